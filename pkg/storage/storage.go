@@ -1,0 +1,153 @@
+// Package storage is the contract between cofre and an S3-compatible object store: one bucket, under one
+// prefix. It imports no SDK. [cofre/pkg/storage/s3] implements it on aws-sdk-go-v2 for every service,
+// [cofre/pkg/storage/embedded] runs such a service over a local directory, and
+// [cofre/pkg/storage/storagetest] is the one conformance suite that both must pass.
+//
+// Keys are relative to the prefix, use "/" and never begin with it. Every error is, or wraps, a
+// *fault.Error; [IsNotFound] and [IsPrecondition] tell the two that callers act on. Methods retry what may
+// be retried (with jitter, in bounded time) before they return, so that a caller need not.
+package storage
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// Object describes one stored object.
+type Object struct {
+	Key          string
+	Size         int64 // bytes
+	ETag         string
+	LastModified time.Time
+	// Metadata is the user metadata given when it was written; only Head, Get and Open fill it.
+	Metadata map[string]string
+	// CRC64NVME is the service's own full-object checksum (base64, big endian), "" when it keeps none.
+	CRC64NVME string
+	// VersionID is set on versioned buckets.
+	VersionID string
+}
+
+// Condition guards a write. The zero value writes unconditionally.
+type Condition struct {
+	IfAbsent bool   // succeed only when no object has this key
+	IfMatch  string // succeed only when the object has this ETag
+}
+
+// PutOptions are the options of a small write.
+type PutOptions struct {
+	ContentType string // default application/octet-stream
+	Condition   Condition
+	Metadata    map[string]string
+}
+
+// UploadOptions are the options of a streamed write.
+type UploadOptions struct {
+	ContentType string
+	Metadata    map[string]string
+	// ExpectedSize in bytes, 0 when nobody knows. Parts are sized from it; being wrong is harmless.
+	ExpectedSize int64
+	// Progress, when set, is called with the total of bytes that the service has acknowledged.
+	// It may be called from several goroutines at once.
+	Progress func(acknowledged int64)
+}
+
+// PresignOptions shape a download link.
+type PresignOptions struct {
+	Expires     time.Duration // from now; bounded by the service to 7 days
+	Filename    string        // offered to the browser in Content-Disposition
+	ContentType string
+}
+
+// PresignedURL is a link that needs no further credentials. It is a secret while it lives.
+type PresignedURL struct {
+	URL string
+	// ExpiresAt is the true end: the asked-for one, or earlier when the signing credentials end before it.
+	ExpiresAt time.Time
+}
+
+// ListOptions choose keys. Listing is in ascending byte order of keys.
+type ListOptions struct {
+	Prefix string // relative to the store's prefix
+	After  string // start behind this key
+}
+
+// PendingUpload is a multipart upload that was started and neither completed nor aborted.
+type PendingUpload struct {
+	Key       string
+	UploadID  string
+	Initiated time.Time
+}
+
+// Capabilities is what a probe learned about a service.
+type Capabilities struct {
+	CreateOnly         bool // If-None-Match on PutObject
+	ReplaceIfUnchanged bool // If-Match on PutObject
+	CompleteCreateOnly bool // If-None-Match on CompleteMultipartUpload
+	Tags               bool
+	CRC64NVME          bool  // full-object checksums
+	MaxParts           int   // per multipart upload
+	EqualParts         bool  // all parts but the last must have one size
+	MinPartSize        int64 // bytes
+}
+
+// Store is one bucket under one prefix.
+type Store interface {
+	// Put writes a small object in one request. With a Condition that does not hold it changes nothing and
+	// returns an error for which IsPrecondition is true; after a lost answer the same may be returned
+	// although the write took place, so callers compare what is there.
+	Put(ctx context.Context, key string, body []byte, o PutOptions) (Object, error)
+	// Get reads a small object whole, 64 MiB at most. IsNotFound tells absence.
+	Get(ctx context.Context, key string) ([]byte, Object, error)
+	// Open streams length bytes from offset (length < 0: to the end). The reader resumes by itself after a
+	// broken connection, against the same ETag. The caller closes it.
+	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, Object, error)
+	// Head describes an object without reading it.
+	Head(ctx context.Context, key string) (Object, error)
+	// List walks keys in ascending order, page by page. It stops at the first error, which it yields.
+	List(ctx context.Context, o ListOptions) iter.Seq2[Object, error]
+	// Delete removes an object; an absent one is no error.
+	Delete(ctx context.Context, key string) error
+	// SetTags replaces an object's tags: ten at most. Capabilities.Tags says whether the service has them.
+	SetTags(ctx context.Context, key string, tags map[string]string) error
+	// Tags reads an object's tags.
+	Tags(ctx context.Context, key string) (map[string]string, error)
+	// StartUpload begins a streamed write of unknown length. Nothing is visible until Complete.
+	StartUpload(ctx context.Context, key string, o UploadOptions) (Upload, error)
+	// AbortUpload ends a pending upload and frees its parts; an unknown one is no error.
+	AbortUpload(ctx context.Context, key, uploadID string) error
+	// PendingUploads lists the pending uploads of exactly this key.
+	PendingUploads(ctx context.Context, key string) ([]PendingUpload, error)
+	// Download writes an object of known length to w with parallel ranged reads.
+	Download(ctx context.Context, key string, w io.WriterAt) (int64, error)
+	// Presign makes a download link. It does not look whether the object exists.
+	Presign(ctx context.Context, key string, o PresignOptions) (PresignedURL, error)
+	// Probe learns, with small scratch objects that it removes, what the service can do. It is made once
+	// and remembered; the error names a missing bucket or permission.
+	Probe(ctx context.Context) (Capabilities, error)
+	// Describe names the place for people: s3://bucket/prefix at an endpoint, or a directory. No secrets.
+	Describe() string
+}
+
+// Upload is one streamed write. Exactly one of Complete and Abort ends it.
+type Upload interface {
+	// ID is the multipart upload's id, for the intent record.
+	ID() string
+	// Write consumes r to its end, parts in parallel with bounded memory, and returns the bytes read.
+	// Any error of r other than io.EOF (io.ErrUnexpectedEOF included) fails the upload; nothing is completed.
+	Write(ctx context.Context, r io.Reader) (int64, error)
+	// Complete makes the object visible, only if no object has its key. It compares what the service says it
+	// stored with what was sent. After a lost answer it looks at the object before it gives an error.
+	Complete(ctx context.Context) (Object, error)
+	// Abort frees the parts. It works on a context of its own when ctx is already cancelled. Idempotent.
+	Abort(ctx context.Context) error
+}
+
+// IsNotFound tells whether err says that the object does not exist.
+func IsNotFound(err error) bool { return fault.HasReason(err, fault.NotFound) }
+
+// IsPrecondition tells whether err says that a Condition did not hold.
+func IsPrecondition(err error) bool { return fault.HasReason(err, fault.Precondition) }
