@@ -1,0 +1,185 @@
+# shellcheck shell=dash
+# Fetches Debian packages of any release without installing them.
+#
+# Package lists, state and cache live in a folder of their own ($PACKAGES), so the
+# system's own package manager sees nothing and no root is needed. Mirrors, proxies and
+# signing keys are the machine's: its apt sources are read, and only the name of the
+# release in them is replaced. Signatures are always verified.
+#
+# Sourced by layers/pg_dump/build and scripts/postgres. Needs: apt, dpkg-deb, awk.
+
+# say TEXT... tells the user what is going on; standard output stays free for answers.
+say() { printf '%s\n' "$*" >&2; }
+
+# die TEXT... ends the script with a reason.
+die() { say "error: $*"; exit 1; }
+
+# release_of MAJOR prints the Debian release that carries that major of PostgreSQL.
+release_of() {
+	case $1 in
+	15) echo bookworm ;;
+	17) echo trixie ;;
+	18) echo forky ;;
+	*) die "PostgreSQL $1 is not known here; known majors: 15, 17, 18 (see release_of in layers/pg_dump/lib/packages.sh)" ;;
+	esac
+}
+
+# machine_sources prints the machine's apt sources, one per line:
+#   URI <tab> RELEASE <tab> SIGNED-BY (a path, or empty)
+# A Signed-By that is not a path (a fingerprint, an embedded key) counts as empty: apt's
+# default keys are used then.
+machine_sources() {
+	local f
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ -f "$f" ] || continue
+		awk '
+			function flush(   i, j, n, m, u, s) {
+				n = split(uris, u, " "); m = split(suites, s, " ")
+				if (types ~ /(^| )deb( |$)/ && enabled !~ /^no/)
+					for (i = 1; i <= n; i++) for (j = 1; j <= m; j++)
+						print u[i] "\t" s[j] "\t" (key ~ /^\// ? key : "")
+				types = uris = suites = key = enabled = field = ""
+			}
+			/^[ \t]*$/ { flush(); next }
+			/^#/ { next }
+			/^[ \t]/ {
+				sub(/^[ \t]+/, "")
+				if (field == "uris") uris = uris " " $0
+				if (field == "suites") suites = suites " " $0
+				next
+			}
+			{
+				field = tolower(substr($0, 1, index($0, ":") - 1))
+				value = substr($0, index($0, ":") + 1)
+				sub(/^[ \t]+/, "", value); sub(/[ \t]+$/, "", value)
+				if (field == "types") types = value
+				if (field == "uris") uris = value
+				if (field == "suites") suites = value
+				if (field == "signed-by") key = value
+				if (field == "enabled") enabled = value
+			}
+			END { flush() }' "$f"
+	done
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -f "$f" ] || continue
+		awk '
+			$1 == "deb" {
+				key = ""; i = 2
+				if ($2 ~ /^\[/) {
+					for (; i <= NF; i++) {
+						if (match($i, /signed-by=[^] ]+/)) key = substr($i, RSTART + 10, RLENGTH - 10)
+						if ($i ~ /\]$/) { i++; break }
+					}
+				}
+				print $i "\t" $(i + 1) "\t" (key ~ /^\// ? key : "")
+			}' "$f"
+	done
+}
+
+# sources_for RELEASE [KEYRING] prints an apt source list: the machine's Debian mirrors with
+# the name of the release replaced. Third-party sources are left out.
+sources_for() {
+	local codename
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	machine_sources | awk -F '\t' -v from="$codename" -v to="$1" -v keyring="${2:-}" '
+		{
+			suffix = $2
+			if (!sub("^(" from "|oldoldstable|oldstable|stable|testing)", "", suffix) || from == "" && suffix == $2) next
+			if (suffix !~ /^(\/updates|-security|-updates)?$/) next
+			if (suffix == "/updates") suffix = "-security"
+			key = keyring != "" ? keyring : $3
+			print "deb " (key != "" ? "[signed-by=" key "] " : "") $1 " " to suffix " main"
+		}' | sort -u
+}
+
+# apt_in DIR COMMAND... runs apt-get or apt-cache on the lists and state in DIR.
+apt_in() {
+	local dir=$1 program=$2
+	shift 2
+	"$program" -qq \
+		-o Dir::State="$dir/state" -o Dir::State::status="$dir/state/status" \
+		-o Dir::Cache="$dir/cache" -o Dir::Log="$dir/log" \
+		-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+		-o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3 \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+		-o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false \
+		"$@"
+}
+
+# update_lists DIR RELEASE [KEYRING] downloads and verifies the package lists of a release.
+update_lists() {
+	mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial" "$1/log"
+	: >"$1/state/status"
+	sources_for "$2" "${3:-}" >"$1/sources.list"
+	[ -s "$1/sources.list" ] ||
+		die "no Debian mirror found in /etc/apt (sources.list, sources.list.d); this needs a Debian system with apt sources"
+	apt_in "$1" apt-get -o APT::Update::Error-Mode=any update >"$1/log/update.log" 2>&1
+}
+
+# open_release RELEASE prepares $PACKAGES/RELEASE and prints that path. Lists younger than a
+# day are kept. A machine whose keyring is too old for the release gets the newest
+# debian-archive-keyring of its own, verified, release.
+open_release() {
+	local dir=$PACKAGES/$1 own
+	if [ -n "$(find "$dir/updated" -mtime -1 2>/dev/null)" ]; then
+		echo "$dir"
+		return
+	fi
+	if ! update_lists "$dir" "$1"; then
+		own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+		grep -q -e NO_PUBKEY -e 'not signed' -e "couldn't be verified" -e 'Missing key' "$dir/log/update.log" ||
+			{ cat "$dir/log/update.log" >&2; die "cannot read the package lists of Debian $1; check the network and /etc/apt"; }
+		say "the keyring of this machine is older than Debian $1; fetching a newer one from $own"
+		update_lists "$PACKAGES/keyring" "$own" ||
+			{ cat "$PACKAGES/keyring/log/update.log" >&2; die "cannot read the package lists of Debian $own"; }
+		fetch "$PACKAGES/keyring" "$PACKAGES/keyring/root" debian-archive-keyring
+		update_lists "$dir" "$1" "$(find "$PACKAGES/keyring/root/usr/share/keyrings" -name 'debian-archive-keyring.*' | sort | tail -n 1)" ||
+			{ cat "$dir/log/update.log" >&2; die "cannot verify the package lists of Debian $1, even with the newest keyring of $own"; }
+	fi
+	: >"$dir/updated"
+	echo "$dir"
+}
+
+# libraries_of DIR PACKAGE... prints the packages and, recursively, the library packages they
+# depend on. Interpreters, configuration tools and data are left out.
+libraries_of() {
+	local dir=$1 seen next found p
+	shift
+	seen=" $* "
+	next="$*"
+	while [ -n "$next" ]; do
+		found=$(
+			# shellcheck disable=SC2086
+			apt_in "$dir" apt-cache depends --important $next |
+				awk '$1 ~ /^\|?(Pre)?Depends:$/ && $2 ~ /^(lib|zlib1g)/ && $2 !~ /^(libperl|libpython|libtcl|libllvm|libclang|libc-|libjson-perl|libdebconf)/ { print $2 }' |
+				sort -u
+		)
+		next=
+		for p in $found; do
+			case $seen in *" $p "*) continue ;; esac
+			seen="$seen$p "
+			next="$next $p"
+		done
+	done
+	echo "$seen"
+}
+
+# fetch DIR ROOT PACKAGE... downloads packages and unpacks them below ROOT. The list of what
+# was unpacked, "name version" per line, is ROOT.packages.
+fetch() {
+	local dir=$1 root=$2 pool=$1/pool name version arch file
+	shift 2
+	rm -rf "$root" "$root.packages"
+	mkdir -p "$pool" "$root"
+	(cd "$pool" && apt_in "$dir" apt-get download "$@") >"$dir/log/download.log" 2>&1 ||
+		{ cat "$dir/log/download.log" >&2; die "cannot download packages"; }
+	apt_in "$dir" apt-cache show --no-all-versions "$@" |
+		awk '$1 == "Package:" { p = $2 } $1 == "Version:" { v = $2 } $1 == "Architecture:" { a = $2 }
+			/^$/ { print p, v, a; p = "" } END { if (p != "") print p, v, a }' | sort -u >"$root.packages"
+	while read -r name version arch; do
+		file=$pool/${name}_$(printf '%s' "$version" | sed 's/:/%3a/')_$arch.deb
+		[ -f "$file" ] || die "package $name $version was not downloaded to $pool"
+		dpkg-deb -x "$file" "$root"
+	done <"$root.packages"
+}
