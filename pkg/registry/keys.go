@@ -1,0 +1,76 @@
+package registry
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bucket's layout, relative to the backup directory.
+const (
+	IndexKey         = "registry.json"
+	FilesPrefix      = "files/"
+	ManifestsPrefix  = "manifests/"
+	IntentsPrefix    = "intents/"
+	StatusPrefix     = "status/"
+	VerifiedPrefix   = "verifications/"
+	metadataBackupID = "backup-id" // object metadata: whose upload this is
+)
+
+// ManifestKey is where a backup's commit record stands.
+func ManifestKey(id string) string { return ManifestsPrefix + id + ".json" }
+
+// IntentKey is where a running backup's lease stands.
+func IntentKey(id string) string { return IntentsPrefix + id + ".json" }
+
+// StatusKey is where a running backup's progress stands.
+func StatusKey(id string) string { return StatusPrefix + id + ".json" }
+
+// VerificationKey is where the result of the latest validation stands.
+func VerificationKey(id string) string { return VerifiedPrefix + id + ".json" }
+
+// ObjectMetadata is the user metadata of a backup's object; reconciling reads whose it is from there.
+func ObjectMetadata(id string) map[string]string { return map[string]string{metadataBackupID: id} }
+
+// ValidID tells whether s has the form of a backup's id: a ULID in upper-case Crockford base 32
+// (https://github.com/ulid/spec).
+func ValidID(s string) bool {
+	if len(s) != 26 || s[0] > '7' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z') || c == 'I' || c == 'L' || c == 'O' || c == 'U' {
+			return false
+		}
+	}
+	return true
+}
+
+// validFilepath tells whether p is a plain path under files/.
+func validFilepath(p string) bool {
+	rest, ok := strings.CutPrefix(p, FilesPrefix)
+	if !ok || rest == "" || len(p) > 900 || !utf8.ValidString(p) {
+		return false
+	}
+	for _, r := range rest {
+		if unicode.IsControl(r) || r == '\\' {
+			return false
+		}
+	}
+	for _, el := range strings.Split(rest, "/") {
+		if el == "" || el == "." || el == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// idOf gives the id in keys of the form prefix + id + ".json", or "".
+func idOf(key, prefix string) string {
+	id := strings.TrimSuffix(strings.TrimPrefix(key, prefix), ".json")
+	if key != prefix+id+".json" || !ValidID(id) {
+		return ""
+	}
+	return id
+}

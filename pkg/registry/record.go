@@ -1,0 +1,185 @@
+package registry
+
+import (
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// Status is where a backup stands.
+type Status string
+
+// The three states of a backup. Only Success is something to restore from.
+const (
+	Success    Status = "success"
+	Failed     Status = "failed"
+	InProgress Status = "in_progress"
+)
+
+// Backup is the record of one backup (BackupMetadata in the API). The same JSON stands in registry.json, in
+// the manifest and in answers; the first block of fields is the design document's.
+type Backup struct {
+	ID       string `json:"id"`       // ULID
+	Filename string `json:"filename"` // last element of Filepath
+	// Filepath is the object's key, relative to the backup directory: files/[directory/]filename.
+	Filepath        string    `json:"filepath"`
+	Size            int64     `json:"size"`     // stored bytes
+	Checksum        string    `json:"checksum"` // SHA-256 of the stored bytes, lower-case hex
+	CreatedAt       time.Time `json:"createdAt"`
+	CreatedBy       string    `json:"createdBy,omitempty"`
+	Status          Status    `json:"status"`
+	Duration        int64     `json:"duration"` // milliseconds, from the start of the run to its commit
+	DatabaseVersion string    `json:"databaseVersion"`
+	SchemaVersion   string    `json:"schemaVersion"`
+
+	Database         string            `json:"database"`
+	Format           string            `json:"format"`      // custom or plain
+	Compression      string            `json:"compression"` // none, gzip, zstd, lz4; with :level where known
+	Encryption       string            `json:"encryption"`  // none or age
+	Content          string            `json:"content"`     // all, schema or data
+	Selection        *Selection        `json:"selection,omitempty"`
+	UncompressedSize int64             `json:"uncompressedSize,omitempty"` // bytes; 0 when not measured
+	PgDumpVersion    string            `json:"pgDumpVersion,omitempty"`
+	Trigger          string            `json:"trigger"` // manual, schedule or api
+	Labels           map[string]string `json:"labels,omitempty"`
+	Verification     *Verification     `json:"verification,omitempty"`
+	Error            *Error            `json:"error,omitempty"`
+	Attempt          int               `json:"attempt"` // whole attempts made, from 1
+	Stored           *Stored           `json:"stored,omitempty"`
+}
+
+// Selection is what part of the database was asked for; patterns as pg_dump takes them.
+type Selection struct {
+	Schemas          []string `json:"schemas,omitempty"`
+	Tables           []string `json:"tables,omitempty"`
+	ExcludeTables    []string `json:"excludeTables,omitempty"`
+	ExcludeTableData []string `json:"excludeTableData,omitempty"`
+}
+
+// Stored is what the storage service said of the object when it was completed.
+type Stored struct {
+	ETag      string `json:"etag,omitempty"`
+	CRC64NVME string `json:"crc64nvme,omitempty"` // base64, of the whole object
+	VersionID string `json:"versionId,omitempty"`
+}
+
+// Verification levels, weakest first.
+const (
+	// LevelStream: checked while it flowed by: pg_dump's exit status, the archive's structure to its end, and
+	// the service's checksum of what it stored against what was sent.
+	LevelStream = "stream"
+	// LevelFull: read back whole: size, SHA-256, service checksum, every block decompressed.
+	LevelFull = "full"
+	// LevelRestored: restored into a database.
+	LevelRestored = "restored"
+)
+
+// Verification is the latest proof that a backup is good, or that it is not.
+type Verification struct {
+	OK       bool      `json:"ok"`
+	Level    string    `json:"level"`
+	At       time.Time `json:"at"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Problem is one thing that a verification found wrong.
+type Problem struct {
+	Reason fault.Reason `json:"reason"`
+	Detail string       `json:"detail"`
+}
+
+// Error is why a backup failed, as told to people.
+type Error struct {
+	Code     fault.Code   `json:"code"`
+	Reason   fault.Reason `json:"reason,omitempty"`
+	Message  string       `json:"message"`
+	Hint     string       `json:"hint,omitempty"`
+	Detail   string       `json:"detail,omitempty"` // the cause; redacted
+	Attempts int          `json:"attempts,omitempty"`
+}
+
+// ErrorOf makes the record of an error.
+func ErrorOf(err error) *Error {
+	f := fault.From(err)
+	if f == nil {
+		return nil
+	}
+	e := &Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: f.Hint, Attempts: f.Attempts}
+	if f.Err != nil {
+		e.Detail = f.Err.Error()
+	}
+	return e
+}
+
+// Verified tells whether the backup is one to rely on: successful, and not known to be damaged.
+func (b Backup) Verified() bool {
+	return b.Status == Success && b.Verification != nil && b.Verification.OK
+}
+
+// Damaged tells whether the latest verification found the object wrong.
+func (b Backup) Damaged() bool {
+	return b.Status == Success && b.Verification != nil && !b.Verification.OK
+}
+
+// Settings are kept in registry.json so that every door sees the same ones.
+type Settings struct {
+	MaxBackups       int    `json:"maxBackups"`    // per database; 0 is no limit
+	RetentionDays    int    `json:"retentionDays"` // 0 keeps for ever
+	DefaultDirectory string `json:"defaultDirectory"`
+}
+
+// IndexVersion is the version of registry.json and of manifests that this code writes. A newer one is
+// refused and left untouched; an older one is read.
+const IndexVersion = 1
+
+// Index is registry.json: a cache of what the manifests say, changed only by compare-and-swap.
+type Index struct {
+	Version     int        `json:"version"`
+	Backups     []Backup   `json:"backups"` // ascending by id, which is oldest first
+	LastCleanup *time.Time `json:"lastCleanup"`
+	Settings    Settings   `json:"settings"`
+}
+
+// Find gives the record with this id, or nil. The pointer is into the index.
+func (x *Index) Find(id string) *Backup {
+	if i, ok := x.search(id); ok {
+		return &x.Backups[i]
+	}
+	return nil
+}
+
+// Upsert adds or replaces a record by id and tells whether that changed anything.
+func (x *Index) Upsert(b Backup) bool {
+	i, ok := x.search(b.ID)
+	if ok {
+		if equalJSON(x.Backups[i], b) {
+			return false
+		}
+		x.Backups[i] = b
+		return true
+	}
+	x.Backups = append(x.Backups, Backup{})
+	copy(x.Backups[i+1:], x.Backups[i:])
+	x.Backups[i] = b
+	return true
+}
+
+// Remove drops a record and tells whether it was there.
+func (x *Index) Remove(id string) bool {
+	i, ok := x.search(id)
+	if ok {
+		x.Backups = append(x.Backups[:i], x.Backups[i+1:]...)
+	}
+	return ok
+}
+
+// Taken tells whether another backup has this file path. A failed one has given it free.
+func (x *Index) Taken(filepath, exceptID string) bool {
+	for i := range x.Backups {
+		b := &x.Backups[i]
+		if b.Filepath == filepath && b.ID != exceptID && b.Status != Failed {
+			return true
+		}
+	}
+	return false
+}

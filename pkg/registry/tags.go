@@ -1,0 +1,110 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Tag keys on a backup's object: they repeat the manifest's essentials, so that the object alone says what it
+// is. S3 allows ten tags with values of 256 characters.
+const (
+	tagID        = "id"
+	tagSHA256    = "sha256"
+	tagStatus    = "status"
+	tagCreatedAt = "created-at"
+	tagCreatedBy = "created-by"
+	tagDatabase  = "database"
+	tagVersions  = "versions" // server/pg_dump
+	tagFormat    = "format"   // format/compression/encryption/content
+	tagDuration  = "duration" // milliseconds
+	tagSchema    = "schema"
+)
+
+// Tags gives the object tags of a backup.
+func Tags(b Backup) map[string]string {
+	return map[string]string{
+		tagID:        b.ID,
+		tagSHA256:    b.Checksum,
+		tagStatus:    string(b.Status),
+		tagCreatedAt: b.CreatedAt.UTC().Format(time.RFC3339Nano),
+		tagCreatedBy: tagValue(b.CreatedBy),
+		tagDatabase:  tagValue(b.Database),
+		tagVersions:  tagValue(b.DatabaseVersion + "/" + b.PgDumpVersion),
+		tagFormat:    tagValue(strings.Join([]string{b.Format, b.Compression, b.Encryption, b.Content}, "/")),
+		tagDuration:  strconv.FormatInt(b.Duration, 10),
+		tagSchema:    tagValue(b.SchemaVersion),
+	}
+}
+
+// tagValue replaces what S3 does not allow in a tag (it allows letters, digits, spaces and + - = . _ : / @)
+// and cuts at 256 characters.
+func tagValue(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(" +-=._:/@", r):
+			return r
+		}
+		return '_'
+	}, s)
+	if utf8.RuneCountInString(s) > 256 {
+		s = s[:256]
+	}
+	return s
+}
+
+// fromTags makes a record from an object's tags, as far as they go.
+func fromTags(key string, size int64, tags map[string]string) (Backup, error) {
+	created, err := time.Parse(time.RFC3339Nano, tags[tagCreatedAt])
+	if err != nil {
+		return Backup{}, fmt.Errorf("%s: tag created-at: %w", key, err)
+	}
+	duration, err := strconv.ParseInt(tags[tagDuration], 10, 64)
+	if err != nil {
+		return Backup{}, fmt.Errorf("%s: tag duration: %w", key, err)
+	}
+	b := Backup{
+		ID: tags[tagID], Filename: path.Base(key), Filepath: key, Size: size, Checksum: tags[tagSHA256],
+		CreatedAt: created, CreatedBy: tags[tagCreatedBy], Status: Status(tags[tagStatus]), Duration: duration,
+		SchemaVersion: tags[tagSchema], Database: tags[tagDatabase], Trigger: "manual", Attempt: 1,
+	}
+	// A server's version may hold a slash; pg_dump's, which stands last, never does.
+	if i := strings.LastIndex(tags[tagVersions], "/"); i >= 0 {
+		b.DatabaseVersion, b.PgDumpVersion = tags[tagVersions][:i], tags[tagVersions][i+1:]
+	}
+	f := strings.Split(tags[tagFormat], "/")
+	for i, dst := range []*string{&b.Format, &b.Compression, &b.Encryption, &b.Content} {
+		if i < len(f) {
+			*dst = f[i]
+		}
+	}
+	if b.Status != Success || len(b.Checksum) != 64 {
+		return Backup{}, fmt.Errorf("%s: its tags are not those of a finished backup", key)
+	}
+	if err := checkRecord(&b); err != nil {
+		return Backup{}, fmt.Errorf("%s: %w", key, err)
+	}
+	return b, nil
+}
+
+// SetTags writes a backup's tags onto its object. The manifest carries on alone where a service has none.
+func (r *Registry) SetTags(ctx context.Context, b Backup) error { return r.setTags(ctx, b) }
+
+func (r *Registry) setTags(ctx context.Context, b Backup) error {
+	return r.store.SetTags(ctx, b.Filepath, Tags(b))
+}
+
+// CheckTags compares an object's tags with its record and names the first difference, "" when they agree.
+func CheckTags(b Backup, tags map[string]string) string {
+	want := Tags(b)
+	for _, k := range []string{tagID, tagSHA256, tagStatus, tagDatabase, tagCreatedAt} {
+		if tags[k] != want[k] {
+			return fmt.Sprintf("tag %s is %.80q, the record says %q", k, tags[k], want[k])
+		}
+	}
+	return ""
+}
