@@ -1,0 +1,145 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"cofre/pkg/fault"
+)
+
+// OpenRange opens length bytes of an archive from offset on. The reader may give more; it is closed when done.
+type OpenRange func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+
+// Selection says what of an archive goes into a smaller one.
+type Selection struct {
+	// Entry tells whether an entry stays in the table of contents; nil keeps all. Dependencies on entries that do not
+	// stay are harmless to pg_restore.
+	Entry func(*Entry) bool
+	// Data tells whether the block of an entry that stays is written; nil writes all. Without its block an entry is
+	// marked as having no data, and pg_restore passes over it without complaint.
+	Data func(*Entry) bool
+}
+
+// Layout is the plan of a smaller archive: its head, and which pieces of the original follow.
+type Layout struct {
+	Head   *Head
+	Blocks []BlockInfo // in the original, in its order
+	Size   int64       // of the smaller archive, in bytes
+}
+
+// Select plans a smaller archive from h and the index of blocks that Checker or Check made of the same archive. The
+// new head has the new offsets of the blocks, so that pg_restore can restore it in parallel, which it cannot with an
+// archive from a pipe.
+func Select(h *Head, index []BlockInfo, sel Selection) (*Layout, error) {
+	where := make(map[int32]BlockInfo, len(index))
+	for _, b := range index {
+		where[b.DumpID] = b
+	}
+	out := *h
+	out.Entries = nil
+	l := &Layout{Head: &out}
+	for i := range h.Entries {
+		e := h.Entries[i] // a copy: h stays as it is
+		if sel.Entry != nil && !sel.Entry(&e) {
+			continue
+		}
+		if e.HasData && (sel.Data == nil || sel.Data(&e)) {
+			b, ok := where[e.DumpID]
+			if !ok || b.Offset < h.Length || b.Length <= 0 {
+				return nil, fault.New(fault.Validation, fault.StructureDamaged,
+					"Validate the backup: that reads the archive and finds its blocks again.",
+					"the index of blocks has no place for %s (id %d)", qualified(e.Namespace, e.Tag), e.DumpID)
+			}
+			e.OffsetState = OffsetSet
+			l.Blocks = append(l.Blocks, b)
+		} else {
+			e.HasData, e.OffsetState, e.Offset = false, OffsetNoData, 0
+		}
+		out.Entries = append(out.Entries, e)
+	}
+	return l, l.place()
+}
+
+// place sets the blocks' order and their offsets in the new archive.
+func (l *Layout) place() error {
+	slices.SortFunc(l.Blocks, func(a, b BlockInfo) int {
+		if a.Offset < b.Offset {
+			return -1
+		}
+		return 1
+	})
+	// Offsets have a fixed size, so that the head's length is known before they are.
+	head, err := l.Head.encode()
+	if err != nil {
+		return err
+	}
+	l.Head.Length, l.Size = int64(len(head)), int64(len(head))
+	place := make(map[int32]int64, len(l.Blocks))
+	for _, b := range l.Blocks {
+		place[b.DumpID] = l.Size
+		l.Size += b.Length
+	}
+	for i := range l.Head.Entries {
+		e := &l.Head.Entries[i]
+		if e.HasData {
+			e.Offset = place[e.DumpID]
+		}
+	}
+	if l.Head.OffsetSize == 4 && l.Size > 1<<31-1 {
+		return errors.New("archive: offsets of 4 bytes cannot hold the size of the smaller archive")
+	}
+	return nil
+}
+
+// WriteSelection writes a smaller archive to w: head and table of contents of the layout, then its blocks, read from
+// the original through open. Neighbouring blocks are read as one range. Every block is followed while it is copied, so
+// that an index which does not fit the archive is a structure_damaged fault and not a broken archive.
+func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange) error {
+	check := NewChecker(Options{Kind: KindCustom})
+	out := io.MultiWriter(check, w)
+	if _, err := l.Head.WriteTo(out); err != nil {
+		return err
+	}
+	for i := 0; i < len(l.Blocks); {
+		first, length := l.Blocks[i].Offset, int64(0)
+		for ; i < len(l.Blocks) && l.Blocks[i].Offset == first+length; i++ {
+			length += l.Blocks[i].Length
+		}
+		if err := copyRange(ctx, out, open, first, length); err != nil {
+			return err
+		}
+	}
+	_, err := check.Close()
+	return err
+}
+
+func copyRange(ctx context.Context, w io.Writer, open OpenRange, offset, length int64) error {
+	rc, err := open(ctx, offset, length)
+	if err != nil {
+		return fmt.Errorf("read %d bytes of the archive from byte %d: %w", length, offset, err)
+	}
+	n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{io.LimitReader(contextReader{ctx, rc}, length)}, make([]byte, readSize))
+	if cerr := rc.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && n < length {
+		err = &FormatError{Offset: offset + n, Where: "the blocks of data", Msg: "the archive is shorter than its index says"}
+	}
+	return toFault(err)
+}
+
+// contextReader ends a copy when its context ends.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.r.Read(p)
+}
