@@ -1,0 +1,84 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// account is the user that a server runs as. Nil fields mean this process's own.
+type account struct {
+	name     string
+	uid, gid int
+	other    bool // not this process's user
+}
+
+// serverAccount picks this process's user, or one without rights when that is root.
+func serverAccount() (*account, error) {
+	if os.Geteuid() != 0 {
+		return &account{name: "of this process"}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.Atoi(u.Uid)
+		gid, gidErr := strconv.Atoi(u.Gid)
+		if err := errors.Join(uidErr, gidErr); err != nil {
+			return nil, fmt.Errorf("look up user %s: %w", name, err)
+		}
+		return &account{name: name, uid: uid, gid: gid, other: true}, nil
+	}
+	return nil, errors.New("PostgreSQL cannot run as root, and this system has neither a user postgres nor nobody; " +
+		"run this as a normal user")
+}
+
+// own gives a file to the account.
+func (a *account) own(name string) error {
+	if !a.other {
+		return nil
+	}
+	if err := os.Chown(name, a.uid, a.gid); err != nil {
+		return fmt.Errorf("give the server's files to user %s: %w", a.name, err)
+	}
+	return nil
+}
+
+// credential is nil for this process's own user.
+func (a *account) credential() *syscall.Credential {
+	if !a.other {
+		return nil
+	}
+	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+}
+
+// makeReachable copies the server's programs into the temporary folder when the account
+// cannot run them where they are: a checkout below /root is closed to everybody else.
+func (s *Server) makeReachable() error {
+	err := s.command(context.Background(), "postgres", "--version").Run()
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no PostgreSQL server in %s: %w; run: make setup", s.BinDir, err)
+	}
+	if !s.account.other || !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("run %s as user %s: %w", filepath.Join(s.BinDir, "postgres"), s.account.name, err)
+	}
+	programs := filepath.Join(s.dir.Path, "programs")
+	if err := os.CopyFS(programs, os.DirFS(filepath.Dir(s.BinDir))); err != nil {
+		return fmt.Errorf("copy PostgreSQL to a folder that user %s can enter: %w", s.account.name, err)
+	}
+	s.BinDir = filepath.Join(programs, "bin")
+	if err := s.command(context.Background(), "postgres", "--version").Run(); err != nil {
+		return fmt.Errorf("run PostgreSQL as user %s: %w; set TMPDIR to a folder that every user can enter", s.account.name, err)
+	}
+	return nil
+}
