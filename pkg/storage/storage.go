@@ -146,6 +146,9 @@ type Upload interface {
 	Abort(ctx context.Context) error
 }
 
+// Unsupported is the reason of an error that says that the service lacks a feature; see Capabilities.
+const Unsupported fault.Reason = "unsupported"
+
 // IsNotFound tells whether err says that the object does not exist.
 func IsNotFound(err error) bool { return fault.HasReason(err, fault.NotFound) }
 

@@ -1,0 +1,257 @@
+package embedded
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+	"github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/s3err"
+	"github.com/versity/versitygw/s3response"
+	"golang.org/x/sys/unix"
+)
+
+// disk is versitygw's backend over a directory, with what a backup store needs besides: writes that survive a
+// power cut, one completion of an upload at a time, parts that free their room while they are put together,
+// and errors of the disk told as such.
+type disk struct {
+	*posix.Posix
+	volatile bool
+
+	mu         sync.Mutex
+	completing map[string]*sync.Mutex // by upload id
+}
+
+func newBackend(o order) (*disk, error) {
+	opts := posix.PosixOpts{
+		BucketLinks: true, ValidateBucketNames: true, IOBufferSize: ioBuffer,
+		// Checksums instead of MD5 as ETags: they are there anyway and cost a tenth.
+		DataIntegrityEtag:   true,
+		CopyObjectThreshold: 5 << 30,
+	}
+	opts.SetNewDirPerm(0o700)
+	opts.SetNewFilePerm(0o600)
+	p, err := posix.New(o.Root, attributes{}, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Directory, err)
+	}
+	return &disk{Posix: p, volatile: o.Volatile, completing: map[string]*sync.Mutex{}}, nil
+}
+
+// attributes keeps metadata in extended attributes, like versitygw does, but without the table of part sizes:
+// it outgrows what ext4 allows a file (4 KiB) at about 600 parts, and nobody here reads single parts.
+type attributes struct{ meta.XattrMeta }
+
+// partTable is the attribute with the upload's id and its parts.
+const partTable = "mp-metadata"
+
+func (a attributes) StoreAttribute(f *os.File, bucket, object, name string, value []byte) error {
+	if name == partTable {
+		m, err := backend.UnmarshalMpUploadMetadata(value, false)
+		if err != nil {
+			return err
+		}
+		if value, err = json.Marshal(backend.MpUploadMetadata{UploadID: m.UploadID}); err != nil {
+			return err
+		}
+	}
+	err := a.XattrMeta.StoreAttribute(f, bucket, object, name, value)
+	if errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ERANGE) {
+		return s3err.GetAPIError(s3err.ErrMetadataTooLarge)
+	}
+	return err
+}
+
+// PutObject implements backend.Backend.
+func (d *disk) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
+	out, err := d.PutObjectWithPostFunc(ctx, in, d.sync)
+	if err == nil {
+		err = d.settle(*in.Bucket, *in.Key)
+	}
+	return out, d.explain(err, *in.Bucket, *in.Key)
+}
+
+// UploadPart implements backend.Backend.
+func (d *disk) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	if err := checkID(in.UploadId); err != nil {
+		return nil, err
+	}
+	out, err := d.Posix.UploadPart(ctx, in)
+	return out, d.explain(err, *in.Bucket, "")
+}
+
+// CreateMultipartUpload implements backend.Backend.
+func (d *disk) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+	out, err := d.Posix.CreateMultipartUpload(ctx, in)
+	return out, d.explain(err, *in.Bucket, "")
+}
+
+// CompleteMultipartUpload implements backend.Backend. versitygw says yes to a second request while the first
+// is still at work, and to one for an upload that is gone while any object has the key. Here the second one
+// waits, and only the upload's own object counts.
+func (d *disk) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	if err := checkID(in.UploadId); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
+	defer d.alone(*in.UploadId)()
+	if !d.pending(*in.Bucket, *in.Key, *in.UploadId) && !d.made(*in.Bucket, *in.Key, *in.UploadId) {
+		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetAPIError(s3err.ErrNoSuchUpload)
+	}
+	last := len(in.MultipartUpload.Parts)
+	out, version, err := d.CompleteMultipartUploadWithCopy(ctx, in, func(from, to *os.File) (bool, error) {
+		last--
+		return false, d.move(from, to, last == 0)
+	})
+	if err == nil {
+		err = d.settle(*in.Bucket, *in.Key)
+	}
+	return out, version, d.explain(err, *in.Bucket, *in.Key)
+}
+
+// move appends a part to the object and frees the part's room, so that an upload needs its size once, not twice.
+func (d *disk) move(from, to *os.File, last bool) error {
+	if _, err := io.Copy(to, from); err != nil { // copy_file_range: shared blocks where the file system can
+		return err
+	}
+	_ = os.Truncate(from.Name(), 0)
+	if last {
+		return d.sync(to)
+	}
+	return nil
+}
+
+// AbortMultipartUpload implements backend.Backend. It also finds an upload whose completion was cut off.
+func (d *disk) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
+	if err := checkID(in.UploadId); err != nil {
+		return err
+	}
+	defer d.alone(*in.UploadId)()
+	err := d.Posix.AbortMultipartUpload(ctx, in)
+	if halves, _ := filepath.Glob(uploadFolder(*in.Bucket, *in.Key, *in.UploadId) + ".*.inprogress"); len(halves) > 0 {
+		err = nil
+		for _, h := range halves {
+			err = errors.Join(err, os.RemoveAll(h))
+		}
+		_ = os.Remove(filepath.Dir(halves[0]))
+	}
+	return d.explain(err, *in.Bucket, "")
+}
+
+// DeleteObject implements backend.Backend.
+func (d *disk) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
+	out, err := d.Posix.DeleteObject(ctx, in)
+	return out, d.explain(err, *in.Bucket, *in.Key)
+}
+
+// checkID refuses ids that are none of ours: versitygw makes paths of them.
+func checkID(id *string) error {
+	if id == nil || uuid.Validate(*id) != nil {
+		return s3err.GetAPIError(s3err.ErrNoSuchUpload)
+	}
+	return nil
+}
+
+// alone lets one request at a time work on an upload.
+func (d *disk) alone(upload string) (release func()) {
+	d.mu.Lock()
+	m, ok := d.completing[upload]
+	if !ok {
+		m = &sync.Mutex{}
+		d.completing[upload] = m
+	}
+	d.mu.Unlock()
+	m.Lock()
+	return m.Unlock
+}
+
+// uploadFolder is where versitygw keeps an upload's parts.
+func uploadFolder(bucket, key, id string) string {
+	return filepath.Join(bucket, posix.MetaTmpMultipartDir, fmt.Sprintf("%x", sha256.Sum256([]byte(key))), id)
+}
+
+func (d *disk) pending(bucket, key, id string) bool {
+	_, err := os.Stat(uploadFolder(bucket, key, id))
+	return err == nil
+}
+
+// made tells whether the object was made by this upload.
+func (d *disk) made(bucket, key, id string) bool {
+	raw, err := meta.XattrMeta{}.RetrieveAttribute(nil, bucket, key, partTable)
+	if err != nil {
+		return false
+	}
+	m, err := backend.UnmarshalMpUploadMetadata(raw, false)
+	return err == nil && m.UploadID == id
+}
+
+// sync makes the data durable, before the object's name appears.
+func (d *disk) sync(f *os.File) error {
+	if d.volatile {
+		return nil
+	}
+	return f.Sync()
+}
+
+// settle makes a new name durable: the file with its attributes, and the folders above it.
+func (d *disk) settle(bucket, key string) error {
+	if d.volatile {
+		return nil
+	}
+	for path := filepath.Join(bucket, key); path != "."; path = filepath.Dir(path) {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("make %s durable: %w", path, err)
+		}
+		err = f.Sync()
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("make %s durable: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// explain gives errors of the disk the code that says so. versitygw has the same answer for some of them and
+// for a folder in an object's place.
+func (d *disk) explain(err error, bucket, key string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return s3err.GetAPIError(s3err.ErrNoSpaceLeftOnDevice)
+	case errors.Is(err, syscall.EROFS):
+		return s3err.GetAPIError(s3err.ErrMethodNotAllowed)
+	case errors.Is(err, fs.ErrPermission):
+		return s3err.GetAPIError(s3err.ErrAccessDenied)
+	}
+	var api s3err.APIError
+	if !errors.As(err, &api) || api.Code != s3err.GetAPIError(s3err.ErrExistingObjectIsDirectory).Code || key == "" {
+		return err
+	}
+	if fi, serr := os.Stat(filepath.Join(bucket, key)); serr == nil && fi.IsDir() {
+		return err
+	}
+	var space unix.Statfs_t
+	if unix.Statfs(bucket, &space) == nil && (space.Bavail == 0 || space.Files > 0 && space.Ffree == 0) {
+		return s3err.GetAPIError(s3err.ErrNoSpaceLeftOnDevice)
+	}
+	if unix.Access(bucket, unix.W_OK) != nil {
+		return s3err.GetAPIError(s3err.ErrAccessDenied)
+	}
+	return err
+}

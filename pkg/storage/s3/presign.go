@@ -1,0 +1,85 @@
+package s3
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// maxExpiry is the longest life of a link: the protocol's limit.
+const maxExpiry = 7 * 24 * time.Hour
+
+// Presign implements storage.Store.
+func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOptions) (storage.PresignedURL, error) {
+	if err := s.check(key); err != nil {
+		return storage.PresignedURL{}, err
+	}
+	if o.Expires < time.Second || o.Expires > maxExpiry {
+		return storage.PresignedURL{}, fault.New(fault.Validation, fault.InvalidInput, "Choose 1 second to 7 days.", "a link cannot live for %s", o.Expires)
+	}
+	if err := printable(o.Filename + o.ContentType); err != nil {
+		return storage.PresignedURL{}, err
+	}
+	say := s.op("make a link to", key, "s3:GetObject")
+	now := time.Now()
+	until := now.Add(o.Expires).Truncate(time.Second)
+	creds, err := s.client.Options().Credentials.Retrieve(ctx)
+	if err != nil {
+		return storage.PresignedURL{}, say.fault(fmt.Errorf("get credentials: %w", err))
+	}
+	// A link dies with the session that signed it, whatever it says itself.
+	if creds.CanExpire && creds.Expires.Before(until) {
+		until = creds.Expires.Truncate(time.Second)
+		if !until.After(now) {
+			return storage.PresignedURL{}, say.told(context.DeadlineExceeded, byCode["ExpiredToken"], 0)
+		}
+	}
+	in := &awss3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key))}
+	if o.Filename != "" {
+		in.ResponseContentDisposition = aws.String(disposition(o.Filename))
+	}
+	if o.ContentType != "" {
+		in.ResponseContentType = aws.String(o.ContentType)
+	}
+	req, err := s.presign.PresignGetObject(ctx, in, awss3.WithPresignExpires(o.Expires))
+	if err != nil {
+		return storage.PresignedURL{}, say.fault(err)
+	}
+	return storage.PresignedURL{URL: req.URL, ExpiresAt: until.UTC()}, nil
+}
+
+// disposition is a Content-Disposition header (RFC 6266): the name in ASCII for old clients, and exactly
+// (RFC 5987) when that is not the same.
+func disposition(name string) string {
+	var ascii, exact strings.Builder
+	plain := true
+	for _, r := range name {
+		switch {
+		case r == '"' || r == '\\' || r == '/' || r == '%' || r > '~' || r < ' ':
+			ascii.WriteByte('_')
+			plain = false
+		default:
+			ascii.WriteRune(r)
+		}
+	}
+	if plain {
+		return `attachment; filename="` + name + `"`
+	}
+	const attr = "!#$&+-.^_`|~" // RFC 5987 attr-char, besides letters and digits
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(attr, c) >= 0 {
+			exact.WriteByte(c)
+		} else {
+			fmt.Fprintf(&exact, "%%%02X", c)
+		}
+	}
+	return fmt.Sprintf(`attachment; filename="%s"; filename*=UTF-8''%s`, ascii.String(), exact.String())
+}

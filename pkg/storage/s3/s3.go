@@ -1,0 +1,317 @@
+// Package s3 keeps objects in one bucket of Amazon S3, or of any service that speaks its protocol, under one
+// prefix. It implements [storage.Store] and is the only package that imports the AWS SDK.
+//
+//	store, err := s3.Open(ctx, s3.Config{Bucket: "backups", Prefix: "production"})
+//
+// # Uploads
+//
+// A stream of unknown length goes through a part loop of its own (see [upload.Write]): a few buffers, filled
+// one after the other and sent in parallel. Memory is bounded by the buffers; parts keep one size for the
+// first 70 % of the parts that the service allows and grow behind that, so that they never run out (see
+// partPlan). Every part carries a checksum that the service verifies: CRC64NVME where the service has it (it
+// costs a tenth of the others and also protects the finished object as a whole), MD5 elsewhere.
+//
+// # Failures
+//
+// The SDK retries what may be retried, with jitter. A connection on which nothing moves for ReadTimeout is
+// given up. What remains is returned as a *fault.Error that names the operation, the place and what to do.
+// An answer that was lost is settled by looking at the object: every conditional write carries a random mark
+// in its metadata.
+//
+// # Services
+//
+// Checksums that the SDK would add by itself are off, because other services than Amazon's refuse them; this
+// package adds its own where they are understood. [Store.Probe] learns what a service can do. Without
+// conditional writes the store looks before it writes, which is not safe among several writers, and says so
+// in [storage.Capabilities].
+package s3
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Reasons of this package, besides those of package fault.
+const (
+	// WrongRegion: the bucket lives in another region than the requests were signed for.
+	WrongRegion fault.Reason = "wrong_region"
+	// ClockSkew: this machine's clock is too far from the service's.
+	ClockSkew fault.Reason = "clock_skew"
+	// ReadOnly: the storage accepts no writes at all.
+	ReadOnly fault.Reason = "read_only"
+	// Changed: an object was replaced while it was being read.
+	Changed fault.Reason = "changed"
+)
+
+// Defaults of Config.
+const (
+	DefaultPartSize    = 8 << 20
+	DefaultConcurrency = 4
+	DefaultMaxParts    = 10_000
+	DefaultReadTimeout = 30 * time.Second
+	DefaultMaxAttempts = 5
+)
+
+// Limits of the S3 protocol, in bytes.
+const (
+	minPartSize   = 5 << 20
+	maxPartSize   = 5 << 30
+	maxObjectSize = 5 << 40
+)
+
+// Credentials are an access key pair, with a session token when they are temporary.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string
+	Expires         time.Time // zero when they do not expire
+}
+
+// Config says where the objects are and how to reach them. Only Bucket is required.
+type Config struct {
+	Bucket string
+	Prefix string // without slashes at its ends; may be empty
+	// Endpoint is the URL of a service other than Amazon's. Empty: the SDK's own settings, which include
+	// AWS_ENDPOINT_URL_S3.
+	Endpoint string
+	// Region, empty: the SDK's settings (AWS_REGION, profile), or us-east-1 with a custom endpoint.
+	Region string
+	// PathStyle puts the bucket into the path, not the host name. Nil: with a custom endpoint only.
+	PathStyle *bool
+	// Credentials, nil: the SDK's default chain (environment, profile, container, instance role).
+	Credentials *Credentials
+	// Dial replaces the dialer, for a service on a unix socket. HTTP proxies are then not used.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// PublicEndpoint is the URL that presigned links name, when others reach the service elsewhere.
+	PublicEndpoint string
+	// Description replaces "s3://bucket/prefix" in messages for people.
+	Description string
+
+	PartSize    int64 // bytes of the first parts, 5 MiB to 5 GiB
+	Concurrency int   // parts in flight
+	EqualParts  bool  // all parts but the last get one size, as some services require
+	MaxParts    int   // per upload
+	// ReadTimeout ends a connection on which nothing moves.
+	ReadTimeout time.Duration
+	// MaxAttempts of one request, the first included.
+	MaxAttempts int
+	// Logger gets warnings about degraded guarantees. Nil: none.
+	Logger *slog.Logger
+}
+
+// Store is one bucket under one prefix. It is safe for concurrent use.
+type Store struct {
+	cfg     Config
+	client  *awss3.Client
+	patient *awss3.Client // for answers that may take long: bounded by contexts, not by idle connections
+	presign *awss3.PresignClient
+	place   string // for people
+	log     *slog.Logger
+	// unsignedParts leaves SHA-256 of payloads out of signatures: TLS or a local socket protects the way,
+	// the parts' own checksums the content.
+	unsignedParts bool
+
+	mu     sync.Mutex
+	caps   *storage.Capabilities // of Probe
+	noCRC  bool                  // the service refused or ignored CRC64NVME
+	noCond bool                  // the service refused conditional headers
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// ParseURL takes "s3://bucket/prefix" apart. It fills Bucket and Prefix only.
+func ParseURL(raw string) (Config, error) {
+	const hint = "Write it as s3://bucket or s3://bucket/prefix."
+	rest, ok := strings.CutPrefix(raw, "s3://")
+	if !ok {
+		return Config{}, fault.New(fault.Validation, fault.InvalidInput, hint, "%q is not an s3:// address", raw)
+	}
+	bucket, prefix, _ := strings.Cut(rest, "/")
+	if strings.ContainsAny(rest, "?#@") {
+		return Config{}, fault.New(fault.Validation, fault.InvalidInput, hint, "an s3:// address has neither user, options nor fragment")
+	}
+	if err := validBucket(bucket); err != nil {
+		return Config{}, err
+	}
+	prefix = strings.TrimSuffix(prefix, "/")
+	if prefix != "" {
+		if err := validKey(prefix); err != nil {
+			return Config{}, err
+		}
+	}
+	return Config{Bucket: bucket, Prefix: prefix}, nil
+}
+
+// Open prepares a Store. It makes no request to the bucket; Probe does.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: c, log: c.Logger}
+	opts := func(o *awss3.Options) {
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		o.Retryer = newRetryer(c.MaxAttempts)
+		if c.Endpoint != "" {
+			o.BaseEndpoint = aws.String(c.Endpoint)
+		}
+		o.UsePathStyle = o.BaseEndpoint != nil
+		if c.PathStyle != nil {
+			o.UsePathStyle = *c.PathStyle
+		}
+		if o.Region == "" && o.BaseEndpoint != nil {
+			o.Region = "us-east-1"
+		}
+		o.DisableLogOutputChecksumValidationSkipped = true
+	}
+	build := func(timeout time.Duration) (*awss3.Client, error) {
+		h := newHTTPClient(c, timeout)
+		if c.Endpoint != "" && c.Credentials != nil {
+			// Everything is given: no file and no variable of the SDK's has a say.
+			return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
+		}
+		return newFromEnvironment(ctx, c, h, opts)
+	}
+	var err error
+	if s.client, err = build(c.ReadTimeout); err != nil {
+		return nil, err
+	}
+	if s.patient, err = build(0); err != nil {
+		return nil, err
+	}
+	if s.client.Options().Region == "" {
+		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
+	}
+	s.presign = awss3.NewPresignClient(s.client, func(p *awss3.PresignOptions) {
+		p.ClientOptions = append(p.ClientOptions, func(o *awss3.Options) {
+			if c.PublicEndpoint != "" {
+				o.BaseEndpoint = aws.String(c.PublicEndpoint)
+			}
+		})
+	})
+	s.unsignedParts = c.Dial != nil || protectedWay(s.client.Options().BaseEndpoint)
+	s.place = s.describe()
+	return s, nil
+}
+
+func newFromEnvironment(ctx context.Context, c Config, h *awshttp.BuildableClient, opts func(*awss3.Options)) (*awss3.Client, error) {
+	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h)}
+	if c.Region != "" {
+		load = append(load, config.WithRegion(c.Region))
+	}
+	if c.Credentials != nil {
+		load = append(load, config.WithCredentialsProvider(c.Credentials.provider()))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Check AWS_PROFILE, AWS_CONFIG_FILE and the file it names.", "cannot load the AWS settings")
+	}
+	return awss3.NewFromConfig(cfg, opts), nil
+}
+
+func (c *Credentials) provider() aws.CredentialsProvider {
+	static := credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
+	if !c.Expires.IsZero() {
+		static.Value.CanExpire, static.Value.Expires = true, c.Expires
+	}
+	return static
+}
+
+// complete fills defaults in and refuses what cannot work.
+func (c *Config) complete() error {
+	if err := validBucket(c.Bucket); err != nil {
+		return err
+	}
+	c.Prefix = strings.Trim(c.Prefix, "/")
+	if c.Prefix != "" {
+		if err := validKey(c.Prefix); err != nil {
+			return err
+		}
+	}
+	if c.Endpoint != "" {
+		u, err := url.Parse(c.Endpoint)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+			return fault.New(fault.Validation, fault.InvalidInput, "Write it as https://host:port, without user and password.", "the storage endpoint is not a usable URL")
+		}
+	}
+	setDefault(&c.PartSize, DefaultPartSize)
+	setDefault(&c.Concurrency, DefaultConcurrency)
+	setDefault(&c.MaxParts, DefaultMaxParts)
+	setDefault(&c.ReadTimeout, DefaultReadTimeout)
+	setDefault(&c.MaxAttempts, DefaultMaxAttempts)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.PartSize < minPartSize || c.PartSize > maxPartSize {
+		return fault.New(fault.Validation, fault.InvalidInput, "Choose 5 MiB to 5 GiB.", "a part size of %d bytes is not possible", c.PartSize)
+	}
+	if c.Concurrency < 1 || c.MaxParts < 1 || c.MaxAttempts < 1 || c.ReadTimeout < 0 {
+		return fault.New(fault.Validation, fault.InvalidInput, "Leave the value out to get its default.", "a storage setting is negative")
+	}
+	return nil
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// protectedWay tells whether nobody can change a payload between here and the endpoint: TLS, or loopback.
+func protectedWay(endpoint *string) bool {
+	if endpoint == nil {
+		return true // Amazon's own endpoints are https
+	}
+	u, err := url.Parse(*endpoint)
+	if err != nil {
+		return false
+	}
+	if u.Scheme == "https" || u.Hostname() == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	return err == nil && a.IsLoopback()
+}
+
+// Describe implements storage.Store.
+func (s *Store) Describe() string { return s.place }
+
+func (s *Store) describe() string {
+	if s.cfg.Description != "" {
+		return s.cfg.Description
+	}
+	d := "s3://" + s.cfg.Bucket
+	if s.cfg.Prefix != "" {
+		d += "/" + s.cfg.Prefix
+	}
+	if e := s.client.Options().BaseEndpoint; e != nil {
+		if u, err := url.Parse(*e); err == nil {
+			return fmt.Sprintf("%s at %s", d, u.Host)
+		}
+	}
+	return d
+}
+
+// where names one object for people.
+func (s *Store) where(key string) string {
+	if s.cfg.Description != "" {
+		return strings.TrimSuffix(s.cfg.Description, "/") + "/" + key
+	}
+	return "s3://" + s.cfg.Bucket + "/" + s.full(key)
+}

@@ -1,0 +1,305 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// detachedTime bounds work that goes on after the caller's context has ended: aborting, settling.
+const detachedTime = 30 * time.Second
+
+// detached is a context for work that must be done although ctx may be over.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), detachedTime)
+}
+
+// part is one acknowledged part.
+type part struct {
+	number int
+	size   int64
+	etag   string
+	md5    []byte // nil when the part was sent with a CRC
+	crc    uint64
+}
+
+// upload is one multipart upload.
+type upload struct {
+	s       *Store
+	key     string
+	id      string
+	mark    string // recognises the finished object as ours
+	crc     bool   // CRC64NVME protects parts and object; MD5 the parts otherwise
+	plan    partPlan
+	options storage.UploadOptions
+
+	mu      sync.Mutex
+	parts   []part
+	acked   int64
+	written bool // Write came to its end without an error
+	ended   bool
+}
+
+// StartUpload implements storage.Store.
+func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOptions) (storage.Upload, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	u := &upload{s: s, key: key, mark: newMark(), options: o,
+		plan: newPartPlan(s.cfg.PartSize, o.ExpectedSize, s.cfg.MaxParts, s.cfg.EqualParts)}
+	in := &awss3.CreateMultipartUploadInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)),
+		ContentType: aws.String(contentType(o.ContentType)), Metadata: withMark(o.Metadata, u.mark)}
+	out, crc, err := s.createUpload(ctx, in)
+	if err != nil {
+		return nil, s.op("start an upload to", key, "s3:PutObject").fault(err)
+	}
+	u.id, u.crc = aws.ToString(out.UploadId), crc
+	return u, nil
+}
+
+// createUpload asks for CRC64NVME and does without where the service does not know it.
+func (s *Store) createUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput) (*awss3.CreateMultipartUploadOutput, bool, error) {
+	if !s.lacksCRC() {
+		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+		out, err := s.client.CreateMultipartUpload(ctx, in)
+		if err == nil {
+			known := out.ChecksumAlgorithm == types.ChecksumAlgorithmCrc64nvme
+			if !known {
+				s.forgetCRC()
+			}
+			return out, known, nil
+		}
+		if !isUnknownFeature(err) {
+			return nil, false, err
+		}
+		in.ChecksumAlgorithm, in.ChecksumType = "", ""
+		out, err = s.client.CreateMultipartUpload(ctx, in)
+		if err == nil {
+			s.forgetCRC()
+		}
+		return out, false, err
+	}
+	out, err := s.client.CreateMultipartUpload(ctx, in)
+	return out, false, err
+}
+
+// ID implements storage.Upload.
+func (u *upload) ID() string { return u.id }
+
+// Write implements storage.Upload. One goroutine (the caller's) fills buffers, one per buffer sends. It
+// returns only after r.Read has returned and every sender is done.
+func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var senders sync.WaitGroup
+	pool := newBufferPool(u.s.cfg.Concurrency)
+	total, err := u.split(ctx, r, pool, func(n int, buf []byte) {
+		senders.Go(func() {
+			defer pool.put(buf)
+			if err := u.send(ctx, n, buf); err != nil {
+				cancel(err)
+			}
+		})
+	})
+	if err != nil {
+		cancel(err) // the first cause wins: a failed part is told, not the cancellation that it brings
+	}
+	senders.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return total, u.writeFault(cause)
+	}
+	u.mu.Lock()
+	u.written = true
+	u.mu.Unlock()
+	return total, nil
+}
+
+// writeFault leaves errors of the source as they are and makes those of the context faults.
+func (u *upload) writeFault(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return u.s.op("write", u.key, "s3:PutObject").fault(err)
+	}
+	return err
+}
+
+// split reads parts from r and hands them to send, until r ends. An empty r makes one empty part.
+func (u *upload) split(ctx context.Context, r io.Reader, pool *bufferPool, send func(int, []byte)) (total int64, err error) {
+	for n := 1; ; n++ {
+		size := u.plan.size(n)
+		if size == 0 {
+			return total, u.tooLarge(r)
+		}
+		buf, err := pool.get(ctx, size, u.plan.buffers(size, u.s.cfg.Concurrency))
+		if err != nil {
+			return total, err
+		}
+		got, end, err := fill(r, buf)
+		total += int64(got)
+		if err != nil {
+			pool.put(buf)
+			return total, &sourceError{err}
+		}
+		if got > 0 || n == 1 {
+			send(n, buf[:got])
+		} else {
+			pool.put(buf)
+		}
+		if end {
+			return total, nil
+		}
+	}
+}
+
+// tooLarge is the end of the parts. It is no error when the source ends exactly there.
+func (u *upload) tooLarge(r io.Reader) error {
+	var one [1]byte
+	if n, end, err := fill(r, one[:]); err != nil {
+		return &sourceError{err}
+	} else if end && n == 0 {
+		return nil
+	}
+	return fault.New(fault.Validation, fault.LimitReached,
+		"Leave tables out, choose a stronger compression, or set a larger part size.",
+		"%s would be larger than the %d bytes that %d parts can hold", u.s.where(u.key), u.plan.total(), u.plan.max)
+}
+
+// sourceError marks an error of the reader, which is not one of the storage's.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return "read the data to store: " + e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// fill reads until buf is full or r ends. Only io.EOF is an end; io.ErrUnexpectedEOF is an error here, unlike
+// with io.ReadFull.
+func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
+	for empty := 0; n < len(buf); {
+		m, err := r.Read(buf[n:])
+		n += m
+		switch {
+		case err == io.EOF:
+			return n, true, nil
+		case err != nil:
+			return n, false, err
+		case m > 0:
+			empty = 0
+		default:
+			if empty++; empty == 100 {
+				return n, false, io.ErrNoProgress
+			}
+		}
+	}
+	return n, false, nil
+}
+
+// send uploads one part and compares what the service says it got.
+func (u *upload) send(ctx context.Context, n int, data []byte) error {
+	s := u.s
+	say := s.op("write", u.key, "s3:PutObject")
+	p := part{number: n, size: int64(len(data))}
+	in := &awss3.UploadPartInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(u.key)), UploadId: &u.id, PartNumber: aws.Int32(int32(n)),
+		Body: newBody(data), ContentLength: aws.Int64(p.size)}
+	if u.crc {
+		p.crc = crcOf(data)
+		in.ChecksumCRC64NVME = aws.String(crcText(p.crc))
+	} else {
+		sum, header := md5Of(data)
+		p.md5, in.ContentMD5 = sum[:], aws.String(header)
+	}
+	out, err := s.client.UploadPart(ctx, in, s.partSigning())
+	if err != nil {
+		return say.fault(err)
+	}
+	p.etag = aws.ToString(out.ETag)
+	if !p.agrees(out) {
+		return say.told(errPartDiffers, byCode["BadDigest"], 0)
+	}
+	u.mu.Lock()
+	u.parts = append(u.parts, p)
+	u.acked += p.size
+	acked := u.acked
+	u.mu.Unlock()
+	if u.options.Progress != nil {
+		u.options.Progress(acked)
+	}
+	return nil
+}
+
+var errPartDiffers = errors.New("a part's checksum in the answer is not the one that was sent")
+
+// agrees compares the answer to a part with what was sent. Under SSE-KMS and SSE-C an ETag is no MD5; the
+// service has compared Content-MD5 itself there.
+func (p part) agrees(out *awss3.UploadPartOutput) bool {
+	if out.ChecksumCRC64NVME != nil && p.md5 == nil {
+		return *out.ChecksumCRC64NVME == crcText(p.crc)
+	}
+	if p.md5 == nil {
+		return true // the service has compared the header
+	}
+	sum, suffix, ok := etagMD5(p.etag)
+	opaque := out.SSEKMSKeyId != nil || out.SSECustomerAlgorithm != nil ||
+		out.ServerSideEncryption != "" && out.ServerSideEncryption != types.ServerSideEncryptionAes256
+	return !ok || suffix != "" || opaque || string(sum) == string(p.md5)
+}
+
+// Abort implements storage.Upload.
+func (u *upload) Abort(ctx context.Context) error {
+	u.mu.Lock()
+	ended := u.ended
+	u.ended = true
+	u.mu.Unlock()
+	if ended {
+		return nil
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return u.s.AbortUpload(ctx, u.key, u.id)
+}
+
+// AbortUpload implements storage.Store.
+func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	_, err := s.client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), UploadId: &uploadID})
+	if answerOf(err).code == "NoSuchUpload" || (answerOf(err).code == "" && answerOf(err).status == 404) {
+		return nil
+	}
+	return s.op("abort an upload to", key, "s3:AbortMultipartUpload").fault(err)
+}
+
+// PendingUploads implements storage.Store.
+func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.PendingUpload, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	full := s.full(key)
+	in := &awss3.ListMultipartUploadsInput{Bucket: &s.cfg.Bucket, Prefix: &full}
+	var out []storage.PendingUpload
+	for {
+		page, err := s.client.ListMultipartUploads(ctx, in)
+		if err != nil {
+			return nil, s.op("list unfinished uploads to", key, "s3:ListBucketMultipartUploads").fault(err)
+		}
+		for _, u := range page.Uploads {
+			if aws.ToString(u.Key) == full {
+				out = append(out, storage.PendingUpload{Key: key, UploadID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated)})
+			}
+		}
+		if !aws.ToBool(page.IsTruncated) || (page.NextKeyMarker == nil && page.NextUploadIdMarker == nil) {
+			return out, nil
+		}
+		in.KeyMarker, in.UploadIdMarker = page.NextKeyMarker, page.NextUploadIdMarker
+	}
+}
