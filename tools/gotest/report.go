@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// report collects what happened in each package until it can be told.
+type report struct {
+	out                     io.Writer
+	passed, failed, skipped int
+	packages                int // that ended
+	tests                   map[string]*tests
+}
+
+// tests are those of one package.
+type tests struct {
+	passed, failed, skipped int
+	output                  map[string][]string // by test; "" is the package's own
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: out, tests: map[string]*tests{}}
+}
+
+func (r *report) of(pkg string) *tests {
+	t := r.tests[pkg]
+	if t == nil {
+		t = &tests{output: map[string][]string{}}
+		r.tests[pkg] = t
+	}
+	return t
+}
+
+// add takes one event into account.
+func (r *report) add(e event) {
+	t := r.of(e.Package)
+	switch {
+	case e.Action == "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case e.Action == "output":
+		t.output[e.Test] = append(t.output[e.Test], e.Output)
+	case e.Test == "":
+		r.endPackage(e, t)
+	case e.Action == "pass":
+		t.passed++
+		delete(t.output, e.Test)
+	case e.Action == "fail":
+		t.failed++
+		r.show("FAIL", e, t)
+	case e.Action == "skip":
+		t.skipped++
+		r.show("SKIP", e, t)
+	}
+}
+
+// show prints a test's output under its name.
+func (r *report) show(how string, e event, t *tests) {
+	fmt.Fprintf(r.out, "%s %s %s\n", how, e.Package, e.Test)
+	r.dump(t.output[e.Test])
+	delete(t.output, e.Test)
+}
+
+func (r *report) dump(output []string) {
+	for _, line := range output {
+		if strings.HasPrefix(strings.TrimSpace(line), "=== ") {
+			continue
+		}
+		fmt.Fprint(r.out, "    "+line)
+	}
+}
+
+// endPackage adds a package up. A package without test files ends with "skip", which is no
+// skipped test.
+func (r *report) endPackage(e event, t *tests) {
+	switch e.Action {
+	case "pass":
+		fmt.Fprintf(r.out, "ok   %s  %d tests, %.1f s\n", e.Package, t.passed, e.Elapsed)
+	case "fail":
+		if t.failed == 0 {
+			t.failed = 1 // it did not build, crashed, or ran out of time
+		}
+		fmt.Fprintf(r.out, "FAIL %s  %.1f s\n", e.Package, e.Elapsed)
+		// Tests that had not ended hold the reason of a crash.
+		for _, test := range slices.Sorted(maps.Keys(t.output)) {
+			r.dump(t.output[test])
+		}
+	case "skip":
+	default:
+		return
+	}
+	r.packages++
+	r.passed += t.passed
+	r.failed += t.failed
+	r.skipped += t.skipped
+	delete(r.tests, e.Package)
+}
+
+// summary prints the last line and tells whether all went well.
+func (r *report) summary() bool {
+	if r.skipped > 0 {
+		fmt.Fprintln(r.out, "a test was skipped: install what it needs (make setup), tests do not skip here")
+	}
+	if r.packages == 0 {
+		fmt.Fprintln(r.out, "no package was tested")
+	}
+	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+	return r.failed == 0 && r.skipped == 0 && r.packages > 0 && r.passed > 0
+}
