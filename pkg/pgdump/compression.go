@@ -1,0 +1,77 @@
+package pgdump
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// Algorithm is a way of compressing the data inside the custom format.
+type Algorithm string
+
+// The algorithms. Auto is the fastest that is small enough: zstd where pg_dump has it, gzip otherwise.
+const (
+	Auto Algorithm = ""
+	None Algorithm = "none"
+	Gzip Algorithm = "gzip"
+	Zstd Algorithm = "zstd"
+	LZ4  Algorithm = "lz4"
+)
+
+// Compression is an algorithm and its level; level 0 means 1 for gzip and zstd, and the default of lz4.
+type Compression struct {
+	Algorithm Algorithm
+	Level     int
+}
+
+// levels are the highest levels allowed; negative levels of zstd are not offered.
+var levels = map[Algorithm]int{Auto: 0, None: 0, Gzip: 9, Zstd: 22, LZ4: 12}
+
+// compression gives the value of --compress for this client. Before version 16, pg_dump knows gzip only, as a
+// bare level.
+func (c Client) compression(ctx context.Context, want Compression) (string, error) {
+	refuse := func(hint, what string, args ...any) (string, error) {
+		return "", fault.New(fault.Validation, fault.InvalidInput, hint, what, args...)
+	}
+	highest, known := levels[want.Algorithm]
+	if !known {
+		return refuse("Use none, gzip, zstd or lz4.", "the compression %q is unknown", want.Algorithm)
+	}
+	if want.Level < 0 || want.Level > highest {
+		return refuse("Leave the level out, or choose a lower one.", "the compression level %d is not between 0 and %d", want.Level, highest)
+	}
+	want = c.Choose(ctx, want)
+	switch {
+	case c.Major < 16 && want.Algorithm == None:
+		return "0", nil
+	case c.Major < 16 && want.Algorithm == Gzip:
+		return strconv.Itoa(want.Level), nil
+	case want.Algorithm == None:
+		return "none", nil
+	case want.Algorithm != Gzip && !c.supports(ctx, want.Algorithm):
+		return refuse("Use gzip, or a pg_dump of version 16 or newer that was built with "+string(want.Algorithm)+".",
+			"pg_dump %s cannot compress with %s", c.Version, want.Algorithm)
+	}
+	return want.String(), nil
+}
+
+// supports asks pg_dump whether it was built with an algorithm: it checks that before it tries to connect,
+// here to a socket that cannot exist.
+func (c Client) supports(ctx context.Context, a Algorithm) bool {
+	if c.Major < 16 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.PgDump, "--format=custom", "--compress="+string(a)+":1", "--no-password",
+		"--dbname=host=/dev/null/cofre user=cofre dbname=cofre")
+	cmd.Env = baseEnv(os.Getenv)
+	cmd.WaitDelay = time.Second
+	out, _ := cmd.CombinedOutput()
+	return bytes.Contains(out, []byte("/dev/null/cofre"))
+}

@@ -1,0 +1,276 @@
+package pgdump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// Format is the form of a dump.
+type Format string
+
+// The formats.
+const (
+	Custom Format = "custom" // for pg_restore; compressed by pg_dump
+	Plain  Format = "plain"  // SQL for psql; never compressed by pg_dump
+)
+
+// DefaultLockWaitTimeout is how long a dump waits for a table that somebody has locked. Waiting for ever
+// would also make everybody queue who comes after us.
+const DefaultLockWaitTimeout = 5 * time.Minute
+
+// DumpOptions says what to dump and how.
+type DumpOptions struct {
+	Target      postgres.Target
+	Format      Format      // "" means Custom
+	Compression Compression // of the Custom format
+	postgres.Selection
+	NoOwner      bool
+	NoPrivileges bool
+	// LockWaitTimeout is for the locks that a dump takes at its start; 0 means DefaultLockWaitTimeout.
+	LockWaitTimeout time.Duration
+	// Timeout ends the whole dump; 0 means none.
+	Timeout time.Duration
+	// Snapshot makes the dump see the state that another session exported (pg_export_snapshot).
+	Snapshot string
+	// Verbose receives pg_dump's progress and messages, redacted, one line at a time; nil asks for none.
+	Verbose func(line string)
+	// WorkDir is the child's working directory; "" means the temporary directory. Nothing is written there.
+	WorkDir string
+}
+
+var snapshotName = regexp.MustCompile(`^[0-9A-Fa-f]{1,16}-[0-9A-Fa-f]{1,16}(-[0-9]{1,10})?$`)
+
+// check refuses what pg_dump would misunderstand.
+func (o DumpOptions) check() error {
+	refuse := func(hint, what string, args ...any) error {
+		return fault.New(fault.Validation, fault.InvalidInput, hint, what, args...)
+	}
+	if err := o.Selection.Check(); err != nil {
+		return err
+	}
+	switch {
+	case o.Format != Custom && o.Format != Plain:
+		return refuse("Use custom or plain.", "the dump format %q is unknown", o.Format)
+	case o.Snapshot != "" && !snapshotName.MatchString(o.Snapshot):
+		return refuse("Use what pg_export_snapshot() answered, such as 00000003-0000001B-1.", "the snapshot name is not valid")
+	case o.Timeout < 0 || o.LockWaitTimeout < 0:
+		return refuse("Use a duration such as 30m.", "a timeout is negative")
+	}
+	return nil
+}
+
+// args gives pg_dump's arguments. Every value stands behind "=", so that none can be taken for an option.
+func (o DumpOptions) args(compress string) []string {
+	args := []string{"--format=" + string(o.Format), "--no-password",
+		fmt.Sprintf("--lock-wait-timeout=%d", o.LockWaitTimeout.Milliseconds())}
+	if o.Format == Custom {
+		args = append(args, "--compress="+compress)
+	}
+	for _, flag := range []struct {
+		on   bool
+		name string
+	}{{o.SchemaOnly, "--schema-only"}, {o.DataOnly, "--data-only"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
+		{o.LargeObjects && !o.SchemaOnly, "--blobs"}, {o.Verbose != nil, "--verbose"}} {
+		if flag.on {
+			args = append(args, flag.name)
+		}
+	}
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{{"--schema=", o.Schemas}, {"--table=", o.Tables}, {"--exclude-table=", o.ExcludeTables}, {"--exclude-table-data=", o.ExcludeTableData}} {
+		for _, v := range list.values {
+			args = append(args, list.name+v)
+		}
+	}
+	if o.Snapshot != "" {
+		args = append(args, "--snapshot="+o.Snapshot)
+	}
+	return append(args, "--dbname="+o.Target.ClientConninfo())
+}
+
+// Dump is a running pg_dump: a reader over its output. It must be closed. Read and Close may be called
+// by different goroutines; Read by one at a time.
+type Dump struct {
+	client  Client
+	options DumpOptions
+	args    []string
+	process *process
+	out     *os.File
+	stderr  *messages
+	release func() // ends the watch over context and timeout
+
+	end     sync.Once
+	result  error // io.EOF or a fault; set by finish
+	closing sync.Once
+}
+
+// errClosed is the reason of a stop by Close.
+var errClosed = errors.New("closed before it was read to its end")
+
+// errTimeout is the reason of a stop because Timeout has passed.
+var errTimeout = errors.New("timeout")
+
+// Dump starts pg_dump. ctx governs the whole run: when it is cancelled, pg_dump's process group is ended and Read
+// answers a Canceled fault. Problems with the options come at once; everything about the database comes out of Read.
+func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
+	if o.Format == "" {
+		o.Format = Custom
+	}
+	if o.LockWaitTimeout == 0 {
+		o.LockWaitTimeout = DefaultLockWaitTimeout
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	compress, err := c.compression(ctx, o.Compression)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, canceled(context.Cause(ctx))
+	}
+	d := &Dump{client: c, options: o, args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
+	cmd := exec.Command(c.PgDump, d.args...)
+	cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
+	cmd.Dir = workDir(o.WorkDir)
+	cmd.Stderr = d.stderr
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, fault.Wrap(err, fault.BackupCreation, "", "Check the limit of open files (ulimit -n).", "cannot start pg_dump")
+	}
+	enlargePipe(out)
+	cmd.Stdout, d.out = in, out
+	d.process, err = start(cmd)
+	_ = in.Close()
+	if err != nil {
+		_ = out.Close()
+		return nil, fault.Wrap(err, fault.BackupCreation, fault.ClientMissing, "Check that the program can be run, or set PGDUMP_PATH to another one.", "cannot start %s", c.PgDump)
+	}
+	d.release = d.process.watch(ctx, o.Timeout)
+	return d, nil
+}
+
+func workDir(dir string) string {
+	if dir == "" {
+		return os.TempDir()
+	}
+	return dir
+}
+
+// Read reads pg_dump's output. io.EOF means that pg_dump has ended with status 0 and that all its output was
+// read. Any other end is a fault.
+func (d *Dump) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := d.out.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	if err == nil {
+		return 0, nil
+	}
+	if errors.Is(err, io.EOF) {
+		return 0, d.finish(nil)
+	}
+	return 0, d.finish(fmt.Errorf("read pg_dump's output: %w", err))
+}
+
+// finish waits for the process and settles the result, once. broken says why not all of the output was read;
+// nil when it was, to its end.
+func (d *Dump) finish(broken error) error {
+	d.end.Do(func() {
+		if broken != nil {
+			d.process.stop(broken)
+		}
+		<-d.process.done
+		d.release()
+		switch d.result = d.failure(); {
+		case d.result == nil && broken != nil:
+			d.result = canceled(broken)
+		case d.result == nil:
+			d.result = io.EOF
+		}
+	})
+	return d.result
+}
+
+// Close ends pg_dump, if it still runs, and waits until it is gone. It answers nil: whether the dump was
+// complete is what Read says. It may be called several times.
+func (d *Dump) Close() error {
+	d.closing.Do(func() {
+		_ = d.finish(errClosed)
+		_ = d.out.Close()
+	})
+	return nil
+}
+
+// Stderr gives the first and last messages of pg_dump, redacted.
+func (d *Dump) Stderr() string { return d.stderr.String() }
+
+// Version is pg_dump's version as it prints it.
+func (d *Dump) Version() string { return d.client.Version }
+
+// Args gives pg_dump's arguments, which hold no secrets.
+func (d *Dump) Args() []string { return append([]string(nil), d.args...) }
+
+// PID is pg_dump's process id.
+func (d *Dump) PID() int { return d.process.cmd.Process.Pid }
+
+// failure gives the fault for how the process ended; nil when it succeeded.
+func (d *Dump) failure() error {
+	return failure(ending{
+		program: "pg_dump", doing: "dump database " + fmt.Sprintf("%q", d.options.Target.Database()),
+		cause: d.process.stopped(), err: d.process.err, stderr: d.stderr.String(),
+		target: d.options.Target, timeout: d.options.Timeout, code: fault.BackupCreation,
+	})
+}
+
+// watch stops the process when ctx ends or the timeout passes. The function it answers ends the watch and waits
+// for its goroutine.
+func (p *process) watch(ctx context.Context, timeout time.Duration) func() {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		var expired <-chan time.Time
+		if timeout > 0 {
+			timer := time.NewTimer(timeout)
+			defer timer.Stop()
+			expired = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			p.stop(context.Cause(ctx))
+		case <-expired:
+			p.stop(errTimeout)
+		case <-p.done:
+		case <-quit:
+		}
+	}()
+	var once sync.Once
+	return func() { once.Do(func() { close(quit); <-ended }) }
+}
+
+func canceled(cause error) error {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return fault.Wrap(cause, fault.BackupCreation, fault.Timeout, "Allow more time, or dump less at once.", "the time allowed for it has passed")
+	}
+	return fault.Wrap(cause, fault.Canceled, "", "Run it again when you are ready.", "stopped before it was finished")
+}
+
+// joinLines puts several lines into one sentence.
+func joinLines(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", " | ")), " ")
+}

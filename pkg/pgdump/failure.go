@@ -1,0 +1,181 @@
+package pgdump
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// ending is how a child ended and what is known about it.
+type ending struct {
+	program string
+	doing   string // "dump database \"x\""
+	cause   error  // why we ended it; nil when it ended by itself
+	err     error  // of Wait
+	stderr  string // redacted
+	target  postgres.Target
+	timeout time.Duration
+	code    fault.Code // for what is the program's own failure
+}
+
+// failure gives the fault that explains an ending; nil when the program succeeded.
+func failure(e ending) error {
+	said := lastLines(e.stderr, 6)
+	switch {
+	case e.err == nil:
+		return nil // it succeeded; a stop that came too late changes nothing
+	case errors.Is(e.cause, errTimeout):
+		return withStderr(fault.New(e.code, fault.Timeout,
+			"Raise PGDUMP_TIMEOUT, or look for what slows it down: locks on the server, or storage that is too slow.",
+			"%s did not finish within %s and was stopped", e.program, e.timeout), said)
+	case e.cause != nil:
+		f := fault.From(canceled(e.cause))
+		f.Message = fmt.Sprintf("%s was stopped before it was finished", e.program)
+		return f
+	}
+	var exit *exec.ExitError
+	if !errors.As(e.err, &exit) {
+		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Run it again with --verbose.", "%s failed", e.program)
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return withStderr(killed(e, status.Signal()), said)
+	}
+	if strings.Contains(e.stderr, e.program+": terminated by user") {
+		return withStderr(killed(e, syscall.SIGTERM), said)
+	}
+	f := classify(e, said)
+	if f == nil {
+		f = fault.New(e.code, fault.ExitStatus, "Look at its messages; run it again with --verbose for all of them.",
+			"%s failed with status %d", e.program, exit.ExitCode())
+	}
+	return withStderr(f, said)
+}
+
+func killed(e ending, s syscall.Signal) *fault.Error {
+	hint := "Find out who ended it, then try again."
+	if s == syscall.SIGKILL {
+		hint = "Often the system does this when memory runs out: look at its log (dmesg), give it more memory, then try again."
+	}
+	return fault.New(e.code, fault.KilledBySignal, hint, "%s was killed by %s", e.program, unix.SignalName(s))
+}
+
+// withStderr adds what the program said as the cause.
+func withStderr(f *fault.Error, said string) error {
+	if said != "" && f.Err == nil {
+		f.Err = errors.New(joinLines(said))
+	}
+	return f
+}
+
+var (
+	connectFailed = regexp.MustCompile(`connection to (?:database|server)[^\n]* failed: (?:FATAL:\s*)?([^\n]*)`)
+	permission    = regexp.MustCompile(`permission denied for (?:table|relation|sequence|schema|large object|view|function|database|column|foreign server|type|language|materialized view) ?([^\n]*)`)
+	rowSecurity   = regexp.MustCompile(`query would be affected by row-level security policy for table ([^\n]*)`)
+	lockedTable   = regexp.MustCompile(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
+	noMatch       = regexp.MustCompile(`no matching (tables|schemas|extensions) were found[^\n]*`)
+)
+
+// lostConnection are libpq's and the server's ways of saying that the connection broke while in use.
+var lostConnection = []string{
+	"server closed the connection unexpectedly", "could not receive data from server", "could not send data to server",
+	"no connection to the server", "SSL SYSCALL error", "SSL connection has been closed unexpectedly", "SSL error: ",
+	"terminating connection due to", "connection not open", "lost synchronization with server", "connection is closed",
+}
+
+// classify finds the known reasons in what the program said; nil when there is none.
+func classify(e ending, said string) *fault.Error {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(e.stderr, p) {
+				return true
+			}
+		}
+		return false
+	}
+	if m := connectFailed.FindStringSubmatch(e.stderr); m != nil {
+		return explainConnect(e, m[1])
+	}
+	switch {
+	case has("aborting because of server version mismatch"):
+		return fault.New(e.code, fault.ClientTooOld, "Install a pg_dump that is not older than the server, or set PGDUMP_PATH to one.",
+			"%s is older than the server", e.program)
+	case noMatch.MatchString(e.stderr):
+		return fault.New(fault.Validation, fault.InvalidInput,
+			"Check the names: a name with capital letters or special characters needs double quotes inside the pattern, and a name without a schema is looked for in the search path only.",
+			"the selection names nothing that exists: %s", noMatch.FindString(e.stderr))
+	case rowSecurity.MatchString(e.stderr):
+		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+e.target.User()+" BYPASSRLS.",
+			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity.FindStringSubmatch(e.stderr)[1], e.target.User())
+	case permission.MatchString(e.stderr):
+		return fault.New(fault.Permission, fault.MissingPrivilege,
+			"Grant role "+e.target.User()+" what is missing (for reading everything: GRANT pg_read_all_data TO "+e.target.User()+").",
+			"cannot %s: role %q has %s", e.doing, e.target.User(), permission.FindString(e.stderr))
+	case has("due to lock timeout", "due to statement timeout") && has("LOCK TABLE"):
+		return lockTimeout(e)
+	case has(lostConnection...):
+		f := fault.New(e.code, fault.ConnectionLost, "Try again; if it happens again, look at the server's log and at proxies in between.",
+			"the connection to the database broke while %s was running", e.program)
+		f.Transient = true
+		return f
+	case has("due to conflict with recovery"):
+		f := fault.New(e.code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
+			"the standby cancelled the dump because replication had to go on")
+		f.Transient = true
+		return f
+	case has("cache lookup failed", "could not open relation with OID"):
+		f := fault.New(e.code, fault.ExitStatus, "Try again when no tables are being created or dropped.", "the schema changed while %s was reading it", e.program)
+		f.Transient = true
+		return f
+	case has("invalid memory alloc request size", "out of memory", "Cannot enlarge string buffer"):
+		return fault.New(e.code, fault.ExitStatus, "Rows of about 1 GB as text cannot be dumped: split them, or exclude the table's data.",
+			"%s failed: a row is too large or memory ran out", e.program)
+	}
+	return nil
+}
+
+// explainConnect says why no connection came about, in the words of package postgres.
+func explainConnect(e ending, message string) *fault.Error {
+	switch {
+	case strings.Contains(message, "Connection refused"), strings.Contains(message, "No such file or directory"):
+		return connectFault(fault.PortRefused, true, "Check the port, and that PostgreSQL is running and listens there.", message, e.target)
+	case strings.Contains(message, "could not translate host name"), strings.Contains(message, "Name or service not known"):
+		return connectFault(fault.HostUnknown, false, "Check the spelling of the host name.", message, e.target)
+	case strings.Contains(message, "timeout expired"), strings.Contains(message, "No route to host"), strings.Contains(message, "unreachable"):
+		return connectFault(fault.HostUnreachable, true, "Check the network and firewalls.", message, e.target)
+	case strings.Contains(message, "certificate"):
+		return connectFault(fault.TLSCertificate, false, "Check sslrootcert, the host name and the certificate.", message, e.target)
+	case strings.Contains(message, "server does not support SSL"):
+		return connectFault(fault.TLSRefused, false, "Switch TLS on in the server, or use sslmode=prefer.", message, e.target)
+	case strings.Contains(message, "server closed the connection"), strings.Contains(message, "Connection reset"):
+		return connectFault(fault.ConnectionLost, true, "Try again.", message, e.target)
+	}
+	f := e.target.ExplainMessage("", message)
+	return f
+}
+
+func connectFault(r fault.Reason, transient bool, hint, message string, t postgres.Target) *fault.Error {
+	f := fault.New(fault.DatabaseConnection, r, hint, "cannot connect to %s: %s", t.Redacted(), message)
+	f.Transient = transient
+	return f
+}
+
+// lockTimeout names the table, if it was a single one: pg_dump locks many in one statement.
+func lockTimeout(e ending) *fault.Error {
+	what := "a table"
+	if m := lockedTable.FindStringSubmatch(e.stderr); m != nil && !strings.Contains(m[1], ",") && len(m[1]) < 300 {
+		what = "table " + strings.TrimPrefix(m[1], "ONLY ")
+	}
+	f := fault.New(e.code, fault.LockTimeout, "Wait until the other session is done (see pg_stat_activity and pg_locks), or allow a longer lock wait.",
+		"%s stayed locked by another session for longer than %s was told to wait", what, e.program)
+	f.Transient = true
+	return f
+}

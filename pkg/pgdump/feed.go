@@ -1,0 +1,140 @@
+package pgdump
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"cofre/pkg/fault"
+)
+
+// feedBuffer is the size of each of the two buffers between the source and the child, in bytes.
+const feedBuffer = 256 << 10
+
+// errChildGone says that the child closed its input before the end of ours.
+var errChildGone = errors.New("the program ended before its input did")
+
+// holdBack copies a source to a child so that the child sees neither the end nor the last bytes before the
+// source has said that all was well.
+type holdBack struct {
+	// complete, if set, looks at the last bytes (up to twice feedBuffer) and refuses input that was cut off.
+	complete func(tail []byte) error
+}
+
+// copy reads r to its end and answers the number of bytes written. Its error is that of r, or errChildGone.
+func (h holdBack) copy(w *os.File, r io.Reader) (written int64, err error) {
+	held, next := make([]byte, 0, feedBuffer), make([]byte, feedBuffer)
+	for {
+		n, readErr := fill(r, next)
+		if readErr != nil && readErr != io.EOF {
+			return written, readErr
+		}
+		if readErr == io.EOF && h.complete != nil {
+			if err := h.complete(append(bytes.Clone(held), next[:n]...)); err != nil {
+				return written, err
+			}
+		}
+		m, writeErr := w.Write(held)
+		if written += int64(m); writeErr != nil {
+			return written, errChildGone
+		}
+		if readErr == io.EOF {
+			m, writeErr = w.Write(next[:n])
+			if written += int64(m); writeErr != nil {
+				return written, errChildGone
+			}
+			return written, nil
+		}
+		held, next = next[:n], held[:feedBuffer]
+	}
+}
+
+// fill reads until p is full or r ends. Unlike io.ReadFull it passes on an io.ErrUnexpectedEOF of r as the
+// error that it is.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
+// scriptComplete refuses a script without pg_dump's last line: psql would commit what there is.
+func scriptComplete(tail []byte) error {
+	if bytes.Contains(tail, []byte("-- PostgreSQL database dump complete")) {
+		return nil
+	}
+	return fault.New(fault.Validation, fault.StructureDamaged, "Restore another backup.",
+		"the SQL dump is cut off: its last line is missing")
+}
+
+// preambleLimit bounds where a script's settings are looked for, in bytes.
+const preambleLimit = 64 << 10
+
+// withoutTransactionTimeout leaves the line "SET transaction_timeout = 0;" out of a script's settings. Everything
+// after them passes untouched.
+func withoutTransactionTimeout(r io.Reader) io.Reader {
+	return &preambleFilter{r: r}
+}
+
+type preambleFilter struct {
+	r    io.Reader
+	head []byte // filtered start, not yet given out
+	err  error  // that came with the start
+	done bool
+}
+
+func (f *preambleFilter) Read(p []byte) (int, error) {
+	if !f.done {
+		f.done = true
+		buf := make([]byte, preambleLimit)
+		n, err := fill(f.r, buf)
+		f.head, f.err = dropTransactionTimeout(buf[:n]), err
+	}
+	if len(f.head) > 0 {
+		n := copy(p, f.head)
+		f.head = f.head[n:]
+		return n, nil
+	}
+	if f.err != nil {
+		return 0, f.err
+	}
+	return f.r.Read(p)
+}
+
+// dropTransactionTimeout looks only at the lines before the first statement that is not a setting.
+func dropTransactionTimeout(head []byte) []byte {
+	for at := 0; at < len(head); {
+		end := bytes.IndexByte(head[at:], '\n')
+		if end < 0 {
+			return head
+		}
+		line := head[at : at+end+1]
+		if string(line) == "SET transaction_timeout = 0;\n" {
+			return append(head[:at:at], head[at+end+1:]...)
+		}
+		trimmed := bytes.TrimSpace(line)
+		setting := len(trimmed) == 0 || bytes.HasPrefix(trimmed, []byte("--")) || bytes.HasPrefix(trimmed, []byte("SET ")) ||
+			bytes.HasPrefix(trimmed, []byte(`\restrict `)) || bytes.HasPrefix(trimmed, []byte("SELECT pg_catalog.set_config("))
+		if !setting {
+			return head
+		}
+		at += end + 1
+	}
+	return head
+}
+
+// filled writes the content of a new file and goes back to its beginning.
+func filled(f *os.File, content []byte) (*os.File, error) {
+	_, err := f.Write(content)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"cofre/pkg/fault"
+)
+
+// explainServer covers what the server answered, by SQLSTATE
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+func (t Target) explainServer(e *pgconn.PgError) *fault.Error {
+	return t.ExplainMessage(e.Code, e.Message)
+}
+
+// ExplainMessage gives the fault for a message of the server, with its SQLSTATE or, when a program such as
+// pg_dump printed only the text, without.
+func (t Target) ExplainMessage(code, message string) *fault.Error {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(message, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("no pg_hba.conf entry", "pg_hba.conf rejects"):
+		return t.explainNotAdmitted(has("no encryption", "SSL off"))
+	case code == "28P01", has("password authentication failed", "no password supplied", "empty password returned", "SASL authentication failed"):
+		hint := "Check the password (special characters in a URL must be percent-encoded), or set PGPASSWORD."
+		if !t.HasPassword() {
+			hint = "No password was given: put it into the connection string, PGPASSWORD or a password file."
+		}
+		return t.fault(fault.LoginFailed, false, hint, "%s refused the password of role %q", t.address(), t.User())
+	case code == "3D000", has("no such database"), strings.HasPrefix(message, "database \"") && has("does not exist"):
+		return t.fault(fault.DatabaseMissing, false, "Check the name after the last / of the URL (dbname), or create the database first.",
+			"the server at %s has no database %q", t.address(), t.Database())
+	case code == "28000", strings.HasPrefix(message, "role \"") && has("does not exist"), has("is not permitted to log in", "authentication failed for user"):
+		return t.fault(fault.LoginFailed, false, "Check the user name, that the role may log in, and which authentication pg_hba.conf asks of it.",
+			"%s refused the login of role %q", t.address(), t.User())
+	case code == "53300", has("too many clients", "remaining connection slots", "too many connections for"):
+		return t.fault(fault.TooManyClients, true, "Wait until connections are free, close some, or raise max_connections (or the role's or database's connection limit).",
+			"the server at %s has no free connection", t.address())
+	case code == "57P03", code == "57P01", code == "57P02", code == "57P05", has("the database system is "):
+		return t.fault(fault.ServerStarting, true, "Wait until the server is up, then try again.",
+			"the server at %s is starting, stopping or recovering", t.address())
+	case has("not currently accepting connections"):
+		return t.fault(fault.NotAdmitted, false, "Allow connections: ALTER DATABASE ... WITH ALLOW_CONNECTIONS true.",
+			"database %q does not accept connections", t.Database())
+	case code == "42501" || (code == "" && has("permission denied")):
+		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+quoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO ...).",
+			"role %q lacks a right in database %q", t.User(), t.Database())
+		f.Code = fault.Permission
+		return f
+	case code == "55P03":
+		return t.fault(fault.LockTimeout, true, "Wait until the other session is done (see pg_stat_activity and pg_locks), then try again.",
+			"a table of database %q stays locked by another session", t.Database())
+	case code == "40001", code == "40P01":
+		return t.fault(fault.ConnectionLost, true, "Try again; on a standby raise max_standby_streaming_delay or set hot_standby_feedback.",
+			"the server at %s ended the transaction in favour of another one", t.address())
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "58"), strings.HasPrefix(code, "53"):
+		return t.fault(fault.ConnectionLost, true, "Look at the server's log, then try again.", "the server at %s could not go on", t.address())
+	}
+	return t.fault("", false, "Look at the cause and at the server's log.", "the server at %s answered with an error", t.address())
+}
+
+// explainNotAdmitted tells a server that wants TLS from one that does not want this client at all. plain is true
+// when the refused try was one without TLS.
+func (t Target) explainNotAdmitted(plain bool) *fault.Error {
+	if mode := t.settings["sslmode"]; plain && (mode == "disable" || mode == "allow") {
+		return t.fault(fault.TLSRequired, false, "Use sslmode=require (or verify-full); if that is refused too, ask for an entry in the server's pg_hba.conf.",
+			"the server at %s does not admit role %q to database %q without TLS", t.address(), t.User(), t.Database())
+	}
+	return t.fault(fault.NotAdmitted, false, "Ask for an entry in the server's pg_hba.conf for this machine, role and database (on managed services: network access rules).",
+		"the server at %s does not admit role %q to database %q from this machine", t.address(), t.User(), t.Database())
+}
+
+// quoteIdent quotes an SQL identifier.
+func quoteIdent(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
