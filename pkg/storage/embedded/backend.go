@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ import (
 )
 
 // disk is versitygw's backend over a directory, with what a backup store needs besides: writes that survive a
-// power cut, one completion of an upload at a time, parts that free their room while they are put together,
+// power cut, one completion of an upload at a time, parts that are written in place,
 // and errors of the disk told as such.
 type disk struct {
 	*posix.Posix
@@ -83,53 +82,10 @@ func (d *disk) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3r
 	return out, d.explain(err, *in.Bucket, *in.Key)
 }
 
-// UploadPart implements backend.Backend.
-func (d *disk) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
-	if err := checkID(in.UploadId); err != nil {
-		return nil, err
-	}
-	out, err := d.Posix.UploadPart(ctx, in)
-	return out, d.explain(err, *in.Bucket, "")
-}
-
 // CreateMultipartUpload implements backend.Backend.
 func (d *disk) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
 	out, err := d.Posix.CreateMultipartUpload(ctx, in)
 	return out, d.explain(err, *in.Bucket, "")
-}
-
-// CompleteMultipartUpload implements backend.Backend. versitygw says yes to a second request while the first
-// is still at work, and to one for an upload that is gone while any object has the key. Here the second one
-// waits, and only the upload's own object counts.
-func (d *disk) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
-	if err := checkID(in.UploadId); err != nil {
-		return s3response.CompleteMultipartUploadResult{}, "", err
-	}
-	defer d.alone(*in.UploadId)()
-	if !d.pending(*in.Bucket, *in.Key, *in.UploadId) && !d.made(*in.Bucket, *in.Key, *in.UploadId) {
-		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetAPIError(s3err.ErrNoSuchUpload)
-	}
-	last := len(in.MultipartUpload.Parts)
-	out, version, err := d.CompleteMultipartUploadWithCopy(ctx, in, func(from, to *os.File) (bool, error) {
-		last--
-		return false, d.move(from, to, last == 0)
-	})
-	if err == nil {
-		err = d.settle(*in.Bucket, *in.Key)
-	}
-	return out, version, d.explain(err, *in.Bucket, *in.Key)
-}
-
-// move appends a part to the object and frees the part's room, so that an upload needs its size once, not twice.
-func (d *disk) move(from, to *os.File, last bool) error {
-	if _, err := io.Copy(to, from); err != nil { // copy_file_range: shared blocks where the file system can
-		return err
-	}
-	_ = os.Truncate(from.Name(), 0)
-	if last {
-		return d.sync(to)
-	}
-	return nil
 }
 
 // AbortMultipartUpload implements backend.Backend. It also finds an upload whose completion was cut off.
@@ -179,11 +135,6 @@ func (d *disk) alone(upload string) (release func()) {
 // uploadFolder is where versitygw keeps an upload's parts.
 func uploadFolder(bucket, key, id string) string {
 	return filepath.Join(bucket, posix.MetaTmpMultipartDir, fmt.Sprintf("%x", sha256.Sum256([]byte(key))), id)
-}
-
-func (d *disk) pending(bucket, key, id string) bool {
-	_, err := os.Stat(uploadFolder(bucket, key, id))
-	return err == nil
 }
 
 // made tells whether the object was made by this upload.

@@ -117,7 +117,7 @@ func (s *Server) Store(ctx context.Context) (storage.Store, error) {
 		Bucket: bucket, Region: region, Endpoint: "http://" + bucket + ".localhost", Dial: s.dial,
 		Credentials:    &s3.Credentials{AccessKeyID: s.order.AccessKey, SecretAccessKey: s.order.SecretKey},
 		PublicEndpoint: s.Endpoint(), Description: s.dir,
-		MaxParts: maxParts, PartSize: s.config.PartSize, Concurrency: s.config.Concurrency, Logger: s.config.Logger,
+		MaxParts: maxParts, TellPlan: true, PartSize: s.config.PartSize, Concurrency: s.config.Concurrency, Logger: s.config.Logger,
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// crcText is a CRC64NVME as the protocol writes it: base64 of eight bytes, big endian.
-func crcText(crc uint64) string {
+// CRCText is a CRC64NVME as the protocol writes it: base64 of eight bytes, big endian.
+func CRCText(crc uint64) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], crc)
 	return base64.StdEncoding.EncodeToString(b[:])

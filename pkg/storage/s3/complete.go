@@ -73,7 +73,7 @@ func (u *upload) ask(ctx context.Context) error {
 	for i, p := range u.parts {
 		c := types.CompletedPart{PartNumber: aws.Int32(int32(p.number)), ETag: aws.String(p.etag)}
 		if u.crc {
-			c.ChecksumCRC64NVME = aws.String(crcText(p.crc))
+			c.ChecksumCRC64NVME = aws.String(CRCText(p.crc))
 		}
 		in.MultipartUpload.Parts[i] = c
 		size += p.size
@@ -99,7 +99,7 @@ func (u *upload) objectCRC() string {
 		}
 		crc = crcJoin(crc, p.crc, p.size)
 	}
-	return crcText(crc)
+	return CRCText(crc)
 }
 
 // settle looks at the object, whatever the answer was: an answer may be lost, a retry may meet its own first

@@ -43,7 +43,7 @@ func withMark(m map[string]string, mark string) map[string]string {
 func clean(m map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
-		if k = strings.ToLower(k); k != markKey {
+		if k = strings.ToLower(k); k != markKey && k != planKey {
 			out[k] = v
 		}
 	}

@@ -1,12 +1,17 @@
 package s3
 
-// partPlan says how long each part of an upload is.
+import (
+	"errors"
+	"fmt"
+)
+
+// Plan says how long each part of an upload is.
 //
 // The first flat parts have the base size: 70 % of what the service allows. Behind them parts are four, sixteen,
 // 64 and 640 times as long (never above 5 GiB), so that an upload from 8 MiB upwards ends at the protocol's
 // 5 TiB, not for want of parts. A known size is divided so that it stays within the flat ones, which keeps
 // memory low. With equal parts all have the base size.
-type partPlan struct {
+type Plan struct {
 	base  int64 // bytes
 	max   int   // parts
 	equal bool
@@ -25,8 +30,8 @@ const memoryBudget = 64 << 20
 // sizeStep rounds part sizes, in bytes.
 const sizeStep = 1 << 20
 
-func newPartPlan(base, expected int64, most int, equal bool) partPlan {
-	p := partPlan{base: base, max: most, equal: equal}
+func NewPlan(base, expected int64, most int, equal bool) Plan {
+	p := Plan{base: base, max: most, equal: equal}
 	if expected <= 0 {
 		return p
 	}
@@ -41,8 +46,8 @@ func newPartPlan(base, expected int64, most int, equal bool) partPlan {
 	return p
 }
 
-// size is the length in bytes of part n (from 1), 0 when there may be no such part.
-func (p partPlan) size(n int) int64 {
+// Size is the length in bytes of part n (from 1), 0 when there may be no such part.
+func (p Plan) Size(n int) int64 {
 	if n < 1 || n > p.max {
 		return 0
 	}
@@ -58,10 +63,10 @@ func (p partPlan) size(n int) int64 {
 }
 
 // total is how many bytes fit, for messages.
-func (p partPlan) total() int64 {
+func (p Plan) total() int64 {
 	var sum int64
 	for n := 1; n <= p.max; n++ {
-		if sum += p.size(n); sum > maxObjectSize {
+		if sum += p.Size(n); sum > maxObjectSize {
 			return maxObjectSize
 		}
 	}
@@ -69,9 +74,40 @@ func (p partPlan) total() int64 {
 }
 
 // buffers is how many parts of a size may be in memory at once.
-func (p partPlan) buffers(size int64, concurrency int) int {
+func (p Plan) buffers(size int64, concurrency int) int {
 	n := int(memoryBudget / size)
 	return max(min(n, concurrency), min(2, concurrency))
+}
+
+// Offset is where part n begins in the object, when all parts before it have their size.
+func (p Plan) Offset(n int) int64 {
+	var sum int64
+	for i := 1; i < n; i++ {
+		sum += p.Size(i)
+	}
+	return sum
+}
+
+// planKey is the upload metadata with the plan, for a service that puts parts in place as they come.
+const planKey = "cofre-plan"
+
+// String is the plan as PlanOf reads it.
+func (p Plan) String() string { return fmt.Sprintf("%d/%d/%t", p.base, p.max, p.equal) }
+
+// PlanOf finds the plan in the metadata of an upload. ok is false when there is none.
+func PlanOf(metadata map[string]string) (p Plan, ok bool, err error) {
+	text, ok := metadata[planKey]
+	if !ok {
+		return Plan{}, false, nil
+	}
+	_, err = fmt.Sscanf(text, "%d/%d/%t", &p.base, &p.max, &p.equal)
+	if err == nil && (p.base < minPartSize || p.base > maxPartSize || p.max < 1) {
+		err = errors.New("out of range")
+	}
+	if err != nil {
+		return Plan{}, false, fmt.Errorf("part plan %.40q: %w", text, err)
+	}
+	return p, true, nil
 }
 
 func roundUp(n, step int64) int64 { return (n + step - 1) / step * step }

@@ -8,7 +8,7 @@
 // A stream of unknown length goes through a part loop of its own (see [upload.Write]): a few buffers, filled
 // one after the other and sent in parallel. Memory is bounded by the buffers; parts keep one size for the
 // first 70 % of the parts that the service allows and grow behind that, so that they never run out (see
-// partPlan). Every part carries a checksum that the service verifies: CRC64NVME where the service has it (it
+// [Plan]). Every part carries a checksum that the service verifies: CRC64NVME where the service has it (it
 // costs a tenth of the others and also protects the finished object as a whole), MD5 elsewhere.
 //
 // # Failures
@@ -107,6 +107,9 @@ type Config struct {
 	Concurrency int   // parts in flight
 	EqualParts  bool  // all parts but the last get one size, as some services require
 	MaxParts    int   // per upload
+	// TellPlan puts the sizes of parts into an upload's metadata, for the embedded store: it writes parts
+	// where they belong as they come.
+	TellPlan bool
 	// ReadTimeout ends a connection on which nothing moves.
 	ReadTimeout time.Duration
 	// MaxAttempts of one request, the first included.

@@ -39,7 +39,7 @@ type upload struct {
 	id      string
 	mark    string // recognises the finished object as ours
 	crc     bool   // CRC64NVME protects parts and object; MD5 the parts otherwise
-	plan    partPlan
+	plan    Plan
 	options storage.UploadOptions
 
 	mu      sync.Mutex
@@ -55,10 +55,13 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 		return nil, err
 	}
 	u := &upload{s: s, key: key, mark: newMark(), options: o,
-		plan: newPartPlan(s.cfg.PartSize, o.ExpectedSize, s.cfg.MaxParts, s.cfg.EqualParts)}
+		plan: NewPlan(s.cfg.PartSize, o.ExpectedSize, s.cfg.MaxParts, s.cfg.EqualParts)}
 	in := &awss3.CreateMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)),
 		ContentType: aws.String(contentType(o.ContentType)), Metadata: withMark(o.Metadata, u.mark)}
+	if s.cfg.TellPlan {
+		in.Metadata[planKey] = u.plan.String()
+	}
 	out, crc, err := s.createUpload(ctx, in)
 	if err != nil {
 		return nil, s.op("start an upload to", key, "s3:PutObject").fault(err)
@@ -135,7 +138,7 @@ func (u *upload) writeFault(err error) error {
 // split reads parts from r and hands them to send, until r ends. An empty r makes one empty part.
 func (u *upload) split(ctx context.Context, r io.Reader, pool *bufferPool, send func(int, []byte)) (total int64, err error) {
 	for n := 1; ; n++ {
-		size := u.plan.size(n)
+		size := u.plan.Size(n)
 		if size == 0 {
 			return total, u.tooLarge(r)
 		}
@@ -211,7 +214,7 @@ func (u *upload) send(ctx context.Context, n int, data []byte) error {
 		Body: newBody(data), ContentLength: aws.Int64(p.size)}
 	if u.crc {
 		p.crc = crcOf(data)
-		in.ChecksumCRC64NVME = aws.String(crcText(p.crc))
+		in.ChecksumCRC64NVME = aws.String(CRCText(p.crc))
 	} else {
 		sum, header := md5Of(data)
 		p.md5, in.ContentMD5 = sum[:], aws.String(header)
@@ -241,7 +244,7 @@ var errPartDiffers = errors.New("a part's checksum in the answer is not the one 
 // service has compared Content-MD5 itself there.
 func (p part) agrees(out *awss3.UploadPartOutput) bool {
 	if out.ChecksumCRC64NVME != nil && p.md5 == nil {
-		return *out.ChecksumCRC64NVME == crcText(p.crc)
+		return *out.ChecksumCRC64NVME == CRCText(p.crc)
 	}
 	if p.md5 == nil {
 		return true // the service has compared the header
