@@ -79,7 +79,7 @@ func (u *upload) ask(ctx context.Context) error {
 		size += p.size
 	}
 	in.MpuObjectSize = aws.Int64(size)
-	if u.crc {
+	if u.crc && size > 0 { // MinIO knows no checksum of nothing
 		in.ChecksumCRC64NVME, in.ChecksumType = aws.String(u.objectCRC()), types.ChecksumTypeFullObject
 	}
 	if !s.lacksConditions() {
@@ -142,7 +142,7 @@ func (u *upload) compare(o storage.Object) error {
 			"%s has %d bytes, but %d were sent", u.s.where(u.key), o.Size, u.acked)
 	}
 	same := true
-	if u.crc && o.CRC64NVME != "" {
+	if u.crc && u.acked > 0 && o.CRC64NVME != "" {
 		same = o.CRC64NVME == u.objectCRC()
 	}
 	if !u.crc {

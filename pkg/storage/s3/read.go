@@ -26,7 +26,7 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 	}
 	say := s.op("read", key, "s3:GetObject")
 	if offset < 0 {
-		return nil, storage.Object{}, fault.New(fault.Validation, fault.InvalidInput, "", "%s cannot be read from byte %d", s.where(key), offset)
+		return nil, storage.Object{}, fault.New(fault.Validation, fault.InvalidInput, "Read from byte 0 or behind it.", "%s cannot be read from byte %d", s.where(key), offset)
 	}
 	if length == 0 {
 		o, err := s.Head(ctx, key)
@@ -56,7 +56,7 @@ func (s *Store) openBehind(ctx context.Context, key string, offset int64) (io.Re
 		return nil, o, err
 	}
 	if offset > o.Size {
-		return nil, o, fault.New(fault.Validation, fault.InvalidInput, "", "%s has %d bytes and cannot be read from byte %d", s.where(key), o.Size, offset)
+		return nil, o, fault.New(fault.Validation, fault.InvalidInput, "Look at the object's size first.", "%s has %d bytes and cannot be read from byte %d", s.where(key), o.Size, offset)
 	}
 	return io.NopCloser(bytes.NewReader(nil)), o, nil
 }

@@ -1,0 +1,90 @@
+package storagetest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/storage"
+	"cofre/pkg/storage/embedded"
+	"cofre/pkg/storage/s3"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// Place is an empty store as the suite wants it: with a witness, and with ways to reach the same bucket
+// through something that spoils the connection.
+type Place struct {
+	Store storage.Store
+	// Witness is a client of another make for the same bucket.
+	Witness *minio.Client
+	Bucket  string
+	Prefix  string // with a slash at its end, or empty
+
+	endpoint string // http://host:port, by TCP
+	config   s3.Config
+}
+
+// Full is the key by which the witness knows an object.
+func (p Place) Full(key string) string { return p.Prefix + key }
+
+// Through opens the same place by another way: at is the host and port of a proxy to Addr.
+func (p Place) Through(tb testing.TB, at string, change ...func(*s3.Config)) *s3.Store {
+	tb.Helper()
+	c := p.config
+	c.Endpoint = "http://" + at
+	for _, f := range change {
+		f(&c)
+	}
+	s, err := s3.Open(context.Background(), c)
+	if err != nil {
+		tb.Fatalf("open the store at %s: %v", at, err)
+	}
+	return s
+}
+
+// Addr is the host and port of the server.
+func (p Place) Addr() string { return strings.TrimPrefix(p.endpoint, "http://") }
+
+// EmbeddedPlace serves a temporary directory whose name no bucket could have.
+func EmbeddedPlace(tb testing.TB) Place {
+	tb.Helper()
+	server := StartEmbedded(tb, embedded.Config{Directory: tb.TempDir() + "/My Backups (ö)", Volatile: true, Listen: "127.0.0.1:0"})
+	store, err := server.Store(context.Background())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a := server.Access()
+	p := Place{Store: store, Bucket: a.Bucket, endpoint: server.Endpoint(), config: s3.Config{
+		Bucket: a.Bucket, Region: a.Region, TellPlan: true, MaxParts: 20_000, Description: server.Directory(),
+		Credentials: &s3.Credentials{AccessKeyID: a.AccessKey, SecretAccessKey: a.SecretKey}}}
+	p.Witness = witness(tb, p.Addr(), a.AccessKey, a.SecretKey, a.Region)
+	return p
+}
+
+// MinIOPlace opens a new bucket of MinIO, under a prefix.
+func MinIOPlace(tb testing.TB) Place {
+	tb.Helper()
+	server := testenv.MinIO(tb)
+	p := Place{Bucket: server.NewBucket(tb), Prefix: "some/where/", endpoint: server.Endpoint}
+	p.config = s3.Config{Bucket: p.Bucket, Prefix: "some/where", Region: testenv.Region,
+		Credentials: &s3.Credentials{AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey}}
+	p.Store = p.Through(tb, p.Addr())
+	p.Witness = witness(tb, p.Addr(), server.AccessKey, server.SecretKey, testenv.Region)
+	return p
+}
+
+func witness(tb testing.TB, addr, access, secret, region string) *minio.Client {
+	tb.Helper()
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	tb.Cleanup(transport.CloseIdleConnections)
+	c, err := minio.New(addr, &minio.Options{Creds: credentials.NewStaticV4(access, secret, ""), Region: region,
+		Transport: transport, BucketLookup: minio.BucketLookupPath})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
