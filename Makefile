@@ -17,7 +17,7 @@ setup: ## get everything that building and testing needs (see scripts/setup)
 build: bin/cofre $(LAYER) ## build bin/cofre, and the pg_dump it uses into lib/
 
 demo: build ## back a sample database up, verify and restore it; KEEP=1 leaves it running
-	@scripts/setup system server-18
+	@scripts/setup curl server-18
 	bin/cofre demo $(if $(KEEP),--keep)
 
 test: setup build lint ## run all tests with the race detector; a skipped test fails
@@ -42,6 +42,7 @@ distclean: clean ## remove everything that setup made, too
 
 # Go knows best what has to be built again.
 bin/cofre: FORCE
+	@scripts/setup system
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/cofre
 
 $(LAYER): FORCE

@@ -66,8 +66,8 @@ func (r *report) show(how string, e event, t *tests) {
 
 func (r *report) dump(output []string) {
 	for _, line := range output {
-		if strings.HasPrefix(strings.TrimSpace(line), "=== ") {
-			continue
+		if said := strings.TrimSpace(line); strings.HasPrefix(said, "=== ") || strings.HasPrefix(said, "--- ") {
+			continue // the names of tests, which the report prints itself
 		}
 		fmt.Fprint(r.out, "    "+line)
 	}

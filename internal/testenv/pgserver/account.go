@@ -59,7 +59,7 @@ func (a *account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 }
 
-// makeReachable copies the server's programs into the temporary folder when the account
+// makeReachable brings the server's programs into the temporary folder when the account
 // cannot run them where they are: a checkout below /root is closed to everybody else.
 func (s *Server) makeReachable() error {
 	err := s.command(context.Background(), "postgres", "--version").Run()
@@ -73,7 +73,7 @@ func (s *Server) makeReachable() error {
 		return fmt.Errorf("run %s as user %s: %w", filepath.Join(s.BinDir, "postgres"), s.account.name, err)
 	}
 	programs := filepath.Join(s.dir.Path, "programs")
-	if err := os.CopyFS(programs, os.DirFS(filepath.Dir(s.BinDir))); err != nil {
+	if err := linkTree(programs, filepath.Dir(s.BinDir)); err != nil {
 		return fmt.Errorf("copy PostgreSQL to a folder that user %s can enter: %w", s.account.name, err)
 	}
 	s.BinDir = filepath.Join(programs, "bin")
@@ -81,4 +81,38 @@ func (s *Server) makeReachable() error {
 		return fmt.Errorf("run PostgreSQL as user %s: %w; set TMPDIR to a folder that every user can enter", s.account.name, err)
 	}
 	return nil
+}
+
+// linkTree makes dst a folder with the same files as src: hard links where both lie on one file
+// system, which takes no time, and copies otherwise.
+func linkTree(dst, src string) error {
+	err := filepath.WalkDir(src, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(src, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(dst, name)
+		switch entry.Type() {
+		case fs.ModeDir:
+			return os.Mkdir(target, 0o755)
+		case fs.ModeSymlink:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		default:
+			return os.Link(path, target)
+		}
+	})
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	if err := os.RemoveAll(dst); err != nil {
+		return err
+	}
+	return os.CopyFS(dst, os.DirFS(src))
 }

@@ -130,6 +130,8 @@ func (s *Server) configure(o Options) error {
 	settings := []string{
 		"listen_addresses = '127.0.0.1'",
 		"unix_socket_directories = '" + s.SocketDir + "'",
+		// Containers often have a /dev/shm that is too small, or closed.
+		"dynamic_shared_memory_type = mmap",
 		"fsync = off", "synchronous_commit = off", "full_page_writes = off",
 		"wal_level = minimal", "max_wal_senders = 0", "max_wal_size = 4GB",
 		"timezone = 'UTC'", "log_timezone = 'UTC'",
