@@ -70,62 +70,6 @@ func scriptComplete(tail []byte) error {
 		"the SQL dump is cut off: its last line is missing")
 }
 
-// preambleLimit bounds where a script's settings are looked for, in bytes.
-const preambleLimit = 64 << 10
-
-// withoutTransactionTimeout leaves the line "SET transaction_timeout = 0;" out of a script's settings. Everything
-// after them passes untouched.
-func withoutTransactionTimeout(r io.Reader) io.Reader {
-	return &preambleFilter{r: r}
-}
-
-type preambleFilter struct {
-	r    io.Reader
-	head []byte // filtered start, not yet given out
-	err  error  // that came with the start
-	done bool
-}
-
-func (f *preambleFilter) Read(p []byte) (int, error) {
-	if !f.done {
-		f.done = true
-		buf := make([]byte, preambleLimit)
-		n, err := fill(f.r, buf)
-		f.head, f.err = dropTransactionTimeout(buf[:n]), err
-	}
-	if len(f.head) > 0 {
-		n := copy(p, f.head)
-		f.head = f.head[n:]
-		return n, nil
-	}
-	if f.err != nil {
-		return 0, f.err
-	}
-	return f.r.Read(p)
-}
-
-// dropTransactionTimeout looks only at the lines before the first statement that is not a setting.
-func dropTransactionTimeout(head []byte) []byte {
-	for at := 0; at < len(head); {
-		end := bytes.IndexByte(head[at:], '\n')
-		if end < 0 {
-			return head
-		}
-		line := head[at : at+end+1]
-		if string(line) == "SET transaction_timeout = 0;\n" {
-			return append(head[:at:at], head[at+end+1:]...)
-		}
-		trimmed := bytes.TrimSpace(line)
-		setting := len(trimmed) == 0 || bytes.HasPrefix(trimmed, []byte("--")) || bytes.HasPrefix(trimmed, []byte("SET ")) ||
-			bytes.HasPrefix(trimmed, []byte(`\restrict `)) || bytes.HasPrefix(trimmed, []byte("SELECT pg_catalog.set_config("))
-		if !setting {
-			return head
-		}
-		at += end + 1
-	}
-	return head
-}
-
 // filled writes the content of a new file and goes back to its beginning.
 func filled(f *os.File, content []byte) (*os.File, error) {
 	_, err := f.Write(content)

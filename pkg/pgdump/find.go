@@ -1,6 +1,7 @@
 package pgdump
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -27,6 +28,9 @@ type Client struct {
 	Version string // as it prints it: "18.1 (Debian 18.1-2)"
 	Major   int    // 18
 	Minor   int    // 1
+	// ColumnVersions tells that this pg_dump leaves a server's column versions out of its dumps; see
+	// postgres.Server.ColumnVersions.
+	ColumnVersions bool
 }
 
 // FindOptions says where to look for pg_dump and for which server.
@@ -38,6 +42,8 @@ type FindOptions struct {
 	Dirs []string
 	// ServerMajor is the major version of the server to dump; 0 when it does not matter.
 	ServerMajor int
+	// ColumnVersions is the server's; then a pg_dump that knows of them wins over newer ones that do not.
+	ColumnVersions bool
 	// Getenv reads PATH; nil means os.Getenv.
 	Getenv func(string) string
 }
@@ -110,7 +116,7 @@ func Clients(ctx context.Context, o FindOptions) ([]Client, error) {
 	return clients, nil
 }
 
-// Find chooses the newest client, which must not be older than the server. The faults are
+// Find chooses the newest client, which must not be older than the server, among those that suit it best. The faults are
 // BackupCreation with the reason ClientMissing, ClientTooOld or ServerTooOld.
 func Find(ctx context.Context, o FindOptions) (Client, error) {
 	if o.ServerMajor != 0 && o.ServerMajor < oldestServer {
@@ -126,6 +132,11 @@ func Find(ctx context.Context, o FindOptions) (Client, error) {
 			installHint(max(o.ServerMajor, 18))+" Or set PGDUMP_PATH to the pg_dump to use.", "no pg_dump was found on this machine")
 	}
 	if best := clients[0]; best.Major >= o.ServerMajor {
+		for _, c := range clients {
+			if o.ColumnVersions && c.ColumnVersions && c.Major >= o.ServerMajor {
+				return c, nil
+			}
+		}
 		return best, nil
 	}
 	where := "the newest pg_dump found"
@@ -197,7 +208,23 @@ func askVersion(ctx context.Context, file string) (Client, error) {
 	c := Client{PgDump: file, Version: m[1]}
 	c.Major, _ = strconv.Atoi(m[2])
 	c.Minor, _ = strconv.Atoi(m[3])
+	c.ColumnVersions = knowsColumnVersions(file)
 	return c, nil
+}
+
+// knowsColumnVersions looks for the option's name in the program itself, or behind a launcher: the version
+// number does not tell, because distributions add such corrections on their own.
+func knowsColumnVersions(file string) bool {
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false
+	}
+	for _, f := range []string{real, filepath.Join(filepath.Dir(real), "..", "libexec", "pg_dump")} {
+		if program, err := os.ReadFile(f); err == nil && bytes.Contains(program, []byte(columnVersion)) {
+			return true
+		}
+	}
+	return false
 }
 
 // program gives the path of another program of the same installation.

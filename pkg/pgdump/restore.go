@@ -82,8 +82,8 @@ func (o RestoreOptions) check() error {
 // oneTransaction tells whether a failure leaves the target as it was.
 func (o RestoreOptions) oneTransaction() bool { return !o.Partial && !o.KeepGoing }
 
-// transactionTimeoutSince is the server version that knows transaction_timeout, and the major version of the
-// client programs that set it whatever the server is.
+// transactionTimeoutSince is the server version that knows the setting transaction_timeout, and the major version of
+// the client programs that set it whatever the server is.
 const transactionTimeoutSince = 17
 
 // Restore feeds a dump from r to pg_restore (custom format) or psql (plain) in one pass, without temporary
@@ -106,16 +106,19 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 	}
 	report.ServerVersion = version
 	started := time.Now()
-	switch {
-	case o.Format == Plain:
+	knows := major >= transactionTimeoutSince
+	if o.Format == Plain {
 		report.Method = "psql"
-		err = c.restorePlain(ctx, o, r, major, &report)
-	case c.Major >= transactionTimeoutSince && major < transactionTimeoutSince:
-		report.Method = "pg_restore | psql"
-		err = c.restoreFiltered(ctx, o, r, &report)
-	default:
-		report.Method = "pg_restore"
-		err = c.restoreCustom(ctx, o, r, &report)
+		err = c.restorePlain(ctx, o, r, knows, &report)
+	} else {
+		stamped, archive := hasColumnVersions(r)
+		if stamped || (c.Major >= transactionTimeoutSince && !knows) {
+			report.Method = "pg_restore | psql"
+			err = c.restoreFiltered(ctx, o, archive, knows, &report)
+		} else {
+			report.Method = "pg_restore"
+			err = c.restoreCustom(ctx, o, archive, &report)
+		}
 	}
 	report.Duration = time.Since(started)
 	report.Unchanged = err != nil && report.Unchanged
@@ -164,17 +167,15 @@ func (c Client) restoreCustom(ctx context.Context, o RestoreOptions, r io.Reader
 	return run.execute(ctx, r, holdBack{})
 }
 
-// restorePlain lets psql run the script. The one line that older servers do not know is left out.
-func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader, major int, report *RestoreReport) error {
+// restorePlain lets psql run the script, without what the server would refuse. knows is true when it knows
+// transaction_timeout.
+func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader, knows bool, report *RestoreReport) error {
 	run, err := c.newRun(o, "psql", o.psqlArgs(), report)
 	if err != nil {
 		return err
 	}
 	defer run.close()
-	if major < transactionTimeoutSince {
-		r = withoutTransactionTimeout(r)
-	}
-	return run.execute(ctx, r, holdBack{complete: scriptComplete})
+	return run.execute(ctx, newScriptFilter(r, knows), holdBack{complete: scriptComplete})
 }
 
 func (o RestoreOptions) psqlArgs() []string {
@@ -188,9 +189,9 @@ func (o RestoreOptions) psqlArgs() []string {
 	return args
 }
 
-// restoreFiltered restores to a server that is older than pg_restore's "SET transaction_timeout = 0": pg_restore
-// writes its script, the line is left out, psql runs the rest.
-func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, report *RestoreReport) error {
+// restoreFiltered restores where the server would refuse something of what pg_restore sends: pg_restore writes
+// its script, scriptFilter leaves that out, psql runs the rest.
+func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, knows bool, report *RestoreReport) error {
 	scripted := RestoreReport{Done: report.Done}
 	script, err := c.newRun(o, "pg_restore", append(o.restoreArgs(), "--file=-"), &scripted)
 	if err != nil {
@@ -220,7 +221,7 @@ func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Read
 	}()
 	// psql gets its end of input only when pg_restore has succeeded.
 	verdict := &verdictReader{r: out, verdict: func() error { <-ended; return scriptErr }}
-	err = run.execute(ctx, withoutTransactionTimeout(verdict), holdBack{complete: scriptComplete})
+	err = run.execute(ctx, newScriptFilter(verdict, knows), holdBack{complete: scriptComplete})
 	cancel(errors.New("psql has ended"))
 	_ = out.Close()
 	<-ended

@@ -47,7 +47,7 @@ var definitionQueries = []catalogQuery{
 			'default ' || (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
 			'collation ' || (SELECT k.oid::regcollation::text FROM pg_collation k, pg_type t WHERE k.oid = a.attcollation AND t.oid = a.atttypid AND a.attcollation <> t.typcollation),
 			CASE WHEN c.relkind <> 'v' THEN 'storage ' || a.attstorage::text END, 'compression ' || nullif(to_jsonb(a)->>'attcompression', ''),
-			'statistics ' || nullif(a.attstattarget, -1), 'options ' || array_to_string(a.attoptions, ','), 'fdw ' || array_to_string(a.attfdwoptions, ','),
+			'statistics ' || nullif(a.attstattarget, -1), 'options ' || nullif(array_to_string(ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg_attver=%' ORDER BY 1), ','), ''), 'fdw ' || array_to_string(a.attfdwoptions, ','),
 			CASE WHEN NOT a.attislocal THEN 'inherited' END)
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped AND ` + ours("c"), min: 130000},

@@ -1,0 +1,32 @@
+// Package postgrestest holds databases that are hard to back up, as SQL for tests.
+package postgrestest
+
+import (
+	_ "embed"
+	"fmt"
+)
+
+// Nasty fills an empty database with awkward names, every type of value, every kind of object, partitions,
+// inheritance, row-level security and large objects. It is plain SQL for PostgreSQL 15 and newer, for a superuser, and
+// creates two roles in the server. It needs hstore, citext, pgcrypto and btree_gist.
+//
+//go:embed nasty.sql
+var Nasty string
+
+// ManyTables makes n small tables with a key, a sequence, an index, a reference to the one before, and a row.
+func ManyTables(n int) string {
+	return fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+		EXECUTE format('CREATE TABLE many_%%s (id serial PRIMARY KEY, before int %%s, v text DEFAULT %%L)', i,
+			CASE WHEN i > 1 THEN format('REFERENCES many_%%s', i - 1) END, i);
+		EXECUTE format('CREATE INDEX ON many_%%s (v)', i);
+		EXECUTE format('INSERT INTO many_%%s (before) VALUES (1)', i);
+		IF i %% 100 = 0 THEN COMMIT; END IF;
+	END LOOP; END $$`, n)
+}
+
+// HugeRow makes a table with one row of that many bytes (a multiple of 16; at most about 500,000,000, because a dump
+// writes two for each) that do not compress.
+func HugeRow(bytes int) string {
+	return fmt.Sprintf(`CREATE TABLE huge (id int PRIMARY KEY, v bytea);
+		INSERT INTO huge SELECT 1, decode(string_agg(md5(i::text), ''), 'hex') FROM generate_series(1, %d) i`, bytes/16)
+}
