@@ -2,7 +2,9 @@ package layer_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,6 +130,10 @@ func (j jail) run(t *testing.T, stdin []byte, program string, args ...string) []
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	out, err := cmd.Output()
+	if errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("cannot enter an empty root: %v; run as root, or let users make namespaces "+
+			"(outside of a container: sysctl kernel.unprivileged_userns_clone=1)", err)
+	}
 	if err != nil {
 		t.Fatalf("%s in an empty root: %v\n%s", program, err, stderr.String())
 	}
