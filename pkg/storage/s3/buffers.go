@@ -55,9 +55,11 @@ type body struct{ *bytes.Reader }
 
 func newBody(p []byte) io.ReadSeeker { return body{bytes.NewReader(p)} }
 
-// partSigning leaves the payload's SHA-256 out of the signature where nobody can change it on its way.
-func (s *Store) partSigning() func(*awss3.Options) {
+// partOptions gives parts more attempts than other requests, and leaves the payload's SHA-256 out of
+// the signature where nobody can change it on its way.
+func (s *Store) partOptions() func(*awss3.Options) {
 	return func(o *awss3.Options) {
+		o.RetryMaxAttempts = 2 * s.cfg.MaxAttempts
 		if s.unsignedParts {
 			o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 		}

@@ -96,6 +96,9 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 // settlePut decides what a failed conditional write means. A retry of the SDK's finds its own first attempt in
 // its way when only the answer was lost: the mark tells.
 func (s *Store) settlePut(ctx context.Context, key, mark string, c storage.Condition, say op, err error) (storage.Object, error) {
+	if ctx.Err() != nil {
+		return storage.Object{}, say.fault(err) // the caller wants an end, not an answer
+	}
 	refused := isPrecondition(err) || (c.IfMatch != "" && isMissing(err))
 	ctx, cancel := detached(ctx)
 	defer cancel()

@@ -65,7 +65,7 @@ const (
 	DefaultConcurrency = 4
 	DefaultMaxParts    = 10_000
 	DefaultReadTimeout = 30 * time.Second
-	DefaultMaxAttempts = 5
+	DefaultMaxAttempts = 6
 )
 
 // Limits of the S3 protocol, in bytes.
@@ -112,7 +112,8 @@ type Config struct {
 	TellPlan bool
 	// ReadTimeout ends a connection on which nothing moves.
 	ReadTimeout time.Duration
-	// MaxAttempts of one request, the first included.
+	// MaxAttempts of one request, the first included. Parts of uploads get twice as many: a backup of an hour
+	// should survive a storage that is away for half a minute.
 	MaxAttempts int
 	// Logger gets warnings about degraded guarantees. Nil: none.
 	Logger *slog.Logger

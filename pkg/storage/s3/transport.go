@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -58,10 +60,21 @@ type movingConn struct {
 }
 
 func (c *movingConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
+	for queued := 0; ; {
+		if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		// On a slow line the kernel may still be sending what was written long ago: that moves, too.
+		left := unsent(c.Conn)
+		if left == 0 || left == queued {
+			return n, err
+		}
+		queued = left
 	}
-	return c.Conn.Read(p)
 }
 
 func (c *movingConn) Write(p []byte) (int, error) {
@@ -92,7 +105,8 @@ func newRetryer(attempts int) aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) {
 			s.MaxAttempts = attempts
-			s.MaxBackoff = maxBackoff
+			s.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return backoff(attempt), nil })
+			s.RateLimiter = ratelimit.None // attempts bound it; a budget shared by all requests would end uploads early
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverRetry)}, s.Retryables...)
 			s.Retryables = append(s.Retryables,
 				retry.RetryableErrorCode{Codes: damagedOnTheWay},

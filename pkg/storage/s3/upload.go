@@ -219,7 +219,7 @@ func (u *upload) send(ctx context.Context, n int, data []byte) error {
 		sum, header := md5Of(data)
 		p.md5, in.ContentMD5 = sum[:], aws.String(header)
 	}
-	out, err := s.client.UploadPart(ctx, in, s.partSigning())
+	out, err := s.client.UploadPart(ctx, in, s.partOptions())
 	if err != nil {
 		return say.fault(err)
 	}

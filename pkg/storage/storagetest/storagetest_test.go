@@ -1,13 +1,131 @@
 package storagetest
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"strings"
 	"testing"
+	"time"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/storage"
+	"cofre/pkg/storage/s3"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
+		_ = flag.Set("test.parallel", "12") // most tests wait for timeouts, not for the processor
+	}
+	testenv.Main(m)
+}
 
-func TestEmbedded(t *testing.T) { Run(t, EmbeddedPlace) }
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	Run(t, EmbeddedPlace)
+}
 
-func TestMinIO(t *testing.T) { Run(t, MinIOPlace) }
+func TestMinIO(t *testing.T) {
+	t.Parallel()
+	Run(t, MinIOPlace)
+}
+
+// The storage dies in the middle of an upload and comes back.
+func TestServerComesBack(t *testing.T) {
+	t.Parallel()
+	server := testenv.NewMinIO(t)
+	store, err := s3.Open(context.Background(), s3.Config{Bucket: server.NewBucket(t), Endpoint: server.Endpoint, PartSize: 5 * mib,
+		Credentials: &s3.Credentials{AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey}})
+	must(t, err)
+	body := data(30, 40*mib)
+	ctx := ctxFor(t)
+	killed := false
+	u, err := store.StartUpload(ctx, "files/x", storage.UploadOptions{})
+	must(t, err)
+	source := bytes.NewReader(body)
+	r := readerFunc(func(p []byte) (int, error) {
+		if source.Len() < len(body)/2 && !killed {
+			killed = true
+			server.Kill()
+			time.AfterFunc(time.Second, func() { server.Start(t) })
+		}
+		return source.Read(p[:min(len(p), mib)])
+	})
+	_, err = u.Write(ctx, r)
+	must(t, err)
+	_, err = u.Complete(ctx)
+	must(t, err)
+	got, _, err := store.Get(ctx, "files/x")
+	must(t, err)
+	if !bytes.Equal(got, body) {
+		t.Error("the object is not what was sent")
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestFaulty(t *testing.T) {
+	t.Parallel()
+	ctx := ctxFor(t)
+	store := NewEmbedded(t)
+	lost := errors.New("answer lost")
+	s := Faulty(store, func(op, key string) error {
+		switch op + " " + key {
+		case "before put refused":
+			return lost
+		case "after put written":
+			return lost
+		}
+		return nil
+	})
+	for key, want := range map[string]bool{"refused": false, "written": true} {
+		if _, err := s.Put(ctx, key, nil, absent); !errors.Is(err, lost) {
+			t.Errorf("%s: %v", key, err)
+		}
+		if _, err := store.Head(ctx, key); storage.IsNotFound(err) == want {
+			t.Errorf("%s: there is %v", key, err)
+		}
+	}
+	steps := func(s storage.Store) (err error) {
+		u, err := s.StartUpload(ctx, "x", storage.UploadOptions{})
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				_ = u.Abort(ctx)
+			}
+		}()
+		if _, err = u.Write(ctx, strings.NewReader("x")); err != nil {
+			return err
+		}
+		_, err = u.Complete(ctx)
+		return err
+	}
+	hook, calls := DieAt(0)
+	must(t, steps(Faulty(store, hook)))
+	must(t, store.Delete(ctx, "x"))
+	for n := 1; n <= calls(); n++ {
+		hook, _ := DieAt(n)
+		s := Faulty(store, hook)
+		if err := steps(s); !errors.Is(err, ErrDied) {
+			t.Errorf("death %d: %v", n, err)
+		}
+		if _, err := s.Head(ctx, "x"); !errors.Is(err, ErrDied) {
+			t.Errorf("life after death %d: %v", n, err)
+		}
+		left, err := store.PendingUploads(ctx, "x")
+		must(t, err)
+		if want := n >= 2 && n <= 5; (len(left) == 1) != want {
+			t.Errorf("death %d leaves %d uploads", n, len(left))
+		}
+		for _, u := range left {
+			must(t, store.AbortUpload(ctx, "x", u.UploadID))
+		}
+		must(t, store.Delete(ctx, "x"))
+	}
+}

@@ -1,3 +1,347 @@
 package storagetest
 
-var faultChecks = []check{}
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+	"cofre/pkg/storage/s3"
+)
+
+// impatient makes failures quick.
+func impatient(c *s3.Config) {
+	c.ReadTimeout, c.MaxAttempts, c.PartSize = 700*time.Millisecond, 2, 5*mib
+}
+
+// within asserts that f ends in bounded time.
+func within(t *testing.T, d time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if took := time.Since(start); took > d {
+		t.Errorf("took %s, want at most %s", took.Round(time.Millisecond), d)
+	}
+}
+
+// try uploads and returns the first error, after which it has aborted.
+func try(t *testing.T, s storage.Store, key string, r io.Reader) (storage.Object, error) {
+	t.Helper()
+	ctx := ctxFor(t)
+	u, err := s.StartUpload(ctx, key, storage.UploadOptions{})
+	if err != nil {
+		return storage.Object{}, err
+	}
+	_, err = u.Write(ctx, r)
+	var o storage.Object
+	if err == nil {
+		o, err = u.Complete(ctx)
+	}
+	if err != nil {
+		_ = u.Abort(ctx) // the tests look at what is left
+	}
+	return o, err
+}
+
+var faultChecks = []check{
+	{"LostAnswerToComplete", func(t *testing.T, p Place) {
+		for _, times := range []int{1, 100} {
+			x := NewProxy(t, p, Count("complete", times, Verdict{Lose: true}))
+			s := p.Through(t, x.Addr, small)
+			key, body := fmt.Sprint("files/", times), data(11, 6*mib)
+			o, err := try(t, s, key, bytes.NewReader(body))
+			if err != nil || o.Size != int64(len(body)) {
+				t.Fatalf("%d answers lost: %+v, %v", times, o, err)
+			}
+			wantObject(t, p, key, body)
+			wantNoUploads(t, p.Store, key)
+		}
+	}},
+	{"LostAnswerToConditionalPut", func(t *testing.T, p Place) {
+		x := NewProxy(t, p, Count("put", 1, Verdict{Lose: true}))
+		s := p.Through(t, x.Addr)
+		first, err := s.Put(ctxFor(t), "intents/1.json", []byte("1"), absent)
+		must(t, err)
+		x.Set(Count("put", 1, Verdict{Lose: true}))
+		second, err := s.Put(ctxFor(t), "intents/1.json", []byte("2"), ifMatch(first.ETag))
+		must(t, err)
+		x.Set(Count("put", 1, Verdict{Lose: true}))
+		if _, err := s.Put(ctxFor(t), "intents/1.json", []byte("3"), ifMatch(first.ETag)); !storage.IsPrecondition(err) {
+			t.Errorf("a condition that does not hold, and a lost answer: %v", err)
+		}
+		head, err := s.Head(ctxFor(t), "intents/1.json")
+		must(t, err)
+		if head.ETag != second.ETag {
+			t.Errorf("ETag %s, want %s", head.ETag, second.ETag)
+		}
+	}},
+	{"LostAnswerToStart", func(t *testing.T, p Place) {
+		x := NewProxy(t, p, Count("start", 1, Verdict{Lose: true}))
+		s := p.Through(t, x.Addr)
+		upload(t, s, "files/s", []byte("x"), storage.UploadOptions{})
+		left, err := s.PendingUploads(ctxFor(t), "files/s")
+		must(t, err)
+		if len(left) != 1 {
+			t.Fatalf("%d uploads are left, want the one whose answer was lost", len(left))
+		}
+		must(t, s.AbortUpload(ctxFor(t), "files/s", left[0].UploadID))
+		wantNoUploads(t, s, "files/s")
+	}},
+	{"ServiceAsksToSlowDown", func(t *testing.T, p Place) {
+		tries := map[string]int{}
+		x := NewProxy(t, p, func(r *http.Request) Verdict {
+			tries[r.Method+r.URL.String()]++
+			switch tries[r.Method+r.URL.String()] {
+			case 1:
+				return Verdict{Status: 503, Code: "SlowDown"}
+			case 2:
+				return Verdict{Status: 500, Code: "InternalError"}
+			}
+			return Verdict{}
+		})
+		body := data(12, 12*mib)
+		_, err := try(t, p.Through(t, x.Addr, small), "files/slow", bytes.NewReader(body))
+		must(t, err)
+		wantObject(t, p, "files/slow", body)
+	}},
+	{"ServiceFailsForGood", func(t *testing.T, p Place) {
+		for _, c := range []struct {
+			operation string
+			verdict   Verdict
+			code      fault.Code
+			reason    fault.Reason
+			transient bool
+		}{
+			{"part", Verdict{Status: 503, Code: "SlowDown"}, fault.FileSystem, fault.StorageFailed, true},
+			{"part", Verdict{Status: 500, Code: "InternalError"}, fault.FileSystem, fault.StorageFailed, true},
+			{"part", Verdict{Status: 507, Code: "XMinioStorageFull"}, fault.DiskSpace, fault.StorageFull, false},
+			{"part", Verdict{Status: 400, Code: "ExpiredToken"}, fault.Permission, fault.CredentialsExpired, false},
+			{"part", Verdict{Status: 403, Code: "AccessDenied"}, fault.Permission, fault.AccessDenied, false},
+			{"part", Verdict{Status: 400, Code: "BadDigest"}, fault.Validation, fault.ChecksumMismatch, true},
+			{"complete", Verdict{Status: 403, Code: "AccessDenied"}, fault.Permission, fault.AccessDenied, false},
+			{"complete", Verdict{Status: 500, Code: "InternalError"}, fault.FileSystem, fault.StorageFailed, true},
+			{"start", Verdict{Status: 404, Code: "NoSuchBucket"}, fault.FileSystem, fault.BucketMissing, false},
+			{"start", Verdict{Status: 403, Code: "InvalidAccessKeyId"}, fault.Permission, fault.CredentialsWrong, false},
+			{"start", Verdict{Status: 403, Code: "RequestTimeTooSkewed"}, fault.Permission, s3.ClockSkew, false},
+			{"start", Verdict{Status: 301, Code: "PermanentRedirect"}, fault.Validation, s3.WrongRegion, false},
+			{"start", Verdict{Status: 418, Code: "Teapot"}, fault.FileSystem, fault.StorageFailed, false},
+		} {
+			x := NewProxy(t, p, Count(c.operation, 1000, c.verdict))
+			within(t, 30*time.Second, func() {
+				_, err := try(t, p.Through(t, x.Addr, impatient), "files/f", bytes.NewReader(data(13, 6*mib)))
+				wantReason(t, err, c.code, c.reason)
+				if fault.From(err).Transient != c.transient {
+					t.Errorf("%s %s: transient is %t", c.operation, c.verdict.Code, !c.transient)
+				}
+			})
+			wantAbsent(t, p.Store, "files/f")
+		}
+	}},
+	{"ConnectionsBreak", func(t *testing.T, p Place) {
+		proxy := testenv.Proxy(t, p.Addr())
+		s := p.Through(t, proxy.Addr(), small, func(c *s3.Config) { c.ReadTimeout = 2 * time.Second })
+		proxy.CloseAfter(testenv.ToServer, 7*mib) // each connection carries one part and breaks in the second
+		body := data(14, 31*mib)
+		_, err := try(t, s, "files/b", bytes.NewReader(body))
+		must(t, err)
+		proxy.Heal()
+		wantObject(t, p, "files/b", body)
+	}},
+	{"ConnectionsReset", func(t *testing.T, p Place) {
+		proxy := testenv.Proxy(t, p.Addr())
+		s := p.Through(t, proxy.Addr(), impatient)
+		proxy.Reset(0)
+		within(t, 30*time.Second, func() {
+			_, err := s.Put(ctxFor(t), "x", []byte("x"), storage.PutOptions{})
+			wantReason(t, err, fault.FileSystem, fault.StorageUnreachable)
+		})
+		proxy.Heal()
+		proxy.Cut()
+		within(t, 30*time.Second, func() {
+			_, _, err := s.Get(ctxFor(t), "x")
+			wantReason(t, err, fault.FileSystem, fault.StorageUnreachable)
+		})
+		proxy.Heal()
+		_, err := s.Put(ctxFor(t), "x", []byte("x"), storage.PutOptions{})
+		must(t, err)
+	}},
+	{"ServerHangs", hangs},
+	{"SlowLine", func(t *testing.T, p Place) {
+		proxy := testenv.Proxy(t, p.Addr())
+		s := p.Through(t, proxy.Addr(), func(c *s3.Config) { c.PartSize, c.MaxAttempts, c.ReadTimeout = 20*mib, 1, 2500*time.Millisecond })
+		proxy.Throttle(testenv.ToServer, 4_000_000) // a part takes five seconds, twice the read timeout
+		body := data(15, 20*mib)
+		_, err := try(t, s, "files/slow", bytes.NewReader(body))
+		must(t, err)
+		proxy.Heal()
+		wantObject(t, p, "files/slow", body)
+	}},
+	{"ReaderResumes", func(t *testing.T, p Place) {
+		body := data(16, 8*mib)
+		upload(t, p.Store, "files/r", body, storage.UploadOptions{})
+		proxy := testenv.Proxy(t, p.Addr())
+		s := p.Through(t, proxy.Addr())
+		proxy.CloseAfter(testenv.ToClient, 3*mib)
+		r, _, err := s.Open(ctxFor(t), "files/r", 1000, -1)
+		must(t, err)
+		got, err := io.ReadAll(r)
+		must(t, err)
+		must(t, r.Close())
+		if !bytes.Equal(got, body[1000:]) {
+			t.Errorf("read %d bytes, not the %d that are there", len(got), len(body)-1000)
+		}
+	}},
+	{"ReplacedWhileRead", func(t *testing.T, p Place) {
+		upload(t, p.Store, "files/r", data(17, 8*mib), storage.UploadOptions{})
+		proxy := testenv.Proxy(t, p.Addr())
+		s := p.Through(t, proxy.Addr())
+		proxy.CloseAfter(testenv.ToClient, 2*mib)
+		r, _, err := s.Open(ctxFor(t), "files/r", 0, -1)
+		must(t, err)
+		defer r.Close()
+		_, err = p.Store.Put(ctxFor(t), "files/r", data(18, 8*mib), storage.PutOptions{})
+		must(t, err)
+		_, err = io.Copy(io.Discard, r)
+		wantReason(t, err, fault.FileSystem, s3.Changed)
+	}},
+	{"WithoutConditionalWrites", func(t *testing.T, p Place) {
+		for what, rule := range map[string]func(*http.Request) Verdict{
+			"ignored": func(*http.Request) Verdict { return Verdict{Strip: []string{"If-None-Match", "If-Match"}} },
+			"refused": func(r *http.Request) Verdict {
+				if r.Method != http.MethodGet && r.Header.Get("If-None-Match")+r.Header.Get("If-Match") != "" {
+					return Verdict{Status: 501, Code: "NotImplemented"}
+				}
+				return Verdict{}
+			},
+		} {
+			degraded(t, p, what, NewProxy(t, p, rule))
+		}
+	}},
+	{"WithoutChecksums", func(t *testing.T, p Place) {
+		sums := []string{"X-Amz-Checksum-Algorithm", "X-Amz-Checksum-Type", "X-Amz-Checksum-Crc64nvme", "X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Checksum-Mode"}
+		for what, rule := range map[string]func(*http.Request) Verdict{
+			"ignored": func(*http.Request) Verdict { return Verdict{Strip: sums} },
+			"refused": func(r *http.Request) Verdict {
+				if r.Header.Get("X-Amz-Checksum-Algorithm") != "" {
+					return Verdict{Status: 400, Code: "InvalidRequest"}
+				}
+				return Verdict{Strip: sums}
+			},
+		} {
+			s := p.Through(t, NewProxy(t, p, rule).Addr, small)
+			caps, err := s.Probe(ctxFor(t))
+			must(t, err)
+			if caps.CRC64NVME || !caps.CompleteCreateOnly {
+				t.Errorf("%s: capabilities %+v", what, caps)
+			}
+			body := data(19, 11*mib)
+			upload(t, s, "files/"+what, body, storage.UploadOptions{})
+			wantObject(t, p, "files/"+what, body)
+		}
+	}},
+	{"WithoutTags", func(t *testing.T, p Place) {
+		x := NewProxy(t, p, Count("tags", 1000, Verdict{Status: 501, Code: "NotImplemented"}))
+		s := p.Through(t, x.Addr)
+		caps, err := s.Probe(ctxFor(t))
+		must(t, err)
+		if caps.Tags || !caps.CreateOnly {
+			t.Errorf("capabilities: %+v", caps)
+		}
+		wantReason(t, s.SetTags(ctxFor(t), "x", nil), fault.FileSystem, storage.Unsupported)
+		before := len(x.Requests())
+		_, err = s.Probe(ctxFor(t))
+		must(t, err)
+		if after := len(x.Requests()); after != before {
+			t.Errorf("a second probe made %d requests", after-before)
+		}
+	}},
+}
+
+// degraded checks a service without conditional writes: they are stood in for, and the probe says so.
+func degraded(t *testing.T, p Place, what string, x *Proxy) {
+	t.Helper()
+	ctx := ctxFor(t)
+	s := p.Through(t, x.Addr)
+	caps, err := s.Probe(ctx)
+	must(t, err)
+	if caps.CreateOnly || caps.ReplaceIfUnchanged || caps.CompleteCreateOnly {
+		t.Errorf("%s: capabilities %+v", what, caps)
+	}
+	first, err := s.Put(ctx, what, []byte("1"), absent)
+	must(t, err)
+	if _, err := s.Put(ctx, what, []byte("2"), absent); !storage.IsPrecondition(err) {
+		t.Errorf("%s: create-only over an object: %v", what, err)
+	}
+	if _, err = s.Put(ctx, what, []byte("2"), ifMatch(first.ETag)); err != nil {
+		t.Errorf("%s: replace: %v", what, err)
+	}
+	if _, err := s.Put(ctx, what, []byte("3"), ifMatch(first.ETag)); !storage.IsPrecondition(err) {
+		t.Errorf("%s: replace with an old ETag: %v", what, err)
+	}
+	if _, err := try(t, s, what, strings.NewReader("3")); !storage.IsPrecondition(err) {
+		t.Errorf("%s: completion over an object: %v", what, err)
+	}
+	wantObject(t, p, what, []byte("2"))
+	if keys := keysOf(t, s, storage.ListOptions{}); len(keys) == 0 || strings.Contains(fmt.Sprint(keys), "probe") {
+		t.Errorf("%s: keys %q", what, keys)
+	}
+}
+
+// hangs stalls every kind of request; each gives up in bounded time, and what was begun is swept afterwards.
+func hangs(t *testing.T, p Place) {
+	const bound = 15 * time.Second
+	_, err := p.Store.Put(ctxFor(t), "x", data(20, 4*mib), storage.PutOptions{})
+	must(t, err)
+	proxy := testenv.Proxy(t, p.Addr())
+	s := p.Through(t, proxy.Addr(), impatient)
+	u, err := s.StartUpload(ctxFor(t), "files/h", storage.UploadOptions{})
+	must(t, err)
+	done, err := s.StartUpload(ctxFor(t), "files/d", storage.UploadOptions{})
+	must(t, err)
+	_, err = done.Write(ctxFor(t), strings.NewReader("all"))
+	must(t, err)
+	r, _, err := s.Open(ctxFor(t), "x", 0, -1)
+	must(t, err)
+	defer r.Close()
+	_, err = io.ReadFull(r, make([]byte, 1000))
+	must(t, err)
+	proxy.Stall(testenv.ToClient)
+	proxy.Stall(testenv.ToServer)
+	for name, f := range map[string]func() error{
+		"put":      func() error { _, err := s.Put(ctxFor(t), "y", nil, storage.PutOptions{}); return err },
+		"put once": func() error { _, err := s.Put(ctxFor(t), "y", nil, absent); return err },
+		"get":      func() error { _, _, err := s.Get(ctxFor(t), "x"); return err },
+		"read":     func() error { _, err := io.Copy(io.Discard, r); return err },
+		"list": func() error {
+			for _, err := range s.List(ctxFor(t), storage.ListOptions{}) {
+				return err
+			}
+			return nil
+		},
+		"write":    func() error { _, err := u.Write(ctxFor(t), bytes.NewReader(data(21, 11*mib))); return err },
+		"complete": func() error { _, err := done.Complete(ctxFor(t)); return err },
+	} {
+		within(t, bound, func() {
+			err := f()
+			if err == nil {
+				t.Errorf("%s on a hung server succeeded", name)
+			} else if f := fault.From(err); !f.Transient || errors.Is(err, context.Canceled) ||
+				f.Reason != fault.StorageUnreachable && f.Reason != fault.Timeout {
+				t.Errorf("%s on a hung server: %s/%s transient=%t: %v", name, f.Code, f.Reason, f.Transient, err)
+			}
+		})
+	}
+	proxy.Heal()
+	must(t, u.Abort(ctxFor(t)))
+	must(t, done.Abort(ctxFor(t)))
+	wantAbsent(t, s, "files/h")
+	wantAbsent(t, s, "files/d")
+}
