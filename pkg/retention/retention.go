@@ -1,0 +1,269 @@
+// Package retention decides which backups to keep and which to remove, and says why.
+//
+// [Decide] is pure: the clock, the backups and the policy are its arguments, and it removes nothing. A dry run and a
+// real run that get the same arguments get the same decisions, in the same order.
+//
+// # Rules
+//
+// A backup is protected, whatever the policy, when it is
+//
+//   - locked: somebody said to keep it;
+//   - running, or in a state that this package does not know: its own run will settle it;
+//   - its database's newest verified backup: the one to restore from on the worst day. While a database has no
+//     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
+//   - dated in the future, or not dated: a clock is wrong somewhere, and no age can be told.
+//
+// Of the rest, in this order:
+//
+//   - KeepDays removes what is older than so many days of 24 hours. A failed backup stays while nothing that finished
+//     came after it in its database, so that a list still shows what went wrong last;
+//   - MaxBackups keeps the newest so many successful backups of each database. A protected one among them takes a
+//     place; older protected ones stay besides;
+//   - MaxTotalBytes removes the oldest first until the rest fits. The total is over all databases and counts protected
+//     backups, so that it may be impossible to reach.
+//
+// A limit of zero is off, and a policy of zeros keeps everything. Negative limits are off too: a mistake in a setting
+// must not remove anything.
+package retention
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Status is how far a backup got.
+type Status string
+
+// The states. Anything else is treated as running: left alone.
+const (
+	Success    Status = "success"
+	Failed     Status = "failed"
+	InProgress Status = "in_progress"
+)
+
+// Item is one backup, as far as keeping it is concerned.
+type Item struct {
+	ID        string
+	Database  string
+	CreatedAt time.Time
+	Status    Status
+	Verified  bool  // what is stored was read back, or followed to its end when it was made
+	Size      int64 // stored, in bytes
+	Locked    bool
+}
+
+// Policy is how much to keep. The zero value keeps everything.
+type Policy struct {
+	KeepDays      int   // remove what is older, in days of 24 hours
+	MaxBackups    int   // keep so many successful backups of each database
+	MaxTotalBytes int64 // keep so many bytes in all
+}
+
+func (p Policy) empty() bool { return p.KeepDays <= 0 && p.MaxBackups <= 0 && p.MaxTotalBytes <= 0 }
+
+// Code is a reason that programs may switch on. Codes are stable.
+type Code string
+
+// Reasons to keep.
+const (
+	KeepLocked         Code = "locked"
+	KeepRunning        Code = "running"
+	KeepNewestVerified Code = "newest_verified" // of its database
+	KeepNewestSuccess  Code = "newest_success"  // of its database, which has no verified one
+	KeepFuture         Code = "future"          // dated later than now
+	KeepUndated        Code = "undated"
+	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its database
+	KeepNoPolicy       Code = "no_policy"
+	KeepWithinLimits   Code = "within_limits"
+)
+
+// Reasons to remove.
+const (
+	RemoveExpired       Code = "expired"        // older than KeepDays
+	RemoveFailedExpired Code = "failed_expired" // a failure older than KeepDays
+	RemoveOverCount     Code = "over_count"     // beyond MaxBackups
+	RemoveOverSize      Code = "over_size"      // beyond MaxTotalBytes
+)
+
+// Reason is a code and its meaning in plain words.
+type Reason struct {
+	Code Code   `json:"code"`
+	Text string `json:"text"`
+}
+
+// Decision is what to do with one backup.
+type Decision struct {
+	Item    Item     `json:"item"`
+	Remove  bool     `json:"remove"`
+	Reasons []Reason `json:"reasons"` // at least one
+}
+
+// Decide gives a decision for every item, the oldest first, and by id among those of the same time. Neither items nor
+// their order in the slice are changed; the order of items makes no difference.
+func Decide(now time.Time, items []Item, p Policy) []Decision {
+	d := &decider{now: now, policy: p, ds: make([]Decision, len(items))}
+	for i, it := range items {
+		d.ds[i].Item = it
+	}
+	slices.SortStableFunc(d.ds, func(a, b Decision) int {
+		return cmp.Or(a.Item.CreatedAt.Compare(b.Item.CreatedAt), cmp.Compare(a.Item.ID, b.Item.ID))
+	})
+	d.protect()
+	if !p.empty() {
+		d.byAge()
+		d.byCount()
+		d.bySize()
+	}
+	for i := range d.ds {
+		if len(d.ds[i].Reasons) > 0 {
+			continue
+		}
+		if p.empty() {
+			d.because(i, KeepNoPolicy, "there is no policy, so everything is kept")
+		} else {
+			d.because(i, KeepWithinLimits, "no limit of the policy is exceeded")
+		}
+	}
+	return d.ds
+}
+
+// decider works on decisions in order of time, so that the newest is the last.
+type decider struct {
+	now    time.Time
+	policy Policy
+	ds     []Decision
+}
+
+func (d *decider) because(i int, c Code, format string, args ...any) {
+	d.ds[i].Reasons = append(d.ds[i].Reasons, Reason{c, fmt.Sprintf(format, args...)})
+}
+
+// remove marks a backup. Those that have a reason to be kept never get here.
+func (d *decider) remove(i int, c Code, format string, args ...any) {
+	d.ds[i].Remove = true
+	d.because(i, c, format, args...)
+}
+
+func (d *decider) kept(i int) bool { return len(d.ds[i].Reasons) > 0 && !d.ds[i].Remove }
+
+// protect gives reasons to keep, all that apply.
+func (d *decider) protect() {
+	verified, found := map[string]bool{}, map[string]bool{}
+	for _, x := range d.ds {
+		if x.Item.Status == Success && x.Item.Verified && d.dated(x.Item) {
+			verified[x.Item.Database] = true
+		}
+	}
+	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
+		it := d.ds[i].Item
+		if it.Locked {
+			d.because(i, KeepLocked, "it is locked")
+		}
+		if it.Status != Success && it.Status != Failed {
+			d.because(i, KeepRunning, "it is not finished (%s)", it.Status)
+		}
+		switch {
+		case it.CreatedAt.IsZero():
+			d.because(i, KeepUndated, "it has no date")
+		case it.CreatedAt.After(d.now):
+			d.because(i, KeepFuture, "it is dated %s, which is in the future: check the clocks", stamp(it.CreatedAt))
+		}
+		if it.Status == Success && d.dated(it) && !found[it.Database] && (it.Verified || !verified[it.Database]) {
+			found[it.Database] = true
+			if it.Verified {
+				d.because(i, KeepNewestVerified, "it is the newest verified backup of database %q", it.Database)
+			} else {
+				d.because(i, KeepNewestSuccess, "it is the newest backup of database %q, which has no verified one", it.Database)
+			}
+		}
+	}
+}
+
+// dated tells whether an item's age can be told.
+func (d *decider) dated(it Item) bool { return !it.CreatedAt.IsZero() && !it.CreatedAt.After(d.now) }
+
+// byAge applies KeepDays.
+func (d *decider) byAge() {
+	if d.policy.KeepDays <= 0 {
+		return
+	}
+	settled := map[string]bool{} // databases where something newer tells more than a failure
+	for i := len(d.ds) - 1; i >= 0; i-- {
+		it := d.ds[i].Item
+		newest := !settled[it.Database]
+		if it.Status == Success || it.Status == Failed {
+			settled[it.Database] = true
+		}
+		if d.kept(i) || !d.older(it.CreatedAt) {
+			continue
+		}
+		switch {
+		case it.Status == Success:
+			d.remove(i, RemoveExpired, "it is older than %s (made %s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
+		case newest:
+			d.because(i, KeepNewestFailure, "it is the last that happened to database %q", it.Database)
+		default:
+			d.remove(i, RemoveFailedExpired, "it failed, and is older than %s (%s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
+		}
+	}
+}
+
+// older tells whether t is more than KeepDays ago. It divides instead of multiplying: nothing overflows.
+func (d *decider) older(t time.Time) bool {
+	seconds := d.now.Unix() - t.Unix()
+	return seconds > 0 && (seconds-1)/86400 >= int64(d.policy.KeepDays)
+}
+
+// byCount applies MaxBackups.
+func (d *decider) byCount() {
+	if d.policy.MaxBackups <= 0 {
+		return
+	}
+	counts := map[string]int{}
+	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
+		it := d.ds[i].Item
+		if it.Status != Success || d.ds[i].Remove {
+			continue
+		}
+		counts[it.Database]++
+		if counts[it.Database] > d.policy.MaxBackups && !d.kept(i) {
+			d.remove(i, RemoveOverCount, "database %q has %d newer ones, and %d are to be kept",
+				it.Database, counts[it.Database]-1, d.policy.MaxBackups)
+		}
+	}
+}
+
+// bySize applies MaxTotalBytes.
+func (d *decider) bySize() {
+	if d.policy.MaxTotalBytes <= 0 {
+		return
+	}
+	var total int64
+	for _, x := range d.ds {
+		if !x.Remove {
+			total += max(x.Item.Size, 0)
+		}
+	}
+	for i := range d.ds { // the oldest first
+		if total <= d.policy.MaxTotalBytes {
+			return
+		}
+		it := d.ds[i].Item
+		if d.kept(i) || d.ds[i].Remove || it.Size <= 0 {
+			continue // removing what takes no room would help nobody
+		}
+		d.remove(i, RemoveOverSize, "all backups together take %d bytes, and %d are allowed", total, d.policy.MaxTotalBytes)
+		total -= it.Size
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func days(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", n)
+}
