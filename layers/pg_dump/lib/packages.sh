@@ -24,7 +24,7 @@ release_of() {
 	esac
 }
 
-# machine_sources prints the machine's apt sources, one per line:
+# machine_sources prints the machine's apt sources with a component "main", one per line:
 #   URI <tab> RELEASE <tab> SIGNED-BY (a path, or empty)
 # A Signed-By that is not a path (a fingerprint, an embedded key) counts as empty: apt's
 # default keys are used then.
@@ -35,10 +35,10 @@ machine_sources() {
 		awk '
 			function flush(   i, j, n, m, u, s) {
 				n = split(uris, u, " "); m = split(suites, s, " ")
-				if (types ~ /(^| )deb( |$)/ && enabled !~ /^no/)
+				if (types ~ /(^| )deb( |$)/ && components ~ /(^| )main( |$)/ && enabled !~ /^no/)
 					for (i = 1; i <= n; i++) for (j = 1; j <= m; j++)
 						print u[i] "\t" s[j] "\t" (key ~ /^\// ? key : "")
-				types = uris = suites = key = enabled = field = ""
+				types = uris = suites = components = key = enabled = field = ""
 			}
 			/^[ \t]*$/ { flush(); next }
 			/^#/ { next }
@@ -46,6 +46,7 @@ machine_sources() {
 				sub(/^[ \t]+/, "")
 				if (field == "uris") uris = uris " " $0
 				if (field == "suites") suites = suites " " $0
+				if (field == "components") components = components " " $0
 				next
 			}
 			{
@@ -55,6 +56,7 @@ machine_sources() {
 				if (field == "types") types = value
 				if (field == "uris") uris = value
 				if (field == "suites") suites = value
+				if (field == "components") components = value
 				if (field == "signed-by") key = value
 				if (field == "enabled") enabled = value
 			}
@@ -71,7 +73,8 @@ machine_sources() {
 						if ($i ~ /\]$/) { i++; break }
 					}
 				}
-				print $i "\t" $(i + 1) "\t" (key ~ /^\// ? key : "")
+				for (c = i + 2; c <= NF; c++)
+					if ($c == "main") print $i "\t" $(i + 1) "\t" (key ~ /^\// ? key : "")
 			}' "$f"
 	done
 }
@@ -107,14 +110,16 @@ apt_in() {
 		"$@"
 }
 
-# update_lists DIR RELEASE [KEYRING] downloads and verifies the package lists of a release.
+# update_lists DIR RELEASE [KEYRING] downloads and verifies the package lists of a release. It
+# succeeds when the C library is in them: a mirror beside the main one may lack the release.
 update_lists() {
 	mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial" "$1/log"
 	: >"$1/state/status"
 	sources_for "$2" "${3:-}" >"$1/sources.list"
 	[ -s "$1/sources.list" ] ||
 		die "no Debian mirror found in /etc/apt (sources.list, sources.list.d); this needs a Debian system with apt sources"
-	apt_in "$1" apt-get -o APT::Update::Error-Mode=any update >"$1/log/update.log" 2>&1
+	apt_in "$1" apt-get update >"$1/log/update.log" 2>&1
+	apt_in "$1" apt-cache show libc6 >/dev/null 2>&1
 }
 
 # open_release RELEASE prepares $PACKAGES/RELEASE and prints that path. Lists younger than a
