@@ -2,8 +2,8 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -17,11 +17,19 @@ type Manifest struct {
 }
 
 // Commit makes the backup exist: the manifest, create-only, then the index, then the intent's end. When the
-// manifest's key is taken by somebody's record of this backup's failure, the run has lost: reason
-// precondition_failed, and the object is garbage, for the caller to remove. After the manifest is written an
-// error is not a failure of the backup: [ErrCommitted] wraps it, and Reconcile completes the rest.
+// lease is lost, or the manifest's key is taken by somebody's record of this backup's failure, the run has
+// lost: reason precondition_failed, and the object is garbage, for Fail to remove. After the manifest is
+// written an error is not a failure of the backup: [ErrCommitted] wraps it, and Reconcile completes the rest.
 func (l *Lease) Commit(ctx context.Context, b Backup) error {
 	b.Status, b.Error = Success, nil
+	if own := l.Backup(); b.ID != own.ID || b.Filepath != own.Filepath || b.Filename != own.Filename {
+		return fault.New(fault.Internal, "", "Report this.", "refusing to commit %s (%s) with the lease of %s (%s)", b.ID, b.Filepath, own.ID, own.Filepath)
+	}
+	// The manifest decides; but a run that was given up long ago need not get that far, and may not once even
+	// the record of its failure has been removed.
+	if err := l.Renew(ctx); err != nil {
+		return err
+	}
 	held, err := l.r.settle(ctx, b)
 	if err != nil {
 		return err
@@ -30,7 +38,7 @@ func (l *Lease) Commit(ctx context.Context, b Backup) error {
 		return fault.New(fault.BackupCreation, fault.Precondition, "Start a new backup.",
 			"backup %s was marked failed by another process while this one was silent", b.ID)
 	}
-	if err := l.r.finish(ctx, held); err != nil {
+	if err := l.conclude(ctx, held); err != nil {
 		return &ErrCommitted{Err: err}
 	}
 	return nil
@@ -46,136 +54,123 @@ func (e *ErrCommitted) Error() string {
 // Unwrap gives the cause.
 func (e *ErrCommitted) Unwrap() error { return e.Err }
 
-// Fail records that the backup failed. The caller has aborted the upload and removed the object. When the
-// backup turns out to be committed (an answer was lost), that record stands and is returned.
-func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error) {
-	return l.r.fail(ctx, b, cause)
+// IsCommitted tells whether err says that the backup is safe although something after its commit failed.
+func IsCommitted(err error) bool {
+	var c *ErrCommitted
+	return errors.As(err, &c)
 }
 
-func (r *Registry) fail(ctx context.Context, b Backup, cause error) (Backup, error) {
-	b.Status, b.Error, b.Stored = Failed, ErrorOf(cause), nil
-	b.Size, b.Checksum, b.Verification, b.UncompressedSize = 0, "", nil, 0
-	held, err := r.settle(ctx, b)
+// Fail records that the backup failed, and then removes what it left: its upload and its object. When the
+// backup turns out to be committed (an answer was lost), that record stands, is returned, and nothing is removed.
+// It works after the lease was lost too.
+func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error) {
+	own := l.Backup()
+	b.ID, b.Filename, b.Filepath = own.ID, own.Filename, own.Filepath
+	held, err := l.r.settle(ctx, failed(b, cause))
 	if err != nil {
 		return b, fmt.Errorf("record the failure of %s: %w", b.ID, err)
 	}
-	return held, r.finish(ctx, held)
+	if held.Status == Success {
+		if err := l.Renew(ctx); lost(err) {
+			return held, nil // whoever has it now completes the records
+		}
+	} else if err := l.regain(ctx); err != nil {
+		return held, fmt.Errorf("remove what the failed backup %s left: %w", b.ID, err)
+	}
+	err = l.conclude(ctx, held)
+	if err != nil {
+		l.release(ctx)
+	}
+	return held, err
+}
+
+// failed gives the record of a backup's failure: nothing in it speaks of stored bytes.
+func failed(b Backup, cause error) Backup {
+	b.Status, b.Error, b.Stored = Failed, ErrorOf(cause), nil
+	b.Size, b.Checksum, b.Verification, b.UncompressedSize = 0, "", nil, 0
+	return b
 }
 
 // settle writes the manifest, create-only, and gives the record that holds from now on: ours, or the one
 // that was there first.
 func (r *Registry) settle(ctx context.Context, b Backup) (Backup, error) {
-	err := r.putJSON(ctx, ManifestKey(b.ID), Manifest{Version: IndexVersion, Backup: b}, storage.Condition{IfAbsent: true})
+	if err := checkRecord(&b); err != nil {
+		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to write a bad manifest")
+	}
+	_, err := r.putJSON(ctx, ManifestKey(b.ID), Manifest{Version: IndexVersion, Backup: b}, storage.Condition{IfAbsent: true})
 	if err == nil {
 		return b, nil
 	}
-	if !storage.IsPrecondition(err) {
-		return b, fmt.Errorf("write the manifest of %s: %w", b.ID, err)
+	m, there := r.manifest(ctx, b.ID)
+	if there == nil {
+		return m.Backup, nil
 	}
-	m, err := r.manifest(ctx, b.ID)
-	return m.Backup, err
+	if storage.IsPrecondition(err) {
+		err = there
+	}
+	return b, fmt.Errorf("write the manifest of %s: %w", b.ID, err)
 }
 
 func (r *Registry) manifest(ctx context.Context, id string) (Manifest, error) {
+	data, _, err := r.store.Get(ctx, ManifestKey(id))
+	if err != nil {
+		return Manifest{}, err
+	}
+	return parseManifest(id, data)
+}
+
+func parseManifest(id string, data []byte) (Manifest, error) {
 	var m Manifest
-	if _, err := r.getJSON(ctx, ManifestKey(id), &m); err != nil {
+	if v := readHead(data, true).Version; v > IndexVersion {
+		return m, newerVersion(ManifestKey(id), v)
+	}
+	if err := decode(ManifestKey(id), data, &m); err != nil {
 		return m, err
 	}
-	if m.Version > IndexVersion {
-		return m, newerVersion(ManifestKey(id), m.Version)
-	}
-	if err := checkRecord(&m.Backup); err != nil || m.Backup.ID != id {
-		return m, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not a manifest of cofre", ManifestKey(id))
+	if err := checkRecord(&m.Backup); err != nil || m.Backup.ID != id || m.Backup.Status == InProgress || m.Version != IndexVersion {
+		return m, damagedRecord(err, ManifestKey(id))
 	}
 	return m, nil
 }
 
-// finish is what follows the manifest: the index, the progress record, the intent.
-func (r *Registry) finish(ctx context.Context, b Backup) error {
-	if err := r.upsert(ctx, b); err != nil {
-		return err
-	}
-	return r.endIntent(ctx, b.ID)
-}
-
-func (r *Registry) endIntent(ctx context.Context, id string) error {
-	if err := r.store.Delete(ctx, StatusKey(id)); err != nil {
-		return fmt.Errorf("remove the progress of %s: %w", id, err)
-	}
-	if err := r.store.Delete(ctx, IntentKey(id)); err != nil {
-		return fmt.Errorf("remove the intent of %s: %w", id, err)
-	}
-	return nil
-}
-
-// Remove deletes a backup and its records: an intent first, so that an interrupted removal is finished by
-// Reconcile, then the object, the manifest and the verification, then the index entry. A running backup is
-// refused (busy), an unknown one too (not_found).
-func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
-	x, err := r.Load(ctx)
-	if err != nil {
-		return Backup{}, err
-	}
-	b := x.Find(id)
-	if b == nil {
-		return Backup{}, notFound(id)
-	}
-	if b.Status == InProgress {
-		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
-	}
-	in := Intent{Version: IndexVersion, Kind: kindRemove, Backup: *b, LeaseUntil: r.now().Add(r.lease).UTC()}
-	if err := r.putJSON(ctx, IntentKey(id), in, storage.Condition{IfAbsent: true}); err != nil && !storage.IsPrecondition(err) {
-		return *b, fmt.Errorf("remove backup %s: %w", id, err)
-	}
-	return *b, r.remove(ctx, *b)
-}
-
-// remove is idempotent: Reconcile calls it again after a crash in the middle.
-func (r *Registry) remove(ctx context.Context, b Backup) error {
-	if err := r.deleteObject(ctx, b); err != nil {
-		return err
-	}
-	for _, key := range []string{VerificationKey(b.ID), ManifestKey(b.ID)} {
-		if err := r.store.Delete(ctx, key); err != nil {
-			return fmt.Errorf("remove %s: %w", key, err)
+// conclude is what follows the manifest: the leftovers of a failure, the index, the progress, the intent.
+func (l *Lease) conclude(ctx context.Context, held Backup) error {
+	if held.Status == Failed {
+		if err := l.sweep(ctx); err != nil {
+			return fmt.Errorf("remove what the failed backup %s left: %w", l.id, err)
 		}
 	}
-	err := r.Update(ctx, func(x *Index) error {
-		if !x.Remove(b.ID) {
+	if err := l.record(ctx, held); err != nil {
+		return err
+	}
+	return l.end(ctx)
+}
+
+// record puts the outcome into the index: once, because from then on the entry may have been validated or
+// removed by others, and a process that slept meanwhile must not undo that.
+func (l *Lease) record(ctx context.Context, b Backup) error {
+	absent := false
+	err := l.r.Update(ctx, func(x *Index) error {
+		cur := x.Find(b.ID)
+		absent = cur == nil
+		if absent || cur.Status != InProgress {
 			return errUnchanged
 		}
+		x.Upsert(b)
 		return nil
 	})
-	if err != nil {
+	if err != nil || !absent {
 		return err
 	}
-	return r.endIntent(ctx, b.ID)
-}
-
-// deleteObject removes a backup's object, but never one that says it belongs to another backup.
-func (r *Registry) deleteObject(ctx context.Context, b Backup) error {
-	o, err := r.store.Head(ctx, b.Filepath)
-	if storage.IsNotFound(err) {
-		return nil
+	// Never admitted, or removed meanwhile: then the intent is somebody else's, or gone.
+	if err := l.Renew(ctx); err != nil {
+		if lost(err) {
+			return nil
+		}
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("look at %s: %w", b.Filepath, err)
-	}
-	if owner := o.Metadata[metadataBackupID]; owner != b.ID && (owner != "" || b.Status != Success) {
-		r.log.Warn("object left alone: it belongs to another backup", "backup_id", b.ID, "key", b.Filepath)
-		return nil
-	}
-	if err := r.store.Delete(ctx, b.Filepath); err != nil {
-		return fmt.Errorf("remove %s: %w", b.Filepath, err)
-	}
-	return nil
-}
-
-// MarkCleanup notes when retention was last applied.
-func (r *Registry) MarkCleanup(ctx context.Context, at time.Time) error {
-	at = at.UTC()
-	return r.Update(ctx, func(x *Index) error {
-		x.LastCleanup = &at
+	return l.r.Update(ctx, func(x *Index) error {
+		x.Upsert(b)
 		return nil
 	})
 }

@@ -4,15 +4,24 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path"
+	"slices"
 	"sort"
-
-	"cofre/pkg/fault"
+	"strings"
 )
 
 // search gives the place of an id, and whether it is there.
 func (x *Index) search(id string) (int, bool) {
 	i := sort.Search(len(x.Backups), func(i int) bool { return x.Backups[i].ID >= id })
 	return i, i < len(x.Backups) && x.Backups[i].ID == id
+}
+
+// sort puts the backups into the order of their ids.
+func (x *Index) sort() {
+	byID := func(a, b Backup) int { return strings.Compare(a.ID, b.ID) }
+	if !slices.IsSortedFunc(x.Backups, byID) {
+		slices.SortStableFunc(x.Backups, byID)
+	}
 }
 
 // equalJSON compares two values by what would be stored of them.
@@ -28,25 +37,21 @@ type errDamaged struct{ why string }
 func (e errDamaged) Error() string { return "registry.json is damaged: " + e.why }
 
 // parseIndex reads registry.json. It returns an errDamaged for anything that a rebuild mends, and a fault for
-// a version that this program must not touch.
+// a version that this program must not touch, also when the rest of it is damaged.
 func parseIndex(data []byte) (*Index, error) {
-	var head struct {
-		Version *int `json:"version"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, errDamaged{"not JSON: " + err.Error()}
-	}
-	if head.Version == nil || *head.Version < 1 {
-		return nil, errDamaged{"no version"}
-	}
-	if *head.Version > IndexVersion {
-		return nil, newerVersion("registry.json", *head.Version)
+	if err := refuseNewer(data); err != nil {
+		return nil, err
 	}
 	var x Index
 	if err := json.Unmarshal(data, &x); err != nil {
 		return nil, errDamaged{err.Error()}
 	}
-	if x.Backups == nil {
+	switch {
+	case x.Version > IndexVersion:
+		return nil, newerVersion(IndexKey, x.Version)
+	case x.Version < 1:
+		return nil, errDamaged{"no version"}
+	case x.Backups == nil:
 		x.Backups = []Backup{}
 	}
 	for i := range x.Backups {
@@ -54,7 +59,7 @@ func parseIndex(data []byte) (*Index, error) {
 			return nil, errDamaged{err.Error()}
 		}
 	}
-	sort.SliceStable(x.Backups, func(i, j int) bool { return x.Backups[i].ID < x.Backups[j].ID })
+	x.sort()
 	for i := 1; i < len(x.Backups); i++ {
 		if x.Backups[i].ID == x.Backups[i-1].ID {
 			return nil, errDamaged{"id " + x.Backups[i].ID + " stands twice"}
@@ -63,23 +68,109 @@ func parseIndex(data []byte) (*Index, error) {
 	return &x, nil
 }
 
-// marshal gives the bytes of registry.json, readable with a pager at 3 a.m.
-func (x *Index) marshal() ([]byte, error) {
-	x.Version = IndexVersion
-	if x.Backups == nil {
-		x.Backups = []Backup{}
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(x); err != nil {
-		return nil, fmt.Errorf("encode registry.json: %w", err)
-	}
-	return buf.Bytes(), nil
+// head is what stands before the backups in registry.json, so that it can be read of a truncated one.
+type head struct {
+	Version     int
+	LastCleanup json.RawMessage
+	Settings    json.RawMessage
 }
 
-// checkRecord refuses records that no cofre wrote: they must not name objects outside files/.
+// readHead reads as far as it gets, and no further than the version when that is all that is wanted.
+func readHead(data []byte, versionOnly bool) head {
+	var h head
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return h
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return h
+		}
+		switch key {
+		case "version":
+			err = dec.Decode(&h.Version)
+			if versionOnly {
+				return h
+			}
+		case "lastCleanup":
+			err = dec.Decode(&h.LastCleanup)
+		case "settings":
+			err = dec.Decode(&h.Settings)
+		default:
+			var skip json.RawMessage
+			err = dec.Decode(&skip)
+		}
+		if err != nil {
+			return h
+		}
+	}
+	return h
+}
+
+// refuseNewer gives an error for a registry.json of a version that this program does not know.
+func refuseNewer(data []byte) error {
+	if h := readHead(data, true); h.Version > IndexVersion {
+		return newerVersion(IndexKey, h.Version)
+	}
+	return nil
+}
+
+// salvage takes the settings over from a damaged registry.json, as far as they can be read.
+func (x *Index) salvage(damaged []byte) {
+	h := readHead(damaged, false)
+	if h.Version != IndexVersion {
+		return
+	}
+	settings, last := x.Settings, x.LastCleanup
+	if h.Settings != nil && json.Unmarshal(h.Settings, &settings) == nil {
+		x.Settings = settings
+	}
+	if h.LastCleanup != nil && json.Unmarshal(h.LastCleanup, &last) == nil {
+		x.LastCleanup = last
+	}
+}
+
+// marshal gives the bytes of registry.json: one backup a line, which a pager at 3 a.m. and diff like, and
+// which takes a third less room and time than indented fields.
+func (x *Index) marshal() ([]byte, error) {
+	x.Version = IndexVersion
+	var buf bytes.Buffer
+	buf.Grow(1024 + 700*len(x.Backups))
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	line := func(before string, v any) error {
+		buf.WriteString(before)
+		if err := enc.Encode(v); err != nil {
+			return fmt.Errorf("encode registry.json: %w", err)
+		}
+		buf.Truncate(buf.Len() - 1) // the line's end
+		return nil
+	}
+	err := line("{\n \"version\": ", x.Version)
+	if err == nil {
+		err = line(",\n \"lastCleanup\": ", x.LastCleanup)
+	}
+	if err == nil {
+		err = line(",\n \"settings\": ", x.Settings)
+	}
+	buf.WriteString(",\n \"backups\": [")
+	for i := range x.Backups {
+		if err != nil {
+			return nil, err
+		}
+		before := ",\n  "
+		if i == 0 {
+			before = "\n  "
+		}
+		err = line(before, &x.Backups[i])
+	}
+	buf.WriteString("\n ]\n}\n")
+	return buf.Bytes(), err
+}
+
+// checkRecord refuses records that no cofre wrote: they must not name objects outside files/, nor a file name
+// that is a path.
 func checkRecord(b *Backup) error {
 	if !ValidID(b.ID) {
 		return fmt.Errorf("a record has the id %.40q", b.ID)
@@ -92,14 +183,8 @@ func checkRecord(b *Backup) error {
 	if !validFilepath(b.Filepath) {
 		return fmt.Errorf("backup %s has the file path %.80q", b.ID, b.Filepath)
 	}
+	if b.Filename != path.Base(b.Filepath) {
+		return fmt.Errorf("backup %s has the file name %.80q, which is not the end of its path %.80q", b.ID, b.Filename, b.Filepath)
+	}
 	return nil
 }
-
-func newerVersion(what string, v int) error {
-	return fault.New(fault.Validation, fault.NewerVersion,
-		"Nothing was changed. Install the newest cofre on this machine and run it again.",
-		"%s was written by a newer cofre (version %d, this one knows %d)", what, v, IndexVersion)
-}
-
-// isDamaged tells whether a record was read and is not what cofre writes.
-func isDamaged(err error) bool { return fault.HasReason(err, fault.StructureDamaged) }

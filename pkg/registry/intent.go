@@ -1,8 +1,8 @@
 package registry
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -14,207 +14,166 @@ import (
 // Intent is intents/<id>.json: work that was begun and is not known to have ended.
 type Intent struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // create or remove
-	// Backup is the record as reserved.
+	Kind    string `json:"kind"` // create, end or remove
+	// Backup is the record as reserved; the file name holds once a run has claimed it.
 	Backup Backup `json:"backup"`
 	// Request is what the run needs besides the record; the registry does not look into it. No secrets.
 	Request json.RawMessage `json:"request,omitempty"`
 	// Runner names the run that holds the lease, "" when none does yet.
-	Runner     string    `json:"runner,omitempty"`
-	LeaseUntil time.Time `json:"leaseUntil"`
-	UploadID   string    `json:"uploadId,omitempty"`
+	Runner string `json:"runner,omitempty"`
+	// LeaseMS is how long after this object's date, by the service's clock, others must leave it alone.
+	LeaseMS  int64  `json:"leaseMs"`
+	UploadID string `json:"uploadId,omitempty"`
+	// Token is random and new with every holder; Beat counts a holder's writes. No two writes are equal.
+	Token string `json:"token"`
+	Beat  int64  `json:"beat"`
 }
 
 const (
 	kindCreate = "create"
+	kindEnd    = "end" // a create that was given up: only its leftovers and its record are left to settle
 	kindRemove = "remove"
 )
+
+// expired tells whether the holder has been silent for longer than its lease at the service's time now.
+func (in *Intent) expired(written, now time.Time) bool {
+	return now.Sub(written) > time.Duration(in.LeaseMS)*time.Millisecond+dateStep
+}
+
+// intent reads an intent; its ETag and date are in the object.
+func (r *Registry) intent(ctx context.Context, id string) (Intent, storage.Object, error) {
+	data, o, err := r.store.Get(ctx, IntentKey(id))
+	if err != nil {
+		return Intent{}, o, err
+	}
+	in, err := parseIntent(id, data)
+	return in, o, err
+}
+
+func parseIntent(id string, data []byte) (Intent, error) {
+	var in Intent
+	var version struct{ Version int }
+	if json.Unmarshal(data, &version) == nil && version.Version > IndexVersion {
+		return in, newerVersion(IntentKey(id), version.Version)
+	}
+	if err := decode(IntentKey(id), data, &in); err != nil {
+		return in, err
+	}
+	if err := checkRecord(&in.Backup); err != nil || in.Backup.ID != id || in.Version < 1 {
+		return in, damagedRecord(err, IntentKey(id))
+	}
+	return in, nil
+}
+
+// acquire takes an intent: a new one where etag is "", else the one that has this ETag. When somebody was
+// faster the reason is precondition_failed.
+func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease, error) {
+	in.Version, in.Token = IndexVersion, rand.Text()
+	l := &Lease{r: r, id: in.Backup.ID, token: in.Token, intent: in, etag: etag}
+	return l, l.Renew(ctx)
+}
 
 // Reserve begins a backup: its intent is written, then decide is asked inside the compare-and-swap (where
 // limits hold over any number of processes; it may set the file name) and the record enters the index as
 // in_progress. Whoever runs it must Claim it within launchWithin. When decide refuses, nothing stays behind.
+// An id that was reserved before, or a file name that is in use, is refused: already_exists.
 func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessage, launchWithin time.Duration,
 	decide func(*Index, *Backup) error) (Backup, error) {
 	b.Status = InProgress
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to reserve a backup with a bad record")
 	}
-	in := Intent{Version: IndexVersion, Kind: kindCreate, Backup: b, Request: request, LeaseUntil: r.now().Add(launchWithin).UTC()}
-	if err := r.putJSON(ctx, IntentKey(b.ID), in, storage.Condition{IfAbsent: true}); err != nil {
-		if storage.IsPrecondition(err) {
-			return b, fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Nothing to do: it is being made.", "backup %s was reserved already", b.ID)
-		}
+	l, err := r.acquire(ctx, Intent{Kind: kindCreate, Backup: b, Request: request, LeaseMS: launchWithin.Milliseconds()}, "")
+	if fault.HasReason(err, fault.Precondition) {
+		return b, fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Nothing to do: it is being made.", "backup %s was reserved already", b.ID)
+	}
+	if err != nil {
+		l.withdraw(ctx)
 		return b, fmt.Errorf("reserve backup %s: %w", b.ID, err)
 	}
+	admitted, err := r.admit(ctx, b, decide)
+	if err == nil {
+		err = r.vacant(ctx, admitted)
+	}
+	if err == nil && admitted.Filepath != b.Filepath { // for a rebuild, which reads it from here
+		err = l.put(ctx, func(in *Intent) { in.Backup = admitted })
+	}
+	if err != nil {
+		l.withdraw(ctx)
+		return b, err
+	}
+	return admitted, nil
+}
+
+// admit puts the record into the index, if decide agrees.
+func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Backup) error) (Backup, error) {
+	var written *Backup
 	err := r.Update(ctx, func(x *Index) error {
-		if x.Find(b.ID) != nil {
-			return errUnchanged // our own write, whose answer was lost
+		if old := x.Find(b.ID); old != nil {
+			if old.Status != InProgress {
+				return hasEnded(b.ID)
+			}
+			if written != nil && equalJSON(*old, *written) {
+				return errUnchanged // our own write, whose answer was lost
+			}
+			x.Remove(b.ID) // a rebuild found the intent; nobody has decided yet
 		}
-		if err := decide(x, &b); err != nil {
+		c := b
+		if err := decide(x, &c); err != nil {
 			return err
 		}
-		if x.Taken(b.Filepath, b.ID) {
-			return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave it out.", "a backup named %s exists already", b.Filepath)
+		c.ID, c.Status = b.ID, InProgress
+		if err := checkRecord(&c); err != nil {
+			return fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to reserve a backup with a bad record")
 		}
-		x.Upsert(b)
+		if x.Taken(c.Filepath, c.ID) {
+			return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave it out.", "a backup named %s exists already", c.Filepath)
+		}
+		x.Upsert(c)
+		written = &c
 		return nil
 	})
 	if err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if derr := r.store.Delete(undo, IntentKey(b.ID)); derr != nil {
-			r.log.Warn("intent left behind; the next cleanup removes it", "backup_id", b.ID, "error", derr.Error())
-		}
 		return b, err
 	}
-	return b, nil
+	return *written, nil
 }
 
-// Lease is the right of one run to work on one backup. It is not safe for use by several goroutines at once.
-type Lease struct {
-	r      *Registry
-	intent Intent
-	etag   string
+// vacant refuses a file name under which there is an object that no record knows: better now than when the
+// dump is done. Where that cannot be seen, completing the upload finds it.
+func (r *Registry) vacant(ctx context.Context, b Backup) error {
+	if _, err := r.store.Head(ctx, b.Filepath); err == nil {
+		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name; or look at that object, it may be on its way out.",
+			"there is an object named %s already, although no backup has that name", b.Filepath)
+	}
+	return ctx.Err()
 }
 
-// Claim takes the lease of a reserved backup for the run named runner. A second delivery of the same event
-// gets reason busy while the first still runs, and not_found or already_exists when it has ended.
-func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error) {
-	in, etag, err := r.intent(ctx, id)
-	if storage.IsNotFound(err) {
-		return nil, r.whyNoIntent(ctx, id)
+// withdraw undoes a reservation, on a context of its own: the index entry, then the intent.
+func (l *Lease) withdraw(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	in, _, err := l.r.intent(ctx, l.id)
+	if storage.IsNotFound(err) || err == nil && in.Token != l.token {
+		return // never written, or somebody else's
+	}
+	if err == nil {
+		err = l.r.Update(ctx, func(x *Index) error {
+			if b := x.Find(l.id); b == nil || b.Status != InProgress {
+				return errUnchanged
+			}
+			x.Remove(l.id)
+			return nil
+		})
+	}
+	if err == nil {
+		err = l.r.store.Delete(ctx, IntentKey(l.id))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("claim backup %s: %w", id, err)
+		l.r.log.Warn("reservation left behind; the next cleanup ends it", "backup_id", l.id, "error", err.Error())
 	}
-	busy := fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
-	switch {
-	case in.Kind != kindCreate:
-		return nil, fault.New(fault.Validation, fault.NotFound, "", "backup %s is being removed", id)
-	case in.Runner != "" && in.Runner != runner:
-		return nil, busy // even when its lease is over: Reconcile must end it first, so that it cannot wake up
-	case in.Runner == "" && r.now().After(in.LeaseUntil):
-		return nil, fault.New(fault.Validation, fault.Timeout, "Start a new backup.", "backup %s was reserved but not started in time", id)
-	}
-	// The file name may have been settled after the intent was written.
-	x, err := r.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if b := x.Find(id); b != nil {
-		in.Backup = *b
-	}
-	l := &Lease{r: r, intent: in, etag: etag}
-	l.intent.Runner = runner
-	if err := l.Renew(ctx); err != nil {
-		if fault.HasReason(err, fault.Precondition) {
-			return nil, busy
-		}
-		return nil, err
-	}
-	return l, nil
 }
 
-// whyNoIntent says why there is nothing to claim.
-func (r *Registry) whyNoIntent(ctx context.Context, id string) error {
-	x, err := r.Load(ctx)
-	if err != nil {
-		return err
-	}
-	if x.Find(id) == nil {
-		return notFound(id)
-	}
-	return fault.New(fault.Validation, fault.AlreadyExists, "Nothing to do.", "backup %s has ended already", id)
-}
-
-// Backup gives the record as it was reserved.
-func (l *Lease) Backup() Backup { return l.intent.Backup }
-
-// Request gives what was reserved with the record.
-func (l *Lease) Request() json.RawMessage { return l.intent.Request }
-
-// Interval is how often to call Renew.
-func (l *Lease) Interval() time.Duration { return l.r.lease / 3 }
-
-// Renew extends the lease. Reason precondition_failed means that it was lost: the run must stop.
-func (l *Lease) Renew(ctx context.Context) error {
-	in := l.intent
-	in.LeaseUntil = l.r.now().Add(l.r.lease).UTC()
-	return l.put(ctx, in)
-}
-
-// SetUpload records where the bytes go before any are sent, so that others can abort the upload.
-func (l *Lease) SetUpload(ctx context.Context, uploadID string) error {
-	in := l.intent
-	in.UploadID = uploadID
-	in.LeaseUntil = l.r.now().Add(l.r.lease).UTC()
-	return l.put(ctx, in)
-}
-
-func (l *Lease) put(ctx context.Context, in Intent) error {
-	data, err := encode(in)
-	if err != nil {
-		return err
-	}
-	key := IntentKey(in.Backup.ID)
-	o, err := l.r.store.Put(ctx, key, data, jsonOptions(storage.Condition{IfMatch: l.etag}))
-	if storage.IsPrecondition(err) {
-		// A lost answer looks the same as a lost lease: see whose bytes are there.
-		if now, cur, gerr := l.r.store.Get(ctx, key); gerr == nil && bytes.Equal(now, data) {
-			o, err = cur, nil
-		}
-	}
-	if storage.IsPrecondition(err) || storage.IsNotFound(err) {
-		return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at: cofre info "+in.Backup.ID,
-			"this run was given up for dead by another one and must stop")
-	}
-	if err != nil {
-		return fmt.Errorf("renew the lease of %s: %w", in.Backup.ID, err)
-	}
-	l.intent, l.etag = in, o.ETag
-	return nil
-}
-
-// intent reads an intent and its ETag.
-func (r *Registry) intent(ctx context.Context, id string) (Intent, string, error) {
-	var in Intent
-	o, err := r.getJSON(ctx, IntentKey(id), &in)
-	if err != nil {
-		return in, "", err
-	}
-	if in.Version > IndexVersion {
-		return in, "", newerVersion(IntentKey(id), in.Version)
-	}
-	if err := checkRecord(&in.Backup); err != nil || in.Backup.ID != id {
-		return in, "", fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not an intent of cofre", IntentKey(id))
-	}
-	return in, o.ETag, nil
-}
-
-func encode(v any) ([]byte, error) {
-	data, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	return append(data, '\n'), nil
-}
-
-func (r *Registry) putJSON(ctx context.Context, key string, v any, c storage.Condition) error {
-	data, err := encode(v)
-	if err != nil {
-		return err
-	}
-	_, err = r.store.Put(ctx, key, data, jsonOptions(c))
-	return err
-}
-
-func (r *Registry) getJSON(ctx context.Context, key string, v any) (storage.Object, error) {
-	data, o, err := r.store.Get(ctx, key)
-	if err != nil {
-		return o, err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return o, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not what cofre writes there", key)
-	}
-	return o, nil
+func hasEnded(id string) error {
+	return fault.New(fault.Validation, fault.AlreadyExists, "Look at it with: cofre info "+id, "backup %s has ended already", id)
 }

@@ -9,6 +9,7 @@ import (
 // The bucket's layout, relative to the backup directory.
 const (
 	IndexKey         = "registry.json"
+	ClockKey         = "clock" // its date is the service's time
 	FilesPrefix      = "files/"
 	ManifestsPrefix  = "manifests/"
 	IntentsPrefix    = "intents/"

@@ -2,126 +2,142 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 
 	"cofre/pkg/storage"
 )
 
+// damagedPrefix begins the names of damaged registries that were kept aside; a hash of the content follows,
+// so that the same damage is kept once, however many processes find it.
+const damagedPrefix = IndexKey + ".damaged-"
+
 // Rebuild makes registry.json anew from the manifests (and from tags, where an object has no manifest), keeps
 // the old one aside, and gives the new index. It is what Load does by itself when registry.json is missing or
 // damaged. A registry.json from a newer version is refused and left untouched.
 func (r *Registry) Rebuild(ctx context.Context) (*Index, error) {
+	var old *snapshot
 	data, o, err := r.store.Get(ctx, IndexKey)
-	if storage.IsNotFound(err) {
-		x, _, err := r.rebuild(ctx, nil, "")
-		return x, err
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		old = &snapshot{data: data, etag: o.ETag}
+	case !storage.IsNotFound(err):
 		return nil, fmt.Errorf("read registry.json: %w", err)
 	}
-	if err := refuseNewer(data); err != nil {
+	s, err := r.rebuild(ctx, old)
+	if err != nil {
 		return nil, err
 	}
-	x, _, err := r.rebuild(ctx, data, o.ETag)
-	return x, err
+	return s.index, nil
 }
 
-func refuseNewer(data []byte) error {
-	var head struct {
-		Version int `json:"version"`
-	}
-	if json.Unmarshal(data, &head) == nil && head.Version > IndexVersion {
-		return newerVersion(IndexKey, head.Version)
-	}
-	return nil
-}
-
-// rebuild replaces the index read at etag ("" when there is none) by one made from what the bucket holds.
-// damaged, when not nil, is kept aside first.
-func (r *Registry) rebuild(ctx context.Context, damaged []byte, etag string) (*Index, string, error) {
-	x := &Index{Version: IndexVersion, Settings: r.defaults}
-	var old Index
-	if json.Unmarshal(damaged, &old) == nil && old.Version == IndexVersion {
-		x.Settings, x.LastCleanup = old.Settings, old.LastCleanup
+// rebuild replaces old (nil when there is none) by an index made from what the bucket holds.
+func (r *Registry) rebuild(ctx context.Context, old *snapshot) (*snapshot, error) {
+	x := &Index{Version: IndexVersion, Settings: r.defaults, Backups: []Backup{}}
+	if old != nil {
+		if err := refuseNewer(old.data); err != nil {
+			return nil, err
+		}
+		x.salvage(old.data)
 	}
 	if err := r.collect(ctx, x); err != nil {
-		return nil, "", fmt.Errorf("rebuild registry.json: %w", err)
+		return nil, fmt.Errorf("rebuild registry.json: %w", err)
 	}
-	if damaged != nil {
-		aside := fmt.Sprintf("registry.json.damaged-%s", r.now().UTC().Format("20060102T150405.000Z"))
-		if _, err := r.store.Put(ctx, aside, damaged, jsonOptions(storage.Condition{})); err != nil {
-			return nil, "", fmt.Errorf("keep the damaged registry.json aside: %w", err)
+	if old == nil {
+		if len(x.Backups) == 0 {
+			return &snapshot{index: x}, nil // nothing was ever stored here: reading needs no write
+		}
+		old = &snapshot{}
+	} else {
+		aside := fmt.Sprintf("%s%x", damagedPrefix, sha256.Sum256(old.data))[:len(damagedPrefix)+16]
+		if _, err := r.put(ctx, aside, old.data, storage.Condition{}); err != nil {
+			return nil, &errUnwritten{x, fmt.Errorf("keep the damaged one as %s: %w", aside, err)}
 		}
 	}
 	data, err := x.marshal()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	o, err := r.store.Put(ctx, IndexKey, data, jsonOptions(storage.Condition{IfMatch: etag, IfAbsent: etag == ""}))
-	if storage.IsPrecondition(err) || (err != nil && storage.IsNotFound(err)) {
-		return r.load(ctx) // somebody else rebuilt it, or wrote it, meanwhile
+	o, err := r.put(ctx, IndexKey, data, old.unchanged())
+	if storage.IsPrecondition(err) || storage.IsNotFound(err) {
+		return r.othersIndex(ctx, x)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("write the rebuilt registry.json: %w", err)
+		return nil, &errUnwritten{x, err}
 	}
-	if len(x.Backups) > 0 {
-		r.log.Warn("registry rebuilt", "backups", len(x.Backups))
-	}
-	return x, o.ETag, nil
+	r.log.Warn("registry rebuilt", "backups", len(x.Backups))
+	return &snapshot{index: x, data: data, etag: o.ETag}, nil
 }
 
-// collect fills the index from manifests, verifications, intents and, last, tags.
+// othersIndex reads what somebody else has written while mine was being made.
+func (r *Registry) othersIndex(ctx context.Context, mine *Index) (*snapshot, error) {
+	data, o, err := r.store.Get(ctx, IndexKey)
+	if err != nil {
+		return nil, &errUnwritten{mine, err}
+	}
+	x, err := parseIndex(data)
+	if errors.As(err, new(errDamaged)) {
+		return nil, &errUnwritten{mine, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &snapshot{index: x, data: data, etag: o.ETag}, nil
+}
+
+// collect fills the index from intents, manifests, tags and verifications. Intents come first: what ended
+// after that has changed registry.json in doing so, which the write at the end of a rebuild notices.
 func (r *Registry) collect(ctx context.Context, x *Index) error {
-	manifests, err := readAll(ctx, r, ManifestsPrefix, func(id string) (Backup, error) {
-		m, err := r.manifest(ctx, id)
-		return m.Backup, err
-	})
-	if err != nil {
-		return err
-	}
-	for _, b := range manifests {
-		x.Upsert(b)
-	}
-	marks, err := readAll(ctx, r, VerifiedPrefix, func(id string) (idVerified, error) {
-		v := idVerified{id: id}
-		_, err := r.getJSON(ctx, VerificationKey(id), &v.verified)
-		return v, err
-	})
-	if err != nil {
-		return err
-	}
-	for _, v := range marks {
-		if b := x.Find(v.id); b != nil {
-			applyVerified(b, v.verified)
-		}
-	}
-	intents, err := readAll(ctx, r, IntentsPrefix, func(id string) (Intent, error) {
+	intents, err := readAll(ctx, r, IntentsPrefix, func(ctx context.Context, id string) (Intent, error) {
 		in, _, err := r.intent(ctx, id)
 		return in, err
 	})
 	if err != nil {
 		return err
 	}
-	for _, in := range intents {
-		if in.Kind == kindCreate && x.Find(in.Backup.ID) == nil {
-			x.Upsert(in.Backup)
+	manifests, err := readAll(ctx, r, ManifestsPrefix, func(ctx context.Context, id string) (Backup, error) {
+		m, err := r.manifest(ctx, id)
+		return m.Backup, err
+	})
+	if err != nil {
+		return err
+	}
+	for id, b := range manifests {
+		if intents[id].Kind != kindRemove {
+			x.Backups = append(x.Backups, b)
 		}
 	}
-	return r.collectTagged(ctx, x)
+	for id, in := range intents {
+		if _, ended := manifests[id]; !ended && in.Kind != kindRemove {
+			in.Backup.Status = InProgress
+			x.Backups = append(x.Backups, in.Backup)
+		}
+	}
+	x.sort()
+	if err := r.collectTagged(ctx, x, intents); err != nil {
+		return err
+	}
+	marks, err := readAll(ctx, r, VerifiedPrefix, func(ctx context.Context, id string) (verified, error) {
+		var v verified
+		_, err := r.getJSON(ctx, VerificationKey(id), &v)
+		return v, err
+	})
+	for id, v := range marks {
+		if b := x.Find(id); b != nil && b.Status == Success {
+			applyVerified(b, v)
+		}
+	}
+	return err
 }
 
-type idVerified struct {
-	id string
-	verified
-}
-
-// collectTagged adds finished objects that no record knows, from their tags.
-func (r *Registry) collectTagged(ctx context.Context, x *Index) error {
+// collectTagged adds finished objects that no record knows, from their tags. What tags do not hold is lost:
+// see fromTags.
+func (r *Registry) collectTagged(ctx context.Context, x *Index, intents map[string]Intent) error {
 	known := map[string]bool{}
-	for _, b := range x.Backups {
-		if b.Status != Failed {
+	for i := range x.Backups {
+		if b := &x.Backups[i]; b.Status != Failed {
 			known[b.Filepath] = true
 		}
 	}
@@ -145,45 +161,50 @@ func (r *Registry) collectTagged(ctx context.Context, x *Index) error {
 			r.log.Warn("object without a record", "key", o.Key, "why", err.Error())
 			continue
 		}
-		if x.Find(b.ID) == nil {
+		if x.Find(b.ID) == nil && intents[b.ID].Kind != kindRemove {
 			x.Upsert(b)
 		}
 	}
 	return nil
 }
 
-// readAll reads every <prefix><id>.json with eight readers. One that vanished meanwhile is passed over; one
-// that is not what cofre writes is passed over with a warning, so that a single bad object cannot hide the rest.
-func readAll[T any](ctx context.Context, r *Registry, prefix string, read func(id string) (T, error)) ([]T, error) {
-	ids := make(chan string)
+// readers is how many records are read at once.
+const readers = 16
+
+// readAll reads every <prefix><id>.json. One that vanished meanwhile is passed over; one that is not what
+// cofre writes is passed over with a warning, so that a single bad object cannot hide the rest. Any other
+// error ends it.
+func readAll[T any](ctx context.Context, r *Registry, prefix string, read func(ctx context.Context, id string) (T, error)) (map[string]T, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex
-		out   []T
-		first error
+		ids = make(chan string)
+		out = map[string]T{}
+		mu  sync.Mutex
+		wg  sync.WaitGroup
 	)
-	for range 8 {
+	for range readers {
 		wg.Go(func() {
 			for id := range ids {
-				v, err := read(id)
-				mu.Lock()
+				v, err := read(ctx, id)
 				switch {
 				case err == nil:
-					out = append(out, v)
+					mu.Lock()
+					out[id] = v
+					mu.Unlock()
 				case storage.IsNotFound(err):
 				case isDamaged(err):
 					r.log.Warn("record passed over", "key", prefix+id+".json", "error", err.Error())
-				case first == nil:
-					first = err
+				default:
+					stop(err)
 				}
-				mu.Unlock()
 			}
 		})
 	}
-	var listErr error
-	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: prefix}) {
-		if err != nil {
-			listErr = fmt.Errorf("list %s: %w", prefix, err)
+	var err error
+	for o, lerr := range r.store.List(ctx, storage.ListOptions{Prefix: prefix}) {
+		if lerr != nil {
+			err = fmt.Errorf("list %s: %w", prefix, lerr)
 			break
 		}
 		if id := idOf(o.Key, prefix); id != "" {
@@ -192,8 +213,8 @@ func readAll[T any](ctx context.Context, r *Registry, prefix string, read func(i
 	}
 	close(ids)
 	wg.Wait()
-	if listErr != nil {
-		return nil, listErr
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause // the first failure; listing only noticed its echo
 	}
-	return out, first
+	return out, err
 }

@@ -2,8 +2,9 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -18,143 +19,234 @@ type Report struct {
 	Problems  []string `json:"problems,omitempty"`  // could not be settled now; the next call tries again
 }
 
-// Reconcile ends what dead processes left: for every intent whose lease is over it writes a tombstone to the
-// manifest's key, create-only, which fences a run that is still alive after all; then aborts the upload,
-// removes the object, and settles the index. A backup that was committed is completed instead. It may run at
-// any time, by any number of processes.
+// Reconcile ends what dead processes left: every intent whose lease is over is taken over by compare-and-swap,
+// so that one process works on it and a run that is still alive after all notices; then a tombstone is written
+// to the manifest's key, create-only, the upload aborted, the object removed, and the index settled. A backup
+// that was committed is completed instead. It may run at any time, by any number of processes.
 func (r *Registry) Reconcile(ctx context.Context) (Report, error) {
 	var rep Report
-	ids := map[string]bool{}
-	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: IntentsPrefix}) {
-		if err != nil {
-			return rep, fmt.Errorf("list intents: %w", err)
-		}
-		id := idOf(o.Key, IntentsPrefix)
-		if id == "" {
-			rep.Problems = append(rep.Problems, o.Key+" is not an intent of cofre; left alone")
-			continue
-		}
-		ids[id] = true
+	ids, err := r.listIDs(ctx, IntentsPrefix, &rep)
+	if err != nil {
+		return rep, err
 	}
-	for id := range ids {
-		if err := r.reconcileOne(ctx, id, &rep); err != nil {
-			if ctx.Err() != nil {
-				return rep, context.Cause(ctx)
-			}
-			rep.Problems = append(rep.Problems, fmt.Sprintf("backup %s: %v", id, err))
+	var now time.Time
+	if len(ids) > 0 {
+		if now, err = r.storeNow(ctx); err != nil {
+			return rep, err
 		}
 	}
-	return rep, r.reconcileOrphans(ctx, &rep)
+	for _, id := range ids {
+		rep.note(id, r.reconcileOne(ctx, id, now, &rep))
+		if ctx.Err() != nil {
+			return rep, context.Cause(ctx)
+		}
+	}
+	if err := r.reconcileOrphans(ctx, &rep); err != nil {
+		return rep, err
+	}
+	return rep, ctx.Err()
 }
 
-// reconcileOne settles one intent.
-func (r *Registry) reconcileOne(ctx context.Context, id string, rep *Report) error {
-	in, _, err := r.intent(ctx, id)
+func (rep *Report) note(id string, err error) {
+	if err != nil {
+		rep.Problems = append(rep.Problems, fmt.Sprintf("backup %s: %v", id, err))
+	}
+}
+
+// listIDs gives the ids of <prefix><id>.json, ascending; other names are noted as problems.
+func (r *Registry) listIDs(ctx context.Context, prefix string, rep *Report) ([]string, error) {
+	var ids []string
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: prefix}) {
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", prefix, err)
+		}
+		if id := idOf(o.Key, prefix); id != "" {
+			ids = append(ids, id)
+		} else {
+			rep.Problems = append(rep.Problems, fmt.Sprintf("%.200q is not an object of cofre; left alone", o.Key))
+		}
+	}
+	return ids, nil
+}
+
+// reconcileOne settles one intent; now is the service's time before the intent was read.
+func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, rep *Report) error {
+	in, o, err := r.intent(ctx, id)
 	if storage.IsNotFound(err) {
 		return nil // ended meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	if r.now().Before(in.LeaseUntil) {
-		rep.Running = append(rep.Running, id)
+	if !in.expired(o.LastModified, now) {
+		if in.Kind == kindCreate {
+			rep.Running = append(rep.Running, id)
+		}
 		return nil
 	}
-	if in.Kind == kindRemove {
-		if err := r.remove(ctx, in.Backup); err != nil {
+	if in.Runner == "" && in.Kind != kindRemove {
+		// The file name may have been settled after the intent was written.
+		x, err := r.Load(ctx)
+		if err != nil {
 			return err
 		}
-		rep.Removed = append(rep.Removed, id)
-		return nil
+		if b := x.Find(id); b != nil {
+			in.Backup = *b
+		}
 	}
-	held, err := r.settleDead(ctx, in)
+	cause := whyDead(in, o.LastModified)
+	if in.Kind == kindCreate {
+		in.Kind = kindEnd
+	}
+	in.LeaseMS = r.lease.Milliseconds()
+	l, err := r.acquire(ctx, in, o.ETag)
+	if lost(err) {
+		return nil // it is alive after all, or another process has begun to end it
+	}
 	if err != nil {
 		return err
 	}
-	if held.Status == Success {
-		if err := r.setTags(ctx, held); err != nil {
-			r.log.Warn("tags not set", "backup_id", id, "error", err.Error())
+	return l.finishDead(ctx, cause, rep)
+}
+
+// whyDead is what the record of a dead run says.
+func whyDead(in Intent, lastSign time.Time) error {
+	if in.Runner == "" {
+		return fault.New(fault.BackupCreation, fault.Timeout, "Start a new backup.", "the backup was reserved but nobody started it")
+	}
+	return fault.New(fault.BackupCreation, fault.ConnectionLost, "Start a new backup; look why the machine or the process went away.",
+		"the run stopped without a word (killed, or the machine went down); its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
+}
+
+// finishDead ends a dead run, or a removal, whose intent was taken over.
+func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err error) {
+	defer func() {
+		if err != nil {
+			l.release(ctx)
 		}
-		rep.Completed = append(rep.Completed, id)
-	} else {
-		if err := r.sweep(ctx, in); err != nil {
+	}()
+	if l.intent.Kind == kindRemove {
+		if err := l.remove(ctx); err != nil {
 			return err
 		}
-		rep.Failed = append(rep.Failed, id)
+		rep.Removed = append(rep.Removed, l.id)
+		return nil
 	}
-	return r.finish(ctx, held)
-}
-
-// settleDead writes the tombstone of a run that gives no sign of life, or finds its manifest.
-func (r *Registry) settleDead(ctx context.Context, in Intent) (Backup, error) {
-	b := in.Backup
-	cause := fault.New(fault.BackupCreation, fault.ConnectionLost, "Start a new backup; look why the machine or the process went away.",
-		"the run stopped without a word (killed, or the machine went down); no sign of life since %s", in.LeaseUntil.Format("2006-01-02 15:04:05 MST"))
-	if in.Runner == "" {
-		cause = fault.New(fault.BackupCreation, fault.Timeout, "Start a new backup.", "the backup was reserved but nobody started it")
-	}
-	b.Status, b.Error = Failed, ErrorOf(cause)
-	b.Size, b.Checksum, b.Verification, b.Stored = 0, "", nil, nil
-	return r.settle(ctx, b)
-}
-
-// sweep removes what a dead run left in the bucket: its upload, by recorded id and by key, and its object.
-func (r *Registry) sweep(ctx context.Context, in Intent) error {
-	if in.UploadID != "" {
-		if err := r.store.AbortUpload(ctx, in.Backup.Filepath, in.UploadID); err != nil {
-			return fmt.Errorf("abort its upload: %w", err)
-		}
-	}
-	pending, err := r.store.PendingUploads(ctx, in.Backup.Filepath)
+	held, err := l.r.settle(ctx, failed(l.intent.Backup, cause))
 	if err != nil {
-		return fmt.Errorf("list its uploads: %w", err)
+		return err
 	}
-	for _, p := range pending {
-		if err := r.store.AbortUpload(ctx, p.Key, p.UploadID); err != nil {
-			return fmt.Errorf("abort its upload: %w", err)
+	list := &rep.Failed
+	if held.Status == Success {
+		list = &rep.Completed
+		if err := l.r.SetTags(ctx, held); err != nil {
+			l.r.log.Warn("tags not set", "backup_id", l.id, "error", err.Error())
 		}
 	}
-	b := in.Backup
-	b.Status = Failed
-	return r.deleteObject(ctx, b)
+	if err := l.conclude(ctx, held); err != nil {
+		return err
+	}
+	*list = append(*list, l.id)
+	return nil
 }
 
-// reconcileOrphans looks at index entries in progress that have no intent any more: the process died
-// between removing the intent and nothing (never), or the registry was edited by hand. Their manifest decides.
+// reconcileOrphans looks for what has no intent: entries in progress (the registry or the bucket was changed by
+// hand), progress records, and objects that a run completed after it had been given up.
 func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
+	status, err := r.listIDs(ctx, StatusPrefix, rep)
+	if err != nil {
+		return err
+	}
 	x, err := r.Load(ctx)
 	if err != nil {
 		return err
 	}
-	for _, b := range x.Backups {
-		if b.Status != InProgress {
-			continue
+	for i := range x.Backups {
+		if b := &x.Backups[i]; b.Status == InProgress {
+			rep.note(b.ID, r.adopt(ctx, *b, rep))
 		}
-		if _, _, err := r.intent(ctx, b.ID); !storage.IsNotFound(err) {
-			continue
+	}
+	for _, id := range status {
+		if b := x.Find(id); b == nil || b.Status != InProgress {
+			rep.note(id, r.store.Delete(ctx, StatusKey(id)))
 		}
-		m, err := r.manifest(ctx, b.ID)
-		if storage.IsNotFound(err) {
-			m.Backup, err = r.settleDead(ctx, Intent{Backup: b, LeaseUntil: b.CreatedAt, Runner: "unknown"})
+	}
+	return r.sweepLate(ctx, x, rep)
+}
+
+// adopt ends an entry in progress that has no intent.
+func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
+	if _, err := r.store.Head(ctx, IntentKey(b.ID)); !storage.IsNotFound(err) {
+		return err
+	}
+	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: b, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
+	if err != nil {
+		if lost(err) {
+			return nil
 		}
-		if err == nil {
-			err = r.upsert(ctx, m.Backup)
+		return err
+	}
+	// It may have ended since the index was read: the entry is settled before the intent goes.
+	x, err := r.Load(ctx)
+	if err != nil {
+		l.release(ctx)
+		return err
+	}
+	if cur := x.Find(b.ID); cur == nil || cur.Status != InProgress {
+		return l.end(ctx)
+	}
+	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.ConnectionLost, "Start a new backup.", "the record of the running backup was lost"), rep)
+}
+
+// sweepLate deletes objects whose backup is on record as failed: a run that slept while it was given up may
+// have completed its upload afterwards, and died before it could remove it.
+func (r *Registry) sweepLate(ctx context.Context, x *Index, rep *Report) error {
+	known := map[string]bool{}
+	for i := range x.Backups {
+		if b := &x.Backups[i]; b.Status != Failed {
+			known[b.Filepath] = true
 		}
+	}
+	var strange []string
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: FilesPrefix}) {
 		if err != nil {
-			rep.Problems = append(rep.Problems, fmt.Sprintf("backup %s: %v", b.ID, err))
-			continue
+			return fmt.Errorf("list files: %w", err)
 		}
-		if m.Backup.Status == Success {
-			rep.Completed = append(rep.Completed, b.ID)
-		} else {
-			rep.Failed = append(rep.Failed, b.ID)
+		if !known[o.Key] && validFilepath(o.Key) {
+			strange = append(strange, o.Key)
+		}
+	}
+	for _, key := range strange {
+		if err := r.sweepFailed(ctx, key, rep); err != nil && !storage.IsNotFound(err) {
+			rep.Problems = append(rep.Problems, fmt.Sprintf("%s: %v", key, err))
 		}
 	}
 	return nil
 }
 
-// IsCommitted tells whether err says that the backup is safe although something after its commit failed.
-func IsCommitted(err error) bool {
-	var c *ErrCommitted
-	return errors.As(err, &c)
+// sweepFailed deletes an object if the manifest of the backup that it names says failed.
+func (r *Registry) sweepFailed(ctx context.Context, key string, rep *Report) error {
+	o, err := r.store.Head(ctx, key)
+	if err != nil {
+		return err
+	}
+	id := o.Metadata[metadataBackupID]
+	if !ValidID(id) {
+		return nil
+	}
+	m, err := r.manifest(ctx, id)
+	if err != nil || m.Backup.Status != Failed || m.Backup.Filepath != key {
+		return err
+	}
+	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: m.Backup, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
+	if lost(err) {
+		return nil
+	}
+	if err == nil {
+		err = l.conclude(ctx, m.Backup)
+	}
+	if err == nil && !slices.Contains(rep.Failed, id) {
+		rep.Failed = append(rep.Failed, id)
+	}
+	return err
 }

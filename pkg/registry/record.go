@@ -68,6 +68,8 @@ const (
 	// LevelStream: checked while it flowed by: pg_dump's exit status, the archive's structure to its end, and
 	// the service's checksum of what it stored against what was sent.
 	LevelStream = "stream"
+	// LevelChecksum: read back whole and hashed, but not looked into: it is encrypted and no key was given.
+	LevelChecksum = "checksum"
 	// LevelFull: read back whole: size, SHA-256, service checksum, every block decompressed.
 	LevelFull = "full"
 	// LevelRestored: restored into a database.
@@ -135,9 +137,9 @@ const IndexVersion = 1
 // Index is registry.json: a cache of what the manifests say, changed only by compare-and-swap.
 type Index struct {
 	Version     int        `json:"version"`
-	Backups     []Backup   `json:"backups"` // ascending by id, which is oldest first
 	LastCleanup *time.Time `json:"lastCleanup"`
 	Settings    Settings   `json:"settings"`
+	Backups     []Backup   `json:"backups"` // ascending by id, which is oldest first
 }
 
 // Find gives the record with this id, or nil. The pointer is into the index.

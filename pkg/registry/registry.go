@@ -9,18 +9,24 @@
 //
 // The order of a backup is Reserve, Claim, Lease.SetUpload, Commit (or Fail). Every step may be the last one
 // before the power goes out; ARCHITECTURE.md says what is found then, and the tests stop after each of them.
+//
+// # Leases
+//
+// Whatever is removed on behalf of a backup (its upload, its object, its records) is removed by the holder of
+// its intent, and there is one holder at a time: taking an intent over is a compare-and-swap. How long a
+// holder has been silent is measured by the storage service's clock alone, so the clocks of the machines
+// around it may be wrong by any amount.
 package registry
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"cofre/pkg/fault"
@@ -31,19 +37,21 @@ import (
 // processes may have one each over the same bucket.
 type Registry struct {
 	store    storage.Store
-	now      func() time.Time
 	log      *slog.Logger
 	lease    time.Duration
+	ahead    time.Duration
 	defaults Settings
-	mu       sync.Mutex // one compare-and-swap at a time from this process: others would only collide
+	turn     chan struct{} // one compare-and-swap at a time from this process: others would only collide
+	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
+	oddETags atomic.Bool
 }
 
 // Options tune a registry. The zero value is good.
 type Options struct {
-	Now      func() time.Time // default time.Now
-	Log      *slog.Logger     // default: nothing
-	Lease    time.Duration    // how long a run may be silent; default DefaultLease
-	Defaults Settings         // written into a new registry.json
+	Log      *slog.Logger  // default: nothing
+	Lease    time.Duration // how long a run may be silent; default DefaultLease
+	Ahead    time.Duration // added to the service's clock, so that tests need not wait for the end of a lease
+	Defaults Settings      // written into a new registry.json
 }
 
 // DefaultLease is how long a run may give no sign of life before others may end it. It is renewed at a
@@ -52,10 +60,7 @@ const DefaultLease = 2 * time.Minute
 
 // New gives the registry in a store. It does no input or output.
 func New(store storage.Store, o Options) *Registry {
-	r := &Registry{store: store, now: o.Now, log: o.Log, lease: o.Lease, defaults: o.Defaults}
-	if r.now == nil {
-		r.now = time.Now
-	}
+	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, turn: make(chan struct{}, 1)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -65,85 +70,35 @@ func New(store storage.Store, o Options) *Registry {
 	return r
 }
 
-// Load reads the index: one request when all is well. A missing or damaged registry.json is rebuilt first.
-func (r *Registry) Load(ctx context.Context) (*Index, error) {
-	x, _, err := r.load(ctx)
-	return x, err
-}
-
-// load gives the index and the ETag that it was read at.
-func (r *Registry) load(ctx context.Context) (*Index, string, error) {
-	var damage errDamaged
-	for try := 0; ; try++ {
-		data, o, err := r.store.Get(ctx, IndexKey)
-		if storage.IsNotFound(err) {
-			return r.rebuild(ctx, nil, "")
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("read registry.json: %w", err)
-		}
-		x, err := parseIndex(data)
-		if err == nil && !torn(data, o.ETag) {
-			return x, o.ETag, nil
-		}
-		if err == nil {
-			err = errDamaged{"its bytes do not match its ETag"}
-		}
-		if !errors.As(err, &damage) {
-			return nil, "", err
-		}
-		if try == 2 { // a write by somebody else may be under way; a damage stays
-			r.log.Warn("registry damaged, rebuilding", "why", damage.why)
-			return r.rebuild(ctx, data, o.ETag)
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, "", err
-		}
-	}
-}
-
-// torn tells whether the bytes were read in the middle of a replacement: services whose ETag is the MD5 of
-// the content let us see that.
-func torn(data []byte, etag string) bool {
-	etag = strings.Trim(etag, `"`)
-	if len(etag) != 32 {
-		return false
-	}
-	want, err := hex.DecodeString(etag)
-	sum := md5.Sum(data)
-	return err == nil && string(sum[:]) != string(want)
-}
-
 // errUnchanged ends an update that has nothing to write.
 var errUnchanged = errors.New("unchanged")
 
 // Update changes the index by compare-and-swap: change is called with the present index, again after each
-// collision with another writer, so it must depend on nothing but its argument and be harmless when its
-// effect is there already. An error of change ends the update and is returned; nothing is written then.
+// collision with another writer and after a write whose answer was lost, so it must depend on nothing but its
+// argument and be harmless when its effect is there already. An error of change ends the update and is
+// returned; nothing is written then, nor when change leaves the index as it is.
 func (r *Registry) Update(ctx context.Context, change func(*Index) error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	var unsure error // of a write that may have taken place
 	for try := 0; ; try++ {
-		x, etag, err := r.load(ctx)
+		s, err := r.load(ctx)
 		if err != nil {
+			return cmp.Or(unsure, err)
+		}
+		done, err := r.swap(ctx, s, change)
+		switch {
+		case done || err == nil:
 			return err
-		}
-		if err := change(x); err != nil {
-			if errors.Is(err, errUnchanged) {
-				return nil
-			}
+		case storage.IsPrecondition(err), storage.IsNotFound(err): // somebody was faster
+		case unsure == nil && ctx.Err() == nil:
+			unsure = err // look once whether it is there all the same
+		default:
 			return err
-		}
-		data, err := x.marshal()
-		if err != nil {
-			return err
-		}
-		_, err = r.store.Put(ctx, IndexKey, data, jsonOptions(storage.Condition{IfMatch: etag, IfAbsent: etag == ""}))
-		if err == nil {
-			return nil
-		}
-		if !storage.IsPrecondition(err) && !storage.IsNotFound(err) {
-			return fmt.Errorf("write registry.json: %w", err)
 		}
 		if try == maxCollisions {
 			return fault.Wrap(err, fault.FileSystem, fault.Busy,
@@ -156,7 +111,26 @@ func (r *Registry) Update(ctx context.Context, change func(*Index) error) error 
 	}
 }
 
-const maxCollisions = 200
+// swap is one attempt of an update. done tells that there is nothing to try again.
+func (r *Registry) swap(ctx context.Context, s *snapshot, change func(*Index) error) (done bool, err error) {
+	if err := change(s.index); err != nil {
+		if errors.Is(err, errUnchanged) {
+			err = nil
+		}
+		return true, err
+	}
+	data, err := s.index.marshal()
+	if err != nil || bytes.Equal(data, s.data) {
+		return true, err
+	}
+	_, err = r.store.Put(ctx, IndexKey, data, jsonOptions(s.unchanged()))
+	if err != nil {
+		return false, fmt.Errorf("write registry.json: %w", err)
+	}
+	return true, nil
+}
+
+const maxCollisions = 300
 
 // backoff is a random wait that grows to 160 ms: enough for 32 writers, short for two.
 func backoff(try int) time.Duration {
@@ -174,36 +148,35 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func jsonOptions(c storage.Condition) storage.PutOptions {
-	return storage.PutOptions{ContentType: "application/json", Condition: c}
-}
-
-// upsert puts a record into the index; doing it twice is harmless.
-func (r *Registry) upsert(ctx context.Context, b Backup) error {
-	return r.Update(ctx, func(x *Index) error {
-		if !x.Upsert(b) {
-			return errUnchanged
-		}
-		return nil
-	})
-}
-
 // SetVerification records the outcome of a validation, first in an object of its own, so that a rebuild finds
-// it again, then in the index.
+// it again, then in the index. An unknown backup is not_found.
 func (r *Registry) SetVerification(ctx context.Context, id string, v Verification, uncompressed int64) (Backup, error) {
-	if err := r.putJSON(ctx, VerificationKey(id), verified{Verification: v, UncompressedSize: uncompressed}, storage.Condition{}); err != nil {
+	x, err := r.Load(ctx)
+	if err != nil {
+		return Backup{}, err
+	}
+	if x.Find(id) == nil {
+		return Backup{}, notFound(id)
+	}
+	mark := verified{Verification: v, UncompressedSize: uncompressed}
+	if _, err := r.putJSON(ctx, VerificationKey(id), mark, storage.Condition{}); err != nil {
 		return Backup{}, fmt.Errorf("record the verification of %s: %w", id, err)
 	}
 	var out Backup
-	err := r.Update(ctx, func(x *Index) error {
+	err = r.Update(ctx, func(x *Index) error {
 		b := x.Find(id)
 		if b == nil {
 			return notFound(id)
 		}
-		applyVerified(b, verified{v, uncompressed})
+		applyVerified(b, mark)
 		out = *b
 		return nil
 	})
+	if fault.HasReason(err, fault.NotFound) { // removed while it was being validated
+		if derr := r.store.Delete(ctx, VerificationKey(id)); derr != nil {
+			r.log.Warn("verification of a removed backup left behind", "backup_id", id, "error", derr.Error())
+		}
+	}
 	return out, err
 }
 
@@ -220,6 +193,15 @@ func applyVerified(b *Backup, v verified) {
 	}
 }
 
+// MarkCleanup notes when retention was last applied.
+func (r *Registry) MarkCleanup(ctx context.Context, at time.Time) error {
+	at = at.UTC()
+	return r.Update(ctx, func(x *Index) error {
+		x.LastCleanup = &at
+		return nil
+	})
+}
+
 func notFound(id string) error {
-	return fault.New(fault.Validation, fault.NotFound, "List the backups there are with: cofre list", "there is no backup %s", id)
+	return fault.New(fault.Validation, fault.NotFound, "List the backups there are with: cofre list", "there is no backup %.40q", id)
 }

@@ -1,0 +1,239 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// Lease is the right of one holder to work on one backup. It is safe for use by several goroutines.
+type Lease struct {
+	r     *Registry
+	id    string // the backup's
+	token string // ours in the intent
+
+	mu     sync.Mutex
+	intent Intent // as last written
+	etag   string
+}
+
+// Claim takes the lease of a reserved backup for the run named runner. A second delivery of the same event
+// gets reason busy while the first still runs, and not_found or already_exists when it has ended; one that
+// comes after launchWithin gets timeout, and the backup is marked failed. A run that claims again under its
+// own name begins anew: what it left is removed first.
+func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error) {
+	if !ValidID(id) || runner == "" {
+		return nil, notFound(id)
+	}
+	in, o, err := r.intent(ctx, id)
+	if storage.IsNotFound(err) {
+		return nil, r.whyNoIntent(ctx, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim backup %s: %w", id, err)
+	}
+	busy := fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
+	switch {
+	case in.Kind == kindRemove:
+		return nil, fault.New(fault.Validation, fault.NotFound, "", "backup %s is being removed", id)
+	case in.Kind != kindCreate:
+		return nil, hasEnded(id)
+	case in.Runner != "" && in.Runner != runner:
+		return nil, busy // even when its lease is over: Reconcile must end it first, so that it cannot wake up
+	}
+	// The file name may have been settled after the intent was written.
+	x, err := r.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := x.Find(id)
+	switch {
+	case b == nil:
+		return nil, notFound(id) // its limits were never decided
+	case b.Status != InProgress:
+		return nil, hasEnded(id)
+	}
+	again, allowed := in.Runner == runner, time.Duration(in.LeaseMS)*time.Millisecond
+	in.Backup, in.Runner, in.LeaseMS = *b, runner, r.lease.Milliseconds()
+	l, err := r.acquire(ctx, in, o.ETag)
+	if fault.HasReason(err, fault.Precondition) {
+		return nil, busy
+	}
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		err = l.beginAnew(ctx)
+	} else {
+		err = l.inTime(ctx, o.LastModified, allowed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// whyNoIntent says why there is nothing to claim.
+func (r *Registry) whyNoIntent(ctx context.Context, id string) error {
+	x, err := r.Load(ctx)
+	if err != nil {
+		return err
+	}
+	b := x.Find(id)
+	switch {
+	case b == nil:
+		return notFound(id)
+	case b.Status == InProgress:
+		return fault.New(fault.Validation, fault.NotFound, "Start a new backup; cofre cleanup ends this one.", "the reservation of backup %s is lost", id)
+	}
+	return hasEnded(id)
+}
+
+// beginAnew clears the way for a run that was interrupted and comes again under the same name.
+func (l *Lease) beginAnew(ctx context.Context) error {
+	_, err := l.r.manifest(ctx, l.id)
+	switch {
+	case storage.IsNotFound(err):
+		return l.Sweep(ctx)
+	case err != nil:
+		return err
+	}
+	return hasEnded(l.id) // but for its records, which Reconcile completes
+}
+
+// inTime ends a backup that was claimed too late: whoever asked for it has long looked elsewhere.
+func (l *Lease) inTime(ctx context.Context, reserved time.Time, allowed time.Duration) error {
+	b := l.Backup()
+	o, err := l.r.store.Head(ctx, IntentKey(b.ID))
+	if err != nil {
+		l.release(ctx)
+		return fmt.Errorf("claim backup %s: %w", b.ID, err)
+	}
+	if o.LastModified.Add(l.r.ahead).Sub(reserved) <= allowed+dateStep {
+		return nil
+	}
+	late := fault.New(fault.Validation, fault.Timeout, "Start a new backup.", "backup %s was reserved but not started in time", b.ID)
+	if _, err := l.Fail(ctx, b, late); err != nil {
+		l.r.log.Warn("failure not recorded; the next cleanup does it", "backup_id", b.ID, "error", err.Error())
+	}
+	return late
+}
+
+// Backup gives the record as it was reserved.
+func (l *Lease) Backup() Backup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.intent.Backup
+}
+
+// Request gives what was reserved with the record.
+func (l *Lease) Request() json.RawMessage { return l.intent.Request }
+
+// Interval is how often to call Renew.
+func (l *Lease) Interval() time.Duration { return l.r.lease / 3 }
+
+// Renew extends the lease. Reason precondition_failed means that it was lost: the run must stop.
+func (l *Lease) Renew(ctx context.Context) error {
+	return l.put(ctx, func(*Intent) {})
+}
+
+// SetUpload records where the bytes go before any are sent, so that others can abort the upload.
+func (l *Lease) SetUpload(ctx context.Context, uploadID string) error {
+	return l.put(ctx, func(in *Intent) { in.UploadID = uploadID })
+}
+
+// put changes the intent, and so extends the lease, by compare-and-swap.
+func (l *Lease) put(ctx context.Context, change func(*Intent)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := l.intent
+	change(&in)
+	in.Beat++
+	data, err := encode(in)
+	if err != nil {
+		return err
+	}
+	for try := 0; ; try++ {
+		o, err := l.r.store.Put(ctx, IntentKey(l.id), data, jsonOptions(storage.Condition{IfMatch: l.etag, IfAbsent: l.etag == ""}))
+		if err == nil {
+			l.intent, l.etag = in, o.ETag
+			return nil
+		}
+		refused := storage.IsPrecondition(err) || storage.IsNotFound(err)
+		// A lost answer, to this write or the one before, looks the same as a lost lease: see whose it is now.
+		now, there, gerr := l.r.store.Get(ctx, IntentKey(l.id))
+		switch cur, perr := parseIntent(l.id, now); {
+		case gerr != nil || perr != nil || cur.Token != l.token:
+		case bytes.Equal(now, data):
+			l.intent, l.etag = in, there.ETag
+			return nil
+		case refused && try < 2:
+			l.etag = there.ETag
+			continue
+		}
+		if refused {
+			return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at: cofre info "+l.id,
+				"this run was given up for dead by another one and must stop")
+		}
+		return fmt.Errorf("renew the lease of %s: %w", l.id, err)
+	}
+}
+
+// lost tells whether an error of put says that somebody else holds the intent.
+func lost(err error) bool { return fault.HasReason(err, fault.Precondition) }
+
+// regain makes sure of the lease for ending the backup, also after it was lost: the other holder is waited
+// for, a few seconds, and then what is left is taken care of here.
+func (l *Lease) regain(ctx context.Context) error {
+	toEnd := func(in *Intent) { in.Kind, in.LeaseMS = kindEnd, l.r.lease.Milliseconds() }
+	err := l.put(ctx, toEnd)
+	for try := 0; lost(err) && try < 20; try++ {
+		if _, _, gerr := l.r.intent(ctx, l.id); storage.IsNotFound(gerr) {
+			l.mu.Lock()
+			l.etag = ""
+			l.mu.Unlock()
+			if err = l.put(ctx, toEnd); !lost(err) {
+				break
+			}
+		}
+		if serr := sleep(ctx, 250*time.Millisecond); serr != nil {
+			return serr
+		}
+	}
+	return err
+}
+
+// release lets others take over at once, after an error that kept the work from being finished.
+func (l *Lease) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := l.put(ctx, func(in *Intent) { in.LeaseMS = -2 * dateStep.Milliseconds() }); err != nil && !lost(err) {
+		l.r.log.Warn("lease not given back; it ends by itself", "backup_id", l.id, "error", err.Error())
+	}
+}
+
+// end removes the progress record and the intent, unless the intent is somebody else's by now.
+func (l *Lease) end(ctx context.Context) error {
+	in, _, err := l.r.intent(ctx, l.id)
+	switch {
+	case storage.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the intent of %s: %w", l.id, err)
+	case in.Token != l.token:
+		return nil
+	}
+	if err := l.r.store.Delete(ctx, StatusKey(l.id)); err != nil {
+		return fmt.Errorf("remove the progress of %s: %w", l.id, err)
+	}
+	if err := l.r.store.Delete(ctx, IntentKey(l.id)); err != nil {
+		return fmt.Errorf("remove the intent of %s: %w", l.id, err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// put writes a small object. When the answer is an error it looks whether the bytes are there all the same:
+// an answer can get lost on its way.
+func (r *Registry) put(ctx context.Context, key string, data []byte, c storage.Condition) (storage.Object, error) {
+	o, err := r.store.Put(ctx, key, data, jsonOptions(c))
+	if err == nil {
+		return o, nil
+	}
+	if now, there, gerr := r.store.Get(ctx, key); gerr == nil && bytes.Equal(now, data) {
+		return there, nil
+	}
+	return o, err
+}
+
+func (r *Registry) putJSON(ctx context.Context, key string, v any, c storage.Condition) (storage.Object, error) {
+	data, err := encode(v)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	return r.put(ctx, key, data, c)
+}
+
+func (r *Registry) getJSON(ctx context.Context, key string, v any) (storage.Object, error) {
+	data, o, err := r.store.Get(ctx, key)
+	if err != nil {
+		return o, err
+	}
+	return o, decode(key, data, v)
+}
+
+// decode reads a record; whatever is not one is structure_damaged.
+func decode(key string, data []byte, v any) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return damagedRecord(err, key)
+	}
+	return nil
+}
+
+func damagedRecord(err error, key string) error {
+	return fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not what cofre writes there", key)
+}
+
+// isDamaged tells whether a record was read and is not what cofre writes.
+func isDamaged(err error) bool { return fault.HasReason(err, fault.StructureDamaged) }
+
+func newerVersion(what string, v int) error {
+	return fault.New(fault.Validation, fault.NewerVersion,
+		"Nothing was changed. Install the newest cofre on this machine and run it again.",
+		"%s was written by a newer cofre (version %d, this one knows %d)", what, v, IndexVersion)
+}
+
+func encode(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+func jsonOptions(c storage.Condition) storage.PutOptions {
+	return storage.PutOptions{ContentType: "application/json", Condition: c}
+}
+
+// storeNow is the time by the service's clock: the date of an object that it writes for this. Leases are
+// measured by that clock alone, because those of the machines around it may differ.
+func (r *Registry) storeNow(ctx context.Context) (time.Time, error) {
+	const text = "The time on the storage service's clock is read from the date of this object.\n"
+	if _, err := r.store.Put(ctx, ClockKey, []byte(text), storage.PutOptions{ContentType: "text/plain"}); err != nil {
+		return time.Time{}, fmt.Errorf("ask the storage for the time: %w", err)
+	}
+	o, err := r.store.Head(ctx, ClockKey)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask the storage for the time: %w", err)
+	}
+	return o.LastModified.Add(r.ahead), nil
+}
+
+// dateStep is how fine the dates of objects are: HTTP gives whole seconds.
+const dateStep = time.Second

@@ -1,0 +1,171 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// sweepTime bounds looking whose an object is and deleting it, far below a lease: a process that slept in
+// between must not wake up and delete what came to stand there.
+const sweepTime = 20 * time.Second
+
+// Remove deletes a backup and its records: an intent first, so that an interrupted removal is finished by
+// Reconcile, then the index entry, the verification, the manifest, and last the object, so that at any moment
+// a backup that is listed has its object. A running backup is refused (busy), one that another process is
+// removing too, an unknown one is not_found.
+func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
+	x, err := r.Load(ctx)
+	if err != nil {
+		return Backup{}, err
+	}
+	b := x.Find(id)
+	if b == nil {
+		return Backup{}, notFound(id)
+	}
+	if b.Status == InProgress {
+		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
+	}
+	in := Intent{Kind: kindRemove, Backup: *b, LeaseMS: r.lease.Milliseconds()}
+	l, err := r.acquire(ctx, in, "")
+	if lost(err) {
+		l, err = r.overtake(ctx, in)
+	}
+	if err != nil {
+		return *b, fmt.Errorf("remove backup %s: %w", id, err)
+	}
+	if err := l.remove(ctx); err != nil {
+		l.release(ctx)
+		return *b, fmt.Errorf("remove backup %s: %w", id, err)
+	}
+	return *b, nil
+}
+
+// overtake acquires an intent whose present holder is silent for longer than its lease.
+func (r *Registry) overtake(ctx context.Context, in Intent) (*Lease, error) {
+	now, err := r.storeNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cur, o, err := r.intent(ctx, in.Backup.ID)
+	busy := fault.New(fault.Validation, fault.Busy, "Try again in a few minutes, or run: cofre cleanup", "another process is just working on it")
+	if storage.IsNotFound(err) {
+		return nil, busy // it has just ended
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !cur.expired(o.LastModified, now) {
+		return nil, busy
+	}
+	in.UploadID, in.Runner = cur.UploadID, cur.Runner
+	l, err := r.acquire(ctx, in, o.ETag)
+	if lost(err) {
+		return nil, busy
+	}
+	return l, err
+}
+
+// remove is idempotent: Reconcile does it again after a crash in the middle.
+func (l *Lease) remove(ctx context.Context) error {
+	b := l.Backup()
+	err := l.r.Update(ctx, func(x *Index) error {
+		if !x.Remove(b.ID) {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{VerificationKey(b.ID), ManifestKey(b.ID)} {
+		if err := l.r.store.Delete(ctx, key); err != nil {
+			return fmt.Errorf("remove %s: %w", key, err)
+		}
+	}
+	if err := l.deleteObject(ctx); err != nil {
+		return err
+	}
+	return l.end(ctx)
+}
+
+// Sweep removes what the run has stored so far, its uploads and its object, and nothing of anybody else's, so
+// that another attempt can begin. Reason precondition_failed means that the lease was lost.
+func (l *Lease) Sweep(ctx context.Context) error {
+	if err := l.Renew(ctx); err != nil {
+		return err
+	}
+	return l.sweep(ctx)
+}
+
+// sweep aborts the upload, by recorded id and by key, and deletes the object. The holder of the intent calls it.
+func (l *Lease) sweep(ctx context.Context) error {
+	l.mu.Lock()
+	in := l.intent
+	l.mu.Unlock()
+	if in.Runner == "" {
+		return nil // never claimed: nothing is stored, and the file name may be another backup's
+	}
+	b := in.Backup
+	if in.UploadID != "" {
+		if err := l.r.store.AbortUpload(ctx, b.Filepath, in.UploadID); err != nil {
+			return fmt.Errorf("abort its upload: %w", err)
+		}
+	}
+	pending, err := l.r.store.PendingUploads(ctx, b.Filepath)
+	if err != nil {
+		return fmt.Errorf("list its uploads: %w", err)
+	}
+	if len(pending) > 0 {
+		// A failed backup's name may have been taken by a new one, whose upload this is then. It was reserved
+		// before it began to upload, so that it stands in an index that is read now.
+		x, err := l.r.Load(ctx)
+		if err != nil {
+			return err
+		}
+		if x.Taken(b.Filepath, b.ID) {
+			pending = nil
+		}
+	}
+	for _, p := range pending {
+		if err := l.r.store.AbortUpload(ctx, p.Key, p.UploadID); err != nil {
+			return fmt.Errorf("abort its upload: %w", err)
+		}
+	}
+	return l.deleteObject(ctx)
+}
+
+// deleteObject removes the backup's object, but never one that says it belongs to another backup. One that
+// says nothing (it was brought back from elsewhere) goes with a backup that was successful, if no other has
+// that name.
+func (l *Lease) deleteObject(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	b := l.Backup()
+	o, err := l.r.store.Head(ctx, b.Filepath)
+	if storage.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", b.Filepath, err)
+	}
+	mine := o.Metadata[metadataBackupID] == b.ID
+	if !mine && o.Metadata[metadataBackupID] == "" && b.Status == Success {
+		x, err := l.r.Load(ctx)
+		if err != nil {
+			return err
+		}
+		mine = !x.Taken(b.Filepath, b.ID)
+	}
+	if !mine {
+		l.r.log.Warn("object left alone: it belongs to another backup", "backup_id", b.ID, "key", b.Filepath)
+		return nil
+	}
+	if err := l.r.store.Delete(ctx, b.Filepath); err != nil {
+		return fmt.Errorf("remove %s: %w", b.Filepath, err)
+	}
+	return nil
+}
