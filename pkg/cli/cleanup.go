@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP_RETENTION_DAYS), and those beyond
+BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB; 0 days sets no age. First it tidies up what
+killed runs left behind.
+
+The newest verified backup of each database, running and locked ones always stay. --dry-run lists exactly what
+would go, and why, and changes nothing.`
+
+const cleanupExamples = `  cofre cleanup 30 --dry-run
+  cofre cleanup 30
+  cofre cleanup                    as BACKUP_RETENTION_DAYS says (30 by default)`
+
+func (p *program) cleanupCommand() *cobra.Command {
+	var o backup.CleanupOptions
+	c := &cobra.Command{
+		Use: "cleanup [DAYS] [options]", Short: "Remove old backups and leftovers", Long: cleanupLong, Example: cleanupExamples,
+		Args: arguments(0, 1, "a number of days"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				n, err := strconv.Atoi(args[0])
+				if err != nil {
+					return usage("For example: cofre cleanup 30", "%.60q is not a number of days", args[0])
+				}
+				o.Days = &n
+			}
+			return p.cleanup(cmd.Context(), o)
+		},
+	}
+	c.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "list what would be removed, and change nothing")
+	return c
+}
+
+// cleanupDoc is the document of cleanup --json.
+type cleanupDoc struct {
+	backup.CleanupReport
+	Error *registry.Error `json:"error,omitempty"`
+}
+
+func (p *program) cleanup(ctx context.Context, o backup.CleanupOptions) error {
+	a, err := p.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	bar := p.bar("cleaning up")
+	rep, err := a.Service.Cleanup(ctx, o)
+	bar.Close()
+	if err != nil {
+		return err
+	}
+	for _, items := range [][]backup.CleanupItem{rep.Removed, rep.Kept} {
+		for i := range items {
+			items[i].Backup = located(a, items[i].Backup)
+		}
+	}
+	failed := notRemoved(rep)
+	doc := cleanupDoc{CleanupReport: rep, Error: recordOf(failed)}
+	if err := p.print(doc, func() error { return p.cleanupText(rep) }); err != nil {
+		return err
+	}
+	if failed != nil {
+		return told{failed}
+	}
+	return nil
+}
+
+// notRemoved makes an error of backups that should have gone.
+func notRemoved(rep backup.CleanupReport) error {
+	if len(rep.Failures) == 0 {
+		return nil
+	}
+	f := rep.Failures[0]
+	return &fault.Error{Code: f.Error.Code, Reason: f.Error.Reason, Hint: f.Error.Hint,
+		Message: fmt.Sprintf("%s could not be removed; the first, %s: %s", term.Plural(len(rep.Failures), "backup"), f.ID, f.Error.Message)}
+}
+
+func (p *program) cleanupText(rep backup.CleanupReport) error {
+	p.leftovers(rep.Leftovers)
+	table := func(items []backup.CleanupItem) error {
+		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "DATABASE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "BECAUSE", Shrink: 30}}}
+		for _, it := range items {
+			t.Add(term.Cell{Text: it.Backup.ID}, term.Cell{Text: it.Backup.Database}, term.Cell{Text: term.Time(it.Backup.CreatedAt)},
+				term.Cell{Text: term.Bytes(it.Backup.Size)}, term.Cell{Text: reasons(it)})
+		}
+		return t.Write(p.stdout, p.out)
+	}
+	if len(rep.Removed) > 0 {
+		if err := table(rep.Removed); err != nil {
+			return err
+		}
+	}
+	if (rep.DryRun || p.verbose) && len(rep.Kept) > 0 {
+		if err := p.printf("%s\n", p.out.Dim("kept:")); err != nil {
+			return err
+		}
+		if err := table(rep.Kept); err != nil {
+			return err
+		}
+	}
+	verb := "removed"
+	if rep.DryRun {
+		verb = "would be removed"
+	}
+	return p.printf("%s %s%s, %d kept\n", term.Plural(len(rep.Removed), "backup"), verb, freed(rep.FreedBytes), len(rep.Kept))
+}
+
+func reasons(it backup.CleanupItem) string {
+	var texts []string
+	for _, r := range it.Reasons {
+		texts = append(texts, r.Text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// leftovers tells what killed runs had left.
+func (p *program) leftovers(r registry.Report) {
+	for _, part := range []struct {
+		ids  []string
+		what string
+	}{
+		{r.Failed, "was given up by its process: marked failed, its leftovers removed"},
+		{r.Completed, "had been finished but not recorded: completed"},
+		{r.Removed, "was half removed: finished"},
+	} {
+		for _, id := range part.ids {
+			p.note("%s %s", id, part.what)
+		}
+	}
+	for _, problem := range r.Problems {
+		p.note("%s %s", p.screen.Yellow("not settled, the next cleanup tries again:"), term.Clean(problem))
+	}
+}

@@ -1,0 +1,118 @@
+// Package cli is the command line: a thin door into [cofre/pkg/backup.Service]. It holds no rules of its own.
+//
+// # The contract with other programs
+//
+// Standard output carries results, standard error everything meant for the person watching: progress, notes,
+// warnings, errors. With --json standard output holds exactly one JSON document, and nothing else ever:
+//
+//	create, info, delete    the backup's metadata object: id, filepath, checksum, size, ...
+//	list                    {"backups": [...], "total": N, "next": "cursor of the next page"}
+//	status                  {"id", "status", "progress", "message", "detail", "backup"}
+//	validate                {"valid": bool, "results": [...]}, one result per argument, in their order
+//	download                {"file", "backup"}
+//	url                     {"id", "url", "filename", "size", "checksum", "expiresAt"}
+//	restore                 {"backup", "target", "duration"}
+//	cleanup                 {"dryRun", "removed", "kept", "freedBytes", "leftovers", "policy", "failures"}
+//	doctor                  {"ok": bool, "checks": [...]}
+//	version                 {"version", "commit", "go", "platform"}
+//
+// A failure adds, or is, {"error": {"code", "reason", "message", "hint", "detail", "attempts"}}. filepath is the
+// full location everywhere: an absolute file name, or s3://bucket/prefix/key. Sizes are bytes, durations
+// milliseconds, times RFC 3339 in UTC. Fields may be added, none is renamed or removed.
+//
+// Exit codes are in the table exitCodes and in the help of every command.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"cofre/pkg/app"
+	"cofre/pkg/cli/term"
+)
+
+// program is one call of the command line.
+type program struct {
+	version string
+	environ []string
+	stdin   *os.File
+	stdout  io.Writer
+	out     term.Look    // of stdout
+	screen  *term.Screen // stderr
+
+	json, quiet, verbose, noProgress bool
+	log                              *slog.Logger
+}
+
+// Main runs the command line of this process and gives its exit code. version is the one it was built as, or "".
+func Main(version string) int {
+	p := &program{
+		version: version, environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout,
+		out:    term.LookOf(os.Stdout, os.Getenv),
+		screen: term.NewScreen(os.Stderr, term.LookOf(os.Stderr, os.Getenv)),
+	}
+	ctx, release := p.untilSignal(context.Background())
+	defer release()
+	return p.run(ctx, os.Args[1:])
+}
+
+// run runs one command and reports its error.
+func (p *program) run(ctx context.Context, args []string) int {
+	root := p.root()
+	root.SetArgs(args)
+	root.SetOut(p.stdout)
+	root.SetErr(p.screen)
+	p.json = wantsJSON(args) // for errors in the arguments themselves
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = stopped(ctx, err)
+	}
+	return p.report(err)
+}
+
+func wantsJSON(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--":
+			return false
+		case "--json", "--json=true":
+			return true
+		}
+	}
+	return false
+}
+
+// getenv reads the environment that the program was given.
+func (p *program) getenv(name string) string {
+	for i := len(p.environ) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(p.environ[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// open wires the service from the environment. The caller closes the app.
+func (p *program) open(ctx context.Context, links bool) (*app.App, error) {
+	c, err := app.Load(p.environ)
+	if err != nil {
+		return nil, err
+	}
+	return app.Open(ctx, c, app.Options{Log: p.log, Links: links})
+}
+
+// bar starts showing the progress of something that may take long.
+func (p *program) bar(phase string) *term.Bar {
+	mode := term.Off
+	switch {
+	case p.quiet || p.noProgress:
+	case p.screen.Live:
+		mode = term.Drawn
+	case p.verbose:
+		mode = term.Lines
+	}
+	return p.screen.Bar(mode, phase)
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
+)
+
+const createLong = `Makes a backup of the database that DATABASE_URL names, into BACKUP_DIRECTORY.
+
+pg_dump's output goes to storage in one pass, without a temporary file, and is checked on the way:
+pg_dump's exit status, the archive's structure to its end, size and checksums of what was stored.
+A backup that fails leaves nothing behind but its record (cofre info ID).`
+
+const createExamples = `  cofre create
+  cofre create -o nightly -n shop-before-upgrade      files/nightly/shop-before-upgrade.dump
+  cofre create --format plain --compression zstd      SQL for psql, as .sql.zst
+  cofre create --schema app --exclude-table 'app.log_*'
+  cofre create --label reason=upgrade --json | jq -r .filepath`
+
+// createOptions are the options of create that do not stand in the request as they are.
+type createOptions struct {
+	compress, schemaOnly, dataOnly, encrypt bool
+	labels                                  []string
+}
+
+func (p *program) createCommand() *cobra.Command {
+	var req backup.Request
+	var o createOptions
+	c := &cobra.Command{
+		Use: "create [options]", Short: "Make a backup", Long: createLong, Example: createExamples,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.fill(cmd, &req); err != nil {
+				return err
+			}
+			return p.create(cmd, req)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVarP(&req.Directory, "output", "o", "", "sub-`DIRECTORY` of the backup directory's files/, such as nightly")
+	f.StringVarP(&req.Filename, "name", "n", "", "file `NAME` (default backup_<date>_<time>, in UTC)")
+	f.BoolVarP(&o.compress, "compress", "c", false, "compress, also where BACKUP_ENABLE_COMPRESSION=false")
+	f.BoolVar(&o.schemaOnly, "schema-only", false, "definitions without data")
+	f.BoolVar(&o.dataOnly, "data-only", false, "data without definitions")
+	f.StringVar(&req.Format, "format", "", "`FORMAT`: custom (for pg_restore, the default) or plain (SQL, for psql)")
+	f.StringVar(&req.Compression, "compression", "", "`KIND`: auto, none, gzip, zstd or lz4, with a level if you like: zstd:3")
+	f.BoolVar(&o.encrypt, "encrypt", false, "encrypt with age to BACKUP_AGE_RECIPIENTS; --encrypt=false does not")
+	f.StringArrayVar(&req.Selection.Schemas, "schema", nil, "only schemas that match `PATTERN` (as pg_dump -n); may be repeated")
+	f.StringArrayVarP(&req.Selection.Tables, "table", "t", nil, "only tables that match `PATTERN` (as pg_dump -t); may be repeated")
+	f.StringArrayVar(&req.Selection.ExcludeTables, "exclude-table", nil, "no tables that match `PATTERN` (as pg_dump -T); may be repeated")
+	f.StringArrayVar(&req.Selection.ExcludeTableData, "exclude-table-data", nil, "tables that match `PATTERN` without their rows; may be repeated")
+	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
+	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
+	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
+	c.MarkFlagsMutuallyExclusive("compress", "compression")
+	fixedValues(c, "format", backup.FormatCustom, backup.FormatPlain)
+	fixedValues(c, "compression", "auto", "none", "gzip", "zstd", "lz4")
+	return c
+}
+
+// fill puts the options into the request.
+func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
+	req.Trigger = "manual"
+	if u, err := user.Current(); err == nil {
+		req.CreatedBy = u.Username
+	}
+	switch {
+	case o.schemaOnly:
+		req.Content = backup.ContentSchema
+	case o.dataOnly:
+		req.Content = backup.ContentData
+	}
+	if o.compress {
+		req.Compression = "auto"
+	}
+	if cmd.Flags().Changed("encrypt") {
+		req.Encrypt = &o.encrypt
+	}
+	for _, l := range o.labels {
+		k, v, ok := strings.Cut(l, "=")
+		if !ok || k == "" {
+			return usage("Write it as --label key=value.", "%.60q is not a label", l)
+		}
+		if req.Labels == nil {
+			req.Labels = map[string]string{}
+		}
+		req.Labels[k] = v
+	}
+	for name, given := range map[string]string{"output": req.Directory, "name": req.Filename, "format": req.Format, "compression": req.Compression, "database": req.Database} {
+		if cmd.Flags().Changed(name) && given == "" {
+			return usage("Give it a value, or leave it out.", "the option --%s is empty", name)
+		}
+	}
+	return nil
+}
+
+func (p *program) create(cmd *cobra.Command, req backup.Request) error {
+	ctx := cmd.Context()
+	a, err := p.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	bar := p.bar(backup.PhaseConnecting)
+	b, err := a.Service.Create(ctx, req, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
+	bar.Close()
+	b = located(a, b)
+	if err != nil {
+		return p.createFailed(cmd, b, err)
+	}
+	return p.print(b, func() error {
+		if p.quiet {
+			return p.printf("%s\n", b.ID)
+		}
+		if err := p.summary(b); err != nil {
+			return err
+		}
+		p.note("%s", p.screen.Dim("prove it: cofre validate "+b.ID+"    use it: cofre restore "+b.ID+" --to URL"))
+		return nil
+	})
+}
+
+// createFailed tells the error together with the record that was kept of it.
+func (p *program) createFailed(cmd *cobra.Command, b backup.Backup, err error) error {
+	if cmd.Context().Err() != nil {
+		err = stopped(cmd.Context(), err)
+	}
+	if b.ID == "" || b.Status != registry.Failed {
+		return err
+	}
+	if p.json {
+		if perr := p.print(failure{Error: recordOf(err), Backup: &b}, nil); perr != nil {
+			return perr
+		}
+		return told{err}
+	}
+	p.note("%s", p.screen.Dim("recorded as failed, nothing stored: cofre info "+b.ID))
+	return err
+}
+
+// stateOf is the progress of a run as a bar shows it.
+func stateOf(pr backup.Progress) term.State {
+	st := term.State{Phase: pr.Phase, Done: pr.DumpBytes, Rate: pr.Rate, Percent: pr.Percent, Note: pr.LastNotice}
+	if pr.Phase == backup.PhaseUploading { // pg_dump is done, its last bytes are on their way
+		st.Done, st.Rate = pr.SentBytes, 0
+	}
+	return st
+}
+
+// located gives a backup with its full location.
+func located(a *app.App, b backup.Backup) backup.Backup {
+	if b.Filepath != "" {
+		b.Filepath = a.Service.Location(b.Filepath)
+	}
+	return b
+}
+
+// summary prints what matters about a new backup.
+func (p *program) summary(b backup.Backup) error {
+	if err := p.printf("%s backup %s\n", p.out.Green(p.out.Sign("✓", "ok:")), p.out.Bold(b.ID)); err != nil {
+		return err
+	}
+	var t term.Pairs
+	t.Add("database", b.Database+" (PostgreSQL "+b.DatabaseVersion+")")
+	t.Add("file", b.Filepath)
+	t.Add("size", sizeText(b))
+	t.Add("sha-256", b.Checksum)
+	t.Add("took", fmt.Sprintf("%s, %s", term.Duration(time.Duration(b.Duration)*time.Millisecond), cmp.Or(verifiedLong(b), "not verified")))
+	return t.Write(p.stdout, p.out)
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/demo"
+	"cofre/pkg/registry"
+)
+
+const demoLong = `Shows everything on a throwaway PostgreSQL with a sample shop in it: backups, their validation, a
+restore, the comparison of both databases table by table, and a download through a presigned link.
+It takes well under a minute, listens on this machine only, and leaves nothing behind.
+
+The server's programs are looked for in COFRE_DEMO_POSTGRES, beside this program in a checkout, in
+/usr/lib/postgresql and in PATH. As root the server runs as user postgres, or nobody.`
+
+const demoExamples = `  cofre demo
+  cofre demo --keep              leave it running until Ctrl-C, to play with
+  cofre demo --rows 5000000      a larger shop`
+
+func (p *program) demoCommand() *cobra.Command {
+	var o demo.Options
+	c := &cobra.Command{
+		Use: "demo [options]", Short: "Show everything on a sample database", Long: demoLong, Example: demoExamples,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			bar := p.bar("")
+			o.Bars = bar.Mode()
+			bar.Close()
+			o.Environ, o.Screen, o.Log, o.Program = p.environ, p.screen, p.log, os.Args[0]
+			o.Out, o.Look = p.stdout, p.out
+			if p.json {
+				o.Out, o.Look = p.screen, p.screen.Look
+			}
+			o.Table = func(backups []backup.Backup) error { return p.backupTable(backups).Write(o.Out, o.Look) }
+			r, err := demo.Run(cmd.Context(), o)
+			if !p.json {
+				return err
+			}
+			doc := struct {
+				demo.Report
+				Error *registry.Error `json:"error,omitempty"`
+			}{r, recordOf(err)}
+			if perr := p.print(doc, nil); perr != nil || err == nil {
+				return perr
+			}
+			return told{err}
+		},
+	}
+	c.Flags().BoolVar(&o.Keep, "keep", false, "leave everything running until Ctrl-C")
+	c.Flags().IntVar(&o.Rows, "rows", demo.DefaultRows, "about how many `ROWS` the sample gets")
+	return c
+}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"slices"
+
+	"cofre/pkg/fault"
+)
+
+// Exit codes. They keep their meaning for ever.
+const (
+	exitOK         = 0
+	exitInternal   = 1
+	exitInput      = 2
+	exitDatabase   = 3
+	exitCreation   = 4
+	exitFileSystem = 5
+	exitStored     = 6
+	exitPermission = 7
+	exitDiskSpace  = 8
+	exitNotFound   = 9
+	exitStopped    = 130
+)
+
+// exitCodes is the table that every command's help shows.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "done"},
+	{exitInternal, "InternalError: a defect of cofre"},
+	{exitInput, "bad input: an option, a name, an environment variable"},
+	{exitDatabase, "DatabaseConnectionError: the database cannot be reached or refuses the login"},
+	{exitCreation, "BackupCreationError: pg_dump failed, or a restore did"},
+	{exitFileSystem, "FileSystemError: storage cannot be read or written"},
+	{exitStored, "ValidationError: a stored backup is damaged or missing"},
+	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
+	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
+	{exitNotFound, "there is no such backup"},
+	{exitStopped, "stopped by Ctrl-C or SIGTERM"},
+}
+
+// storedReasons are those of a ValidationError that speak of stored data, not of input.
+var storedReasons = []fault.Reason{
+	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch,
+}
+
+// exitCode gives the exit code of a fault's code and reason.
+func exitCode(code fault.Code, reason fault.Reason) int {
+	switch code {
+	case fault.Validation:
+		switch {
+		case reason == fault.NotFound:
+			return exitNotFound
+		case slices.Contains(storedReasons, reason):
+			return exitStored
+		}
+		return exitInput
+	case fault.DatabaseConnection:
+		return exitDatabase
+	case fault.BackupCreation:
+		return exitCreation
+	case fault.FileSystem:
+		return exitFileSystem
+	case fault.Permission:
+		return exitPermission
+	case fault.DiskSpace:
+		return exitDiskSpace
+	case fault.Canceled:
+		return exitStopped
+	}
+	return exitInternal
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+)
+
+const infoLong = `Tells everything known of one backup: what is in it, where it lies, how it was verified, or why it
+failed. ID is an id as "cofre list" shows it, or a backup's file name or path.`
+
+const infoExamples = `  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA
+  cofre info backup_2025-01-09_14-30-00.dump
+  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json | jq -r .checksum`
+
+func (p *program) infoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "info ID", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
+		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := p.open(cmd.Context(), false)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			b, err := a.Service.Info(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			b = located(a, b)
+			return p.print(b, func() error { return p.info(a, b) })
+		},
+	}
+}
+
+func (p *program) info(_ *app.App, b backup.Backup) error {
+	s := statusWord(b, p.out)
+	if err := p.printf("backup %s  %s\n", p.out.Bold(b.ID), s.Paint(s.Text)); err != nil {
+		return err
+	}
+	var t term.Pairs
+	if e := b.Error; e != nil {
+		t.Add("error", strings.TrimSpace(string(e.Code)+": "+e.Message+tried(e.Attempts)))
+		t.Add("cause", e.Detail)
+		t.Add("what to do", e.Hint)
+	}
+	t.Add("verified", verifiedLong(b))
+	if b.Verification != nil {
+		t.Add("  at", term.Moment(b.Verification.At))
+	}
+	t.Add("database", b.Database)
+	t.Add("file", b.Filepath)
+	t.Add("size", sizeText(b))
+	t.Add("sha-256", b.Checksum)
+	t.Add("format", b.Format)
+	t.Add("content", contentText(b))
+	t.Add("created", term.Moment(b.CreatedAt)+by(b))
+	if b.Duration > 0 {
+		t.Add("took", durationText(b)+tried(b.Attempt))
+	}
+	t.Add("PostgreSQL", b.DatabaseVersion)
+	t.Add("schema", b.SchemaVersion)
+	t.Add("pg_dump", b.PgDumpVersion)
+	for _, k := range slices.Sorted(maps.Keys(b.Labels)) {
+		t.Add("label", k+"="+b.Labels[k])
+	}
+	return t.Write(p.stdout, p.out)
+}
+
+func by(b backup.Backup) string {
+	var s string
+	if b.CreatedBy != "" {
+		s = " by " + b.CreatedBy
+	}
+	if b.Trigger != "" && b.Trigger != "manual" {
+		s += " (" + b.Trigger + ")"
+	}
+	return s
+}
+
+func tried(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (tried %d times)", n)
+}

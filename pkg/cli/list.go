@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
+)
+
+const listLong = `Lists the backups there are, newest first. Filters add up.
+
+VERIFIED says how each was last proved good: yes (while it was written), checksum, full (read back
+whole) or restored. "cofre info ID" tells everything about one.`
+
+const listExamples = `  cofre list
+  cofre list --database shop --since 7d
+  cofre list --status failed                       what went wrong lately
+  cofre list --label reason=upgrade
+  cofre list -q --status success | xargs -n 1 cofre validate
+  cofre list --json --limit 1 | jq -r '.backups[0].filepath'`
+
+// listOptions are the options of list that are not those of backup.ListOptions as they are.
+type listOptions struct{ status, since, until string }
+
+func (p *program) listCommand() *cobra.Command {
+	var o backup.ListOptions
+	var raw listOptions
+	c := &cobra.Command{
+		Use: "list [options]", Aliases: []string{"ls"}, Short: "List backups, newest first", Long: listLong, Example: listExamples,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := raw.fill(&o, time.Now()); err != nil {
+				return err
+			}
+			return p.list(cmd, o)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.Database, "database", "", "only backups of the database `NAME`")
+	f.StringVar(&raw.status, "status", "", "only `STATUS`: success, failed or in_progress")
+	f.StringVar(&raw.since, "since", "", "made at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or so long ago: 36h, 7d")
+	f.StringVar(&raw.until, "until", "", "made before `TIME`")
+	f.StringVar(&o.Label, "label", "", "only those with the label `KEY` or KEY=VALUE")
+	f.StringVar(&o.Search, "search", "", "`TEXT` in the file path, the database or the id")
+	f.BoolVar(&o.Damaged, "damaged", false, "only those that a validation found damaged")
+	f.IntVar(&o.Limit, "limit", 0, "at most `N` of them")
+	f.StringVar(&o.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
+	fixedValues(c, "status", string(registry.Success), string(registry.Failed), string(registry.InProgress))
+	return c
+}
+
+func (raw listOptions) fill(o *backup.ListOptions, now time.Time) (err error) {
+	o.Status = registry.Status(raw.status)
+	if o.Since, err = parseTime("since", raw.since, now); err != nil {
+		return err
+	}
+	o.Until, err = parseTime("until", raw.until, now)
+	return err
+}
+
+// parseTime reads a moment: a day or a minute in local time, RFC 3339, or a length of time before now.
+func parseTime(option, s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36500 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, usage("Use 2025-01-09, \"2025-01-09 14:30\", 2025-01-09T14:30:00Z, or so long ago: 36h, 7d.", "--%s %.60q is not a time", option, s)
+}
+
+func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
+	a, err := p.open(cmd.Context(), false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	page, err := a.Service.List(cmd.Context(), o)
+	if err != nil {
+		return err
+	}
+	doc := page
+	doc.Backups = make([]backup.Backup, len(page.Backups))
+	for i, b := range page.Backups {
+		doc.Backups[i] = located(a, b)
+	}
+	return p.print(doc, func() error { return p.listPage(a, o, page) })
+}
+
+func (p *program) listPage(a *app.App, o backup.ListOptions, page backup.List) error {
+	if p.quiet {
+		for _, b := range page.Backups {
+			if err := p.printf("%s\n", b.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(page.Backups) == 0 {
+		return p.listEmpty(a, o, page)
+	}
+	if err := p.backupTable(page.Backups).Write(p.stdout, p.out); err != nil {
+		return err
+	}
+	count := term.Plural(page.Total, "backup")
+	if len(page.Backups) < page.Total {
+		count = term.Count(int64(len(page.Backups))) + " of " + count
+	}
+	p.note("%s", p.screen.Dim(count+", in "+a.Service.Location(strings.TrimSuffix(registry.FilesPrefix, "/"))))
+	if page.Next != "" {
+		p.note("%s", p.screen.Dim("the next page: the same command with --cursor "+page.Next))
+	}
+	return nil
+}
+
+// listEmpty says why there is nothing, and what to do.
+func (p *program) listEmpty(a *app.App, o backup.ListOptions, page backup.List) error {
+	plain := backup.ListOptions{Limit: o.Limit}
+	switch {
+	case o.Cursor != "" && page.Total > 0:
+		p.note("No more backups.")
+	case o != plain:
+		p.note("No backup matches. All there are: cofre list")
+	default:
+		p.note("No backups in %s yet. Make the first: cofre create", term.Clean(a.Store.Describe()))
+	}
+	return nil
+}
+
+// backupTable is the table of list, delete and demo.
+func (p *program) backupTable(backups []backup.Backup) *term.Table {
+	t := &term.Table{Columns: []term.Column{
+		{Title: "ID"}, {Title: "STATUS"}, {Title: "DATABASE", Shrink: 10}, {Title: "FILE", Shrink: 20, Drop: 3},
+		{Title: "CREATED", Drop: 4}, {Title: "DURATION", Right: true, Drop: 1}, {Title: "SIZE", Right: true}, {Title: "VERIFIED", Drop: 2},
+	}}
+	for _, b := range backups {
+		size := term.Cell{Text: term.Bytes(b.Size)}
+		if b.Size == 0 {
+			size = term.Cell{Text: "-", Paint: p.out.Dim}
+		}
+		t.Add(term.Cell{Text: b.ID}, statusWord(b, p.out), term.Cell{Text: b.Database}, term.Cell{Text: shortPath(b)},
+			term.Cell{Text: term.Time(b.CreatedAt)}, term.Cell{Text: durationText(b)}, size, verifiedWord(b, p.out))
+	}
+	return t
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+// failure is what --json prints when a command fails: the error, and the record of the backup where there is one.
+type failure struct {
+	Error  *registry.Error `json:"error"`
+	Backup *backup.Backup  `json:"backup,omitempty"`
+}
+
+// told is an error whose JSON document stands on standard output already.
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }
+
+// silent is an error of which people were told everything where it happened.
+type silent struct{ error }
+
+func (s silent) Unwrap() error { return s.error }
+
+// print writes a command's result: the document with --json, otherwise whatever people does.
+func (p *program) print(doc any, people func() error) error {
+	if !p.json {
+		return people()
+	}
+	enc := json.NewEncoder(p.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}
+
+// printf writes text for people to standard output.
+func (p *program) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(p.stdout, format, args...)
+	return err
+}
+
+// note writes a line for the person watching; --quiet leaves it out.
+func (p *program) note(format string, args ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.screen, format+"\n", args...)
+	}
+}
+
+// report tells an error and gives the exit code.
+func (p *program) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	record := recordOf(err)
+	var t told
+	var s silent
+	quietly := errors.As(err, &s)
+	if p.json && !quietly && !errors.As(err, &t) {
+		if perr := p.print(failure{Error: record}, nil); perr != nil {
+			p.complain(perr)
+		}
+	}
+	if p.json || !quietly {
+		p.complain(err)
+	}
+	return exitCode(record.Code, record.Reason)
+}
+
+// complain writes an error for people: what failed, and what to do next.
+func (p *program) complain(err error) {
+	f := fault.From(err)
+	text := wrapping(err, f) + f.Error()
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	var b strings.Builder
+	b.WriteString(p.screen.Red(p.screen.Bold("cofre:")) + " " + term.Clean(lines[0]) + "\n")
+	for _, l := range lines[1:] {
+		b.WriteString("    " + term.Clean(strings.TrimRight(l, " \r")) + "\n")
+	}
+	for i, l := range strings.Split(strings.TrimSpace(f.Hint), "\n") {
+		if l == "" {
+			continue
+		}
+		arrow := p.screen.Yellow(p.screen.Sign("→", "->"))
+		if i > 0 {
+			arrow = p.screen.Sign(" ", "  ")
+		}
+		b.WriteString("  " + arrow + " " + term.Clean(l) + "\n")
+	}
+	fmt.Fprint(p.screen, b.String())
+}
+
+// wrapping is what wrappers said in front of a fault: "DATABASE_URL: ".
+func wrapping(err error, f *fault.Error) string {
+	if before, ok := strings.CutSuffix(err.Error(), f.Error()); ok {
+		return before
+	}
+	return ""
+}
+
+// recordOf is an error as JSON tells it.
+func recordOf(err error) *registry.Error {
+	if err == nil {
+		return nil
+	}
+	r := registry.ErrorOf(err)
+	r.Message = wrapping(err, fault.From(err)) + r.Message
+	return r
+}
+
+// usage makes an error of the command line itself.
+func usage(hint, format string, args ...any) error {
+	return fault.New(fault.Validation, fault.InvalidInput, hint, format, args...)
+}

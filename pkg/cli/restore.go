@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+)
+
+const restoreLong = `Restores a backup straight from storage into the database that --to names, checking the file's SHA-256
+on the way. Nothing is touched before everything that can be checked was. A database that is not empty
+is refused unless --clean says to replace what the backup holds.
+
+The password may stand in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer
+the latter two, since others can see a command's arguments.`
+
+const restoreExamples = `  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://app@localhost/shop_new --create
+  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to "$DATABASE_URL" --clean       replaces what is there
+  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://me@staging/shop --no-owner --no-privileges`
+
+func (p *program) restoreCommand() *cobra.Command {
+	var req backup.RestoreRequest
+	c := &cobra.Command{
+		Use: "restore ID --to URL [options]", Short: "Restore a backup into a database", Long: restoreLong, Example: restoreExamples,
+		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("jobs") && req.Jobs < 1 {
+				return usage("Use 1 or more, or leave it out.", "a restore cannot run %d jobs", req.Jobs)
+			}
+			return p.restore(cmd.Context(), args[0], req)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
+	f.BoolVar(&req.Create, "create", false, "create the database first")
+	f.BoolVar(&req.Clean, "clean", false, "replace what is there: drop what the backup holds before restoring it")
+	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
+	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
+	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
+	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
+	c.MarkFlagsMutuallyExclusive("create", "clean")
+	return c
+}
+
+func (p *program) restore(ctx context.Context, ref string, req backup.RestoreRequest) error {
+	a, err := p.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	bar := p.bar("connecting")
+	req.Progress = func(read, total int64) {
+		st := term.State{Phase: "restoring", Done: read, Total: total}
+		if read >= total { // what remains cannot be counted: indexes, constraints
+			st = term.State{Phase: "finishing", Note: "indexes and constraints"}
+		}
+		bar.Set(st)
+	}
+	req.Log = func(line string) { p.log.Debug(line, slog.String("tool", "pg_restore")) }
+	done, err := a.Service.Restore(ctx, ref, req)
+	bar.Close()
+	if err != nil {
+		return err
+	}
+	done.Backup = located(a, done.Backup)
+	return p.print(done, func() error {
+		where := done.Target.Database
+		if done.Target.Host != "" {
+			where += " at " + done.Target.Host
+		}
+		for _, w := range done.Target.Warnings {
+			p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(w))
+		}
+		return p.printf("%s  backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID,
+			p.out.Bold(term.Clean(where)), term.Duration(time.Duration(done.DurationMS)*time.Millisecond))
+	})
+}

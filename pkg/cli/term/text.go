@@ -1,0 +1,138 @@
+package term
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/width"
+)
+
+// Clean makes text from outside harmless for one line of a terminal: whatever does not print is escaped.
+func Clean(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// Width is the number of columns that clean text takes.
+func Width(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+func runeWidth(r rune) int {
+	if r < 0x300 {
+		return 1
+	}
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// Shorten takes the middle out of text that is wider than limit columns.
+func Shorten(s string, limit int) string {
+	if Width(s) <= limit {
+		return s
+	}
+	runes := []rune(s)
+	head, tail := "", ""
+	for i, j := 0, len(runes)-1; i <= j; {
+		// The end of a file name tells more than its beginning.
+		if Width(tail) <= Width(head) {
+			if Width(head)+Width(tail)+runeWidth(runes[j])+1 > limit {
+				break
+			}
+			tail = string(runes[j]) + tail
+			j--
+		} else {
+			if Width(head)+Width(tail)+runeWidth(runes[i])+1 > limit {
+				break
+			}
+			head += string(runes[i])
+			i++
+		}
+	}
+	return head + "…" + tail
+}
+
+// Bytes gives a size: 17 bytes, 1.5 kB, 34.2 MB.
+func Bytes(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	f, unit := float64(n), ""
+	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB"} {
+		if f /= 1024; f < 999.95 {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}
+
+// Count gives a number with its thousands apart: 412,000.
+func Count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Duration gives a length of time: 40 ms, 6.2 s, 1 min 12 s, 2 h 05 min.
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Duration(-d)
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 59950*time.Millisecond:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// Clock gives elapsed time as a clock shows it: 0:07, 12:40, 1:02:03.
+func Clock(d time.Duration) string {
+	s := int(d / time.Second)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// Time gives a moment in local time, to the minute.
+func Time(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+// Moment gives a moment in local time, to the second, with the zone.
+func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+
+// Plural gives a count with its noun: 1 backup, 3 backups.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(int64(n)) + " " + noun + "s"
+}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+)
+
+const urlLong = `Prints a link from which a backup can be fetched without any credentials until it expires: whoever has
+it can read the backup. The link alone goes to standard output.
+
+Over a local backup directory cofre itself serves the link, on this machine only, and stays until the
+link has expired or Ctrl-C.`
+
+const urlExamples = `  cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA
+  cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA --expires 24h
+  curl -fOJ "$(cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA)"       from s3://`
+
+func (p *program) urlCommand() *cobra.Command {
+	var life time.Duration
+	c := &cobra.Command{
+		Use: "url ID [options]", Short: "Make a download link that expires", Long: urlLong, Example: urlExamples,
+		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if life <= 0 {
+				return usage("Use a length of time such as 15m or 24h.", "a link cannot live for %s", life)
+			}
+			return p.url(cmd.Context(), args[0], life)
+		},
+	}
+	c.Flags().DurationVar(&life, "expires", backup.DefaultLinkLife, "how long it works: `TIME` such as 15m or 24h, 168h at most")
+	return c
+}
+
+func (p *program) url(ctx context.Context, ref string, life time.Duration) error {
+	a, err := p.open(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	link, err := a.Service.URL(ctx, ref, life)
+	if err != nil {
+		return err
+	}
+	if err := p.print(link, func() error { return p.printf("%s\n", link.URL) }); err != nil {
+		return err
+	}
+	p.note("%s, %s, works until %s", term.Clean(link.Filename), term.Bytes(link.Size), term.Moment(link.ExpiresAt))
+	if !a.Local {
+		return nil
+	}
+	p.note("serving it on this machine; Ctrl-C ends that")
+	select {
+	case <-ctx.Done(): // the way to end it, not a failure
+	case <-time.After(time.Until(link.ExpiresAt)):
+		p.note("the link has expired")
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
+)
+
+// statusWord is a backup's state in one word, with its colour.
+func statusWord(b backup.Backup, l term.Look) term.Cell {
+	switch {
+	case b.Damaged():
+		return term.Cell{Text: "damaged", Paint: l.Red}
+	case b.Status == registry.Success:
+		return term.Cell{Text: "ok", Paint: l.Green}
+	case b.Status == registry.Failed:
+		return term.Cell{Text: "failed", Paint: l.Red}
+	}
+	return term.Cell{Text: "running", Paint: l.Cyan}
+}
+
+// verifiedWord is how far a backup was verified, for a table.
+func verifiedWord(b backup.Backup, l term.Look) term.Cell {
+	v := b.Verification
+	switch {
+	case b.Status != registry.Success || v == nil:
+		return term.Cell{Text: "-", Paint: l.Dim}
+	case !v.OK:
+		return term.Cell{Text: "NO", Paint: l.Red}
+	case v.Level == registry.LevelStream:
+		return term.Cell{Text: "yes", Paint: l.Green}
+	}
+	return term.Cell{Text: v.Level, Paint: l.Green}
+}
+
+// verifiedLong says the same in a sentence.
+func verifiedLong(b backup.Backup) string {
+	v := b.Verification
+	if v == nil {
+		return ""
+	}
+	if !v.OK {
+		var problems []string
+		for _, p := range v.Problems {
+			problems = append(problems, p.Detail)
+		}
+		return "DAMAGED: " + strings.Join(problems, "; ")
+	}
+	switch v.Level {
+	case registry.LevelStream:
+		return "verified while it was written"
+	case registry.LevelChecksum:
+		return "read back, size and checksums agree (encrypted: not looked into)"
+	case registry.LevelFull:
+		return "read back whole, every block decompressed"
+	case registry.LevelRestored:
+		return "restored into a database"
+	}
+	return "verified: " + v.Level
+}
+
+// sizeText gives a stored size with what it is made of.
+func sizeText(b backup.Backup) string {
+	if b.Size == 0 {
+		return ""
+	}
+	s := term.Bytes(b.Size)
+	var of []string
+	if b.Compression != "" && b.Compression != "none" {
+		of = append(of, b.Compression)
+	}
+	if b.UncompressedSize > b.Size {
+		of = append(of, "from "+term.Bytes(b.UncompressedSize))
+	}
+	if b.Encryption == "age" {
+		of = append(of, "encrypted")
+	}
+	if len(of) > 0 {
+		s += " (" + strings.Join(of, ", ") + ")"
+	}
+	return s
+}
+
+func durationText(b backup.Backup) string {
+	if b.Duration <= 0 {
+		return "-"
+	}
+	return term.Duration(time.Duration(b.Duration) * time.Millisecond)
+}
+
+// shortPath is a file path without the folder that all of them are in.
+func shortPath(b backup.Backup) string { return strings.TrimPrefix(b.Filepath, registry.FilesPrefix) }
+
+// contentText says what part of the database is in it.
+func contentText(b backup.Backup) string {
+	s := map[string]string{backup.ContentAll: "definitions and data", backup.ContentSchema: "definitions only", backup.ContentData: "data only"}[b.Content]
+	if sel := b.Selection; sel != nil {
+		for _, part := range []struct {
+			what string
+			list []string
+		}{{"schemas", sel.Schemas}, {"tables", sel.Tables}, {"not tables", sel.ExcludeTables}, {"no rows of", sel.ExcludeTableData}} {
+			if len(part.list) > 0 {
+				s += fmt.Sprintf("; %s %s", part.what, strings.Join(part.list, ", "))
+			}
+		}
+	}
+	return s
+}
