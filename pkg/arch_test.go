@@ -1,0 +1,144 @@
+// Package pkg_test holds the rules of who may import whom; ARCHITECTURE.md draws them.
+package pkg_test
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// packageInfo is what `go list -json` says of a package.
+type packageInfo struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func listPackages(t *testing.T) []packageInfo {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "cofre/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []packageInfo
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p packageInfo
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 12 {
+		t.Fatalf("go list found only %d packages", len(all))
+	}
+	return all
+}
+
+// own lists, for each package of ours, which others of ours it may import. A package that is not here is an
+// error: whoever adds one decides where it stands.
+var own = map[string][]string{
+	"pkg/fault":               {},
+	"pkg/retention":           {},
+	"pkg/storage":             {"pkg/fault"},
+	"pkg/storage/s3":          {"pkg/fault", "pkg/storage"},
+	"pkg/storage/embedded":    {"pkg/fault", "pkg/storage", "pkg/storage/s3"},
+	"pkg/storage/storagetest": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "internal/testenv"},
+	"pkg/archive":             {"pkg/fault"},
+	"pkg/stream":              {"pkg/fault"},
+	"pkg/postgres":            {"pkg/fault"},
+	"pkg/pgdump":              {"pkg/fault", "pkg/postgres", "pkg/archive"},
+	"pkg/registry":            {"pkg/fault", "pkg/storage"},
+	"pkg/backup":              {"pkg/fault", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream"},
+	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "pkg/registry", "pkg/backup",
+		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream"},
+	"pkg/cli/term": {},
+	"pkg/demo":     {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
+	"pkg/cli":      {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term"},
+	"cmd/cofre":    {"pkg/cli", "pkg/storage/embedded"},
+}
+
+// free are folders of tests, tools and measurements: they may import anything.
+var free = []string{"internal", "bench", "tools", "scripts", "layers", "pkg/postgres/postgrestest"}
+
+func isFree(path string) bool {
+	for _, f := range free {
+		if path == f || strings.HasPrefix(path, f+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "cofre/")
+		if isFree(name) || name == "pkg" {
+			continue
+		}
+		allowed, known := own[name]
+		if !known {
+			t.Errorf("package %s stands in no rule: add it to the table in this file, and to ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			rest, ours := strings.CutPrefix(imp, "cofre/")
+			if ours && !contains(allowed, rest) {
+				t.Errorf("%s imports %s; it may import only %v", name, rest, allowed)
+			}
+		}
+	}
+}
+
+// outside lists the dependencies that only certain packages may import, so that each stays replaceable in one
+// place.
+var outside = map[string][]string{
+	"github.com/aws/aws-sdk-go-v2":  {"pkg/storage/s3", "pkg/storage/embedded"}, // versitygw speaks in the SDK's types
+	"github.com/aws/aws-lambda-go":  {"functions", "pkg/api"},
+	"github.com/versity/versitygw":  {"pkg/storage/embedded"},
+	"github.com/jackc/pgx":          {"pkg/postgres"},
+	"os/exec":                       {"pkg/pgdump", "pkg/storage/embedded", "pkg/demo"},
+	"github.com/spf13/cobra":        {"pkg/cli"},
+	"github.com/klauspost/compress": {"pkg/archive", "pkg/stream"},
+	"github.com/minio/minio-go":     {},
+	"github.com/minio/minio":        {},
+}
+
+func TestOnlyOnePackageKnowsEachDependency(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "cofre/")
+		if isFree(name) || strings.HasSuffix(name, "test") {
+			continue
+		}
+		for _, imp := range p.Imports {
+			for dep, users := range outside {
+				if (imp == dep || strings.HasPrefix(imp, dep+"/")) && !contains(users, name) && !underAny(name, users) {
+					t.Errorf("%s imports %s; only %v may", name, imp, users)
+				}
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func underAny(name string, folders []string) bool {
+	for _, f := range folders {
+		if strings.HasPrefix(name, f+"/") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,146 @@
+package backup
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"cofre/pkg/registry"
+	"cofre/pkg/retention"
+)
+
+// Delete removes a backup: its object and its records.
+func (s *Service) Delete(ctx context.Context, ref string) (Backup, error) {
+	b, err := s.Info(ctx, ref)
+	if err != nil {
+		return b, err
+	}
+	b, err = s.Registry.Remove(ctx, b.ID)
+	if err == nil {
+		s.Log.Info("backup deleted", "backup_id", b.ID, "database", b.Database, "bytes", b.Size)
+	}
+	return b, err
+}
+
+// Last tells whether b is the only verified backup of its database: worth a second question before it goes.
+func (s *Service) Last(ctx context.Context, b Backup) (bool, error) {
+	x, err := s.Registry.Load(ctx)
+	if err != nil || !b.Verified() {
+		return false, err
+	}
+	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Database == b.Database && o.Verified() }), nil
+}
+
+// CleanupOptions choose what goes. Days replaces BACKUP_RETENTION_DAYS when it is not nil.
+type CleanupOptions struct {
+	Days   *int
+	DryRun bool
+}
+
+// CleanupReport says what a cleanup did, or would do, and why.
+type CleanupReport struct {
+	DryRun     bool             `json:"dryRun"`
+	Removed    []CleanupItem    `json:"removed"`
+	Kept       []CleanupItem    `json:"kept"`
+	FreedBytes int64            `json:"freedBytes"`
+	Leftovers  registry.Report  `json:"leftovers"`
+	Policy     retention.Policy `json:"policy"`
+	Failures   []CleanupFailure `json:"failures,omitempty"`
+}
+
+// CleanupItem is one backup with the reasons for its fate.
+type CleanupItem struct {
+	Backup  Backup             `json:"backup"`
+	Reasons []retention.Reason `json:"reasons"`
+}
+
+// CleanupFailure is a backup that should have gone and could not be removed.
+type CleanupFailure struct {
+	ID    string          `json:"id"`
+	Error *registry.Error `json:"error"`
+}
+
+// Cleanup ends what dead runs left, then applies retention. A dry run lists exactly what a real one removes, and
+// changes nothing.
+func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
+	policy := retention.Policy{KeepDays: s.Limits.RetentionDays, MaxBackups: s.Limits.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
+	if o.Days != nil {
+		if *o.Days < 0 || *o.Days > 36500 {
+			return CleanupReport{}, invalid("Use a number of days from 0 (keep for ever) to 36500.", "%d is not a number of days to keep", *o.Days)
+		}
+		policy.KeepDays = *o.Days
+	}
+	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}, Policy: policy}
+	if !o.DryRun {
+		var err error
+		if rep.Leftovers, err = s.Registry.Reconcile(ctx); err != nil {
+			return rep, err
+		}
+	}
+	now := s.Now()
+	if err := s.plan(ctx, now, &rep); err != nil || o.DryRun {
+		return rep, err
+	}
+	removed := rep.Removed
+	rep.Removed = []CleanupItem{}
+	for _, it := range removed {
+		// The registry may have changed since the plan: decide again at the last moment.
+		if again, err := s.stillGoes(ctx, now, policy, it.Backup.ID); err != nil {
+			return rep, err
+		} else if !again {
+			continue
+		}
+		if _, err := s.Registry.Remove(ctx, it.Backup.ID); err != nil {
+			if ctx.Err() != nil {
+				return rep, context.Cause(ctx)
+			}
+			rep.Failures = append(rep.Failures, CleanupFailure{it.Backup.ID, registry.ErrorOf(err)})
+			continue
+		}
+		rep.Removed = append(rep.Removed, it)
+		rep.FreedBytes += it.Backup.Size
+	}
+	return rep, s.Registry.MarkCleanup(ctx, now)
+}
+
+// plan fills the report with what would go and what stays.
+func (s *Service) plan(ctx context.Context, now time.Time, rep *CleanupReport) error {
+	x, err := s.Registry.Load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range retention.Decide(now, items(x), rep.Policy) {
+		b := x.Find(d.Item.ID)
+		it := CleanupItem{Backup: *b, Reasons: d.Reasons}
+		if !d.Remove {
+			rep.Kept = append(rep.Kept, it)
+			continue
+		}
+		rep.Removed = append(rep.Removed, it)
+		if rep.DryRun {
+			rep.FreedBytes += b.Size
+		}
+	}
+	return nil
+}
+
+func (s *Service) stillGoes(ctx context.Context, now time.Time, p retention.Policy, id string) (bool, error) {
+	x, err := s.Registry.Load(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range retention.Decide(now, items(x), p) {
+		if d.Item.ID == id {
+			return d.Remove, nil
+		}
+	}
+	return false, nil
+}
+
+func items(x *registry.Index) []retention.Item {
+	out := make([]retention.Item, len(x.Backups))
+	for i, b := range x.Backups {
+		out[i] = retention.Item{ID: b.ID, Database: b.Database, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Size: b.Size}
+	}
+	return out
+}

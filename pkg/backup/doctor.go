@@ -1,0 +1,135 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+// Outcomes of a check.
+const (
+	CheckOK      = "ok"
+	CheckWarning = "warning"
+	CheckFailed  = "failed"
+)
+
+// Check is one thing that doctor looked at.
+type Check struct {
+	Name   string          `json:"name"`
+	Result string          `json:"result"` // ok, warning or failed
+	Detail string          `json:"detail"`
+	Hint   string          `json:"hint,omitempty"`
+	Error  *registry.Error `json:"error,omitempty"`
+}
+
+// Failing makes the check of an error.
+func Failing(name string, err error) Check {
+	f := fault.From(err)
+	return Check{Name: name, Result: CheckFailed, Detail: f.Error(), Hint: f.Hint, Error: registry.ErrorOf(err)}
+}
+
+// Diagnosis is what doctor found.
+type Diagnosis struct {
+	OK     bool    `json:"ok"` // nothing failed
+	Checks []Check `json:"checks"`
+}
+
+// Doctor looks at everything that a backup needs (storage and what it can do, permissions, registry, leftovers,
+// database, versions), settles what dead runs left, and says what to do about the rest.
+func (s *Service) Doctor(ctx context.Context) Diagnosis {
+	d := Diagnosis{OK: true, Checks: s.checkStorage(ctx)}
+	if d.Checks[0].Result != CheckFailed {
+		d.Checks = append(d.Checks, s.checkRegistry(ctx)...)
+	}
+	d.Checks = append(d.Checks, s.checkEncryption())
+	if s.Engine != nil {
+		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
+	}
+	for _, c := range d.Checks {
+		if c.Result == CheckFailed {
+			d.OK = false
+		}
+	}
+	return d
+}
+
+func (s *Service) checkStorage(ctx context.Context) []Check {
+	caps, err := s.Store.Probe(ctx)
+	if err != nil {
+		return []Check{Failing("storage", err)}
+	}
+	checks := []Check{{Name: "storage", Result: CheckOK, Detail: s.Store.Describe() + ": can be listed, read, written and deleted from"}}
+	c := Check{Name: "storage: safe updates", Result: CheckOK, Detail: "create-only and replace-if-unchanged writes work"}
+	if !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly {
+		c.Result, c.Detail = CheckWarning, "this service lacks conditional writes"
+		c.Hint = "Run one cofre at a time over this backup directory, or use a service that has them (AWS S3, MinIO, Cloudflare R2, a local directory)."
+	}
+	checks = append(checks, c)
+	c = Check{Name: "storage: tags", Result: CheckOK, Detail: "objects carry tags"}
+	if !caps.Tags {
+		c = Check{Name: "storage: tags", Result: CheckOK, Detail: "this service has no object tags; the manifests carry on alone"}
+	}
+	checks = append(checks, c)
+	c = Check{Name: "storage: checksums", Result: CheckOK, Detail: "the service keeps a CRC-64/NVME of each object"}
+	if !caps.CRC64NVME {
+		c.Detail = "each part is compared by its MD5"
+	}
+	limits := fmt.Sprintf("; at most %d parts an upload", caps.MaxParts)
+	if caps.EqualParts {
+		limits += " of one size"
+	}
+	c.Detail += limits
+	return append(checks, c)
+}
+
+func (s *Service) checkRegistry(ctx context.Context) []Check {
+	rep, err := s.Registry.Reconcile(ctx)
+	if err != nil {
+		return []Check{Failing("registry", err)}
+	}
+	x, err := s.Registry.Load(ctx)
+	if err != nil {
+		return []Check{Failing("registry", err)}
+	}
+	var good, failed, damaged int
+	var bytes int64
+	for _, b := range x.Backups {
+		switch {
+		case b.Damaged():
+			damaged++
+		case b.Status == registry.Success:
+			good++
+		case b.Status == registry.Failed:
+			failed++
+		}
+		bytes += b.Size
+	}
+	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, describeSize(bytes), failed, len(rep.Running))}}
+	if damaged > 0 {
+		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which with: cofre list --damaged"})
+	}
+	if n := len(rep.Failed) + len(rep.Completed) + len(rep.Removed); n > 0 {
+		checks = append(checks, Check{Name: "leftovers", Result: CheckOK, Detail: fmt.Sprintf("settled what interrupted runs left: %d marked failed, %d completed, %d removals finished", len(rep.Failed), len(rep.Completed), len(rep.Removed))})
+	}
+	if len(rep.Problems) > 0 {
+		checks = append(checks, Check{Name: "leftovers", Result: CheckWarning, Detail: strings.Join(rep.Problems, "; "), Hint: "The next cleanup tries again."})
+	}
+	return checks
+}
+
+func (s *Service) checkEncryption() Check {
+	c := Check{Name: "encryption", Result: CheckOK, Detail: "off: backups are protected by the storage's access rules alone"}
+	switch {
+	case s.Defaults.Encrypt && len(s.Recipients) == 0:
+		return Check{Name: "encryption", Result: CheckFailed, Detail: "on, but there is no recipient to encrypt to", Hint: "Set BACKUP_AGE_RECIPIENTS to one or more age public keys."}
+	case s.Defaults.Encrypt:
+		c.Detail = fmt.Sprintf("on, to %d recipients", len(s.Recipients))
+		if len(s.Identities) == 0 {
+			c.Detail += "; no key here, so this machine can neither look into them nor restore them"
+		}
+	}
+	return c
+}

@@ -1,0 +1,100 @@
+package backup
+
+import (
+	"context"
+	"io"
+
+	"cofre/pkg/registry"
+)
+
+// Engine dumps and restores databases. The service knows PostgreSQL only through it.
+type Engine interface {
+	// Inspect connects to the configured server (retrying what may be retried), learns what a dump needs, and
+	// refuses what cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one.
+	Inspect(ctx context.Context, database string, sel registry.Selection) (Source, error)
+	// Dump starts pg_dump. The caller closes the dump.
+	Dump(ctx context.Context, o DumpOptions) (Dump, error)
+	// Target looks at the database of a connection URL before anything is restored into it.
+	Target(ctx context.Context, url string) (Target, error)
+	// CreateDatabase creates the database that the URL names.
+	CreateDatabase(ctx context.Context, url string) error
+	// Restore restores an archive or a script. See RestoreInput for how it reads.
+	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
+	// Checks are the engine's part of doctor.
+	Checks(ctx context.Context) []Check
+}
+
+// Source is what Inspect learned.
+type Source struct {
+	Database      string
+	ServerVersion string // "18.1 (Debian 18.1-1)"
+	ServerMajor   int
+	SchemaVersion string
+	PgDumpVersion string // "18.1"
+	// Compression is what pg_dump's own compression "auto" stands for with this client: "zstd:1" or "gzip:1".
+	Compression string
+	// Size in bytes of the database on the server's disk, indexes included. Not a forecast of the dump's size.
+	Size int64
+	// Warnings are for people: things that a dump does not carry.
+	Warnings []string
+}
+
+// DumpOptions choose what pg_dump writes and how.
+type DumpOptions struct {
+	Database    string
+	ServerMajor int    // from Source: chooses pg_dump
+	Format      string // custom or plain
+	Compression string // custom only: auto, none, gzip[:n], zstd[:n], lz4
+	Content     string // all, schema or data
+	Selection   registry.Selection
+	// Log gets pg_dump's messages line by line, redacted; may be nil.
+	Log func(line string)
+}
+
+// Dump is pg_dump's output. Read gives io.EOF only after pg_dump exited with status 0; any other end is a
+// fault. Close ends the process if it still runs and waits for it.
+type Dump interface {
+	io.ReadCloser
+}
+
+// Target is a database to restore into.
+type Target struct {
+	Exists        bool
+	Empty         bool
+	Content       string // what is in it when it is not empty, for people
+	Database      string
+	Host          string
+	ServerVersion string
+	ServerMajor   int
+}
+
+// RestoreOptions say where and how to restore.
+type RestoreOptions struct {
+	URL          string
+	Format       string // custom or plain
+	Clean        bool   // drop what the archive holds before creating it
+	NoOwner      bool
+	NoPrivileges bool
+	Jobs         int // parallel index builds and loads; 0 chooses
+	Log          func(line string)
+	// Progress is called with the stored bytes read so far.
+	Progress func(int64)
+}
+
+// RestoreInput gives the plain bytes of a backup. Open starts a reader of the whole, from its beginning; each
+// reader checks the stored object's SHA-256 as it reads and fails instead of ending when it does not match.
+type RestoreInput struct {
+	Open func(ctx context.Context) (io.ReadCloser, error)
+	// OpenRange reads length bytes from offset of the plain archive; nil when the object is compressed or
+	// encrypted as a whole, so that only Open is possible.
+	OpenRange func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+	Size      int64 // of what OpenRange reads; 0 when nil
+}
+
+// RestoreReport says what was restored.
+type RestoreReport struct {
+	Database string   `json:"database"`
+	Host     string   `json:"host,omitempty"`
+	Tool     string   `json:"tool"` // pg_restore 18.1
+	Warnings []string `json:"warnings,omitempty"`
+}

@@ -1,0 +1,95 @@
+package backup
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Phases of a run, in their order. Dumping and uploading overlap: uploading is what follows pg_dump's end.
+const (
+	PhaseConnecting = "connecting"
+	PhaseDumping    = "dumping"
+	PhaseUploading  = "uploading"
+	PhaseVerifying  = "verifying"
+	PhaseDone       = "done"
+)
+
+// Progress is how far a run is. status/<id>.json holds one.
+type Progress struct {
+	ID         string    `json:"id"`
+	Phase      string    `json:"phase"`
+	Attempt    int       `json:"attempt"`
+	DumpBytes  int64     `json:"dumpBytes"`   // read from pg_dump
+	SentBytes  int64     `json:"bytes"`       // acknowledged by storage
+	Rate       float64   `json:"bytesPerSec"` // of DumpBytes, over the last seconds
+	Expected   int64     `json:"expectedBytes,omitempty"`
+	Percent    *int      `json:"progress,omitempty"` // only with an honest estimate; 99 at most until done
+	StartedAt  time.Time `json:"startedAt"`
+	UpdatedAt  time.Time `json:"updatedAt"`
+	LastNotice string    `json:"message,omitempty"`
+}
+
+// tracker collects a run's progress; its counters may be fed from several goroutines.
+type tracker struct {
+	id       string
+	started  time.Time
+	expected int64 // bytes that pg_dump is expected to give; 0 unknown
+	dumped   atomic.Int64
+	sent     atomic.Int64
+
+	mu      sync.Mutex
+	phase   string
+	attempt int
+	notice  string
+	marks   []mark // the last seconds, for the rate
+}
+
+type mark struct {
+	at    time.Time
+	bytes int64
+}
+
+// rateWindow is the time over which the rate is taken.
+const rateWindow = 5 * time.Second
+
+func (t *tracker) enter(phase string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.phase = phase
+}
+
+func (t *tracker) begin(attempt int, notice string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.attempt, t.notice, t.marks = attempt, notice, nil
+	t.dumped.Store(0)
+	t.sent.Store(0)
+}
+
+// at gives the progress as of now.
+func (t *tracker) at(now time.Time) Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dumped := t.dumped.Load()
+	t.marks = append(t.marks, mark{now, dumped})
+	for len(t.marks) > 2 && now.Sub(t.marks[1].at) > rateWindow {
+		t.marks = t.marks[1:]
+	}
+	p := Progress{
+		ID: t.id, Phase: t.phase, Attempt: t.attempt, DumpBytes: dumped, SentBytes: t.sent.Load(),
+		Expected: t.expected, StartedAt: t.started, UpdatedAt: now.UTC(), LastNotice: t.notice,
+	}
+	if d := now.Sub(t.marks[0].at).Seconds(); d > 0 {
+		p.Rate = float64(dumped-t.marks[0].bytes) / d
+	}
+	switch {
+	case t.phase == PhaseDone:
+		full := 100
+		p.Percent = &full
+	case t.expected > 0 && t.phase != PhaseConnecting:
+		part := int(min(99, dumped*100/t.expected))
+		p.Percent = &part
+	}
+	return p
+}

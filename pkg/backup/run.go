@@ -1,0 +1,261 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+)
+
+// maxAttempts is how often a whole dump is tried when the cause of its failure passes by itself.
+const maxAttempts = 2
+
+// settleTime bounds recording the outcome after the caller's context has ended.
+const settleTime = 45 * time.Second
+
+// run is one process's work on one backup.
+type run struct {
+	s     *Service
+	lease *registry.Lease
+	req   Request
+	b     Backup
+	track *tracker
+}
+
+// Run makes a reserved backup: inspect, dump, upload, verify, commit. It returns the record as it stands at
+// the end, successful or failed; the error is nil only for a successful one. A second delivery of the same
+// id does nothing and gets reason busy or already_exists. When ctx ends, pg_dump is stopped, the upload is
+// aborted and the failure recorded within seconds.
+func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Backup, error) {
+	runner, err := s.newID()
+	if err != nil {
+		return Backup{}, err
+	}
+	lease, err := s.Registry.Claim(ctx, id, runner)
+	if err != nil {
+		return Backup{}, err
+	}
+	r := &run{s: s, lease: lease, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
+	if err := json.Unmarshal(lease.Request(), &r.req); err != nil {
+		return r.fail(ctx, fmt.Errorf("read the request of %s: %w", id, err))
+	}
+	r.track.expected = s.expectation(ctx, r.b)
+	ctx, keeper := r.keep(ctx, watch)
+	defer keeper.release(nil)
+	err = r.attempts(ctx)
+	keeper.end()
+	if err == nil {
+		err = r.commit(ctx)
+	}
+	switch {
+	case err == nil:
+	case registry.IsCommitted(err):
+		s.Log.Warn("backup committed, recording it will be completed by the next cleanup", "backup_id", id, "error", err.Error())
+	default:
+		if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil {
+			err = cancelled(cause, err)
+		}
+		return r.fail(ctx, err)
+	}
+	r.track.enter(PhaseDone)
+	if watch != nil {
+		watch(r.track.at(s.Now()))
+	}
+	s.Log.Info("backup done", "backup_id", id, "database", r.b.Database, "bytes", r.b.Size, "duration_ms", r.b.Duration)
+	return r.b, nil
+}
+
+// cancelled makes one fault of "the caller wanted an end" and whatever that made fail first.
+func cancelled(cause, err error) error {
+	var f *fault.Error
+	if errors.As(cause, &f) {
+		return f
+	}
+	return fault.Wrap(fmt.Errorf("%w (%w)", cause, err), fault.Canceled, "", "Nothing was kept of it. Run it again when you are ready.", "the backup was stopped before it was finished")
+}
+
+// attempts tries the dump, and once more as a whole where the cause may pass.
+func (r *run) attempts(ctx context.Context) error {
+	for n := 1; ; n++ {
+		r.b.Attempt = n
+		notice := ""
+		if n > 1 {
+			notice = fmt.Sprintf("attempt %d of %d", n, maxAttempts)
+		}
+		r.track.begin(n, notice)
+		err := r.attempt(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		f := fault.From(err)
+		again := f.Transient && (f.Code == fault.BackupCreation || f.Code == fault.DatabaseConnection && n > 1 || f.Code == fault.FileSystem)
+		if !again || n == maxAttempts {
+			if n > 1 {
+				c := *f
+				c.Attempts = n
+				return &c
+			}
+			return err
+		}
+		r.s.Log.Warn("backup failed, trying once more", "backup_id", r.b.ID, "error", err.Error())
+		r.track.enter(PhaseConnecting)
+	}
+}
+
+// attempt is one whole dump, up to and including the stored, checked object.
+func (r *run) attempt(ctx context.Context) error {
+	src, err := r.s.Engine.Inspect(ctx, r.req.Database, r.req.Selection)
+	if err != nil {
+		return err
+	}
+	r.b.Database, r.b.DatabaseVersion, r.b.SchemaVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.SchemaVersion, src.PgDumpVersion
+	for _, w := range src.Warnings {
+		r.s.Log.Warn("about this database", "backup_id", r.b.ID, "warning", w)
+	}
+	if r.track.expected == 0 {
+		r.track.expected = r.s.expectation(ctx, r.b)
+	}
+	compression := r.req.Compression
+	if r.req.Format == FormatCustom && compression == "auto" {
+		compression = src.Compression
+		if t := r.s.Limits.CompressThreshold; t > 0 && src.Size < t {
+			compression = "none"
+		}
+	}
+	r.b.Compression = compression
+	r.track.enter(PhaseDumping)
+	return r.transfer(ctx, src.ServerMajor)
+}
+
+// commit writes the tags and the manifest: from then on the backup exists.
+func (r *run) commit(ctx context.Context) error {
+	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
+	r.b.Status = registry.Success
+	if err := r.s.Registry.SetTags(ctx, r.b); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
+	}
+	return r.lease.Commit(ctx, r.b)
+}
+
+// fail records the failure, on a context of its own, and removes what the run left.
+func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
+	held, err := r.lease.Fail(ctx, r.b, cause)
+	if held.Status == registry.Success {
+		return held, nil // the commit had taken place; only its answer was lost
+	}
+	if err != nil {
+		r.s.Log.Error("failure not recorded; the next cleanup does it", "backup_id", r.b.ID, "error", err.Error())
+	}
+	return held, cause
+}
+
+// expectation is an honest estimate of what pg_dump will give: the size of the last successful backup made the
+// same way, 0 when there is none. It is read from the index, so an estimate never costs a failure.
+func (s *Service) expectation(ctx context.Context, b Backup) int64 {
+	if b.Database == "" {
+		return 0
+	}
+	x, err := s.Registry.Load(ctx)
+	if err != nil {
+		return 0
+	}
+	for i := len(x.Backups) - 1; i >= 0; i-- {
+		p := &x.Backups[i]
+		if p.Status == registry.Success && p.Database == b.Database && p.Format == b.Format && p.Content == b.Content &&
+			sameSelection(p.Selection, b.Selection) && p.Encryption == b.Encryption {
+			if p.Format == FormatPlain {
+				return p.UncompressedSize
+			}
+			return p.Size
+		}
+	}
+	return 0
+}
+
+// sameSelection compares what was chosen of the database.
+func sameSelection(a, b *registry.Selection) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.Equal(a.Schemas, b.Schemas) && slices.Equal(a.Tables, b.Tables) &&
+		slices.Equal(a.ExcludeTables, b.ExcludeTables) && slices.Equal(a.ExcludeTableData, b.ExcludeTableData)
+}
+
+// keeper renews the lease and publishes the progress while a run works.
+type keeper struct {
+	stop    context.CancelFunc
+	done    chan struct{}
+	release context.CancelCauseFunc
+}
+
+func (k *keeper) end() {
+	k.stop()
+	<-k.done
+}
+
+// publishEvery is how often status/<id>.json is overwritten.
+const publishEvery = 3 * time.Second
+
+// keep starts the keeper. The context it gives ends when the lease is lost.
+func (r *run) keep(ctx context.Context, watch func(Progress)) (context.Context, *keeper) {
+	work, lost := context.WithCancelCause(ctx)
+	beat, stop := context.WithCancel(work)
+	k := &keeper{stop: stop, done: make(chan struct{}), release: lost}
+	go func() {
+		defer close(k.done)
+		tick := time.NewTicker(150 * time.Millisecond)
+		defer tick.Stop()
+		published, renewed := time.Time{}, time.Now()
+		for {
+			select {
+			case <-beat.Done():
+				return
+			case now := <-tick.C:
+				p := r.track.at(r.s.Now())
+				if watch != nil {
+					watch(p)
+				}
+				if now.Sub(published) >= publishEvery {
+					published = now
+					r.publish(beat, p)
+				}
+				if now.Sub(renewed) >= r.lease.Interval() {
+					err := r.lease.Renew(beat)
+					switch {
+					case err == nil:
+						renewed = now
+					case fault.HasReason(err, fault.Precondition):
+						lost(err)
+						return
+					case beat.Err() == nil:
+						r.s.Log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
+					}
+				}
+			}
+		}
+	}()
+	return work, k
+}
+
+// publish overwrites status/<id>.json. It is for onlookers: failing to write it fails nothing.
+func (r *run) publish(ctx context.Context, p Progress) {
+	data, err := json.Marshal(p)
+	if err == nil {
+		_, err = r.s.Store.Put(ctx, registry.StatusKey(r.b.ID), data, storage.PutOptions{ContentType: "application/json"})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.s.Log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())
+	}
+}

@@ -1,0 +1,80 @@
+// Package backup is cofre's domain: what a backup is, and every use case of it, on one [Service]. The Lambda
+// functions, the server and the command line are doors into it and hold no rules of their own.
+//
+// The service knows no SDK and starts no process. It reaches storage through [storage.Store], records through
+// [registry.Registry], and PostgreSQL through [Engine].
+package backup
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"time"
+
+	"filippo.io/age"
+	"github.com/oklog/ulid/v2"
+
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+)
+
+// Backup is the record of one backup.
+type Backup = registry.Backup
+
+// Config is what a Service is made of.
+type Config struct {
+	Store    storage.Store
+	Registry *registry.Registry
+	Engine   Engine // may be nil where only stored backups are looked at
+	Limits   Limits
+	Defaults Defaults
+	// Recipients encrypt new backups; Identities read encrypted ones back.
+	Recipients []age.Recipient
+	Identities []age.Identity
+	Now        func() time.Time // default time.Now
+	Log        *slog.Logger     // default: nothing
+	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
+	Location func(filepath string) string
+}
+
+// Limits bound what is made. Zero is no limit.
+type Limits struct {
+	MaxConcurrent     int      // backups in progress at once (BACKUP_MAX_CONCURRENT)
+	MaxBackupBytes    int64    // stored bytes of one backup (BACKUP_MAX_SIZE_GB)
+	MaxTotalBytes     int64    // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
+	AllowedDirectory  []string // sub-directories of files/ that may be used; empty allows any
+	RetentionDays     int      // BACKUP_RETENTION_DAYS
+	MaxBackups        int      // successful ones kept per database (BACKUP_MAX_BACKUPS_TO_KEEP)
+	CompressThreshold int64    // databases below this many bytes are not compressed
+}
+
+// Defaults fill what a request leaves out.
+type Defaults struct {
+	Directory string // sub-directory of files/
+	Compress  bool   // BACKUP_ENABLE_COMPRESSION
+	Encrypt   bool   // BACKUP_ENABLE_ENCRYPTION
+}
+
+// Service holds the use cases. It is safe for use by several goroutines.
+type Service struct {
+	Config
+}
+
+// New makes a service. It does no input or output.
+func New(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Location == nil {
+		c.Location = func(p string) string { return p }
+	}
+	return &Service{Config: c}
+}
+
+// newID makes a ULID: 48 bits of time in milliseconds and 80 random bits, so that ids sort by age.
+func (s *Service) newID() (string, error) {
+	id, err := ulid.New(ulid.Timestamp(s.Now()), rand.Reader)
+	return id.String(), err
+}

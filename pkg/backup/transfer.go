@@ -1,0 +1,202 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"cofre/pkg/archive"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+	"cofre/pkg/stream"
+)
+
+// transfer runs the one pass: pg_dump → structure check → compress, encrypt → hash → multipart upload. On any
+// error the upload is aborted and nothing is visible.
+func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
+	up, err := r.s.Store.StartUpload(ctx, r.b.Filepath, storage.UploadOptions{
+		ContentType: "application/octet-stream", Metadata: registry.ObjectMetadata(r.b.ID), ExpectedSize: r.track.expected,
+		Progress: func(n int64) { storeMax(&r.track.sent, n) },
+	})
+	if err != nil {
+		return err
+	}
+	completed := false
+	defer func() {
+		if err != nil {
+			r.undo(ctx, up, completed)
+		}
+	}()
+	if err := r.lease.SetUpload(ctx, up.ID()); err != nil {
+		return err
+	}
+	sum, res, err := r.pump(ctx, up, serverMajor)
+	if err != nil {
+		return err
+	}
+	r.track.enter(PhaseVerifying)
+	if _, err := up.Complete(ctx); err != nil {
+		return err
+	}
+	completed = true
+	return r.compare(ctx, sum, res)
+}
+
+// undo makes way for another attempt. What it cannot remove now is removed when the failure is recorded, or by
+// the next cleanup.
+func (r *run) undo(ctx context.Context, up storage.Upload, completed bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := up.Abort(ctx)
+	if err == nil && completed {
+		err = r.s.Store.Delete(ctx, r.b.Filepath)
+	}
+	if err != nil {
+		r.s.Log.Warn("upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
+	}
+}
+
+// pump moves the bytes and gives what was seen of them.
+func (r *run) pump(ctx context.Context, up storage.Upload, serverMajor int) (archive.Summary, stream.Result, error) {
+	var none archive.Summary
+	o := DumpOptions{
+		Database: r.req.Database, ServerMajor: serverMajor, Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, Selection: r.req.Selection,
+	}
+	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
+		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
+	}
+	dump, err := r.s.Engine.Dump(ctx, o)
+	if err != nil {
+		return none, stream.Result{}, err
+	}
+	defer dump.Close()
+	tap := &inspector{checker: archive.NewChecker(archive.Options{Kind: archiveKind(r.b.Format)})}
+	so := r.streamOptions(tap)
+	so.Finish = tap.finish
+	st, err := stream.New(&meter{r: dump, n: &r.track.dumped, atEOF: func() { r.track.enter(PhaseUploading) }}, so)
+	if err != nil {
+		return none, stream.Result{}, err
+	}
+	defer st.Close()
+	_, err = up.Write(ctx, &quota{r: st, left: r.s.Limits.MaxBackupBytes, limit: r.s.Limits.MaxBackupBytes})
+	if err != nil {
+		return none, stream.Result{}, err
+	}
+	res, err := st.Result()
+	return tap.sum, res, err
+}
+
+// inspector follows the structure of what pg_dump writes.
+type inspector struct {
+	checker *archive.Checker
+	sum     archive.Summary
+}
+
+func (i *inspector) Write(p []byte) (int, error) {
+	n, err := i.checker.Write(p)
+	return n, notWhole(err)
+}
+
+// finish runs after pg_dump's last byte and its exit status 0.
+func (i *inspector) finish() (err error) {
+	i.sum, err = i.checker.Close()
+	return notWhole(err)
+}
+
+func notWhole(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(err, fault.BackupCreation, fault.StructureDamaged,
+		"Nothing was kept. Try again; if it happens again, run pg_dump by hand and look at its output.", "what pg_dump wrote is not a whole dump")
+}
+
+// streamOptions: the custom format is compressed by pg_dump itself, so that pg_restore reads it as it is; SQL is
+// compressed here, off pg_dump's single thread.
+func (r *run) streamOptions(tap io.Writer) stream.Options {
+	o := stream.Options{Tap: tap}
+	if r.b.Format == FormatPlain {
+		kind, level, _ := parseCompression(r.b.Compression) // checked when it was asked for
+		o.Compression, o.Level = stream.Compression(kind), level
+	}
+	if *r.req.Encrypt {
+		o.Recipients = r.s.Recipients
+	}
+	return o
+}
+
+// compare holds what the service says it stores against what was sent.
+func (r *run) compare(ctx context.Context, sum archive.Summary, res stream.Result) error {
+	o, err := r.s.Store.Head(ctx, r.b.Filepath)
+	if err != nil {
+		return fmt.Errorf("look at the stored object: %w", err)
+	}
+	if o.Size != res.StoredBytes {
+		return fault.New(fault.Validation, fault.SizeMismatch, "Nothing was kept. Try again; look at the storage service's log.",
+			"storage holds %d bytes of the %d that were sent", o.Size, res.StoredBytes)
+	}
+	r.b.Size, r.b.Checksum = res.StoredBytes, res.SHA256
+	if r.b.Format == FormatPlain || sum.Compression == archive.CompressionNone {
+		r.b.UncompressedSize = res.RawBytes
+	}
+	r.b.Stored = &registry.Stored{ETag: strings.Trim(o.ETag, `"`), CRC64NVME: o.CRC64NVME, VersionID: o.VersionID}
+	r.b.Verification = &registry.Verification{OK: true, Level: registry.LevelStream, At: r.s.Now().UTC().Truncate(time.Millisecond)}
+	return nil
+}
+
+func archiveKind(format string) archive.Kind {
+	if format == FormatPlain {
+		return archive.KindPlain
+	}
+	return archive.KindCustom
+}
+
+// meter counts what passes and tells when the source has ended well.
+type meter struct {
+	r     io.Reader
+	n     *atomic.Int64
+	atEOF func()
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n.Add(int64(n))
+	if errors.Is(err, io.EOF) {
+		m.atEOF()
+	}
+	return n, err
+}
+
+// quota ends a stream that grows over the limit; 0 is no limit.
+type quota struct {
+	r           io.Reader
+	left, limit int64
+}
+
+func (q *quota) Read(p []byte) (int, error) {
+	n, err := q.r.Read(p)
+	if q.limit <= 0 {
+		return n, err
+	}
+	q.left -= int64(n)
+	if q.left < 0 {
+		return 0, fault.New(fault.DiskSpace, fault.StorageFull, "Raise BACKUP_MAX_SIZE_GB, exclude tables, or compress more.",
+			"the backup grew over the limit of %d bytes", q.limit)
+	}
+	return n, err
+}
+
+func storeMax(a *atomic.Int64, n int64) {
+	for {
+		old := a.Load()
+		if n <= old || a.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
