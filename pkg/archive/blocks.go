@@ -62,8 +62,13 @@ func (m *machine) startBlocks() error {
 			copies: e.CopyStmt != "", offset: e.Offset, offsetSet: e.OffsetState == OffsetSet}
 	}
 	m.unread = len(m.expect)
-	m.await(1, (*machine).onBlockType)
+	m.awaitBlock()
 	return nil
+}
+
+func (m *machine) awaitBlock() {
+	m.between = true
+	m.await(1, (*machine).onBlockType)
 }
 
 // onBlockType reads what comes after a block, or after the table of contents. Behind the last block that may be a
@@ -71,6 +76,7 @@ func (m *machine) startBlocks() error {
 // since version 16, with its output redirected to a file, it has set that file to append, and so it adds the new table
 // at the end. pg_restore does not look there.
 func (m *machine) onBlockType(b []byte) error {
+	m.between = false
 	if b[0] == 0 && m.unread == 0 && m.total > 0 {
 		m.await(m.head.IntSize, (*machine).onTrailerCount)
 		return nil
@@ -164,7 +170,7 @@ func (m *machine) endBlock() error {
 	blk := &m.blocks[m.cur.index]
 	blk.Length = m.off - blk.Offset
 	m.cur = nil
-	m.await(1, (*machine).onBlockType)
+	m.awaitBlock()
 	if m.sink != nil {
 		return m.sink.endBlock()
 	}

@@ -1,18 +1,23 @@
 package archive
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The header, pg_backup_archiver.c ReadHead: first the bytes of fixed size, then the compression, then the time's
 // seven integers, then three strings.
 
 func (m *machine) onMagic(b []byte) error {
 	if string(b[:len(magic)]) != magic {
-		switch k := Sniff(b); k {
-		case KindUnknown:
-			return m.fail(len(b), "it does not begin with %q: this is no archive in pg_dump's custom format", magic)
-		default:
-			return m.fail(len(b), "it is a %s file, not an archive in pg_dump's custom format", k)
+		k := Sniff(b)
+		if strings.HasPrefix(plainOpening, string(b)) {
+			k = KindPlain
 		}
+		if k == KindUnknown {
+			return m.fail(len(b), "it does not begin with %q: this is no archive in pg_dump's custom format", magic)
+		}
+		return m.fail(len(b), "it is a %s file, not an archive in pg_dump's custom format", k)
 	}
 	v := Version{b[5], b[6], b[7]}
 	m.head.Version = v

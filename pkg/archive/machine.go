@@ -44,6 +44,7 @@ type machine struct {
 
 	// Blocks, see blocks.go.
 	sink       sink
+	between    bool // nothing has begun since the last block, or since the table of contents
 	isBlobs    bool
 	cur        *dataEntry
 	blockStart int64
@@ -115,7 +116,7 @@ func (m *machine) finish() error {
 	switch {
 	case m.phase == phaseEnd:
 		return nil
-	case m.phase == phaseData && m.cur == nil && m.skip == 0 && len(m.buf) == 0:
+	case m.between:
 		if m.unread == 0 {
 			return nil
 		}
