@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+	"cofre/pkg/storage/embedded"
+	"cofre/pkg/storage/s3"
+	"cofre/pkg/stream"
+)
+
+// App is a wired service and what it needs to be closed.
+type App struct {
+	Service *backup.Service
+	Store   storage.Store
+	// Local is true when backups lie in a local directory, behind the embedded store.
+	Local bool
+	// Directory is the backup directory: an absolute path or s3://bucket/prefix.
+	Directory string
+	server    *embedded.Server
+}
+
+// Options of Open.
+type Options struct {
+	Log *slog.Logger
+	// Links makes presigned links work for a local directory: its store then listens on loopback too.
+	Links bool
+}
+
+// gigabyte is what the *_GB settings count: 2^30 bytes.
+const gigabyte = 1 << 30
+
+// Open connects the parts. It starts the embedded store for a local directory; Close ends it.
+func Open(ctx context.Context, c Config, o Options) (*App, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	identities, err := c.identities()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Directory: c.Directory}
+	if err := a.openStore(ctx, c, o); err != nil {
+		return nil, err
+	}
+	reg := registry.New(a.Store, registry.Options{Log: o.Log, Defaults: registry.Settings{
+		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
+	}})
+	a.Service = backup.New(backup.Config{
+		Store: a.Store, Registry: reg, Engine: newEngine(c, o.Log),
+		Limits: backup.Limits{
+			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
+			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
+			CompressThreshold: int64(c.CompressThreshold) << 20,
+		},
+		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
+		Recipients: c.recipients, Identities: identities, Log: o.Log, Location: a.location,
+	})
+	return a, nil
+}
+
+// openStore opens the backup directory, whatever it is.
+func (a *App) openStore(ctx context.Context, c Config, o Options) error {
+	if c.Directory == "" {
+		return fault.New(fault.Validation, fault.InvalidInput, "For example: export BACKUP_DIRECTORY=/srv/backups, or BACKUP_DIRECTORY=s3://bucket/prefix",
+			"BACKUP_DIRECTORY is not set: there is no place to keep backups in")
+	}
+	if strings.Contains(c.Directory, "://") {
+		place, err := s3.ParseURL(c.Directory)
+		if err != nil {
+			return err
+		}
+		place.PartSize, place.Concurrency, place.EqualParts, place.Logger = int64(c.PartSizeMB)<<20, c.UploadConcurrency, c.EqualParts, o.Log
+		store, err := s3.Open(ctx, place)
+		if err != nil {
+			return err
+		}
+		a.Store = store
+		return nil
+	}
+	listen := ""
+	if o.Links {
+		listen = "127.0.0.1:0"
+	}
+	server, err := embedded.Start(ctx, embedded.Config{Directory: c.Directory, Listen: listen})
+	if err != nil {
+		return err
+	}
+	store, err := server.Store(ctx)
+	if err != nil {
+		server.Close()
+		return err
+	}
+	a.Store, a.Local, a.server = store, true, server
+	return nil
+}
+
+// location gives the full place of a file path in the registry.
+func (a *App) location(p string) string {
+	if a.Local {
+		return filepath.Join(a.Directory, filepath.FromSlash(p))
+	}
+	return strings.TrimSuffix(a.Directory, "/") + "/" + p
+}
+
+// Close ends the embedded store, if there is one.
+func (a *App) Close() error {
+	if a.server == nil {
+		return nil
+	}
+	return a.server.Close()
+}
+
+// identities reads the age identity file.
+func (c Config) identities() ([]age.Identity, error) {
+	if c.IdentityFile == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(c.IdentityFile)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Validation, fault.IdentityMissing, "BACKUP_AGE_IDENTITY_FILE names a file with an AGE-SECRET-KEY- line, readable by this user.", "cannot read the key file %s", c.IdentityFile)
+	}
+	return stream.ParseIdentities(string(data))
+}

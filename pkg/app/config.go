@@ -1,0 +1,216 @@
+// Package app turns the environment into a wired service. It is the only place that knows every part.
+package app
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+	"cofre/pkg/storage/s3"
+	"cofre/pkg/stream"
+)
+
+// Config is everything that can be set from outside. [Load] fills it from environment variables; the names
+// stand behind each field.
+type Config struct {
+	// Directory is where backups go: s3://bucket/prefix, or a local directory (BACKUP_DIRECTORY).
+	Directory string
+	// Database is the one to back up (DATABASE_URL, or libpq's PG* variables); HasDatabase tells whether any
+	// of them was set.
+	Database    postgres.Target
+	HasDatabase bool
+
+	MaxConcurrent     int           // BACKUP_MAX_CONCURRENT, default 2
+	MaxSizeGB         float64       // BACKUP_MAX_SIZE_GB, stored size of one backup; 0: no limit
+	MaxStorageGB      float64       // BACKUP_MAX_STORAGE_SIZE_GB, of all backups; 0: no limit
+	RetentionDays     int           // BACKUP_RETENTION_DAYS, default 30; 0 keeps for ever
+	MaxBackups        int           // BACKUP_MAX_BACKUPS_TO_KEEP per database; 0: no limit
+	Compress          bool          // BACKUP_ENABLE_COMPRESSION, default true
+	CompressThreshold int           // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
+	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
+	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas or spaces
+	IdentityFile      string        // BACKUP_AGE_IDENTITY_FILE
+	DefaultDirectory  string        // BACKUP_DEFAULT_DIRECTORY, under files/
+	AllowedDirectory  []string      // BACKUP_ALLOWED_DIRECTORIES, separated by commas
+	ConnectRetries    int           // BACKUP_CONNECT_RETRIES, default 3
+	LockWaitTimeout   time.Duration // BACKUP_LOCK_WAIT_TIMEOUT, seconds, default 300
+	PartSizeMB        int           // BACKUP_PART_SIZE_MB
+	UploadConcurrency int           // BACKUP_UPLOAD_CONCURRENCY
+	EqualParts        bool          // BACKUP_EQUAL_PARTS, for services that want parts of one size
+
+	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
+	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
+
+	recipients []age.Recipient
+	getenv     func(string) string
+}
+
+// variable is one environment variable: its name, an example, and how its value gets into a Config.
+type variable struct {
+	name, example string
+	set           func(*Config, string) error
+}
+
+// variables are all that this version knows. Any other BACKUP_ or PGDUMP_ name is refused, so that a misspelt
+// limit does not go unnoticed.
+var variables = []variable{
+	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
+	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},
+	{"BACKUP_MAX_SIZE_GB", "10", decimal(func(c *Config, f float64) { c.MaxSizeGB = f })},
+	{"BACKUP_MAX_STORAGE_SIZE_GB", "500", decimal(func(c *Config, f float64) { c.MaxStorageGB = f })},
+	{"BACKUP_RETENTION_DAYS", "30", number(0, 36500, func(c *Config, n int) { c.RetentionDays = n })},
+	{"BACKUP_MAX_BACKUPS_TO_KEEP", "60", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackups = n })},
+	{"BACKUP_ENABLE_COMPRESSION", "true", boolean(func(c *Config, b bool) { c.Compress = b })},
+	{"BACKUP_COMPRESSION_THRESHOLD_MB", "1", number(0, 1_000_000, func(c *Config, n int) { c.CompressThreshold = n })},
+	{"BACKUP_ENABLE_ENCRYPTION", "false", boolean(func(c *Config, b bool) { c.Encrypt = b })},
+	{"BACKUP_AGE_RECIPIENTS", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", setRecipients},
+	{"BACKUP_AGE_IDENTITY_FILE", "/etc/cofre/key.txt", func(c *Config, v string) error { c.IdentityFile = v; return nil }},
+	{"BACKUP_DEFAULT_DIRECTORY", "nightly", func(c *Config, v string) error { c.DefaultDirectory = v; return nil }},
+	{"BACKUP_ALLOWED_DIRECTORIES", "nightly,manual", setAllowed},
+	{"BACKUP_CONNECT_RETRIES", "3", number(0, 20, func(c *Config, n int) { c.ConnectRetries = n })},
+	{"BACKUP_LOCK_WAIT_TIMEOUT", "300", seconds(func(c *Config, d time.Duration) { c.LockWaitTimeout = d })},
+	{"BACKUP_PART_SIZE_MB", "8", number(5, 5120, func(c *Config, n int) { c.PartSizeMB = n })},
+	{"BACKUP_UPLOAD_CONCURRENCY", "4", number(1, 64, func(c *Config, n int) { c.UploadConcurrency = n })},
+	{"BACKUP_EQUAL_PARTS", "false", boolean(func(c *Config, b bool) { c.EqualParts = b })},
+	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
+	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
+}
+
+// Load reads the environment ("NAME=value" lines). A wrong or unknown value is refused with the variable's
+// name, what is wrong and an example; never with the value of a variable that may hold a secret.
+func Load(environ []string) (Config, error) {
+	env := map[string]string{}
+	for _, kv := range environ {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			env[k] = v
+		}
+	}
+	c := Config{
+		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
+		getenv: func(k string) string { return env[k] },
+	}
+	if err := refuseUnknown(env); err != nil {
+		return c, err
+	}
+	for _, v := range variables {
+		value := strings.TrimSpace(env[v.name])
+		if value == "" {
+			continue
+		}
+		if err := v.set(&c, value); err != nil {
+			return c, fault.Wrap(err, fault.Validation, fault.InvalidInput, fmt.Sprintf("For example: %s=%s", v.name, v.example), "%s is not usable", v.name)
+		}
+	}
+	return c, c.loadDatabase(env)
+}
+
+func (c *Config) loadDatabase(env map[string]string) error {
+	url := strings.TrimSpace(env["DATABASE_URL"])
+	c.HasDatabase = url != "" || env["PGHOST"] != "" || env["PGDATABASE"] != "" || env["PGSERVICE"] != "" || env["PGHOSTADDR"] != ""
+	if !c.HasDatabase {
+		return nil
+	}
+	t, err := postgres.ParseTarget(url, c.getenv)
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	c.Database = t
+	return nil
+}
+
+func refuseUnknown(env map[string]string) error {
+	var unknown []string
+	for k := range env {
+		if (strings.HasPrefix(k, "BACKUP_") || strings.HasPrefix(k, "PGDUMP_")) &&
+			!slices.ContainsFunc(variables, func(v variable) bool { return v.name == k }) {
+			unknown = append(unknown, k)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	sort.Strings(unknown)
+	names := make([]string, len(variables))
+	for i, v := range variables {
+		names[i] = v.name
+	}
+	return fault.New(fault.Validation, fault.InvalidInput, "Known are: "+strings.Join(names, ", ")+".",
+		"unknown environment variable %s", strings.Join(unknown, ", "))
+}
+
+func setDirectory(c *Config, v string) error {
+	if strings.Contains(v, "://") {
+		if _, err := s3.ParseURL(v); err != nil {
+			return err
+		}
+		c.Directory = v
+		return nil
+	}
+	abs, err := filepath.Abs(v)
+	c.Directory = abs
+	return err
+}
+
+func setRecipients(c *Config, v string) error {
+	c.Recipients = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	var err error
+	c.recipients, err = stream.ParseRecipients(strings.Join(c.Recipients, "\n"))
+	return err
+}
+
+func setAllowed(c *Config, v string) error {
+	for _, d := range strings.Split(v, ",") {
+		if d = strings.Trim(strings.TrimSpace(d), "/"); d != "" {
+			c.AllowedDirectory = append(c.AllowedDirectory, d)
+		}
+	}
+	return nil
+}
+
+func number(low, high int, set func(*Config, int)) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("%.40q is not a whole number from %d to %d", v, low, high)
+		}
+		set(c, n)
+		return nil
+	}
+}
+
+func decimal(set func(*Config, float64)) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		f, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(f >= 0 && f <= 1e9) {
+			return fmt.Errorf("%.40q is not a number of gigabytes", v)
+		}
+		set(c, f)
+		return nil
+	}
+}
+
+func seconds(set func(*Config, time.Duration)) func(*Config, string) error {
+	return number(1, 30*24*3600, func(c *Config, n int) { set(c, time.Duration(n)*time.Second) })
+}
+
+func boolean(set func(*Config, bool)) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		switch strings.ToLower(v) {
+		case "true", "1", "yes", "on":
+			set(c, true)
+		case "false", "0", "no", "off":
+			set(c, false)
+		default:
+			return fmt.Errorf("%.40q is neither true nor false", v)
+		}
+		return nil
+	}
+}

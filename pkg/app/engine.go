@@ -1,0 +1,153 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/pgdump"
+	"cofre/pkg/postgres"
+	"cofre/pkg/registry"
+)
+
+// engine is backup.Engine on the real PostgreSQL: pkg/postgres to look, pkg/pgdump to dump and restore.
+type engine struct {
+	c   Config
+	log *slog.Logger
+}
+
+func newEngine(c Config, log *slog.Logger) *engine { return &engine{c: c, log: log} }
+
+// target is the configured database, or another one on the same server.
+func (e *engine) target(database string) (postgres.Target, error) {
+	if !e.c.HasDatabase {
+		return postgres.Target{}, fault.New(fault.Validation, fault.InvalidInput, "For example: export DATABASE_URL=postgresql://user:password@host:5432/shop",
+			"DATABASE_URL is not set: there is no database to back up")
+	}
+	if database == "" {
+		return e.c.Database, nil
+	}
+	return e.c.Database.WithDatabase(database), nil
+}
+
+func (e *engine) retries() postgres.Policy {
+	return postgres.Policy{Retries: e.c.ConnectRetries, Delay: 5 * time.Second, Growth: 1.5}
+}
+
+func (e *engine) find(ctx context.Context, serverMajor int) (pgdump.Client, error) {
+	return pgdump.Find(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, ServerMajor: serverMajor, Getenv: e.c.getenv})
+}
+
+// Inspect implements backup.Engine.
+func (e *engine) Inspect(ctx context.Context, database string, sel registry.Selection) (backup.Source, error) {
+	t, err := e.target(database)
+	if err != nil {
+		return backup.Source{}, err
+	}
+	conn, err := postgres.ConnectRetry(ctx, t, e.retries())
+	if err != nil {
+		return backup.Source{}, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		conn.Close(ctx)
+	}()
+	server, err := postgres.InspectConn(ctx, conn, selection(sel, ""))
+	if err != nil {
+		return backup.Source{}, t.Explain(ctx, err)
+	}
+	client, err := e.find(ctx, server.Major)
+	if err != nil {
+		return backup.Source{}, err
+	}
+	if err := server.Readable(); err != nil {
+		return backup.Source{}, err
+	}
+	schema, err := postgres.SchemaVersion(ctx, conn)
+	if err != nil {
+		return backup.Source{}, t.Explain(ctx, err)
+	}
+	return backup.Source{
+		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, SchemaVersion: schema, PgDumpVersion: client.Version,
+		Compression: client.Choose(ctx, pgdump.Compression{}).String(), Size: server.Size,
+	}, nil
+}
+
+// Dump implements backup.Engine.
+func (e *engine) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, error) {
+	t, err := e.target(o.Database)
+	if err != nil {
+		return nil, err
+	}
+	client, err := e.find(ctx, o.ServerMajor)
+	if err != nil {
+		return nil, err
+	}
+	dump, err := client.Dump(ctx, pgdump.DumpOptions{
+		Target: t, Format: pgdump.Format(o.Format), Compression: compression(o), Selection: selection(o.Selection, o.Content),
+		LockWaitTimeout: e.c.LockWaitTimeout, Timeout: e.c.PgDumpTimeout, Verbose: o.Log,
+	})
+	if err != nil {
+		return nil, err // a nil *Dump must not become a non-nil interface
+	}
+	return dump, nil
+}
+
+// compression reads "zstd:1"; it was checked when it was asked for. SQL scripts are compressed after pg_dump.
+func compression(o backup.DumpOptions) pgdump.Compression {
+	kind, level, _ := strings.Cut(o.Compression, ":")
+	if o.Format == backup.FormatPlain {
+		return pgdump.Compression{Algorithm: pgdump.None}
+	}
+	if kind == "auto" {
+		kind = ""
+	}
+	n, _ := strconv.Atoi(level)
+	return pgdump.Compression{Algorithm: pgdump.Algorithm(kind), Level: n}
+}
+
+func selection(s registry.Selection, content string) postgres.Selection {
+	return postgres.Selection{
+		Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData,
+		SchemaOnly: content == backup.ContentSchema, DataOnly: content == backup.ContentData,
+	}
+}
+
+// Checks implements backup.Engine.
+func (e *engine) Checks(ctx context.Context) []backup.Check {
+	var checks []backup.Check
+	clients, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv})
+	if err != nil {
+		checks = append(checks, backup.Failing("pg_dump", err))
+	}
+	t, err := e.target("")
+	if err != nil {
+		return append(checks, backup.Failing("database", err))
+	}
+	server, err := postgres.Inspect(ctx, t, postgres.Selection{})
+	if err != nil {
+		return append(checks, backup.Failing("database", err))
+	}
+	checks = append(checks, backup.Check{Name: "database", Result: backup.CheckOK,
+		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %d MB on its disk", t.Redacted(), server.Version, server.Tables, server.Size>>20)})
+	if err := server.Readable(); err != nil {
+		checks = append(checks, backup.Failing("database: rights", err))
+	} else {
+		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "the role " + server.Role + " can read everything"})
+	}
+	client, err := e.find(ctx, server.Major)
+	if err != nil {
+		return append(checks, backup.Failing("pg_dump", err))
+	}
+	detail := fmt.Sprintf("%s (%s), compressing with %s", client.Version, client.PgDump, client.Choose(ctx, pgdump.Compression{}))
+	if n := len(clients) - 1; n > 0 {
+		detail += fmt.Sprintf("; %d older ones are not used", n)
+	}
+	return append(checks, backup.Check{Name: "pg_dump", Result: backup.CheckOK, Detail: detail})
+}
