@@ -88,10 +88,10 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 		return b, fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Nothing to do: it is being made.", "backup %s was reserved already", b.ID)
 	}
 	if err != nil {
-		l.withdraw(ctx)
+		l.withdraw(ctx, false)
 		return b, fmt.Errorf("reserve backup %s: %w", b.ID, err)
 	}
-	admitted, err := r.admit(ctx, b, decide)
+	admitted, entered, err := r.admit(ctx, b, decide)
 	if err == nil {
 		err = r.vacant(ctx, admitted)
 	}
@@ -99,14 +99,14 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 		err = l.put(ctx, func(in *Intent) { in.Backup = admitted })
 	}
 	if err != nil {
-		l.withdraw(ctx)
+		l.withdraw(ctx, entered)
 		return b, err
 	}
 	return admitted, nil
 }
 
-// admit puts the record into the index, if decide agrees.
-func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Backup) error) (Backup, error) {
+// admit puts the record into the index, if decide agrees. entered tells that it may be there after an error.
+func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Backup) error) (_ Backup, entered bool, _ error) {
 	var written *Backup
 	err := r.Update(ctx, func(x *Index) error {
 		if old := x.Find(b.ID); old != nil {
@@ -117,6 +117,7 @@ func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Bac
 				return errUnchanged // our own write, whose answer was lost
 			}
 			x.Remove(b.ID) // a rebuild found the intent; nobody has decided yet
+			entered = true
 		}
 		c := b
 		if err := decide(x, &c); err != nil {
@@ -130,13 +131,13 @@ func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Bac
 			return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave it out.", "a backup named %s exists already", c.Filepath)
 		}
 		x.Upsert(c)
-		written = &c
+		written, entered = &c, true
 		return nil
 	})
 	if err != nil {
-		return b, err
+		return b, entered, err
 	}
-	return *written, nil
+	return *written, true, nil
 }
 
 // vacant refuses a file name under which there is an object that no record knows: better now than when the
@@ -149,15 +150,15 @@ func (r *Registry) vacant(ctx context.Context, b Backup) error {
 	return ctx.Err()
 }
 
-// withdraw undoes a reservation, on a context of its own: the index entry, then the intent.
-func (l *Lease) withdraw(ctx context.Context) {
+// withdraw undoes a reservation, on a context of its own: the index entry, if it may be there, then the intent.
+func (l *Lease) withdraw(ctx context.Context, entered bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	in, _, err := l.r.intent(ctx, l.id)
 	if storage.IsNotFound(err) || err == nil && in.Token != l.token {
 		return // never written, or somebody else's
 	}
-	if err == nil {
+	if err == nil && entered {
 		err = l.r.Update(ctx, func(x *Index) error {
 			if b := x.Find(l.id); b == nil || b.Status != InProgress {
 				return errUnchanged

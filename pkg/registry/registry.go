@@ -86,6 +86,7 @@ func (r *Registry) Update(ctx context.Context, change func(*Index) error) error 
 	}
 	var unsure error // of a write that may have taken place
 	for try := 0; ; try++ {
+		began := time.Now()
 		s, err := r.load(ctx)
 		if err != nil {
 			return cmp.Or(unsure, err)
@@ -105,7 +106,7 @@ func (r *Registry) Update(ctx context.Context, change func(*Index) error) error 
 				"Nothing was lost. Try again; if it goes on, look who else writes to this backup directory.",
 				"registry.json was changed by others %d times in a row", try+1)
 		}
-		if err := sleep(ctx, backoff(try)); err != nil {
+		if err := sleep(ctx, backoff(try, time.Since(began))); err != nil {
 			return err
 		}
 	}
@@ -132,9 +133,12 @@ func (r *Registry) swap(ctx context.Context, s *snapshot, change func(*Index) er
 
 const maxCollisions = 300
 
-// backoff is a random wait that grows to 160 ms: enough for 32 writers, short for two.
-func backoff(try int) time.Duration {
-	return time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(try, 5)))
+// backoff is a random wait that grows with the collisions in a row and with how long an attempt took, so that
+// one or two attempts are under way at once, however slow the service and however many the writers: about
+// two attempts for each update of 32 writers.
+func backoff(try int, attempt time.Duration) time.Duration {
+	most := max(attempt, time.Millisecond) << min(try+1, 6)
+	return rand.N(min(most, 3*time.Second))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

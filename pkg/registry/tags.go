@@ -59,7 +59,7 @@ func tagValue(s string) string {
 
 // fromTags makes a record from an object's tags, as far as they go. Lost are: the selection, labels, trigger,
 // attempts, the size before compression, the service's checksums and the verification at the time (a later one
-// has an object of its own); and characters that tags do not allow, in the names of database and user, are "_".
+// has an object of its own); and characters that tags do not allow, in names and versions, are "_".
 func fromTags(key string, size int64, tags map[string]string) (Backup, error) {
 	created, err := time.Parse(time.RFC3339Nano, tags[tagCreatedAt])
 	if err != nil {
