@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
@@ -88,21 +90,49 @@ func (d *disk) CreateMultipartUpload(ctx context.Context, in s3response.CreateMu
 	return out, d.explain(err, *in.Bucket, "")
 }
 
-// AbortMultipartUpload implements backend.Backend. It also finds an upload whose completion was cut off.
+// AbortMultipartUpload implements backend.Backend.
 func (d *disk) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
 	if err := checkID(in.UploadId); err != nil {
 		return err
 	}
 	defer d.alone(*in.UploadId)()
-	err := d.Posix.AbortMultipartUpload(ctx, in)
-	if halves, _ := filepath.Glob(uploadFolder(*in.Bucket, *in.Key, *in.UploadId) + ".*.inprogress"); len(halves) > 0 {
-		err = nil
-		for _, h := range halves {
-			err = errors.Join(err, os.RemoveAll(h))
-		}
-		_ = os.Remove(filepath.Dir(halves[0]))
+	if err := takeBack(uploadFolder(*in.Bucket, *in.Key, *in.UploadId)); err != nil {
+		return d.explain(err, *in.Bucket, "")
 	}
-	return d.explain(err, *in.Bucket, "")
+	return d.explain(d.Posix.AbortMultipartUpload(ctx, in), *in.Bucket, "")
+}
+
+// ListMultipartUploads implements backend.Backend. versitygw hides uploads whose completion was cut off.
+func (d *disk) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+	cut, _ := filepath.Glob(filepath.Join(*in.Bucket, posix.MetaTmpMultipartDir, "*", "*"+inProgress))
+	for _, c := range cut {
+		var st unix.Stat_t
+		if unix.Stat(c, &st) == nil && time.Since(time.Unix(st.Ctim.Unix())) > staleCompletion {
+			id, _, _ := strings.Cut(filepath.Base(c), ".")
+			_ = os.Rename(c, filepath.Join(filepath.Dir(c), id)) // if not, the next list tries again
+		}
+	}
+	out, err := d.Posix.ListMultipartUploads(ctx, in)
+	return out, d.explain(err, *in.Bucket, "")
+}
+
+// inProgress is what versitygw puts behind the name of an upload's folder while it completes.
+const inProgress = ".inprogress"
+
+// staleCompletion is when a completion by another process must have been cut off. It takes seconds.
+const staleCompletion = 10 * time.Minute
+
+// takeBack undoes the beginning of a completion whose child was killed. The caller holds the upload alone, and
+// no other process completes or aborts it.
+func takeBack(folder string) error {
+	if exists(folder) {
+		return nil
+	}
+	cut, err := filepath.Glob(folder + ".*" + inProgress)
+	if err != nil || len(cut) == 0 {
+		return err
+	}
+	return os.Rename(cut[0], folder)
 }
 
 // DeleteObject implements backend.Backend.

@@ -158,18 +158,19 @@ func (s *Server) Pid() int {
 // Close ends the service and waits for it. Requests under way fail. It may be called again.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
+	closed, c := s.closed, s.child
 	s.closed = true
-	if s.relay != nil {
-		s.relay.close()
-	}
-	if s.child == nil {
+	s.mu.Unlock()
+	if closed {
 		return nil
 	}
-	return s.child.stop()
+	if s.relay != nil {
+		s.relay.close() // its connections dial, and so lock
+	}
+	if c == nil {
+		return nil
+	}
+	return c.stop()
 }
 
 // dial connects to the child, and starts a new one in place of one that died.

@@ -163,6 +163,9 @@ func (d *disk) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMu
 	}
 	defer d.alone(*in.UploadId)()
 	folder := uploadFolder(*in.Bucket, *in.Key, *in.UploadId)
+	if err := takeBack(folder); err != nil {
+		return none, "", d.explain(err, *in.Bucket, "")
+	}
 	if !exists(folder) && !d.made(*in.Bucket, *in.Key, *in.UploadId) {
 		return none, "", s3err.GetAPIError(s3err.ErrNoSuchUpload)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"cofre/pkg/fault"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -116,6 +118,10 @@ func newRetryer(attempts int) aws.Retryer {
 }
 
 func neverRetry(err error) aws.Ternary {
+	var f *fault.Error // of Config.Dial
+	if errors.As(err, &f) && !f.Transient {
+		return aws.FalseTernary
+	}
 	if _, ok := final[answerOf(err).code]; ok {
 		return aws.FalseTernary
 	}
