@@ -108,6 +108,7 @@ type Dump struct {
 	args    []string
 	process *process
 	out     *os.File
+	source  io.Reader // out, or a filter over it
 	stderr  *messages
 	release func() // ends the watch over context and timeout
 
@@ -122,8 +123,9 @@ var errClosed = errors.New("closed before it was read to its end")
 // errTimeout is the reason of a stop because Timeout has passed.
 var errTimeout = errors.New("timeout")
 
-// Dump starts pg_dump. ctx governs the whole run: when it is cancelled, pg_dump's process group is ended and Read
-// answers a Canceled fault. Problems with the options come at once; everything about the database comes out of Read.
+// Dump looks at the server and starts pg_dump. ctx governs the whole run: when it is cancelled, pg_dump's process group
+// is ended and Read answers a Canceled fault. Problems with the options and with the connection come at once, what
+// happens later comes out of Read.
 func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if o.Format == "" {
 		o.Format = Custom
@@ -138,8 +140,9 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, canceled(context.Cause(ctx))
+	stamped, err := c.lookAtSource(ctx, o.Target)
+	if err != nil {
+		return nil, err
 	}
 	d := &Dump{client: c, options: o, args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
 	cmd := exec.Command(c.PgDump, d.args...)
@@ -159,7 +162,30 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 		return nil, fault.Wrap(err, fault.BackupCreation, fault.ClientMissing, "Check that the program can be run, or set PGDUMP_PATH to another one.", "cannot start %s", c.PgDump)
 	}
 	d.release = d.process.watch(ctx, o.Timeout)
+	switch d.source = out; {
+	case stamped && o.Format == Custom:
+		d.source = &headFilter{ctx: ctx, in: out}
+	case stamped:
+		d.source = newScriptFilter(out, true)
+	}
 	return d, nil
+}
+
+// lookAtSource refuses a server that this pg_dump cannot read, and tells whether it has column versions, which may
+// have to be taken out of the dump.
+func (c Client) lookAtSource(ctx context.Context, t postgres.Target) (stamped bool, err error) {
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var version int
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, EXISTS (SELECT 1 FROM pg_catalog.pg_attribute
+		WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).Scan(&version, &stamped)
+	if err != nil {
+		return false, t.Explain(ctx, err)
+	}
+	return stamped, c.suits(version / 10000)
 }
 
 func workDir(dir string) string {
@@ -175,14 +201,11 @@ func (d *Dump) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := d.out.Read(p)
-	if n > 0 {
+	n, err := d.source.Read(p)
+	switch {
+	case n > 0 || err == nil:
 		return n, nil
-	}
-	if err == nil {
-		return 0, nil
-	}
-	if errors.Is(err, io.EOF) {
+	case errors.Is(err, io.EOF):
 		return 0, d.finish(nil)
 	}
 	return 0, d.finish(fmt.Errorf("read pg_dump's output: %w", err))
@@ -197,9 +220,12 @@ func (d *Dump) finish(broken error) error {
 		}
 		<-d.process.done
 		d.release()
+		if h, ok := d.source.(*headFilter); ok && broken == nil {
+			broken = h.damage
+		}
 		switch d.result = d.failure(); {
 		case d.result == nil && broken != nil:
-			d.result = canceled(broken)
+			d.result = brokenOff(broken)
 		case d.result == nil:
 			d.result = io.EOF
 		}
@@ -261,6 +287,14 @@ func (p *process) watch(ctx context.Context, timeout time.Duration) func() {
 	}()
 	var once sync.Once
 	return func() { once.Do(func() { close(quit); <-ended }) }
+}
+
+// brokenOff is the fault for a dump whose output was not read to its end although pg_dump succeeded.
+func brokenOff(cause error) error {
+	if errors.Is(cause, errClosed) {
+		return canceled(cause)
+	}
+	return fault.Wrap(cause, fault.BackupCreation, fault.StructureDamaged, "Try again with --verbose.", "the output of pg_dump cannot be used")
 }
 
 func canceled(cause error) error {

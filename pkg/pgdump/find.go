@@ -1,7 +1,6 @@
 package pgdump
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -28,9 +27,6 @@ type Client struct {
 	Version string // as it prints it: "18.1 (Debian 18.1-2)"
 	Major   int    // 18
 	Minor   int    // 1
-	// ColumnVersions tells that this pg_dump leaves a server's column versions out of its dumps; see
-	// postgres.Server.ColumnVersions.
-	ColumnVersions bool
 }
 
 // FindOptions says where to look for pg_dump and for which server.
@@ -42,8 +38,6 @@ type FindOptions struct {
 	Dirs []string
 	// ServerMajor is the major version of the server to dump; 0 when it does not matter.
 	ServerMajor int
-	// ColumnVersions is the server's; then a pg_dump that knows of them wins over newer ones that do not.
-	ColumnVersions bool
 	// Getenv reads PATH; nil means os.Getenv.
 	Getenv func(string) string
 }
@@ -116,12 +110,11 @@ func Clients(ctx context.Context, o FindOptions) ([]Client, error) {
 	return clients, nil
 }
 
-// Find chooses the newest client, which must not be older than the server, among those that suit it best. The faults are
+// Find chooses the newest client, which must not be older than the server. The faults are
 // BackupCreation with the reason ClientMissing, ClientTooOld or ServerTooOld.
 func Find(ctx context.Context, o FindOptions) (Client, error) {
 	if o.ServerMajor != 0 && o.ServerMajor < oldestServer {
-		return Client{}, fault.New(fault.BackupCreation, fault.ServerTooOld, "Upgrade the server first.",
-			"the server is PostgreSQL %d, older than any pg_dump of today can read (9.2)", o.ServerMajor)
+		return Client{}, serverTooOld(o.ServerMajor)
 	}
 	clients, err := Clients(ctx, o)
 	if err != nil {
@@ -132,20 +125,35 @@ func Find(ctx context.Context, o FindOptions) (Client, error) {
 			installHint(max(o.ServerMajor, 18))+" Or set PGDUMP_PATH to the pg_dump to use.", "no pg_dump was found on this machine")
 	}
 	if best := clients[0]; best.Major >= o.ServerMajor {
-		for _, c := range clients {
-			if o.ColumnVersions && c.ColumnVersions && c.Major >= o.ServerMajor {
-				return c, nil
-			}
-		}
 		return best, nil
 	}
 	where := "the newest pg_dump found"
 	if o.Path != "" {
 		where = "the pg_dump of PGDUMP_PATH"
 	}
-	return Client{}, fault.New(fault.BackupCreation, fault.ClientTooOld, installHint(o.ServerMajor),
+	return Client{}, clients[0].tooOld(o.ServerMajor, where)
+}
+
+// suits refuses a server that the client cannot dump.
+func (c Client) suits(serverMajor int) error {
+	switch {
+	case serverMajor < oldestServer:
+		return serverTooOld(serverMajor)
+	case serverMajor > c.Major:
+		return c.tooOld(serverMajor, "pg_dump")
+	}
+	return nil
+}
+
+func serverTooOld(major int) error {
+	return fault.New(fault.BackupCreation, fault.ServerTooOld, "Upgrade the server first.",
+		"the server is PostgreSQL %d, older than any pg_dump of today can read (9.2)", major)
+}
+
+func (c Client) tooOld(serverMajor int, where string) error {
+	return fault.New(fault.BackupCreation, fault.ClientTooOld, installHint(serverMajor),
 		"the server is PostgreSQL %d, but %s is version %d.%d (%s); it cannot dump a newer server",
-		o.ServerMajor, where, clients[0].Major, clients[0].Minor, clients[0].PgDump)
+		serverMajor, where, c.Major, c.Minor, c.PgDump)
 }
 
 func installHint(major int) string {
@@ -208,23 +216,7 @@ func askVersion(ctx context.Context, file string) (Client, error) {
 	c := Client{PgDump: file, Version: m[1]}
 	c.Major, _ = strconv.Atoi(m[2])
 	c.Minor, _ = strconv.Atoi(m[3])
-	c.ColumnVersions = knowsColumnVersions(file)
 	return c, nil
-}
-
-// knowsColumnVersions looks for the option's name in the program itself, or behind a launcher: the version
-// number does not tell, because distributions add such corrections on their own.
-func knowsColumnVersions(file string) bool {
-	real, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		return false
-	}
-	for _, f := range []string{real, filepath.Join(filepath.Dir(real), "..", "libexec", "pg_dump")} {
-		if program, err := os.ReadFile(f); err == nil && bytes.Contains(program, []byte(columnVersion)) {
-			return true
-		}
-	}
-	return false
 }
 
 // program gives the path of another program of the same installation.

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/archive"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 	"cofre/pkg/postgres/postgrestest"
@@ -46,7 +49,11 @@ func fingerprint(t testing.TB, db postgres.Target) postgres.Fingerprint {
 
 func wantEqual(t testing.TB, from, to postgres.Target) {
 	t.Helper()
-	a, b := fingerprint(t, from), fingerprint(t, to)
+	equal(t, fingerprint(t, from), fingerprint(t, to))
+}
+
+func equal(t testing.TB, a, b postgres.Fingerprint) {
+	t.Helper()
 	diff := postgres.Diff(a, b)
 	for i, d := range diff {
 		if i == 20 {
@@ -58,52 +65,117 @@ func wantEqual(t testing.TB, from, to postgres.Target) {
 	t.Logf("%d entries, %d tables, %d rows, %d large objects", len(a.Entries), a.Tables, a.Rows, a.LOs)
 }
 
-// TestStockRestoreOfADump restores what Dump wrote with stock pg_restore of the server's own major where it can read
-// the archive, else of the newest.
-func TestStockRestoreOfADump(t *testing.T) {
-	for _, name := range []string{"empty", "nasty", "many"} {
-		for _, server := range testenv.InitialMajors() {
-			t.Run(fmt.Sprintf("%s/%d", name, server), func(t *testing.T) {
-				s := testenv.Postgres(t, server)
-				from, to := target(t, s.NewDatabase(t)), target(t, s.NewDatabase(t))
-				testenv.LoadSQL(t, s.URL(from.Database()), databases[name])
-				data, err := dump(t, client(t, server), pgdump.DumpOptions{Target: from})
-				if err != nil {
-					t.Fatal(err)
+// TestStockRestore restores what Dump wrote with stock pg_restore and nothing of ours.
+func TestStockRestore(t *testing.T) {
+	for _, c := range []struct {
+		name                      string
+		from, client, restore, to int
+	}{
+		{"empty", 15, 15, 15, 15}, {"nasty", 15, 15, 15, 15}, {"nasty", 17, 17, 17, 17}, {"empty", 18, 18, 18, 18}, {"nasty", 18, 18, 18, 18}, {"many", 18, 18, 18, 18},
+		{"nasty", 15, 18, 18, 18}, {"nasty", 17, 18, 18, 18}, {"nasty", 15, 17, 17, 17},
+	} {
+		t.Run(fmt.Sprintf("%s/%d by %d to %d", c.name, c.from, c.client, c.to), func(t *testing.T) {
+			from, to := filled(t, c.name, c.from), fresh(t, c.name, c.to)
+			data, err := dump(t, client(t, c.client), pgdump.DumpOptions{Target: from})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stockRestore(t, c.restore, to, data, "--exit-on-error")
+			wantEqual(t, from, to)
+		})
+	}
+}
+
+// filled gives a new database with content.
+func filled(t testing.TB, name string, major int) postgres.Target {
+	t.Helper()
+	s := testenv.Postgres(t, major)
+	db := target(t, s.NewDatabase(t))
+	testenv.LoadSQL(t, s.URL(db.Database()), databases[name])
+	return db
+}
+
+// fresh gives an empty database on a server that has the roles of the content.
+func fresh(t testing.TB, name string, major int) postgres.Target {
+	t.Helper()
+	s := testenv.Postgres(t, major)
+	if name == "nasty" {
+		testenv.LoadSQL(t, s.URL("postgres"), rolesOf(postgrestest.Nasty))
+	}
+	return target(t, s.NewDatabase(t))
+}
+
+// TestRestoreRoundTrip dumps with the newest client, restores in every way that Restore has, and compares; also from
+// one major to another.
+func TestRestoreRoundTrip(t *testing.T) {
+	for _, way := range [][2]int{{15, 15}, {17, 17}, {18, 18}, {15, 18}, {17, 18}} {
+		for _, name := range []string{"empty", "nasty", "many"} {
+			if name != "nasty" && way[0] != testenv.NewestMajor {
+				continue // nothing in it depends on the version
+			}
+			t.Run(fmt.Sprintf("%s/%d to %d", name, way[0], way[1]), func(t *testing.T) {
+				from := filled(t, name, way[0])
+				want := fingerprint(t, from)
+				for _, mode := range restoreModes {
+					if name == "many" && mode.name != "auto" && mode.name != "jobs over ranges" {
+						continue
+					}
+					t.Run(mode.name, func(t *testing.T) {
+						to := fresh(t, name, way[1])
+						report := roundTrip(t, from, to, mode.options)
+						equal(t, want, fingerprint(t, to))
+						t.Logf("%s in %s, one transaction %t: %v", report.Method, report.Duration.Round(time.Millisecond), report.OneTransaction, report.Done)
+					})
 				}
-				stockRestore(t, server, to, data, "--exit-on-error")
-				wantEqual(t, from, to)
 			})
 		}
 	}
 }
 
-// TestRestoreRoundTrip dumps with the newest client, restores with Restore, and compares; also from one major to another.
-func TestRestoreRoundTrip(t *testing.T) {
-	for _, name := range []string{"empty", "nasty", "many"} {
-		for _, way := range [][2]int{{15, 15}, {17, 17}, {18, 18}, {15, 18}, {17, 18}} {
-			for _, format := range []pgdump.Format{pgdump.Custom, pgdump.Plain} {
-				t.Run(fmt.Sprintf("%s/%d to %d/%s", name, way[0], way[1], format), func(t *testing.T) {
-					source, dest := testenv.Postgres(t, way[0]), testenv.Postgres(t, way[1])
-					from, to := target(t, source.NewDatabase(t)), target(t, dest.NewDatabase(t))
-					testenv.LoadSQL(t, source.URL(from.Database()), databases[name])
-					if name == "nasty" {
-						testenv.LoadSQL(t, dest.URL("postgres"), rolesOf(postgrestest.Nasty))
-					}
-					c := client(t, testenv.NewestMajor)
-					data, err := dump(t, c, pgdump.DumpOptions{Target: from, Format: format})
-					if err != nil {
-						t.Fatal(err)
-					}
-					report, err := c.Restore(context.Background(), pgdump.RestoreOptions{Target: to, Format: format}, bytes.NewReader(data))
-					if err != nil {
-						t.Fatalf("%v\n%+v", err, report)
-					}
-					wantEqual(t, from, to)
-				})
-			}
-		}
+var restoreModes = []struct {
+	name    string
+	options pgdump.RestoreOptions
+}{
+	{"auto", pgdump.RestoreOptions{}},
+	{"one", pgdump.RestoreOptions{Transaction: pgdump.One}},
+	{"several", pgdump.RestoreOptions{Transaction: pgdump.Several}},
+	{"jobs", pgdump.RestoreOptions{Jobs: 2}},
+	{"jobs over ranges", pgdump.RestoreOptions{Jobs: 2, Ranges: &pgdump.Ranges{}}},
+	{"plain", pgdump.RestoreOptions{Format: pgdump.Plain}},
+}
+
+// roundTrip dumps one database and restores it into another. Ranges that are not nil are filled in.
+func roundTrip(t testing.TB, from, to postgres.Target, o pgdump.RestoreOptions) pgdump.RestoreReport {
+	t.Helper()
+	c := client(t, testenv.NewestMajor)
+	data, err := dump(t, c, pgdump.DumpOptions{Target: from, Format: o.Format})
+	if err != nil {
+		t.Fatal(err)
 	}
+	o.Target = to
+	if o.Ranges != nil {
+		o.Ranges = ranges(t, data)
+	}
+	report, err := c.Restore(context.Background(), o, bytes.NewReader(data))
+	if err != nil {
+		t.Fatalf("%v\n%+v", err, report)
+	}
+	return report
+}
+
+func ranges(t testing.TB, data []byte) *pgdump.Ranges {
+	t.Helper()
+	check := archive.NewChecker(archive.Options{Kind: archive.KindCustom})
+	if _, err := check.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	summary, err := check.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pgdump.Ranges{Index: summary.Index, Open: func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(bytes.NewReader(data), offset, length)), nil
+	}}
 }
 
 // rolesOf cuts the part that creates roles out of the nasty database.

@@ -25,10 +25,6 @@ type Server struct {
 	Size       int64  `json:"size"`       // bytes on the server's disk, indexes included
 	Tables     int    `json:"tables"`     // selected tables, partitions included
 	TableBytes int64  `json:"tableBytes"` // bytes on disk of the selected tables' data; an estimate of what is to be read
-	// ColumnVersions is true when the server keeps a version in every column's options ("pg_attver", in the
-	// minor releases 15.20 and 17.12). A pg_dump that does not know of it writes it into the dump, which other
-	// servers then refuse.
-	ColumnVersions bool `json:"columnVersions,omitempty"`
 	// LargeObjects is the number of large objects in the database.
 	LargeObjects int64       `json:"largeObjects"`
 	Extensions   []Extension `json:"extensions,omitempty"`
@@ -93,9 +89,7 @@ func InspectConn(ctx context.Context, conn *pgx.Conn, sel Selection) (Server, er
 
 func (s *Server) readSize(ctx context.Context, conn *pgx.Conn, _ Selection) error {
 	return conn.QueryRow(ctx, `SELECT pg_catalog.pg_database_size(current_database()),
-		(SELECT count(*) FROM pg_catalog.pg_largeobject_metadata),
-		EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).
-		Scan(&s.Size, &s.LargeObjects, &s.ColumnVersions)
+		(SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)`).Scan(&s.Size, &s.LargeObjects)
 }
 
 // selected is the common part of the queries over what pg_dump would take: $1..$7 come from selectionArgs.

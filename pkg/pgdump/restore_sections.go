@@ -1,0 +1,172 @@
+package pgdump
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"cofre/pkg/archive"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// restoreSections restores in three steps: definitions, data, indexes and keys. The first and the last need only the
+// archive's head, which pg_restore gets as a file in memory, so that it can work in several sessions, which it cannot
+// with an archive that flows by. The data flows by once, or in several streams when there are Ranges.
+func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiveInput, g goal, report *RestoreReport) error {
+	report.Method = fmt.Sprintf("pg_restore --jobs=%d", o.Jobs)
+	o.Transaction, o.Verbose = Several, serialize(o.Verbose)
+	head := a.bytes()
+	step := func(section string, jobs int) error {
+		file, err := memoryFile("head", head)
+		if err != nil {
+			return err
+		}
+		args := append(o.archiveArgs(), "--section="+section)
+		if jobs > 1 {
+			args = append(args, "--jobs="+itoa(jobs))
+		}
+		args, keepsGoing := c.direct(o, g, args, jobs > 1)
+		run, err := c.newRun(o, "pg_restore", append(args, "/dev/fd/3"), file)
+		if err != nil {
+			return err
+		}
+		run.keepsGoing = keepsGoing
+		report.Unchanged = false
+		err = run.execute(ctx, nil, holdBack{})
+		report.add(run)
+		return err
+	}
+	if !o.DataOnly {
+		if err := step("pre-data", 1); err != nil {
+			return report.outcome(err)
+		}
+	}
+	if !o.SchemaOnly {
+		report.Unchanged = false
+		if err := c.loadData(ctx, o, a, g, report); err != nil {
+			return report.outcome(err)
+		}
+	}
+	if o.DataOnly {
+		return nil
+	}
+	return report.outcome(step("post-data", o.Jobs))
+}
+
+// loadData restores the section with the data in one stream, or in several.
+func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput, g goal, report *RestoreReport) error {
+	var streams []func(context.Context, io.Writer) error
+	if o.Ranges != nil {
+		layouts, err := split(a, o.Ranges.Index, o.Jobs)
+		if err != nil {
+			return err
+		}
+		for _, l := range layouts {
+			streams = append(streams, func(ctx context.Context, w io.Writer) error {
+				return archive.WriteSelection(ctx, w, l, o.Ranges.Open)
+			})
+		}
+	}
+	if len(streams) < 2 {
+		return c.loadStream(ctx, o, a.reader(), g, report)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	reports := make([]RestoreReport, len(streams))
+	for i, stream := range streams {
+		reports[i].Done = map[string]int{}
+		wg.Go(func() {
+			r, w := io.Pipe()
+			wrote := make(chan struct{})
+			go func() {
+				defer close(wrote)
+				w.CloseWithError(stream(ctx, w))
+			}()
+			err := c.loadStream(ctx, o, r, g, &reports[i])
+			_ = r.Close()
+			<-wrote
+			if err != nil {
+				cancel(err) // the first one stops the others and is the result
+			}
+		})
+	}
+	wg.Wait()
+	for _, part := range reports {
+		report.merge(part)
+	}
+	return context.Cause(ctx)
+}
+
+// merge adds the counts of a part of the work.
+func (report *RestoreReport) merge(part RestoreReport) {
+	report.Bytes += part.Bytes
+	for kind, n := range part.Done {
+		report.Done[kind] += n
+	}
+	report.Stderr += "\n" + part.Stderr
+}
+
+func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+	o.Clean = false // that was the first step's
+	args, keepsGoing := c.direct(o, g, append(o.archiveArgs(), "--section=data"), false)
+	run, err := c.newRun(o, "pg_restore", args)
+	if err != nil {
+		return err
+	}
+	run.keepsGoing = keepsGoing
+	err = run.execute(ctx, r, holdBack{})
+	report.add(run)
+	return err
+}
+
+// split deals the blocks of data out to n archives of about equal size, the largest first to whoever has least. The
+// first takes all that has no block (the values of sequences), and the large objects, whose comments are of that kind.
+func split(a *archiveInput, index []archive.BlockInfo, n int) ([]*archive.Layout, error) {
+	large := map[int32]bool{}
+	for i := range a.head.Entries {
+		if e := &a.head.Entries[i]; strings.HasPrefix(e.Desc, "BLOB") {
+			large[e.DumpID] = true
+		}
+	}
+	sizes, owner := make([]int64, n), map[int32]int{}
+	give := func(b archive.BlockInfo, to int) {
+		owner[b.DumpID] = to
+		sizes[to] += b.Length + 1
+	}
+	blocks := slices.Clone(index)
+	slices.SortStableFunc(blocks, func(x, y archive.BlockInfo) int { return cmp.Compare(y.Length, x.Length) })
+	for _, b := range blocks {
+		if large[b.DumpID] {
+			give(b, 0)
+		}
+	}
+	for _, b := range blocks {
+		if !large[b.DumpID] {
+			give(b, slices.Index(sizes, slices.Min(sizes)))
+		}
+	}
+	head := *a.head
+	head.Length = a.size // the index counts from the archive as it is stored
+	var layouts []*archive.Layout
+	for i := range n {
+		if i > 0 && sizes[i] == 0 {
+			continue
+		}
+		l, err := archive.Select(&head, index, archive.Selection{
+			Entry: func(e *archive.Entry) bool { return e.HasData || e.Section != archive.SectionData || i == 0 },
+			Data:  func(e *archive.Entry) bool { return owner[e.DumpID] == i },
+		})
+		if err != nil {
+			return nil, err
+		}
+		layouts = append(layouts, l)
+	}
+	return layouts, nil
+}

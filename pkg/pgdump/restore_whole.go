@@ -1,0 +1,139 @@
+package pgdump
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"cofre/pkg/fault"
+)
+
+// objectsPerTransaction is how many objects pg_restore 17 and newer creates before it commits, when there are several
+// transactions: one commit for each object is slow where many are small.
+const objectsPerTransaction = 500
+
+// archiveArgs gives pg_restore's arguments for an archive, without those that say where to.
+func (o RestoreOptions) archiveArgs() []string {
+	args := []string{"--format=custom", "--no-password", "--verbose"}
+	for _, flag := range []struct {
+		on   bool
+		name string
+	}{{o.Clean, "--clean"}, {o.Clean, "--if-exists"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
+		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}} {
+		if flag.on {
+			args = append(args, flag.name)
+		}
+	}
+	return args
+}
+
+// direct gives pg_restore the target, and answers whether it will go on after errors: where the server does not know
+// transaction_timeout, it has to.
+func (c Client) direct(o RestoreOptions, g goal, args []string, jobs bool) (all []string, keepsGoing bool) {
+	args = append(args, "--dbname="+o.Target.ClientConninfo())
+	old := c.Major >= transactionTimeoutSince && !g.knowsTransactionTimeout()
+	switch {
+	case o.Transaction == One:
+		return append(args, "--single-transaction"), false
+	case old:
+		return args, true
+	case c.Major >= transactionTimeoutSince && !jobs:
+		return append(args, "--transaction-size="+itoa(objectsPerTransaction)), false
+	}
+	return append(args, "--exit-on-error"), false
+}
+
+// restoreDirect lets pg_restore write into the database itself.
+func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+	report.Method = "pg_restore"
+	args, keepsGoing := c.direct(o, g, o.archiveArgs(), false)
+	run, err := c.newRun(o, "pg_restore", args)
+	if err != nil {
+		return err
+	}
+	run.keepsGoing = keepsGoing
+	report.Unchanged = o.Transaction == One
+	err = run.execute(ctx, r, holdBack{})
+	report.add(run)
+	return report.outcome(err)
+}
+
+// restorePlain lets psql run the script, without what the server would refuse.
+func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+	report.Method = "psql"
+	if o.Transaction == AutoTransaction {
+		o.Transaction = One
+	}
+	run, err := c.newRun(o, "psql", o.scriptArgs())
+	if err != nil {
+		return err
+	}
+	report.OneTransaction = o.Transaction == One
+	report.Unchanged = report.OneTransaction
+	err = run.execute(ctx, newScriptFilter(r, g.knowsTransactionTimeout()), holdBack{complete: scriptComplete})
+	report.add(run)
+	return report.outcome(err)
+}
+
+func (o RestoreOptions) scriptArgs() []string {
+	args := []string{"--no-psqlrc", "--no-password", "--set=ON_ERROR_STOP=1", "--pset=pager=off", "--file=-", "--dbname=" + o.Target.ClientConninfo()}
+	if o.Transaction == One {
+		args = append(args, "--single-transaction")
+	}
+	return args
+}
+
+// restoreFiltered restores in one transaction to a server that is older than pg_restore's "SET transaction_timeout = 0",
+// an error that would end the transaction: pg_restore writes its script, the line is left out, psql runs the rest.
+func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+	report.Method = "pg_restore | psql"
+	o.Verbose = serialize(o.Verbose)
+	script, err := c.newRun(o, "pg_restore", append(o.archiveArgs(), "--file=-"))
+	if err != nil {
+		return err
+	}
+	run, err := c.newRun(o, "psql", o.scriptArgs())
+	if err != nil {
+		return err
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "", "Check the limit of open files (ulimit -n).", "cannot start pg_restore")
+	}
+	enlargePipe(out)
+	script.cmd.Stdout = in
+	scriptCtx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	var scriptErr error
+	go func() {
+		defer close(ended)
+		scriptErr = script.execute(scriptCtx, r, holdBack{})
+		_ = in.Close()
+	}()
+	// psql gets its end of input only when pg_restore has succeeded.
+	verdict := &verdictReader{r: out, verdict: func() error { <-ended; return scriptErr }}
+	err = run.execute(ctx, newScriptFilter(verdict, g.knowsTransactionTimeout()), holdBack{complete: scriptComplete})
+	cancel(errors.New("psql has ended"))
+	_ = out.Close()
+	<-ended
+	run.tally.done, run.bytes = nil, 0 // pg_restore's counts are the better ones
+	report.add(script, run)
+	return report.outcome(err)
+}
+
+// verdictReader turns the end of a pipe into the verdict on the process that wrote it.
+type verdictReader struct {
+	r       io.Reader
+	verdict func() error
+}
+
+func (v *verdictReader) Read(p []byte) (int, error) {
+	n, err := v.r.Read(p)
+	if n == 0 && errors.Is(err, io.EOF) {
+		if failed := v.verdict(); failed != nil {
+			err = failed
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,165 @@
+package pgdump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"cofre/pkg/fault"
+)
+
+// run is one child that restores.
+type run struct {
+	program string
+	options RestoreOptions
+	cmd     *exec.Cmd
+	stderr  *messages
+	tally   *tally
+	files   []*os.File
+	// keepsGoing is true for a pg_restore without --exit-on-error: tally.stop ends it at the first error that is not
+	// the known one.
+	keepsGoing bool
+	bytes      int64 // given to it
+}
+
+// newRun prepares a child. Its files follow stdin, stdout and stderr in the child, as /dev/fd/3 and on.
+func (c Client) newRun(o RestoreOptions, program string, args []string, files ...*os.File) (*run, error) {
+	r := &run{program: program, options: o, files: files, tally: &tally{done: map[string]int{}, verbose: o.Verbose}}
+	path, err := c.program(program)
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	r.stderr = &messages{redact: o.Target.Redact, each: r.tally.line}
+	r.cmd = exec.Command(path, args...)
+	r.cmd.ExtraFiles = files
+	r.cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
+	r.cmd.Dir = workDir(o.WorkDir)
+	r.cmd.Stderr = r.stderr
+	if program == "psql" {
+		r.cmd.Stdout = &messages{redact: o.Target.Redact, each: r.tally.tag}
+	}
+	return r, nil
+}
+
+func (r *run) close() {
+	for _, f := range r.files {
+		_ = f.Close()
+	}
+}
+
+// execute starts the child, feeds it, and waits for it. A nil input is no input at all.
+func (r *run) execute(ctx context.Context, input io.Reader, hold holdBack) error {
+	defer r.close()
+	var out, in *os.File
+	if input != nil {
+		var err error
+		if out, in, err = os.Pipe(); err != nil {
+			return fault.Wrap(err, fault.Internal, "", "Check the limit of open files (ulimit -n).", "cannot start %s", r.program)
+		}
+		defer in.Close()
+		enlargePipe(in)
+		r.cmd.Stdin = out
+	}
+	p, err := start(r.cmd)
+	if out != nil {
+		_ = out.Close()
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Validation, fault.ClientMissing, "Check that the program can be run, or set PGDUMP_PATH.", "cannot start %s", r.cmd.Path)
+	}
+	r.tally.attach(func() { p.stop(errUnexpected) })
+	release := p.watch(ctx, 0)
+	defer release()
+	var fed error
+	if input != nil {
+		r.bytes, fed = hold.copy(in, input)
+		if fed != nil && !errors.Is(fed, errChildGone) {
+			p.stop(fed) // before its input ends: psql would take the end for success
+			<-p.done
+		}
+		_ = in.Close()
+	}
+	<-p.done
+	return r.verdict(p, fed)
+}
+
+// errUnexpected is the reason of a stop after an error that pg_restore would have gone on after.
+var errUnexpected = errors.New("an error that must not be passed over")
+
+// verdict settles how the child ended.
+func (r *run) verdict(p *process, fed error) error {
+	o := r.options
+	stderr := r.stderr.String() // ends the last line, which the tally must see
+	cause := p.stopped()
+	if errors.Is(cause, errUnexpected) {
+		cause = nil // explained by what it wrote
+	}
+	err := failure(ending{
+		program: r.program, doing: fmt.Sprintf("restore into database %q", o.Target.Database()), cause: cause, err: p.err,
+		stderr: stderr, target: o.Target, timeout: o.Timeout, code: fault.Validation,
+	})
+	switch {
+	case fed != nil && !errors.Is(fed, errChildGone):
+		return fed // what went wrong with the input is the cause of everything after it
+	case err != nil && r.keepsGoing && cause == nil && exitCode(p.err) == 1 && r.tally.known > 0 && r.tally.failed() == 0:
+		return nil // nothing failed but the setting that the server does not have
+	}
+	return err
+}
+
+// exitCode is that of an error of exec.Cmd.Wait; -1 when it is another kind of error.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
+// report adds what runs did to a report.
+func (report *RestoreReport) add(runs ...*run) {
+	for _, r := range runs {
+		report.Bytes += r.bytes
+		for kind, n := range r.tally.done {
+			report.Done[kind] += n
+		}
+		report.Stderr = strings.TrimSpace(report.Stderr + "\n" + r.stderr.String())
+	}
+}
+
+// outcome adds to a fault what state the target is in.
+func (report *RestoreReport) outcome(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := *fault.From(err)
+	if report.Unchanged {
+		f.Message += "; the target database was left as it was"
+	} else {
+		f.Message += "; the target database is partly filled"
+		f.Hint = strings.TrimSpace(f.Hint + " Before trying again, drop the target database and create it anew.")
+		if f.Reason == fault.ExitStatus || f.Reason == "" {
+			f.Reason = fault.RestoreIncomplete
+		}
+	}
+	return &f
+}
+
+// serialize makes a callback safe for several goroutines.
+func serialize(fn func(string)) func(string) {
+	if fn == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	return func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fn(line)
+	}
+}
