@@ -32,17 +32,17 @@ type Progress struct {
 
 // tracker collects a run's progress; its counters may be fed from several goroutines.
 type tracker struct {
-	id       string
-	started  time.Time
-	expected int64 // bytes that pg_dump is expected to give; 0 unknown
-	dumped   atomic.Int64
-	sent     atomic.Int64
+	id      string
+	started time.Time
+	dumped  atomic.Int64
+	sent    atomic.Int64
 
-	mu      sync.Mutex
-	phase   string
-	attempt int
-	notice  string
-	marks   []mark // the last seconds, for the rate
+	mu       sync.Mutex
+	phase    string
+	attempt  int
+	notice   string
+	expected int64  // bytes that pg_dump is expected to give; 0 unknown
+	marks    []mark // the last seconds, for the rate
 }
 
 type mark struct {
@@ -57,6 +57,12 @@ func (t *tracker) enter(phase string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase = phase
+}
+
+func (t *tracker) expect(bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expected = bytes
 }
 
 func (t *tracker) begin(attempt int, notice string) {

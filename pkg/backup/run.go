@@ -118,9 +118,7 @@ func (r *run) attempt(ctx context.Context) error {
 	for _, w := range src.Warnings {
 		r.s.Log.Warn("about this database", "backup_id", r.b.ID, "warning", w)
 	}
-	if r.track.expected == 0 {
-		r.track.expected = r.s.expectation(ctx, r.b)
-	}
+	r.track.expect(r.s.expectation(ctx, r.b))
 	compression := r.req.Compression
 	if r.req.Format == FormatCustom && compression == "auto" {
 		compression = src.Compression
@@ -164,9 +162,6 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 // expectation is an honest estimate of what pg_dump will give: the size of the last successful backup made the
 // same way, 0 when there is none. It is read from the index, so an estimate never costs a failure.
 func (s *Service) expectation(ctx context.Context, b Backup) int64 {
-	if b.Database == "" {
-		return 0
-	}
 	x, err := s.Registry.Load(ctx)
 	if err != nil {
 		return 0

@@ -21,7 +21,7 @@ import (
 // error the upload is aborted and nothing is visible.
 func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	up, err := r.s.Store.StartUpload(ctx, r.b.Filepath, storage.UploadOptions{
-		ContentType: "application/octet-stream", Metadata: registry.ObjectMetadata(r.b.ID), ExpectedSize: r.track.expected,
+		ContentType: "application/octet-stream", Metadata: registry.ObjectMetadata(r.b.ID), ExpectedSize: r.track.at(r.s.Now()).Expected,
 		Progress: func(n int64) { storeMax(&r.track.sent, n) },
 	})
 	if err != nil {
