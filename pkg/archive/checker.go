@@ -14,8 +14,10 @@ type Options struct {
 	// Decompress makes Check decompress every block. Without it only the structure is followed.
 	Decompress bool
 	// MaxMemory bounds what is kept of the table of contents, in bytes; 0 means 256 MiB. Decompressing takes up to
-	// 32 MiB more for each worker, and the window that a zstd frame asks for, of 128 MiB at most.
+	// 24 MiB more for each worker, and once what MaxWindow allows.
 	MaxMemory int64
+	// MaxWindow bounds the memory that a zstd frame may ask for, in bytes; 0 means 128 MiB, as the zstd tool has it.
+	MaxWindow int64
 	// MaxRatio bounds how many bytes one stored byte may become, over the whole archive and beyond the first
 	// RatioFloor bytes; 0 means 2000. Real databases stay below 100, but a table of one repeated value does not.
 	MaxRatio int64

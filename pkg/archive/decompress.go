@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -18,11 +19,20 @@ type decompressor struct {
 	zstd *zstd.Decoder
 	lz4  *lz4.Reader
 	buf  []byte
+
+	maxWindow int64
+	// large is shared by all: frames with more than an ordinary window are decompressed one at a time, so that memory
+	// does not grow with the number of workers.
+	large *sync.Mutex
 }
 
-// maxZstdWindow is the largest window of a zstd frame that is accepted, in bytes: what the zstd tool accepts without
-// being asked for more, and what pg_dump makes with "--compress=zstd:long".
-const maxZstdWindow = 128 << 20
+// Windows of zstd frames, in bytes: how far back a frame may refer, and so the memory that decompressing it takes. The
+// zstd tool accepts 128 MiB without being asked for more, and pg_dump makes that with "--compress=zstd:long"; its
+// ordinary levels need 8 MiB at most.
+const (
+	ordinaryWindow   = 8 << 20
+	defaultMaxWindow = 128 << 20
+)
 
 // copy decompresses one stream to its end, and fails when it is broken, cut off, or has something behind it.
 func (d *decompressor) copy(w io.Writer, r io.Reader, c Compression) error {
@@ -39,7 +49,7 @@ func (d *decompressor) copy(w io.Writer, r io.Reader, c Compression) error {
 		case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 			return fmt.Errorf("its %s data ends too early", c)
 		case errors.Is(err, zstd.ErrWindowSizeExceeded):
-			return &limitError{fmt.Sprintf("its zstd data asks for more than %d bytes of memory", int64(maxZstdWindow))}
+			return &limitError{fmt.Sprintf("its zstd data asks for more than %d bytes of memory", d.maxWindow)}
 		}
 		return fmt.Errorf("its %s data is broken: %w", c, err)
 	}
@@ -52,7 +62,7 @@ func (d *decompressor) copy(w io.Writer, r io.Reader, c Compression) error {
 	return nil
 }
 
-// decode picks the decoder. Only gzip's reads byte by byte through d.br, which also lets copy see what it left.
+// decode picks the decoder. They read through d.br: gzip's byte by byte, and copy sees there what was left.
 func (d *decompressor) decode(w io.Writer, r io.Reader, c Compression) (err error) {
 	switch c {
 	case CompressionGzip:
@@ -72,20 +82,49 @@ func (d *decompressor) decode(w io.Writer, r io.Reader, c Compression) (err erro
 		}
 		_, err = io.CopyBuffer(onlyWriter{w}, onlyReader{d.lz4}, d.buf)
 	case CompressionZstd:
-		if d.zstd == nil {
-			// Never decode small inputs in one go: the memory that takes is for the input to choose.
-			d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecodeBuffersBelow(0),
-				zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-			if err != nil {
-				return err
-			}
-		}
-		if err = d.zstd.Reset(r); err == nil {
-			_, err = d.zstd.WriteTo(w)
-		}
+		err = d.unzstd(w)
 	default:
 		_, err = io.CopyBuffer(onlyWriter{w}, onlyReader{r}, d.buf)
 	}
+	return err
+}
+
+// unzstd decompresses zstd frames. What comes after the first frame may not ask for more memory than that did.
+func (d *decompressor) unzstd(w io.Writer) error {
+	first, err := d.br.Peek(zstd.HeaderMaxSize)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	var h zstd.Header
+	if h.Decode(first) == nil && h.WindowSize > ordinaryWindow {
+		d.large.Lock()
+		defer d.large.Unlock()
+		z, err := newZstd(d.maxWindow)
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		return runZstd(z, w, d.br)
+	}
+	if d.zstd == nil {
+		if d.zstd, err = newZstd(min(ordinaryWindow, d.maxWindow)); err != nil {
+			return err
+		}
+	}
+	return runZstd(d.zstd, w, d.br)
+}
+
+// newZstd makes a decoder that never decodes small inputs in one go: the memory that takes is for the input to choose.
+func newZstd(window int64) (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderMaxWindow(uint64(max(window, 1<<10))), zstd.WithDecodeBuffersBelow(0),
+		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+}
+
+func runZstd(z *zstd.Decoder, w io.Writer, r io.Reader) error {
+	if err := z.Reset(onlyReader{r}); err != nil {
+		return err
+	}
+	_, err := z.WriteTo(w)
 	return err
 }
 

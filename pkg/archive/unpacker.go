@@ -22,10 +22,10 @@ type unpacker struct {
 
 	slots chan *decompressor // the free ones
 	wg    sync.WaitGroup
-	pool  sync.Pool // of *[]byte
+	free  chan []byte // buffers to use again
 
 	job *job // of the block being read
-	buf *[]byte
+	buf []byte
 
 	in, out atomic.Int64 // bytes of data, stored and decompressed
 
@@ -44,7 +44,7 @@ type job struct {
 
 // piece is some of a stream's bytes; last is true for its last piece, which may be empty.
 type piece struct {
-	buf  *[]byte
+	buf  []byte
 	last bool
 }
 
@@ -69,10 +69,13 @@ func newUnpacker(ctx context.Context, cancel context.CancelCauseFunc, o Options)
 		o.Workers = min(runtime.GOMAXPROCS(0), 4)
 	}
 	u := &unpacker{ctx: ctx, cancel: cancel, o: o, results: map[int]result{},
-		slots: make(chan *decompressor, o.Workers)}
-	u.pool.New = func() any { b := make([]byte, 0, pieceSize); return &b }
+		slots: make(chan *decompressor, o.Workers), free: make(chan []byte, o.Workers*(queueLength+1)+1)}
+	if o.MaxWindow <= 0 {
+		o.MaxWindow = defaultMaxWindow
+	}
+	large := &sync.Mutex{}
 	for range o.Workers {
-		u.slots <- &decompressor{}
+		u.slots <- &decompressor{maxWindow: o.MaxWindow, large: large}
 	}
 	return u
 }
@@ -97,13 +100,16 @@ func (u *unpacker) data(p []byte) error {
 	u.in.Add(int64(len(p)))
 	for len(p) > 0 {
 		if u.buf == nil {
-			u.buf = u.pool.Get().(*[]byte)
+			select {
+			case u.buf = <-u.free:
+			default:
+				u.buf = make([]byte, 0, pieceSize)
+			}
 		}
-		b := *u.buf
-		n := min(len(p), cap(b)-len(b))
-		*u.buf = append(b, p[:n]...)
+		n := min(len(p), cap(u.buf)-len(u.buf))
+		u.buf = append(u.buf, p[:n]...)
 		p = p[n:]
-		if len(*u.buf) == cap(*u.buf) {
+		if len(u.buf) == cap(u.buf) {
 			if err := u.send(false); err != nil {
 				return err
 			}
@@ -274,12 +280,7 @@ type pieceReader struct {
 	p     []byte // unread part of cur
 }
 
-func (r *pieceReader) take(p piece) {
-	r.cur, r.p = p, nil
-	if p.buf != nil {
-		r.p = *p.buf
-	}
-}
+func (r *pieceReader) take(p piece) { r.cur, r.p = p, p.buf }
 
 func (r *pieceReader) Read(p []byte) (int, error) {
 	for len(r.p) == 0 {
@@ -300,9 +301,11 @@ func (r *pieceReader) Read(p []byte) (int, error) {
 
 // release gives the current buffer back.
 func (r *pieceReader) release() {
-	if b := r.cur.buf; b != nil {
-		*b = (*b)[:0]
-		r.u.pool.Put(b)
+	if r.cur.buf != nil {
+		select {
+		case r.u.free <- r.cur.buf[:0]:
+		default:
+		}
 		r.cur.buf, r.p = nil, nil
 	}
 }
