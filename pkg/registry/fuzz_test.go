@@ -1,0 +1,134 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"strings"
+	"testing"
+
+	"cofre/pkg/fault"
+)
+
+// FuzzIndex: whatever registry.json holds, it is refused or read, and what was read is written and read again
+// as the same, names nothing outside files/, and is in order.
+func FuzzIndex(f *testing.F) {
+	x := &Index{}
+	for _, name := range []string{"a.dump", "dir/b.sql.gz"} {
+		b := record(name)
+		b.Status = Success
+		x.Upsert(b)
+	}
+	good, err := x.marshal()
+	must(f, err)
+	f.Add(good)
+	for _, d := range damages {
+		f.Add(d.do(append([]byte(nil), good...)))
+	}
+	f.Add([]byte(`{"Version":2}`))
+	f.Add([]byte(`{"version":1,"version":2,"backups":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		x, err := parseIndex(data)
+		if (&Index{}).salvage(data); err != nil {
+			return
+		}
+		for i, b := range x.Backups {
+			if !inside(b.Filepath) || !ValidID(b.ID) || i > 0 && b.ID <= x.Backups[i-1].ID || strings.Contains(b.Filename, "/") {
+				t.Errorf("accepted %+v", b)
+			}
+		}
+		again, err := x.marshal()
+		must(t, err)
+		y, err := parseIndex(again)
+		if err != nil || !equalJSON(x, y) {
+			t.Errorf("%v: %s", err, again)
+		}
+	})
+}
+
+// inside says in other words than validFilepath what it must guarantee.
+func inside(p string) bool {
+	return path.Clean(p) == p && strings.HasPrefix(p, "files/") && !strings.ContainsAny(p, "\\\x00\n\r\x7f") && len(p) <= 900
+}
+
+// FuzzRecords: intents and manifests.
+func FuzzRecords(f *testing.F) {
+	b := record("a.dump")
+	b.Status = Failed
+	for _, v := range []any{Intent{Version: 1, Kind: kindCreate, Backup: b}, Manifest{Version: 1, Backup: b}, "text", []int{1}} {
+		data, err := encode(v)
+		must(f, err)
+		f.Add(b.ID, data)
+		f.Add(newID(), data)
+	}
+	f.Add(b.ID, []byte(`{"version":9}`))
+	f.Fuzz(func(t *testing.T, id string, data []byte) {
+		in, err := parseIntent(id, data)
+		if err == nil && (in.Backup.ID != id || !ValidID(id) || !inside(in.Backup.Filepath) || in.Version > IndexVersion) {
+			t.Errorf("accepted %+v", in)
+		}
+		m, merr := parseManifest(id, data)
+		if merr == nil && (m.Backup.ID != id || !ValidID(id) || !inside(m.Backup.Filepath) || m.Version != IndexVersion || m.Backup.Status == InProgress) {
+			t.Errorf("accepted %+v", m)
+		}
+		for _, err := range []error{err, merr} {
+			if err != nil && !isDamaged(err) && !fault.HasReason(err, fault.NewerVersion) {
+				t.Errorf("error is %v", err)
+			}
+		}
+	})
+}
+
+// FuzzTags: a record made from tags is one that could have been written, and has those tags.
+func FuzzTags(f *testing.F) {
+	b := record("dir/a.dump")
+	b.Status, b.Checksum, b.Duration = Success, strings.Repeat("ab", 32), 1234
+	good, err := json.Marshal(Tags(b))
+	must(f, err)
+	f.Add(b.Filepath, good)
+	f.Add("files/../x", good)
+	f.Add("files/x", []byte(`{"status":"success","created-at":"2025-01-09T14:30:00Z","duration":"9999999999999999999"}`))
+	f.Fuzz(func(t *testing.T, key string, data []byte) {
+		var tags map[string]string
+		if json.Unmarshal(data, &tags) != nil {
+			return
+		}
+		b, err := fromTags(key, 1, tags)
+		if err != nil {
+			return
+		}
+		if checkRecord(&b) != nil || b.Status != Success || !inside(b.Filepath) {
+			t.Errorf("accepted %+v", b)
+		}
+		c, err := fromTags(key, 1, Tags(b))
+		if err != nil || c.ID != b.ID || c.Checksum != b.Checksum || !c.CreatedAt.Equal(b.CreatedAt) || c.Duration != b.Duration {
+			t.Errorf("%v:\n%+v\n%+v", err, b, c)
+		}
+	})
+}
+
+// FuzzNames: keys and ids.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"files/a", "files/", "files//a", "files/./a", "files/../a", "/files/a", "files/a\\b", "files/a\x00", "files/é/\xff",
+		newID(), strings.ToLower(newID()), "80000000000000000000000000", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if validFilepath(s) && !inside(s) {
+			t.Errorf("accepted %q", s)
+		}
+		if ValidID(s) && (len(s) != 26 || strings.ToUpper(s) != s || strings.ContainsAny(s, "ILOU/.")) {
+			t.Errorf("accepted %q", s)
+		}
+		for _, key := range []string{s, ManifestsPrefix + s + ".json"} {
+			if id := idOf(key, ManifestsPrefix); id != "" && ManifestKey(id) != key {
+				t.Errorf("%q has the id %q", key, id)
+			}
+		}
+		if !ValidID(s) {
+			if _, err := New(nil, Options{}).Claim(context.Background(), s, "x"); !fault.HasReason(err, fault.NotFound) {
+				t.Error(err)
+			}
+		}
+	})
+}
