@@ -69,7 +69,9 @@ func (a attributes) StoreAttribute(f *os.File, bucket, object, name string, valu
 		}
 	}
 	err := a.XattrMeta.StoreAttribute(f, bucket, object, name, value)
-	if errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ERANGE) {
+	var api s3err.APIError
+	noSpace := errors.As(err, &api) && api.Code == s3err.GetAPIError(s3err.ErrNoSpaceLeftOnDevice).Code && !full(bucket)
+	if noSpace || errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ERANGE) {
 		return s3err.GetAPIError(s3err.ErrMetadataTooLarge)
 	}
 	return err
@@ -227,8 +229,7 @@ func (d *disk) explain(err error, bucket, key string) error {
 	if fi, serr := os.Stat(filepath.Join(bucket, key)); serr == nil && fi.IsDir() {
 		return err
 	}
-	var space unix.Statfs_t
-	if unix.Statfs(bucket, &space) == nil && (space.Bavail == 0 || space.Files > 0 && space.Ffree == 0) {
+	if full(bucket) {
 		return s3err.GetAPIError(s3err.ErrNoSpaceLeftOnDevice)
 	}
 	if unix.Access(bucket, unix.W_OK) != nil {

@@ -41,12 +41,12 @@ func prepare(dir string) (string, error) {
 		return "", explainDirectory(err, abs)
 	}
 	if err := unix.Fsetxattr(int(f.Fd()), "user.cofre", make([]byte, testAttribute), 0); err != nil {
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			return "", explainDirectory(err, abs)
+		if full(abs) {
+			return "", explainDirectory(syscall.ENOSPC, abs)
 		}
 		return "", fault.Wrap(err, fault.FileSystem, NoAttributes,
 			"Choose a directory on ext4, XFS, Btrfs or ZFS (not tmpfs of a kernel before 6.6, FAT, or NFS before 4.2), or use an S3 service.",
-			"the file system of %s has no extended attributes", abs)
+			"the file system of %s has no extended attributes, or too little room for them", abs)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return "", fault.Wrap(err, fault.FileSystem, NoLocks,
@@ -54,6 +54,12 @@ func prepare(dir string) (string, error) {
 			"the file system of %s has no locks", abs)
 	}
 	return abs, nil
+}
+
+// full tells whether a file system has no room left, for data or for files.
+func full(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && (st.Bavail == 0 || st.Files > 0 && st.Ffree == 0)
 }
 
 // Reasons of this package.

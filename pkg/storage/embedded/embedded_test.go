@@ -28,6 +28,7 @@ import (
 	"github.com/minio/crc64nvme"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/versity/versitygw/s3err"
 )
 
 // roleVariable makes this test binary play a part: "start <dir>" says what Start answers, "parent <dir>" starts
@@ -483,5 +484,26 @@ func TestStartInsideTheChild(t *testing.T) {
 	t.Setenv(childVariable, "1")
 	if _, err := Start(t.Context(), Config{Directory: t.TempDir()}); !fault.HasCode(err, fault.Internal) || !strings.Contains(fault.From(err).Hint, "MaybeServe") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Errors of the disk reach the client with a code that says so.
+func TestExplain(t *testing.T) {
+	d := &disk{}
+	for errno, want := range map[syscall.Errno]string{syscall.ENOSPC: "InsufficientStorage", syscall.EDQUOT: "InsufficientStorage",
+		syscall.EROFS: "MethodNotAllowed", syscall.EACCES: "AccessDenied"} {
+		err := d.explain(fmt.Errorf("link object: %w", &os.PathError{Op: "open", Path: "x", Err: errno}), t.TempDir(), "x")
+		if api, ok := err.(s3err.APIError); !ok || api.Code != want {
+			t.Errorf("%v becomes %v, want %s", errno, err, want)
+		}
+	}
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+	folder := s3err.GetAPIError(s3err.ErrExistingObjectIsDirectory)
+	if err := d.explain(folder, dir, "folder"); err != folder {
+		t.Errorf("a folder in the way: %v", err)
+	}
+	if err := d.explain(nil, dir, "x"); err != nil {
+		t.Error(err)
 	}
 }
