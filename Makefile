@@ -6,7 +6,7 @@ LAYER    := lib/cofre/pg_dump/18
 FUZZTIME ?= 5s
 GOTEST   := go run ./tools/gotest
 
-.PHONY: help setup build demo test lint fuzz bench clean distclean FORCE
+.PHONY: help setup build demo test lint fuzz bench generate clean distclean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ fuzz: setup ## run each fuzz target for FUZZTIME (5s)
 
 bench: setup build ## measure cofre beside stock pg_dump pipelines
 	go run ./bench $(BENCHFLAGS)
+
+generate: ## make the Go side of the API's contract anew (api/openapi.yaml)
+	api/generate
 
 clean: ## remove what was built; set-up tools stay in .cache
 	rm -rf bin lib

@@ -57,10 +57,11 @@ var own = map[string][]string{
 	"pkg/backup":              {"pkg/fault", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream"},
 	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "pkg/registry", "pkg/backup",
 		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream"},
-	"pkg/cli/term": {},
-	"pkg/demo":     {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
-	"pkg/cli":      {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term"},
-	"cmd/cofre":    {"pkg/cli", "pkg/storage/embedded"},
+	"pkg/cli/term":     {},
+	"pkg/demo":         {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
+	"pkg/cli":          {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term"},
+	"pkg/api/contract": {"pkg/fault"},
+	"cmd/cofre":        {"pkg/cli", "pkg/storage/embedded"},
 }
 
 // free are folders of tests, tools and measurements: they may import anything.
