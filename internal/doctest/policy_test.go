@@ -35,11 +35,7 @@ var refusals = map[string]string{
 // TestPolicy tries out the access policy in docs/operating.md: with it everything works, and without any one of its
 // actions something does not.
 func TestPolicy(t *testing.T) {
-	for _, program := range needed {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("%v; run: make setup", err)
-		}
-	}
+	checkNeeded(t)
 	p := documentedPolicy(t)
 	minio := testenv.MinIO(t)
 	server := testenv.Postgres(t, testenv.NewestMajor)

@@ -39,8 +39,18 @@ func built(t *testing.T) string {
 	return dir
 }
 
-// needed are the other programs that the documents use. scripts/setup installs those that Debian's base lacks.
+// needed are the other programs that the documents use, by the name of their package in Debian, too.
 var needed = []string{"bash", "curl", "jq", "gzip", "zstd"}
+
+// checkNeeded fails the test where one is missing.
+func checkNeeded(t *testing.T) {
+	t.Helper()
+	for _, program := range needed {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("the documents use %s, which is not here; run: make setup, or: apt-get install %s", program, strings.Join(needed, " "))
+		}
+	}
+}
 
 // sandbox is the machine on which a document's reader types.
 type sandbox struct {
@@ -53,16 +63,12 @@ type sandbox struct {
 // old host, and a bucket.
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
-	for _, program := range needed {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("the documents use %s, which is not here: %v; run: make setup", program, err)
-		}
-	}
+	checkNeeded(t)
 	server := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
-	old := testenv.PostgresWith(t, testenv.Options{Major: testenv.InitialMajors()[0]})
-	for _, s := range []*testenv.Server{server, old} {
-		s.Exec(t, "postgres", "CREATE DATABASE shop")
-	}
+	server.Exec(t, "postgres", "CREATE DATABASE shop")
+	old := testenv.Postgres(t, testenv.InitialMajors()[0]) // one document only restores to it
+	old.Exec(t, "postgres", "DROP DATABASE IF EXISTS shop")
+	old.Exec(t, "postgres", "CREATE DATABASE shop")
 	testenv.LoadFile(t, server.URL("shop"), filepath.Join("testdata", "shop.sql"))
 	minio := testenv.MinIO(t)
 	bucket := "s3://" + minio.NewBucket(t) + "/prefix"
