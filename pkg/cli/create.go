@@ -107,6 +107,9 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 
 func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	ctx := cmd.Context()
+	if c, err := app.Load(p.environ); err == nil && !c.HasDatabase { // not worth a record of its failure
+		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
+	}
 	a, err := p.open(ctx, false)
 	if err != nil {
 		return err
@@ -145,8 +148,9 @@ func (p *program) createFailed(cmd *cobra.Command, b backup.Backup, err error) e
 		}
 		return told{err}
 	}
-	p.note("%s", p.screen.Dim("recorded as failed, nothing stored: cofre info "+b.ID))
-	return err
+	p.complain(err)
+	p.note("%s", p.screen.Dim("  recorded as failed, nothing stored: cofre info "+b.ID))
+	return silent{err}
 }
 
 // stateOf is the progress of a run as a bar shows it.

@@ -52,7 +52,7 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 	}
 	b = located(a, b)
 	return p.print(b, func() error {
-		return p.printf("%s  backup %s removed%s\n", p.out.Green(p.out.Sign("✓", "ok:")), b.ID, freed(b.Size))
+		return p.printf("%s backup %s removed%s\n", p.out.Green(p.out.Sign("✓", "ok:")), b.ID, freed(b.Size))
 	})
 }
 

@@ -66,7 +66,7 @@ func (p *program) download(ctx context.Context, ref, file string, force bool) er
 		Backup backup.Backup `json:"backup"`
 	}{file, located(a, b)}
 	return p.print(doc, func() error {
-		return p.printf("%s  %s\n   %s, SHA-256 %s as recorded\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(file), term.Bytes(b.Size), b.Checksum)
+		return p.printf("%s %s\n  %s, SHA-256 %s as recorded\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(file), term.Bytes(b.Size), b.Checksum)
 	})
 }
 

@@ -36,7 +36,7 @@ var exitCodes = []struct {
 	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
 	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
 	{exitNotFound, "there is no such backup"},
-	{exitStopped, "stopped by Ctrl-C or SIGTERM"},
+	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a question was answered with no"},
 }
 
 // storedReasons are those of a ValidationError that speak of stored data, not of input.

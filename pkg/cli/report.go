@@ -75,7 +75,10 @@ func (p *program) report(err error) int {
 // complain writes an error for people: what failed, and what to do next.
 func (p *program) complain(err error) {
 	f := fault.From(err)
-	text := wrapping(err, f) + f.Error()
+	text := f.Error()
+	if p.verbose {
+		text = wrapping(err, f) + text
+	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	var b strings.Builder
 	b.WriteString(p.screen.Red(p.screen.Bold("cofre:")) + " " + term.Clean(lines[0]) + "\n")
@@ -95,7 +98,7 @@ func (p *program) complain(err error) {
 	fmt.Fprint(p.screen, b.String())
 }
 
-// wrapping is what wrappers said in front of a fault: "DATABASE_URL: ".
+// wrapping is what wrappers said in front of a fault. It helps who looks for a defect, not who has a problem.
 func wrapping(err error, f *fault.Error) string {
 	if before, ok := strings.CutSuffix(err.Error(), f.Error()); ok {
 		return before
@@ -104,14 +107,7 @@ func wrapping(err error, f *fault.Error) string {
 }
 
 // recordOf is an error as JSON tells it.
-func recordOf(err error) *registry.Error {
-	if err == nil {
-		return nil
-	}
-	r := registry.ErrorOf(err)
-	r.Message = wrapping(err, fault.From(err)) + r.Message
-	return r
-}
+func recordOf(err error) *registry.Error { return registry.ErrorOf(err) }
 
 // usage makes an error of the command line itself.
 func usage(hint, format string, args ...any) error {

@@ -76,7 +76,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		for _, w := range done.Target.Warnings {
 			p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(w))
 		}
-		return p.printf("%s  backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID,
+		return p.printf("%s backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID,
 			p.out.Bold(term.Clean(where)), term.Duration(time.Duration(done.DurationMS)*time.Millisecond))
 	})
 }

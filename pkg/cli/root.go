@@ -33,7 +33,7 @@ const rootExamples = `  cofre doctor                                   is everyt
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "cofre", Short: "Back PostgreSQL up, check it, restore it", Long: rootLong, Example: rootExamples,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
 		Args:              func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.prepare(cmd) },
@@ -55,6 +55,16 @@ func (p *program) root() *cobra.Command {
 	add(groupMore, p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Short = "Print completion for bash, zsh, fish or PowerShell"
+		case "help":
+			c.Short = "Show the help of a command"
+		}
+	}
 	global := root.PersistentFlags()
 	global.BoolVar(&p.json, "json", false, "print the result as one JSON document")
 	global.BoolVarP(&p.verbose, "verbose", "v", false, "tell every step, with pg_dump's own messages")
@@ -121,19 +131,36 @@ func flagName(s string) string {
 	return fmt.Sprintf("--%.60s", s)
 }
 
-// nearestFlag finds an option that begins like the unknown one, or that it begins like.
+// nearestFlag finds the option that a misspelt one was meant to be, "" when none is near.
 func nearestFlag(cmd *cobra.Command, name string) string {
-	best := ""
+	best, least := "", 1+len(name)/3
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		n := 0
-		for n < len(f.Name) && n < len(name) && f.Name[n] == name[n] {
-			n++
-		}
-		if n >= 3 && n > len(best)-2 && !f.Hidden {
-			best = "--" + f.Name
+		if n := distance(name, f.Name); n <= least && !f.Hidden {
+			best, least = "--"+f.Name, n-1
 		}
 	})
 	return best
+}
+
+// distance is how many characters must be added, removed or changed to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // contradictions refuses options that exclude each other, in words.

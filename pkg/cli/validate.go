@@ -159,21 +159,21 @@ func (p *program) verdict(ref string, v backup.Validation, err error) error {
 		name = v.ID + "  " + v.File
 	}
 	if !v.Valid {
-		if err := p.printf("%s  %s\n", p.out.Red(p.out.Sign("✗", "BAD:")), term.Clean(name)); err != nil {
+		if err := p.printf("%s %s\n", p.out.Red(p.out.Sign("✗", "BAD:")), term.Clean(name)); err != nil {
 			return err
 		}
 		for _, pr := range v.Problems {
-			if err := p.printf("   %s: %s\n", pr.Reason, term.Clean(pr.Detail)); err != nil {
+			if err := p.printf("  %s: %s\n", pr.Reason, term.Clean(pr.Detail)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := p.printf("%s  %s\n   %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(name), strings.Join(findings(v), ", ")); err != nil {
+	if err := p.printf("%s %s\n  %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(name), strings.Join(findings(v), ", ")); err != nil {
 		return err
 	}
 	for _, n := range v.Notes {
-		p.note("   note: %s", term.Clean(n))
+		p.note("  note: %s", term.Clean(n))
 	}
 	return nil
 }

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
+)
+
+// helpOf is the help of a command as a pipe gets it.
+func helpOf(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	p := &program{version: "v0.0.0-test", stdout: &out, screen: term.NewScreen(&out, term.Look{})}
+	if code := p.run(t.Context(), append(args, "--help")); code != exitOK {
+		t.Fatalf("%v --help ends with %d: %s", args, code, out.String())
+	}
+	return out.String()
+}
+
+// TestHelp compares the help of every command with testdata/help; -update writes it anew.
+func TestHelp(t *testing.T) {
+	var names []string
+	for _, c := range (&program{screen: term.NewScreen(os.Stderr, term.Look{})}).root().Commands() {
+		if c.Name() != "completion" && c.Name() != "help" {
+			names = append(names, c.Name())
+		}
+		if c.GroupID == "" {
+			t.Errorf("%s stands in no group", c.Name())
+		}
+	}
+	for _, name := range append(names, "cofre") {
+		t.Run(name, func(t *testing.T) {
+			got := helpOf(t, slices.DeleteFunc([]string{name}, func(s string) bool { return s == "cofre" })...)
+			for _, want := range []string{"Examples:\n", "Exit codes:\n", "--json", "130  stopped"} {
+				if !strings.Contains(got, want) {
+					t.Errorf("the help does not say %q", want)
+				}
+			}
+			for _, line := range strings.Split(got, "\n") {
+				if len([]rune(line)) > 110 {
+					t.Errorf("longer than 110 columns: %s", line)
+				}
+			}
+			golden := filepath.Join("testdata", "help", name+".golden")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatalf("%v; run: go test ./pkg/cli -run TestHelp -update", err)
+			}
+			if got != string(want) {
+				t.Errorf("the help has changed; look at it and run: go test ./pkg/cli -run TestHelp -update\n%s", got)
+			}
+		})
+	}
+}
+
+// TestExamplesParse guards examples against options that do not exist.
+func TestExamplesParse(t *testing.T) {
+	p := &program{screen: term.NewScreen(os.Stderr, term.Look{})}
+	for _, c := range p.root().Commands() {
+		for _, line := range strings.Split(c.Example, "\n") {
+			_, call, ok := strings.Cut(line, "cofre "+c.Name())
+			if !ok {
+				continue
+			}
+			call, _, _ = strings.Cut(call, "|")
+			call, _, _ = strings.Cut(call, "   ") // what follows is an explanation
+			root := p.root()
+			found, _, err := root.Find([]string{c.Name()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found.InheritedFlags() // merges them in
+			var flags []string
+			for _, word := range strings.Fields(call) {
+				if strings.HasPrefix(word, "-") {
+					flags = append(flags, word)
+				}
+			}
+			for _, f := range flags {
+				f = strings.Trim(f, `")`)
+				if !knownFlag(found, f) {
+					t.Errorf("%s: there is no option %s", strings.TrimSpace(line), f)
+				}
+			}
+		}
+	}
+}
+
+func knownFlag(c *cobra.Command, f string) bool {
+	if name, ok := strings.CutPrefix(f, "--"); ok {
+		name, _, _ = strings.Cut(name, "=")
+		return c.Flags().Lookup(name) != nil
+	}
+	return c.Flags().ShorthandLookup(strings.TrimPrefix(f, "-")) != nil
+}
+
+// TestExitCodes guards the mapping of the error codes: every one of them, and those reasons that make a difference.
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		code   fault.Code
+		reason fault.Reason
+		want   int
+	}{
+		{fault.Internal, "", 1},
+		{"SomethingElse", "", 1},
+		{fault.Validation, fault.InvalidInput, 2},
+		{fault.Validation, fault.NotEmpty, 2},
+		{fault.Validation, fault.LimitReached, 2},
+		{fault.DatabaseConnection, fault.LoginFailed, 3},
+		{fault.DatabaseConnection, fault.NotFound, 3},
+		{fault.BackupCreation, fault.ExitStatus, 4},
+		{fault.FileSystem, fault.NotFound, 5},
+		{fault.FileSystem, fault.BucketMissing, 5},
+		{fault.Validation, fault.ChecksumMismatch, 6},
+		{fault.Validation, fault.SizeMismatch, 6},
+		{fault.Validation, fault.StructureDamaged, 6},
+		{fault.Validation, fault.ObjectMissing, 6},
+		{fault.Validation, fault.TagsMismatch, 6},
+		{fault.Permission, fault.AccessDenied, 7},
+		{fault.DiskSpace, fault.StorageFull, 8},
+		{fault.Validation, fault.NotFound, 9},
+		{fault.Canceled, "", 130},
+	} {
+		if got := exitCode(test.code, test.reason); got != test.want {
+			t.Errorf("%s, %s: exit code %d, want %d", test.code, test.reason, got, test.want)
+		}
+	}
+}

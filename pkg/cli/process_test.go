@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/backup"
+	"cofre/pkg/registry"
+)
+
+// bulkySQL makes about 16 MB that do not compress.
+const bulkySQL = `
+CREATE TABLE bulk (id int, noise bytea);
+INSERT INTO bulk SELECT i, (SELECT string_agg(sha256((i * 1000 + j)::text::bytea), ''::bytea) FROM generate_series(1, 256) j) FROM generate_series(1, 2000) i;
+`
+
+// slow is a database with bulk in it behind a proxy that makes dumping it take about ten seconds.
+type slow struct {
+	url   string // through the proxy
+	port  string // of the proxy
+	proxy *testenv.TCPProxy
+}
+
+func newSlow(t *testing.T) slow {
+	t.Helper()
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	direct := server.NewDatabase(t)
+	testenv.LoadSQL(t, direct, bulkySQL)
+	proxy := testenv.Proxy(t, server.Addr())
+	proxy.Throttle(testenv.ToClient, 3_000_000)
+	_, port, _ := strings.Cut(proxy.Addr(), ":")
+	return slow{server.URLThrough(proxy.Addr(), filepath.Base(direct)), port, proxy}
+}
+
+// environment is a cofre's own, without anything of this process's.
+func environment(t *testing.T, url, directory string, more ...string) []string {
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "TERM=xterm", "LC_ALL=C.UTF-8", "TZ=UTC",
+		"DATABASE_URL=" + url, "BACKUP_DIRECTORY=" + directory, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
+		"BACKUP_CONNECT_RETRIES=0", "AWS_EC2_METADATA_DISABLED=true",
+	}, more...)
+}
+
+// cofre prepares a call of the program.
+func cofre(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("cofre", args...)
+	cmd.Env = env
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// answer runs a call to its end and decodes the document that it prints.
+func answer(t *testing.T, env []string, into any, args ...string) {
+	t.Helper()
+	cmd := cofre(t, env, append(args, "--json")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("cofre %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		t.Fatalf("cofre %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// waitFor polls until done, at most 30 seconds.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// inTheMiddle tells whether a backup under way has dumped some megabytes.
+func inTheMiddle(t *testing.T, env []string) func() bool {
+	return func() bool {
+		var l backup.List
+		answer(t, env, &l, "list")
+		if len(l.Backups) == 0 {
+			return false
+		}
+		var s backup.StatusReport
+		answer(t, env, &s, "status", l.Backups[0].ID)
+		return s.Detail != nil && s.Detail.DumpBytes > 2<<20
+	}
+}
+
+// TestStop guards the end by a signal: exit code 130 within seconds, pg_dump gone, the upload aborted, the failure
+// recorded, earlier backups untouched.
+func TestStop(t *testing.T) {
+	db := newSlow(t)
+	s3 := testenv.MinIO(t)
+	bucket := s3.NewBucket(t)
+	local := t.TempDir()
+	for _, test := range []struct {
+		name   string
+		env    []string
+		signal []syscall.Signal
+	}{
+		{"Ctrl-C over a directory", environment(t, db.url, local), []syscall.Signal{syscall.SIGINT}},
+		{"SIGTERM over a bucket", environment(t, db.url, "s3://"+bucket+"/p", s3.Env()...), []syscall.Signal{syscall.SIGTERM}},
+		{"a terminal that goes away", environment(t, db.url, local), []syscall.Signal{syscall.SIGHUP}},
+		{"impatience", environment(t, db.url, t.TempDir()), []syscall.Signal{syscall.SIGINT, syscall.SIGINT}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := cofre(t, test.env, "create", "--name", "stopped", "--json")
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the dump to be under way", inTheMiddle(t, test.env))
+			start := time.Now()
+			for _, s := range test.signal {
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := cmd.Wait()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != exitStopped {
+				t.Fatalf("ended with %v, want exit code 130\n%s%s", err, stdout.Bytes(), stderr.Bytes())
+			}
+			if took := time.Since(start); took > 8*time.Second {
+				t.Errorf("it took %v to stop", took)
+			}
+			waitFor(t, "pg_dump to be gone", func() bool { return !dumping(t, db.port) })
+			if len(test.signal) > 1 {
+				var l backup.List
+				answer(t, test.env, &l, "list") // whatever it left, the records can be read
+				return
+			}
+			checkStopped(t, test.env, stdout.Bytes(), stderr.String())
+		})
+	}
+	if left := leftovers(t, local); len(left) > 0 {
+		t.Errorf("left in the backup directory: %v", left)
+	}
+	for part := range s3.Client(t).ListIncompleteUploads(context.Background(), bucket, "p/files/stopped.dump", true) {
+		t.Errorf("pending upload left: %+v", part)
+	}
+	for o := range s3.Client(t).ListObjects(context.Background(), bucket, minio.ListObjectsOptions{Prefix: "p/files/", Recursive: true}) {
+		t.Errorf("object left: %s", o.Key)
+	}
+}
+
+func checkStopped(t *testing.T, env []string, stdout []byte, stderr string) {
+	t.Helper()
+	var doc failure
+	if err := json.Unmarshal(stdout, &doc); err != nil || doc.Error == nil || doc.Error.Code != "CanceledError" {
+		t.Errorf("--json says %s (%v)", stdout, err)
+	}
+	if !strings.Contains(stderr, "cofre: stopped by ") || !strings.Contains(stderr, "→ ") {
+		t.Errorf("people are told %q", stderr)
+	}
+	var b backup.Backup
+	answer(t, env, &b, "info", doc.Backup.ID)
+	if b.Status != registry.Failed || b.Error == nil || b.Error.Code != "CanceledError" {
+		t.Errorf("recorded as %s, %+v", b.Status, b.Error)
+	}
+}
+
+// dumping tells whether a pg_dump that talks to this port runs.
+func dumping(t *testing.T, port string) bool {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range lines {
+		text, err := os.ReadFile(f)
+		if err == nil && bytes.Contains(text, []byte("pg_dump")) && bytes.Contains(text, []byte(port)) {
+			return true
+		}
+	}
+	return false
+}
+
+// leftovers lists the files of backups and of unfinished uploads in a backup directory.
+func leftovers(t *testing.T, dir string) (left []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		first, _, _ := strings.Cut(rel, "/")
+		if err == nil && d.Type().IsRegular() && (first == "files" || first == ".sgwtmp" && !strings.Contains(rel, "lock")) {
+			left = append(left, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// shared is a buffer that is read while a process writes to it.
+type shared struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *shared) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
