@@ -41,7 +41,7 @@ func prepare(dir string) (string, error) {
 		return "", explainDirectory(err, abs)
 	}
 	if err := unix.Fsetxattr(int(f.Fd()), "user.cofre", make([]byte, testAttribute), 0); err != nil {
-		if full(abs) {
+		if noRoom := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT); noRoom && full(abs) {
 			return "", explainDirectory(syscall.ENOSPC, abs)
 		}
 		return "", fault.Wrap(err, fault.FileSystem, NoAttributes,
@@ -59,7 +59,7 @@ func prepare(dir string) (string, error) {
 // full tells whether a file system has no room left, for data or for files.
 func full(path string) bool {
 	var st unix.Statfs_t
-	return unix.Statfs(path, &st) == nil && (st.Bavail == 0 || st.Files > 0 && st.Ffree == 0)
+	return unix.Statfs(path, &st) == nil && st.Blocks > 0 && (st.Bavail == 0 || st.Files > 0 && st.Ffree == 0)
 }
 
 // Reasons of this package.
