@@ -1,13 +1,19 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"hash/crc32"
+	"io"
 	"runtime"
 
+	"cofre/pkg/archive"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
+	"cofre/pkg/registry"
 )
 
 // Target implements backup.Engine.
@@ -44,7 +50,8 @@ func (e *engine) CreateDatabase(ctx context.Context, url string) error {
 	return postgres.CreateDatabase(ctx, t.WithDatabase("postgres"), t.Database(), postgres.Locale{})
 }
 
-// Restore implements backup.Engine.
+// Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
+// the same time; with Clean, or from a stream that cannot be read by parts, in one.
 func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
 	t, err := postgres.ParseTarget(o.URL, e.c.getenv)
 	if err != nil {
@@ -55,19 +62,49 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	if err != nil {
 		return rep, err
 	}
-	jobs := o.Jobs
-	if jobs == 0 {
-		jobs = min(runtime.NumCPU(), 4)
+	ro := pgdump.RestoreOptions{
+		Target: t, Format: pgdump.Format(o.Format), Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Verbose: o.Log,
 	}
-	_ = jobs
-	r, err := in.Open(ctx)
+	if o.Format == backup.FormatCustom && !o.Clean {
+		if ro.Jobs = o.Jobs; ro.Jobs == 0 {
+			ro.Jobs = min(max(runtime.NumCPU(), 1), 8)
+		}
+	}
+	r, err := openRestore(ctx, &ro, in)
 	if err != nil {
 		return rep, err
 	}
 	defer r.Close()
-	done, err := client.Restore(ctx, pgdump.RestoreOptions{
-		Target: t, Format: pgdump.Format(o.Format), Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Verbose: o.Log,
-	}, r)
+	done, err := client.Restore(ctx, ro, r)
 	rep.Tool = done.Method + " " + done.ClientVersion
 	return rep, err
+}
+
+// openRestore opens the archive's head, checked, when its tables can be read by parts, and the whole otherwise.
+func openRestore(ctx context.Context, ro *pgdump.RestoreOptions, in backup.RestoreInput) (io.ReadCloser, error) {
+	if ro.Jobs < 2 || in.Layout == nil {
+		return in.Open(ctx)
+	}
+	ranges := &pgdump.Ranges{Open: in.OpenRange}
+	for _, line := range in.Layout.Blocks {
+		b, err := registry.ParseBlock(line)
+		if err != nil {
+			return nil, err
+		}
+		ranges.Index = append(ranges.Index, archive.BlockInfo{DumpID: b.DumpID, Offset: b.Offset, Length: b.Length, CRC32C: b.CRC32C})
+	}
+	r, err := in.OpenRange(ctx, 0, in.Layout.HeadLength)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	head, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read the archive's table of contents: %w", err)
+	}
+	if crc32.Checksum(head, crc32.MakeTable(crc32.Castagnoli)) != in.Layout.HeadCRC32C {
+		return nil, fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use this backup; look at it with: cofre validate", "the archive's table of contents is not what was stored: its checksum differs")
+	}
+	ro.Ranges = ranges
+	return io.NopCloser(bytes.NewReader(head)), nil
 }

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math"
 )
 
@@ -43,6 +44,7 @@ type BlockInfo struct {
 	Tag    string `json:"tag"` // the table's name
 	Offset int64  `json:"offset"`
 	Length int64  `json:"length"` // bytes, with the block's own header and end
+	CRC32C uint32 `json:"crc32c"` // of those bytes
 	// UncompressedBytes and Rows are known after Check with Decompress only. Rows counts a table's rows when they
 	// were dumped with COPY.
 	UncompressedBytes int64 `json:"uncompressedBytes,omitempty"`
@@ -52,7 +54,7 @@ type BlockInfo struct {
 
 func (m *machine) startBlocks() error {
 	m.phase = phaseData
-	m.head.Length = m.off
+	m.head.Length, m.headCRC, m.summing = m.off, m.crc, false
 	for i := range m.head.Entries {
 		e := &m.head.Entries[i]
 		if !e.HasData {
@@ -88,6 +90,7 @@ func (m *machine) onBlockType(b []byte) error {
 		return m.fail(1, "unknown type of block %d", b[0])
 	}
 	m.isBlobs, m.blockStart = b[0] == blockBlobs, m.off-1
+	m.summing, m.crc = true, crc32.Checksum(b, castagnoli)
 	m.await(m.intLen(), (*machine).onBlockID)
 	return nil
 }
@@ -168,7 +171,7 @@ func (m *machine) onChunkLength(b []byte) error {
 
 func (m *machine) endBlock() error {
 	blk := &m.blocks[m.cur.index]
-	blk.Length = m.off - blk.Offset
+	blk.Length, blk.CRC32C, m.summing = m.off-blk.Offset, m.crc, false
 	m.cur = nil
 	m.awaitBlock()
 	if m.sink != nil {

@@ -48,6 +48,8 @@ type Summary struct {
 	// Size is the archive's own size, in bytes; HeadLength the part of it before the first block.
 	Size       int64 `json:"size"`
 	HeadLength int64 `json:"headLength,omitempty"`
+	// HeadCRC32C is the CRC-32C of those bytes.
+	HeadCRC32C uint32 `json:"headCrc32c,omitempty"`
 	// UncompressedBytes is the size of all data (not of the table of contents); known after Check with Decompress,
 	// and always for archives without compression and plain SQL.
 	UncompressedBytes int64       `json:"uncompressedBytes,omitempty"`
@@ -167,7 +169,7 @@ func (m *machine) summary() Summary {
 		Kind: KindCustom, Compression: m.head.Compression,
 		DumpVersion: m.head.DumpVersion, ServerVersion: m.head.ServerVersion, Database: m.head.Database,
 		Entries: int(m.read), Tables: m.tables, LargeObjects: m.blobs, DataBlocks: len(m.blocks),
-		Size: m.off, HeadLength: m.head.Length, Index: m.blocks,
+		Size: m.off, HeadLength: m.head.Length, HeadCRC32C: m.headCRC, Index: m.blocks,
 	}
 	if m.program != nil || m.phase == phaseData {
 		s.FormatVersion = m.head.Version.String()

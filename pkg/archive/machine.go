@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math"
 )
 
@@ -46,6 +47,9 @@ type machine struct {
 	sink       sink
 	between    bool // nothing has begun since the last block, or since the table of contents
 	isBlobs    bool
+	summing    bool   // bytes belong to the head or to a block, and to its crc
+	crc        uint32 // CRC-32C of the head or the block so far
+	headCRC    uint32
 	cur        *dataEntry
 	blockStart int64
 	blocks     []BlockInfo
@@ -55,7 +59,7 @@ type machine struct {
 
 func newMachine(o Options, keepAll bool) *machine {
 	m := &machine{maxMemory: o.MaxMemory, keepAll: keepAll,
-		ids: map[int32]struct{}{}, expect: map[int32]*dataEntry{}}
+		ids: map[int32]struct{}{}, expect: map[int32]*dataEntry{}, summing: true}
 	if m.maxMemory <= 0 {
 		m.maxMemory = defaultMaxMemory
 	}
@@ -79,6 +83,7 @@ func (m *machine) feed(p []byte) error {
 		switch {
 		case m.skip > 0:
 			n := min(int64(len(p)), m.skip)
+			m.sum(p[:n])
 			if m.sink != nil && m.phase == phaseData {
 				if err := m.sink.data(p[:n]); err != nil {
 					return err
@@ -91,12 +96,14 @@ func (m *machine) feed(p []byte) error {
 			atom := p[:m.want]
 			p = p[m.want:]
 			m.off += int64(len(atom))
+			m.sum(atom)
 			if err := m.next(m, atom); err != nil {
 				return err
 			}
 		default:
 			n := min(len(p), m.want-len(m.buf))
 			m.buf = append(m.buf, p[:n]...)
+			m.sum(p[:n])
 			m.off += int64(n)
 			p = p[n:]
 			if len(m.buf) == m.want {
@@ -109,6 +116,16 @@ func (m *machine) feed(p []byte) error {
 		}
 	}
 	return nil
+}
+
+// castagnoli is CRC-32C, which processors compute by themselves.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sum adds consumed bytes to the checksum of the head or the block that they belong to.
+func (m *machine) sum(p []byte) {
+	if m.summing {
+		m.crc = crc32.Update(m.crc, castagnoli, p)
+	}
 }
 
 // finish is called at the end of the input.

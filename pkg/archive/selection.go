@@ -112,8 +112,23 @@ func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange)
 			return err
 		}
 	}
-	_, err := check.Close()
-	return err
+	sum, err := check.Close()
+	if err != nil {
+		return err
+	}
+	return sameBlocks(l.Blocks, sum.Index)
+}
+
+// sameBlocks tells whether the blocks that were read are those that the index speaks of, by their CRC-32C. An index
+// without them (all zero) is not compared.
+func sameBlocks(want, got []BlockInfo) error {
+	for i, w := range want {
+		if w.CRC32C != 0 && (i >= len(got) || got[i].DumpID != w.DumpID || got[i].CRC32C != w.CRC32C) {
+			return fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use what was read; validate the archive.",
+				"the data of %s is not what was stored: its checksum differs", qualified(w.Schema, w.Tag))
+		}
+	}
+	return nil
 }
 
 func copyRange(ctx context.Context, w io.Writer, open OpenRange, offset, length int64) error {

@@ -85,10 +85,10 @@ type RestoreOptions struct {
 // reader checks the stored object's SHA-256 as it reads and fails instead of ending when it does not match.
 type RestoreInput struct {
 	Open func(ctx context.Context) (io.ReadCloser, error)
-	// OpenRange reads length bytes from offset of the plain archive; nil when the object is compressed or
-	// encrypted as a whole, so that only Open is possible.
+	// OpenRange reads length bytes from offset of the archive, and Layout says where what lies, with checksums;
+	// both nil when the object is compressed or encrypted as a whole, so that only Open is possible.
 	OpenRange func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
-	Size      int64 // of what OpenRange reads; 0 when nil
+	Layout    *registry.Layout
 }
 
 // RestoreReport says what was restored.

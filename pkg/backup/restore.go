@@ -66,7 +66,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
 		URL: req.URL, Format: b.Format, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Log: req.Log,
-	}, s.restoreInput(b, req.Progress))
+	}, s.restoreInput(ctx, b, req.Progress))
 	if err != nil {
 		return Restored{Backup: b, Target: rep}, err
 	}
@@ -103,7 +103,7 @@ func (s *Service) prepareTarget(ctx context.Context, req RestoreRequest) error {
 }
 
 // restoreInput opens the plain bytes of a backup; see RestoreInput.
-func (s *Service) restoreInput(b Backup, progress func(int64, int64)) RestoreInput {
+func (s *Service) restoreInput(ctx context.Context, b Backup, progress func(int64, int64)) RestoreInput {
 	var read atomic.Int64
 	report := func(n int64) {
 		if progress != nil {
@@ -130,7 +130,12 @@ func (s *Service) restoreInput(b Backup, progress func(int64, int64)) RestoreInp
 		return &chain{plain, r}, nil
 	}}
 	if b.Format == FormatCustom && b.Encryption == "none" {
-		in.Size = b.Size
+		layout, err := s.Registry.Layout(ctx, b.ID)
+		if err != nil || layout == nil {
+			s.Log.Info("restoring in one stream: the manifest does not say where each table lies", "backup_id", b.ID)
+			return in
+		}
+		in.Layout = layout
 		in.OpenRange = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 			r, _, err := s.Store.Open(ctx, b.Filepath, offset, length)
 			if err != nil {

@@ -145,9 +145,22 @@ func (r *run) compare(ctx context.Context, sum archive.Summary, res stream.Resul
 	if r.b.Format == FormatPlain || sum.Compression == archive.CompressionNone {
 		r.b.UncompressedSize = res.RawBytes
 	}
+	r.lease.SetLayout(r.layout(sum))
 	r.b.Stored = &registry.Stored{ETag: strings.Trim(o.ETag, `"`), CRC64NVME: o.CRC64NVME, VersionID: o.VersionID}
 	r.b.Verification = &registry.Verification{OK: true, Level: registry.LevelStream, At: r.s.Now().UTC().Truncate(time.Millisecond)}
 	return nil
+}
+
+// layout is what a parallel restore needs to know of the stored bytes; nil where they are not a plain archive.
+func (r *run) layout(sum archive.Summary) *registry.Layout {
+	if r.b.Format != FormatCustom || r.b.Encryption != "none" {
+		return nil
+	}
+	l := &registry.Layout{HeadLength: sum.HeadLength, HeadCRC32C: sum.HeadCRC32C, Blocks: make([]string, len(sum.Index))}
+	for i, b := range sum.Index {
+		l.Blocks[i] = registry.Block{DumpID: b.DumpID, Offset: b.Offset, Length: b.Length, CRC32C: b.CRC32C}.String()
+	}
+	return l
 }
 
 func archiveKind(format string) archive.Kind {

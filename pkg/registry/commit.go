@@ -12,8 +12,9 @@ import (
 // Manifest is manifests/<id>.json: the commit record of a backup, successful or failed. It is written once,
 // create-only, and never changed.
 type Manifest struct {
-	Version int    `json:"version"`
-	Backup  Backup `json:"backup"`
+	Version int     `json:"version"`
+	Backup  Backup  `json:"backup"`
+	Layout  *Layout `json:"layout,omitempty"` // of an archive in pg_dump's custom format
 }
 
 // Commit makes the backup exist: the manifest, create-only, then the index, then the intent's end. When the
@@ -30,7 +31,7 @@ func (l *Lease) Commit(ctx context.Context, b Backup) error {
 	if err := l.Renew(ctx); err != nil {
 		return err
 	}
-	held, err := l.r.settle(ctx, b)
+	held, err := l.r.settle(ctx, b, l.layout)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func IsCommitted(err error) bool {
 func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error) {
 	own := l.Backup()
 	b.ID, b.Filename, b.Filepath = own.ID, own.Filename, own.Filepath
-	held, err := l.r.settle(ctx, failed(b, cause))
+	held, err := l.r.settle(ctx, failed(b, cause), nil)
 	if err != nil {
 		return b, fmt.Errorf("record the failure of %s: %w", b.ID, err)
 	}
@@ -93,11 +94,11 @@ func failed(b Backup, cause error) Backup {
 
 // settle writes the manifest, create-only, and gives the record that holds from now on: ours, or the one
 // that was there first.
-func (r *Registry) settle(ctx context.Context, b Backup) (Backup, error) {
+func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup, error) {
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to write a bad manifest")
 	}
-	_, err := r.putJSON(ctx, ManifestKey(b.ID), Manifest{Version: IndexVersion, Backup: b}, storage.Condition{IfAbsent: true})
+	_, err := r.putJSON(ctx, ManifestKey(b.ID), Manifest{Version: IndexVersion, Backup: b, Layout: layout}, storage.Condition{IfAbsent: true})
 	if err == nil {
 		return b, nil
 	}

@@ -18,6 +18,7 @@ type Lease struct {
 	id    string // the backup's
 	token string // ours in the intent
 
+	layout *Layout // for the manifest
 	mu     sync.Mutex
 	intent Intent // as last written
 	etag   string

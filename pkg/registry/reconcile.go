@@ -132,7 +132,7 @@ func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err e
 		rep.Removed = append(rep.Removed, l.id)
 		return nil
 	}
-	held, err := l.r.settle(ctx, failed(l.intent.Backup, cause))
+	held, err := l.r.settle(ctx, failed(l.intent.Backup, cause), nil)
 	if err != nil {
 		return err
 	}
