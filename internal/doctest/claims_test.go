@@ -76,15 +76,15 @@ var testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`)
 func TestNames(t *testing.T) {
 	s := readSources(t)
 	for _, d := range documents(t) {
-		for _, l := range d.lines {
+		for _, l := range d.texts() {
 			for _, name := range testName.FindAllString(l.text, -1) {
 				if !s.tests[name] {
-					t.Errorf("%s:%d: there is no test %s", d.name, l.number, name)
+					t.Errorf("%s:%d: there is no test %s", d.name, l.line, name)
 				}
 			}
 			for _, code := range errorCode.FindAllString(l.text, -1) {
 				if !s.codes[code] {
-					t.Errorf("%s:%d: there is no error code %s", d.name, l.number, code)
+					t.Errorf("%s:%d: there is no error code %s", d.name, l.line, code)
 				}
 			}
 		}

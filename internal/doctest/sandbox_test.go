@@ -12,35 +12,45 @@ import (
 	"cofre/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
-
-// programs are cofre and stock age, built once, in a folder that goes with the system's temporary ones.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cofre-doctest-")
-	if err != nil {
-		return "", err
+func TestMain(m *testing.M) {
+	var err error
+	if binaries, err = os.MkdirTemp("", "cofre-doctest-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	cmd := exec.Command("go", "build", "-o", dir, "./cmd/cofre", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
+	code := testenv.Runner{M: m}.Run()
+	_ = os.RemoveAll(binaries)
+	os.Exit(code)
+}
+
+// binaries is the folder for programs, for as long as the tests run.
+var binaries string
+
+// programs builds cofre and stock age, once.
+var programs = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-o", binaries, "./cmd/cofre", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
 	cmd.Dir = testenv.Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
+		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return dir, nil
+	return nil
 })
 
 // built gives the folder with the programs.
 func built(t *testing.T) string {
 	t.Helper()
-	dir, err := programs()
-	if err != nil {
+	if err := programs(); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return binaries
 }
 
 // needed are the other programs that the documents use, by the name of their package in Debian, too.
 var needed = []string{"bash", "curl", "jq", "gzip", "zstd"}
+
+// exampleRecipient is the public key that documents and messages show.
+const exampleRecipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 // checkNeeded fails the test where one is missing.
 func checkNeeded(t *testing.T) {
@@ -96,7 +106,7 @@ func newSandbox(t *testing.T) *sandbox {
 		"https://minio.example.com", minio.Endpoint,
 		"AKIAIOSFODNN7EXAMPLE", minio.AccessKey,
 		"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", minio.SecretKey,
-		"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "$(age-keygen -y key.txt)",
+		exampleRecipient, "$(age-keygen -y key.txt)",
 	)
 	return s
 }
