@@ -20,6 +20,7 @@ type ending struct {
 	program string
 	doing   string // "dump database \"x\""
 	cause   error  // why we ended it; nil when it ended by itself
+	refused bool   // we ended it because of an error that it wrote
 	err     error  // of Wait
 	stderr  string // redacted
 	target  postgres.Target
@@ -29,7 +30,7 @@ type ending struct {
 
 // failure gives the fault that explains an ending; nil when the program succeeded.
 func failure(e ending) error {
-	said := lastLines(e.stderr, 6)
+	said := excerpt(e.stderr)
 	switch {
 	case e.err == nil:
 		return nil // it succeeded; a stop that came too late changes nothing
@@ -46,16 +47,16 @@ func failure(e ending) error {
 	if !errors.As(e.err, &exit) {
 		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Run it again with --verbose.", "%s failed", e.program)
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && !e.refused {
 		return withStderr(killed(e, status.Signal()), said)
 	}
-	if strings.Contains(e.stderr, e.program+": terminated by user") {
+	if strings.Contains(e.stderr, e.program+": terminated by user") && !e.refused {
 		return withStderr(killed(e, syscall.SIGTERM), said)
 	}
-	f := classify(e, said)
+	f := classify(e)
 	if f == nil {
 		f = fault.New(e.code, fault.ExitStatus, "Look at its messages; run it again with --verbose for all of them.",
-			"%s failed with status %d", e.program, exit.ExitCode())
+			"%s failed with status %d", e.program, max(exit.ExitCode(), 1))
 	}
 	return withStderr(f, said)
 }
@@ -81,6 +82,7 @@ var (
 	permission    = regexp.MustCompile(`permission denied for (?:table|relation|sequence|schema|large object|view|function|database|column|foreign server|type|language|materialized view) ?([^\n]*)`)
 	rowSecurity   = regexp.MustCompile(`query would be affected by row-level security policy for table ([^\n]*)`)
 	lockedTable   = regexp.MustCompile(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
+	missingRole   = regexp.MustCompile(`ERROR:\s+(role "[^\n]*") does not exist`)
 	noMatch       = regexp.MustCompile(`no matching (tables|schemas|extensions) were found[^\n]*`)
 )
 
@@ -92,7 +94,7 @@ var lostConnection = []string{
 }
 
 // classify finds the known reasons in what the program said; nil when there is none.
-func classify(e ending, said string) *fault.Error {
+func classify(e ending) *fault.Error {
 	has := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(e.stderr, p) {
@@ -135,6 +137,14 @@ func classify(e ending, said string) *fault.Error {
 		f := fault.New(e.code, fault.ExitStatus, "Try again when no tables are being created or dropped.", "the schema changed while %s was reading it", e.program)
 		f.Transient = true
 		return f
+	case has("out of shared memory"):
+		return fault.New(e.code, fault.LimitReached, "Raise max_locks_per_transaction in the server's configuration and restart it; a restore can also be done in several transactions.",
+			"%s needs more locks at once than the server's lock table holds", e.program)
+	case missingRole.MatchString(e.stderr):
+		return fault.New(fault.Validation, fault.NotFound, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
+			"the target server has no %s", missingRole.FindStringSubmatch(e.stderr)[1])
+	case has("No space left on device", "could not extend file"):
+		return fault.New(fault.DiskSpace, "", "Free space on the database server.", "the database server's disk is full")
 	case has("invalid memory alloc request size", "out of memory", "Cannot enlarge string buffer"):
 		return fault.New(e.code, fault.ExitStatus, "Rows of about 1 GB as text cannot be dumped: split them, or exclude the table's data.",
 			"%s failed: a row is too large or memory ran out", e.program)

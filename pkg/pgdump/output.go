@@ -95,27 +95,53 @@ func (m *messages) String() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// lastLines gives the last n lines that say something about a failure: no progress messages of --verbose.
-func lastLines(text string, n int) string {
+// Bounds on what of a program's messages becomes part of an error.
+const (
+	excerptLines = 6
+	excerptBytes = 1000
+)
+
+// excerpt gives the lines that say most about a failure: from the first error on, or else the last ones that are more
+// than progress.
+func excerpt(text string) string {
 	var lines []string
+	first := -1
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
-		if line == "" || isProgress(line) {
-			continue
+		if first < 0 && isError(line) {
+			first = len(lines)
 		}
-		lines = append(lines, line)
+		if line != "" && !isProgress(line) {
+			lines = append(lines, line)
+		}
 	}
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
+	switch {
+	case first >= 0:
+		lines = lines[first:min(len(lines), first+excerptLines)]
+	case len(lines) > excerptLines:
+		lines = lines[len(lines)-excerptLines:]
 	}
-	return strings.Join(lines, "\n")
+	out := strings.Join(lines, "\n")
+	if len(out) > excerptBytes {
+		out = strings.ToValidUTF8(out[:excerptBytes], "") + "..."
+	}
+	return out
+}
+
+func isError(line string) bool {
+	for _, mark := range []string{": error:", ": fatal:", ": ERROR:", ": FATAL:", "ERROR: ", "FATAL: "} {
+		if strings.Contains(line, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 // isProgress tells the lines of --verbose ("pg_dump: reading schemas") from errors, warnings and their details.
 func isProgress(line string) bool {
 	for _, program := range []string{"pg_dump: ", "pg_restore: "} {
 		if rest, ok := strings.CutPrefix(line, program); ok {
-			for _, kind := range []string{"error:", "warning:", "detail:", "hint:", "fatal:", "terminated", "from TOC", "while ", "last built-in"} {
+			for _, kind := range []string{"error:", "warning:", "detail:", "hint:", "fatal:", "terminated"} {
 				if strings.HasPrefix(rest, kind) {
 					return false
 				}

@@ -126,6 +126,9 @@ func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, g
 	return err
 }
 
+// settingEntries are what every stream needs to understand its data.
+var settingEntries = []string{"ENCODING", "STDSTRINGS", "SEARCHPATH"}
+
 // split deals the blocks of data out to n archives of about equal size, the largest first to whoever has least. The
 // first takes all that has no block (the values of sequences), and the large objects, whose comments are of that kind.
 func split(a *archiveInput, index []archive.BlockInfo, n int) ([]*archive.Layout, error) {
@@ -160,8 +163,12 @@ func split(a *archiveInput, index []archive.BlockInfo, n int) ([]*archive.Layout
 			continue
 		}
 		l, err := archive.Select(&head, index, archive.Selection{
-			Entry: func(e *archive.Entry) bool { return e.HasData || e.Section != archive.SectionData || i == 0 },
-			Data:  func(e *archive.Entry) bool { return owner[e.DumpID] == i },
+			Entry: func(e *archive.Entry) bool {
+				if e.HasData {
+					return owner[e.DumpID] == i
+				}
+				return i == 0 || slices.Contains(settingEntries, e.Desc)
+			},
 		})
 		if err != nil {
 			return nil, err

@@ -73,7 +73,9 @@ func (r *run) execute(ctx context.Context, input io.Reader, hold holdBack) error
 	if err != nil {
 		return fault.Wrap(err, fault.Validation, fault.ClientMissing, "Check that the program can be run, or set PGDUMP_PATH.", "cannot start %s", r.cmd.Path)
 	}
-	r.tally.attach(func() { p.stop(errUnexpected) })
+	if r.keepsGoing {
+		r.tally.attach(func() { p.stop(errUnexpected) })
+	}
 	release := p.watch(ctx, 0)
 	defer release()
 	var fed error
@@ -95,22 +97,44 @@ var errUnexpected = errors.New("an error that must not be passed over")
 // verdict settles how the child ended.
 func (r *run) verdict(p *process, fed error) error {
 	o := r.options
-	stderr := r.stderr.String() // ends the last line, which the tally must see
-	cause := p.stopped()
-	if errors.Is(cause, errUnexpected) {
-		cause = nil // explained by what it wrote
+	e := ending{
+		program: r.program, doing: fmt.Sprintf("restore into database %q", o.Target.Database()), cause: p.stopped(), err: p.err,
+		stderr: withoutKnownError(r.stderr.String()), target: o.Target, timeout: o.Timeout, code: fault.Validation,
 	}
-	err := failure(ending{
-		program: r.program, doing: fmt.Sprintf("restore into database %q", o.Target.Database()), cause: cause, err: p.err,
-		stderr: stderr, target: o.Target, timeout: o.Timeout, code: fault.Validation,
-	})
-	switch {
-	case fed != nil && !errors.Is(fed, errChildGone):
-		return fed // what went wrong with the input is the cause of everything after it
-	case err != nil && r.keepsGoing && cause == nil && exitCode(p.err) == 1 && r.tally.known > 0 && r.tally.failed() == 0:
+	if fed != nil && !errors.Is(fed, errChildGone) && (e.cause == nil || errors.Is(e.cause, fed)) {
+		return inputFault(fed) // the cause of everything after it
+	}
+	if errors.Is(e.cause, errUnexpected) {
+		e.cause, e.refused = nil, true
+	}
+	err := failure(e)
+	if err != nil && r.keepsGoing && e.cause == nil && exitCode(p.err) == 1 && r.tally.failed() == 0 && r.tally.known > 0 {
 		return nil // nothing failed but the setting that the server does not have
 	}
 	return err
+}
+
+// inputFault gives an error of the input a code, if it has none.
+func inputFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Check that the backup can be read, then try again.", "the backup could not be read to its end")
+}
+
+// withoutKnownError leaves out the error that does not matter, with the lines about it.
+func withoutKnownError(stderr string) string {
+	if !strings.Contains(stderr, knownError) {
+		return stderr
+	}
+	var out strings.Builder
+	for line := range strings.Lines(stderr) {
+		if !strings.Contains(line, knownError) && line != "Command was: SET transaction_timeout = 0;\n" {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 // exitCode is that of an error of exec.Cmd.Wait; -1 when it is another kind of error.
@@ -142,7 +166,7 @@ func (report *RestoreReport) outcome(err error) error {
 	if report.Unchanged {
 		f.Message += "; the target database was left as it was"
 	} else {
-		f.Message += "; the target database is partly filled"
+		f.Message += "; the target database may be partly filled"
 		f.Hint = strings.TrimSpace(f.Hint + " Before trying again, drop the target database and create it anew.")
 		if f.Reason == fault.ExitStatus || f.Reason == "" {
 			f.Reason = fault.RestoreIncomplete
