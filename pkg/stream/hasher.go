@@ -30,7 +30,7 @@ func (h *Hasher) Read(p []byte) (int, error) {
 // Drain reads what is left. Validating calls it after the check of the content, which may have stopped at damage,
 // so that size and hash are those of the whole object.
 func (h *Hasher) Drain() error {
-	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{h}, make([]byte, chunkSize))
+	_, err := io.CopyBuffer(io.Discard, onlyReader{h}, make([]byte, chunkSize))
 	return err
 }
 

@@ -67,7 +67,11 @@ func Open(r io.Reader, o OpenOptions) (io.ReadCloser, error) {
 		if o.MaxWindow <= 0 {
 			window = defaultMaxWindow
 		}
-		z, err := zstd.NewReader(in, zstd.WithDecoderMaxWindow(window), zstd.WithDecodeBuffersBelow(0))
+		br := bufio.NewReaderSize(in, chunkSize)
+		if _, err := br.Peek(1); err != nil { // the decoder takes nothing at all for no frames
+			return nil, p.explain(err)
+		}
+		z, err := zstd.NewReader(onlyReader{br}, zstd.WithDecoderMaxWindow(window), zstd.WithDecodeBuffersBelow(0))
 		if err != nil {
 			return nil, p.explain(err)
 		}
@@ -78,6 +82,10 @@ func Open(r io.Reader, o OpenOptions) (io.ReadCloser, error) {
 	}
 	return p, nil
 }
+
+// onlyReader hides everything but Read: a decoder that knows a buffer's size would decode small inputs in one go, into
+// as much memory as they ask for.
+type onlyReader struct{ io.Reader }
 
 func decrypt(r io.Reader, ids []age.Identity) (io.Reader, error) {
 	if len(ids) == 0 {

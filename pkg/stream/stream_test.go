@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -332,6 +333,34 @@ func TestBackPressure(t *testing.T) {
 			t.Errorf("%s: %d bytes were read ahead", v, last)
 		}
 		s.Close()
+	}
+}
+
+// TestMemory: what a stream takes does not grow with what goes through it.
+func TestMemory(t *testing.T) {
+	id := newIdentity(t)
+	for _, v := range variants {
+		s, err := New(io.LimitReader(endless(), 96<<20), v.options(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(sample)
+		before, peak := sample[0].Value.Uint64(), uint64(0)
+		buf := make([]byte, 1<<20)
+		for err == nil {
+			_, err = s.Read(buf)
+			metrics.Read(sample)
+			peak = max(peak, sample[0].Value.Uint64())
+		}
+		if err != io.EOF {
+			t.Fatal(v, err)
+		}
+		s.Close()
+		if peak > before+48<<20 {
+			t.Errorf("%s: %d bytes of memory", v, peak-before)
+		}
 	}
 }
 
