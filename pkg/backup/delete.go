@@ -31,7 +31,8 @@ func (s *Service) Last(ctx context.Context, b Backup) (bool, error) {
 	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Database == b.Database && o.Verified() }), nil
 }
 
-// CleanupOptions choose what goes. Days replaces BACKUP_RETENTION_DAYS when it is not nil.
+// CleanupOptions choose what goes. Days replaces BACKUP_RETENTION_DAYS when it is not nil; 0 is then taken by its word
+// (everything that is not protected goes), while the setting's 0 keeps for ever.
 type CleanupOptions struct {
 	Days   *int
 	DryRun bool
@@ -66,9 +67,9 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	policy := retention.Policy{KeepDays: s.Limits.RetentionDays, MaxBackups: s.Limits.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
 	if o.Days != nil {
 		if *o.Days < 0 || *o.Days > 36500 {
-			return CleanupReport{}, invalid("Use a number of days from 0 (keep for ever) to 36500.", "%d is not a number of days to keep", *o.Days)
+			return CleanupReport{}, invalid("Use a number of days from 0 (everything but what is protected) to 36500.", "%d is not a number of days to keep", *o.Days)
 		}
-		policy.KeepDays = *o.Days
+		policy.KeepDays, policy.AnyAge = *o.Days, true
 	}
 	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}, Policy: policy}
 	if !o.DryRun {

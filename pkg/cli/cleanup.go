@@ -15,8 +15,8 @@ import (
 )
 
 const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP_RETENTION_DAYS), and those beyond
-BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB; 0 days sets no age. First it tidies up what
-killed runs left behind.
+BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes whatever is not protected,
+while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
 
 The newest verified backup of each database, running and locked ones always stay. --dry-run lists exactly what
 would go, and why, and changes nothing.`

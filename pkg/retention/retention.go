@@ -59,9 +59,14 @@ type Policy struct {
 	KeepDays      int   // remove what is older, in days of 24 hours
 	MaxBackups    int   // keep so many successful backups of each database
 	MaxTotalBytes int64 // keep so many bytes in all
+	// AnyAge takes a KeepDays of 0 by its word instead of as "off": whatever is not protected is too old. It is for
+	// somebody who asks for just that, never for a setting.
+	AnyAge bool
 }
 
-func (p Policy) empty() bool { return p.KeepDays <= 0 && p.MaxBackups <= 0 && p.MaxTotalBytes <= 0 }
+func (p Policy) byAge() bool { return p.KeepDays > 0 || p.KeepDays == 0 && p.AnyAge }
+
+func (p Policy) empty() bool { return !p.byAge() && p.MaxBackups <= 0 && p.MaxTotalBytes <= 0 }
 
 // Code is a reason that programs may switch on. Codes are stable.
 type Code string
@@ -186,7 +191,7 @@ func (d *decider) dated(it Item) bool { return !it.CreatedAt.IsZero() && !it.Cre
 
 // byAge applies KeepDays.
 func (d *decider) byAge() {
-	if d.policy.KeepDays <= 0 {
+	if !d.policy.byAge() {
 		return
 	}
 	settled := map[string]bool{} // databases where something newer tells more than a failure

@@ -52,6 +52,7 @@ func TestDecideGolden(t *testing.T) {
 	}{
 		{"no_policy", daily("shop", 3), Policy{}, now},
 		{"negative_policy", daily("shop", 3), Policy{KeepDays: -1, MaxBackups: -5, MaxTotalBytes: -1}, now},
+		{"any_age", daily("shop", 3), Policy{AnyAge: true}, now},
 		{"keep_days", daily("shop", 10), Policy{KeepDays: 7}, now},
 		{"keep_days_boundary", []Item{
 			good("new", "shop", time.Hour, 1), good("exactly", "shop", 7*day, 1), good("second-more", "shop", 7*day+time.Second, 1),
