@@ -46,9 +46,9 @@ func runTests(m *testing.M) (code int) {
 		return 1
 	}
 	tiny, err = openSession(context.Background(), config{
-		scale: tinyScale, big: 2 * tinyScale, rounds: 1, dir: filepath.Join(dir, "lab"), cofre: cofre, pgDump: testenv.ClientBin(18),
+		scale: tinyScale, big: 2 * tinyScale, rounds: 1, noSync: true, dir: filepath.Join(dir, "lab"), cofre: cofre, pgDump: testenv.ClientBin(18),
 		effort: effort{repeats: 2, kept: 2 * pageSize, writers: 4, updates: 5},
-		only:   map[string][]string{"backup": {"default", "lambda", "directory", "cofre", "cofre local"}},
+		only:   map[string][]string{"backup": {"default", "cofre", "cofre local"}, "nowhere": {"default", "gzip pipe", "directory"}},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -200,12 +200,12 @@ func TestConfig(t *testing.T) {
 	env := map[string]string{}
 	get := func(name string) string { return env[name] }
 	c, err := configFrom(get)
-	if err != nil || c.scale != 1 || c.big != 4 || c.rounds != 3 || !c.wants("backup", "cofre") {
+	if err != nil || c.scale != 1 || c.big != 4 || c.rounds != 3 || c.results != resultsFile() || !c.wants("backup", "cofre") {
 		t.Errorf("%+v, error %v", c, err)
 	}
 	env = map[string]string{"SCALE": "0.5", "BIG": "10", "ROUNDS": "7", "ONLY": "restore, backup/cofre+stock best"}
 	c, err = configFrom(get)
-	if err != nil || c.scale != 0.5 || c.big != 10 || c.rounds != 7 {
+	if err != nil || c.scale != 0.5 || c.big != 10 || c.rounds != 7 || c.results != "" {
 		t.Errorf("%+v, error %v", c, err)
 	}
 	if !c.wants("backup", "stock best") || c.wants("backup", "plain") || !c.wants("restore", "pg_restore") || len(c.only) != 2 {

@@ -18,8 +18,10 @@ type config struct {
 	scale, big float64
 	rounds     int
 	effort     effort
+	noSync     bool                // for tests, see lab.Options
 	only       map[string][]string // benchmark → contestants, none for all; empty: everything
 	dir        string              // of the lab
+	results    string              // file to record in; "" records nothing
 	cofre      string              // the program
 	pgDump     string              // PGDUMP_PATH for cofre; "" lets it look for itself
 }
@@ -35,6 +37,9 @@ type effort struct {
 // fullEffort is what the goals speak of.
 var fullEffort = effort{repeats: 10, kept: 10_000, writers: 32, updates: 20}
 
+// resultsFile holds the results that docs/benchmarks.md is made from.
+func resultsFile() string { return filepath.Join(testenv.Root(), "bench", "results.json") }
+
 func configFrom(getenv func(string) string) (config, error) {
 	c := config{scale: 1, rounds: minRounds, effort: fullEffort, dir: getenv("BENCH_DIR"), cofre: filepath.Join(testenv.Root(), "bin", "cofre")}
 	var err error
@@ -48,6 +53,9 @@ func configFrom(getenv func(string) string) (config, error) {
 		if c.rounds, err = strconv.Atoi(v); err != nil || c.rounds < minRounds || c.rounds > 1000 {
 			return c, fmt.Errorf("ROUNDS=%.40q is not a whole number from %d; for example ROUNDS=5", v, minRounds)
 		}
+	}
+	if c.results = getenv("RESULTS"); c.results == "" && c.scale >= 1 {
+		c.results = resultsFile()
 	}
 	c.only, err = parseOnly(getenv("ONLY"))
 	return c, err

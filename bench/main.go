@@ -13,13 +13,15 @@
 //	BIG      size of the second database of the benchmark memory; default 4 × SCALE
 //	ROUNDS   how often everyone has his turn; default 3, after a warm-up
 //	ONLY     see above
-//	BENCH_DIR  where databases are kept; default .cache/bench
+//	RESULTS  file to record in; default bench/results.json from SCALE=1 on, so that trials leave it alone
+//	BENCH_DIR  where databases are kept; default .cache/bench, or /var/tmp/cofre-bench when the user that PostgreSQL
+//	           runs as cannot enter the checkout
 //
 // Everything is measured in turn, A B C A B C, on one machine, with real servers of its own (see package lab).
 // Machines are noisy, so only ratios within a round are compared: every ratio is the median over the rounds. What
 // is measured of a contestant (see package measure): wall time; processor time of all of its processes; processor
 // time of PostgreSQL and the S3 server meanwhile; anonymous memory of all of its processes together at its peak;
-// bytes stored. Results are kept in bench/results.json.
+// bytes stored.
 package main
 
 import (
@@ -29,14 +31,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"cofre/bench/measure"
 	"cofre/bench/report"
 	"cofre/bench/upload"
-	"cofre/internal/testenv"
 )
 
 //go:embed workload.sql
@@ -50,7 +50,6 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	file := filepath.Join(testenv.Root(), "bench", "results.json")
 	var err error
 	switch {
 	case *list:
@@ -58,9 +57,9 @@ func main() {
 			fmt.Printf("%-10s %s\n", b.name, b.title)
 		}
 	case *markdown, *render:
-		err = printResults(file, *render)
+		err = printResults(resultsFile(), *render)
 	default:
-		err = measureAll(ctx, file)
+		err = measureAll(ctx)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -100,15 +99,17 @@ func printResults(file string, page bool) error {
 }
 
 // measureAll runs the chosen benchmarks, prints each as it ends, and records it.
-func measureAll(ctx context.Context, file string) error {
+func measureAll(ctx context.Context) error {
 	cfg, err := configFrom(os.Getenv)
 	if err != nil {
 		return err
 	}
 	clearEnvironment()
-	results, err := report.Load(file)
-	if err != nil {
-		return err
+	results := &report.Results{}
+	if cfg.results != "" {
+		if results, err = report.Load(cfg.results); err != nil {
+			return err
+		}
 	}
 	s, err := openSession(ctx, cfg)
 	if err != nil {
@@ -116,11 +117,11 @@ func measureAll(ctx context.Context, file string) error {
 	}
 	err = s.runAll(ctx, func(b *report.Benchmark, complete bool) error {
 		fmt.Print(b.Markdown(), "\n")
-		if !complete {
+		if !complete || cfg.results == "" {
 			return nil
 		}
 		results.Put(b, names())
-		return results.Save(file)
+		return results.Save(cfg.results)
 	})
 	if cerr := s.close(); err == nil {
 		err = cerr

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ func openSession(ctx context.Context, c config) (*session, error) {
 		return nil, fmt.Errorf("%w; run: make build", err)
 	}
 	s := &session{config: c, self: self, say: say}
-	s.lab, err = lab.Open(ctx, lab.Options{Dir: c.dir, Workload: workload, Scale: c.scale, Say: say})
+	s.lab, err = lab.Open(ctx, lab.Options{Dir: c.dir, Workload: workload, Scale: c.scale, NoSync: c.noSync, Say: say})
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +89,17 @@ type entrant struct {
 // inTurn gives every entrant his turn in every round.
 func (s *session) inTurn(ctx context.Context, b *report.Benchmark, entrants []entrant) error {
 	var taking []entrant
+	var all []string
 	for _, e := range entrants {
+		all = append(all, e.name)
 		if s.wants(b.Name, e.name) {
 			taking = append(taking, e)
 			b.Series = append(b.Series, &report.Series{Name: e.name, How: e.how})
+		}
+	}
+	for _, name := range s.only[b.Name] {
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("ONLY names an unknown contestant %.40q; there are: %s", name, strings.Join(all, ", "))
 		}
 	}
 	for round := range s.rounds {
@@ -139,7 +147,9 @@ func (s *session) settle(ctx context.Context, p *lab.Postgres) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	syscall.Sync()
+	if !s.noSync {
+		syscall.Sync()
+	}
 	return nil
 }
 

@@ -28,7 +28,11 @@ func (l *Lab) openDatabase(ctx context.Context, bin string) (*Postgres, error) {
 			return nil, fmt.Errorf("make the database of scale %s: %w", scale, err)
 		}
 	}
-	return startPostgres(ctx, dir, bin, l.account, Settings)
+	settings := Settings
+	if l.options.NoSync {
+		settings = append(settings[:len(settings):len(settings)], "fsync = off")
+	}
+	return startPostgres(ctx, dir, bin, l.account, settings)
 }
 
 // removeStale removes unfinished databases and those of other workloads, of one scale.
@@ -66,9 +70,11 @@ func (l *Lab) makeDatabase(ctx context.Context, dir, bin string) error {
 	if err := errors.Join(err, p.Stop()); err != nil {
 		return errors.Join(err, os.RemoveAll(fresh))
 	}
-	if err := run(l.account.command(ctx, fresh, filepath.Join(bin, "initdb"), "--sync-only", "--pgdata", filepath.Join(fresh, "data")),
-		"write the database to disk"); err != nil {
-		return err
+	if !l.options.NoSync {
+		sync := l.account.command(ctx, fresh, filepath.Join(bin, "initdb"), "--sync-only", "--pgdata", filepath.Join(fresh, "data"))
+		if err := run(sync, "write the database to disk"); err != nil {
+			return err
+		}
 	}
 	l.say("made in %v", time.Since(start).Round(time.Second))
 	return os.Rename(fresh, dir)

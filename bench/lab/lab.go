@@ -28,6 +28,8 @@ type Options struct {
 	// Workload is the SQL that makes the database; it is run by psql with the variables scale and seed.
 	Workload string
 	Scale    float64
+	// NoSync does not wait for the disk, for tests: what is measured then is worth nothing.
+	NoSync bool
 	// Say is told what takes time.
 	Say func(format string, args ...any)
 }

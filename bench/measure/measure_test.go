@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 
 func shell(script string) Stage { return Stage{"/bin/sh", "-c", script} }
 
-// busy uses processor time: about half a second of it on any machine of today.
-const busy = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done"
+// busy uses processor time: some tenths of a second.
+const busy = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done"
 
 func run(t *testing.T, job Job) Usage {
 	t.Helper()
