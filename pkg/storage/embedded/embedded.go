@@ -51,6 +51,8 @@ const (
 	region = "us-east-1"
 	// workFolder is the service's own folder in the directory: unfinished uploads, and our locks.
 	workFolder = ".sgwtmp"
+	// concurrency of uploads: a local disk has no distance to hide, and buffers are memory.
+	concurrency = 3
 	// maxParts of an upload. More than S3 has, because memory should stay flat for larger databases.
 	maxParts = 20_000
 )
@@ -89,6 +91,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if os.Getenv(childVariable) != "" {
 		return nil, fault.New(fault.Internal, "", "Call embedded.MaybeServe first thing in main and in TestMain.",
 			"the embedded store was started inside its own child process")
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = concurrency
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 
 	"cofre/pkg/storage/s3"
@@ -20,7 +19,6 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
-	"golang.org/x/sys/unix"
 )
 
 // versitygw keeps the parts of an upload as files and copies them into one when the upload completes: twice
@@ -103,7 +101,7 @@ func (d *disk) place(folder string, plan s3.Plan, in *awss3.UploadPartInput) err
 	}
 	if !d.volatile {
 		// Begin to write now, so that completing has little left to wait for.
-		_ = unix.SyncFileRange(int(f.Fd()), at, length, unix.SYNC_FILE_RANGE_WRITE)
+		beginWriting(f, at, length)
 	}
 	return note(folder, n, length, crc)
 }
@@ -249,8 +247,8 @@ func (d *disk) give(data, to *os.File) error {
 	if err := d.sync(data); err != nil {
 		return err
 	}
-	if strings.HasPrefix(to.Name(), "/proc/self/fd/") {
-		return unix.Dup3(int(data.Fd()), int(to.Fd()), unix.O_CLOEXEC)
+	if ok, err := become(to, data); ok || err != nil {
+		return err
 	}
 	if _, err := io.Copy(to, data); err != nil {
 		return err
