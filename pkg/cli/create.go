@@ -129,7 +129,9 @@ func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 		if err := p.summary(b); err != nil {
 			return err
 		}
-		p.note("%s", p.screen.Dim("prove it: cofre validate "+b.ID+"    use it: cofre restore "+b.ID+" --to URL"))
+		if p.screen.Live { // not into the mails of cron
+			p.note("%s", p.screen.Dim("prove it: cofre validate "+b.ID+"    use it: cofre restore "+b.ID+" --to URL"))
+		}
 		return nil
 	})
 }

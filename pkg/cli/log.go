@@ -60,15 +60,30 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	if h.details {
 		b.WriteString(h.look.Dim(r.Time.Local().Format("15:04:05.000")) + " ")
 	}
-	b.WriteString(h.level(r.Level) + " " + term.Clean(r.Message))
-	for _, a := range attrs {
-		h.attr(&b, a)
+	b.WriteString(h.level(r.Level) + " ")
+	if line := lineOf(attrs); line != "" {
+		b.WriteString(term.Clean(line))
+	} else {
+		b.WriteString(term.Clean(r.Message))
+		for _, a := range attrs {
+			h.attr(&b, a)
+		}
 	}
 	b.WriteByte('\n')
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, err := io.WriteString(h.w, b.String())
 	return err
+}
+
+// lineOf is what another program said, which stands for itself: pg_dump begins its lines with its name.
+func lineOf(attrs []slog.Attr) string {
+	for _, a := range attrs {
+		if a.Key == "line" {
+			return a.Value.String()
+		}
+	}
+	return ""
 }
 
 func (h *lineHandler) level(l slog.Level) string {

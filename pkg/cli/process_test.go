@@ -3,12 +3,17 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,20 +33,20 @@ CREATE TABLE bulk (id int, noise bytea);
 INSERT INTO bulk SELECT i, (SELECT string_agg(sha256((i * 1000 + j)::text::bytea), ''::bytea) FROM generate_series(1, 256) j) FROM generate_series(1, 2000) i;
 `
 
-// slow is a database with bulk in it behind a proxy that makes dumping it take about ten seconds.
+// slow is a database with bulk in it behind a proxy that makes dumping it, 32 MB of text, take its time.
 type slow struct {
 	url   string // through the proxy
 	port  string // of the proxy
 	proxy *testenv.TCPProxy
 }
 
-func newSlow(t *testing.T) slow {
+func newSlow(t *testing.T, bytesPerSecond int64) slow {
 	t.Helper()
 	server := testenv.Postgres(t, testenv.NewestMajor)
 	direct := server.NewDatabase(t)
 	testenv.LoadSQL(t, direct, bulkySQL)
 	proxy := testenv.Proxy(t, server.Addr())
-	proxy.Throttle(testenv.ToClient, 3_000_000)
+	proxy.Throttle(testenv.ToClient, bytesPerSecond)
 	_, port, _ := strings.Cut(proxy.Addr(), ":")
 	return slow{server.URLThrough(proxy.Addr(), filepath.Base(direct)), port, proxy}
 }
@@ -106,7 +111,8 @@ func inTheMiddle(t *testing.T, env []string) func() bool {
 // TestStop guards the end by a signal: exit code 130 within seconds, pg_dump gone, the upload aborted, the failure
 // recorded, earlier backups untouched.
 func TestStop(t *testing.T) {
-	db := newSlow(t)
+	t.Parallel()
+	db := newSlow(t, 3_000_000)
 	s3 := testenv.MinIO(t)
 	bucket := s3.NewBucket(t)
 	local := t.TempDir()
@@ -159,6 +165,81 @@ func TestStop(t *testing.T) {
 	}
 	for o := range s3.Client(t).ListObjects(context.Background(), bucket, minio.ListObjectsOptions{Prefix: "p/files/", Recursive: true}) {
 		t.Errorf("object left: %s", o.Key)
+	}
+}
+
+// TestWatch guards status --watch: it stays until another process's backup has ended, and ends as that one did.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	db := newSlow(t, 3_000_000)
+	env := environment(t, db.url, t.TempDir())
+	for _, stop := range []bool{true, false} {
+		create := cofre(t, env, "create")
+		if err := create.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the dump to be under way", inTheMiddle(t, env))
+		var l backup.List
+		answer(t, env, &l, "list")
+		text, err := cofre(t, env, "status", l.Backups[0].ID).Output()
+		if err != nil || !regexp.MustCompile(`running  dumping, .*[kM]B dumped, .* stored, .*B/s, since 0:`).Match(text) {
+			t.Errorf("%v, status says %s", err, text)
+		}
+		watch := cofre(t, env, "status", l.Backups[0].ID, "--watch", "--json")
+		var doc bytes.Buffer
+		watch.Stdout = &doc
+		if err := watch.Start(); err != nil {
+			t.Fatal(err)
+		}
+		want, status, how := 0, "completed", syscall.Signal(0)
+		if stop {
+			want, status, how = exitStopped, "failed", syscall.SIGINT
+		} else {
+			db.proxy.Heal()
+		}
+		if err := create.Process.Signal(how); err != nil {
+			t.Fatal(err)
+		}
+		_ = create.Wait()
+		_ = watch.Wait()
+		var r backup.StatusReport
+		if err := json.Unmarshal(doc.Bytes(), &r); err != nil || r.Status != status || watch.ProcessState.ExitCode() != want {
+			t.Errorf("watching ended with %d, want %d; it says %s", watch.ProcessState.ExitCode(), want, doc.Bytes())
+		}
+	}
+}
+
+// TestServedLink guards url over a directory: the link works while the command runs, and Ctrl-C is its normal end.
+func TestServedLink(t *testing.T) {
+	env := environment(t, newSample(t), t.TempDir())
+	var b backup.Backup
+	answer(t, env, &b, "create")
+	cmd := cofre(t, env, "url", b.ID)
+	out, errs := &shared{}, &shared{}
+	cmd.Stdout, cmd.Stderr = out, errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the link", func() bool { return strings.Contains(errs.String(), "Ctrl-C ends that") })
+	link := strings.TrimSpace(out.String())
+	resp, err := http.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, resp.Body); err != nil || hex.EncodeToString(h.Sum(nil)) != b.Checksum {
+		t.Errorf("the link gives %s, %v, not the backup", resp.Status, err)
+	}
+	resp.Body.Close()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C ended it with %v: %s", err, errs.String())
+	}
+	if resp, err := http.Get(link); err == nil {
+		resp.Body.Close()
+		t.Errorf("the link still works: %s", resp.Status)
 	}
 }
 

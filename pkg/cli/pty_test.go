@@ -86,7 +86,8 @@ func (x *terminal) end() (int, string) {
 // TestProgressBar guards the line that a terminal shows while a backup is made: without a percentage when nobody can
 // know how much there is, with one when an earlier backup tells; and never anything of it in what remains.
 func TestProgressBar(t *testing.T) {
-	db := newSlow(t)
+	t.Parallel()
+	db := newSlow(t, 8_000_000)
 	env := environment(t, db.url, t.TempDir())
 	code, first := onTerminal(t, cofre(t, env, "create", "--name", "first")).end()
 	if code != 0 {
@@ -99,6 +100,9 @@ func TestProgressBar(t *testing.T) {
 	}
 	if strings.Contains(first, " % ") {
 		t.Errorf("a percentage that nobody could know:\n%q", first)
+	}
+	if !strings.Contains(first, "prove it: cofre validate ") {
+		t.Errorf("no word of what to do next:\n%q", first)
 	}
 	_, after, _ := strings.Cut(first[strings.LastIndex(first, "\r\x1b[K"):], "\r\x1b[K")
 	if !regexp.MustCompile(`^\S*✓\S* backup `).MatchString(after) {
@@ -120,6 +124,7 @@ func TestProgressBar(t *testing.T) {
 			t.Errorf("%s shows progress: %q", arg, out)
 		}
 	}
+	db.proxy.Heal()
 	// Not a terminal: nothing, or with -v lines.
 	out, err := cofre(t, env, "create", "--name", "third").CombinedOutput()
 	if err != nil || bytes.ContainsAny(out, "\r\x1b") {

@@ -61,7 +61,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		}
 		bar.Set(st)
 	}
-	req.Log = func(line string) { p.log.Debug(line, slog.String("tool", "pg_restore")) }
+	req.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
 	done, err := a.Service.Restore(ctx, ref, req)
 	bar.Close()
 	if err != nil {
