@@ -14,7 +14,7 @@
 //	<!-- check: rows shop 5000 -->              run this behind it: it fails when the promise was not kept
 //	<!-- exit: 6 -->                            the block ends with this status
 //
-// A block without a comment has to end with status 0.
+// A block without a comment has to end with status 0. docs/benchmarks.md is made by a program and left alone.
 //
 // # Claims
 //
