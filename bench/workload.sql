@@ -2,7 +2,7 @@
 --
 --   psql -v scale=1 -v seed=1 -f workload.sql
 --
--- scale=1 makes about 1 GB of COPY text (1.6 GB on the server's disk, indexes included) within minutes, and
+-- scale=1 makes about 1 GB of COPY text within minutes, and
 -- volumes follow the scale. Every value is a function of its row's number and the seed, so that all machines
 -- measure the same bytes. The shape: one table with about 70 % of the volume (text, jsonb, numbers, times),
 -- compressible documents, incompressible bytea, pgbench's tables, partitions, large objects, and 1,000 small
