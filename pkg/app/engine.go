@@ -35,6 +35,14 @@ func (e *engine) target(database string) (postgres.Target, error) {
 	return e.c.Database.WithDatabase(database), nil
 }
 
+// Database implements backup.Engine.
+func (e *engine) Database() string {
+	if !e.c.HasDatabase {
+		return ""
+	}
+	return e.c.Database.Database()
+}
+
 func (e *engine) retries() postgres.Policy {
 	return postgres.Policy{Retries: e.c.ConnectRetries, Delay: 5 * time.Second, Growth: 1.5}
 }

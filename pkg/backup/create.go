@@ -69,6 +69,9 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		Database: req.Database, Format: req.Format, Compression: req.Compression, Encryption: encryption,
 		Content: req.Content, Trigger: req.Trigger, Labels: req.Labels,
 	}
+	if b.Database == "" && s.Engine != nil {
+		b.Database = s.Engine.Database() // so that a failure to connect is listed with its database
+	}
 	if sel := req.Selection; len(sel.Schemas)+len(sel.Tables)+len(sel.ExcludeTables)+len(sel.ExcludeTableData) > 0 {
 		b.Selection = &sel
 	}

@@ -9,6 +9,8 @@ import (
 
 // Engine dumps and restores databases. The service knows PostgreSQL only through it.
 type Engine interface {
+	// Database names the configured database, "" when there is none. It does not connect.
+	Database() string
 	// Inspect connects to the configured server (retrying what may be retried), learns what a dump needs, and
 	// refuses what cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one.
 	Inspect(ctx context.Context, database string, sel registry.Selection) (Source, error)

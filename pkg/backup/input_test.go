@@ -130,7 +130,7 @@ func TestDatabaseRefuses(t *testing.T) {
 			if what == "pg_dump 15" && (!strings.Contains(f.Message, "18") || !strings.Contains(f.Message, "15")) {
 				t.Errorf("the message names not both versions: %s", f.Message)
 			}
-			if b.Status != registry.Failed || b.Error.Reason != tc.reason {
+			if b.Status != registry.Failed || b.Error.Reason != tc.reason || b.Database == "" {
 				t.Errorf("record: %+v", b)
 			}
 			w.nothingLeft()

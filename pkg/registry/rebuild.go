@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"cofre/pkg/storage"
@@ -67,7 +68,9 @@ func (r *Registry) rebuild(ctx context.Context, old *snapshot) (*snapshot, error
 	if err != nil {
 		return nil, &errUnwritten{x, err}
 	}
-	r.log.Warn("registry rebuilt", "backups", len(x.Backups))
+	if slices.ContainsFunc(x.Backups, func(b Backup) bool { return b.Status != InProgress }) { // else it is a first backup
+		r.log.Warn("registry rebuilt", "backups", len(x.Backups))
+	}
 	return &snapshot{index: x, data: data, etag: o.ETag}, nil
 }
 
