@@ -24,6 +24,18 @@ locally() { export BACKUP_DIRECTORY=$LOCAL; }
 # lose_index loses registry.json.
 lose_index() { rm "$LOCAL/registry.json"; }
 
+# lose_records loses the index and the manifests. Tags are left.
+lose_records() { rm -r "$LOCAL/registry.json" "$LOCAL/manifests" "$LOCAL/verifications"; }
+
+# copied_without_tags replaces the directory by a copy without extended attributes.
+copied_without_tags() {
+	cp -R "$LOCAL" "$LOCAL.copy"
+	cofre validate backup_2026-11-23_02-00-00.dump
+	mv "$LOCAL" "$LOCAL.original"
+	mv "$LOCAL.copy" "$LOCAL"
+	! cofre validate backup_2026-11-23_02-00-00.dump
+}
+
 # damaged makes a backup and flips a byte in the middle of its data.
 damaged() {
 	backup damaged.dump
