@@ -32,14 +32,14 @@ func (t Target) Explain(ctx context.Context, err error) error {
 		return fault.Wrap(err, fault.Canceled, "", "", "stopped while talking to the database %s", t.Redacted())
 	}
 	var best *fault.Error
-	rank := -1
+	rank, said := -1, ""
 	for _, leaf := range leaves(err) {
 		f, r := t.explainLeaf(leaf)
-		if r > rank {
-			best, rank = f, r
+		if r > rank || r == rank && f.Transient && !best.Transient {
+			best, rank, said = f, r, leaf.Error()
 		}
 	}
-	best.Err = redacted{err: err, text: t.Redact(rootText(err))}
+	best.Err = redacted{err: err, text: t.Redact(said)}
 	return best
 }
 
@@ -66,17 +66,6 @@ func leaves(err error) []error {
 		}
 	}
 	return []error{err}
-}
-
-// rootText gives the text of the deepest single cause, which leaves out pgx's repetition of user and database.
-func rootText(err error) string {
-	var parts []string
-	for _, leaf := range leaves(err) {
-		if s := leaf.Error(); len(parts) == 0 || parts[len(parts)-1] != s {
-			parts = append(parts, s)
-		}
-	}
-	return strings.Join(parts, "; ")
 }
 
 // redacted keeps a cause for errors.As while showing only its redacted text.

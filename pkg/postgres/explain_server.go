@@ -49,8 +49,13 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 	case has("not currently accepting connections"):
 		return t.fault(fault.NotAdmitted, false, "Allow connections: ALTER DATABASE ... WITH ALLOW_CONNECTIONS true.",
 			"database %q does not accept connections", t.Database())
+	case has("permission denied for database"):
+		f := t.fault(fault.MissingPrivilege, false, "GRANT CONNECT ON DATABASE "+quoteIdent(t.Database())+" TO "+quoteIdent(t.User())+".",
+			"role %q may not connect to database %q", t.User(), t.Database())
+		f.Code = fault.Permission
+		return f
 	case code == "42501" || (code == "" && has("permission denied")):
-		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+quoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO ...).",
+		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+quoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO "+quoteIdent(t.User())+").",
 			"role %q lacks a right in database %q", t.User(), t.Database())
 		f.Code = fault.Permission
 		return f

@@ -97,7 +97,7 @@ func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error 
 		case "42501":
 			return fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "ALTER ROLE "+quoteIdent(t.User())+" CREATEDB.",
 				"role %q may not create databases", t.User())
-		case "42704", "22023", "0A000":
+		case "42704", "42809", "22023", "0A000":
 			return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Create it by hand with a locale that this server has.",
 				"the database %q cannot be created with the locale %s", name, l.describe())
 		}

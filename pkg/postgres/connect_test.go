@@ -1,0 +1,182 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// wantConnection tries to connect and checks the reason of the failure.
+func wantConnection(t *testing.T, name, url string, code fault.Code, reason fault.Reason, transient bool, parts ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := target(t, url).Connect(ctx)
+	if err == nil {
+		conn.Close(ctx)
+		t.Errorf("%s: it connected", name)
+		return
+	}
+	f := &fault.Error{}
+	if !errors.As(err, &f) || f.Code != code || f.Reason != reason || f.Transient != transient {
+		t.Errorf("%s: got %s %q transient %t, want %s %q %t: %v", name, f.Code, f.Reason, f.Transient, code, reason, transient, err)
+		return
+	}
+	if f.Hint == "" {
+		t.Errorf("%s: no hint", name)
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error()+f.Hint, p) {
+			t.Errorf("%s: %v; %s does not say %q", name, err, f.Hint, p)
+		}
+	}
+	t.Logf("%s: %v | %s", name, err, f.Hint)
+}
+
+func TestConnectionFaults(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	base := s.NewDatabase(t)
+	role, password := s.NewRole(t, "")
+	nologin, nologinPassword := s.NewRole(t, "")
+	s.Exec(t, "postgres", "ALTER ROLE "+nologin+" NOLOGIN")
+	db := target(t, base).Database()
+	s.Exec(t, "postgres", fmt.Sprintf("REVOKE CONNECT ON DATABASE %s FROM PUBLIC", db))
+	at := func(user, password, hostport, db string) string {
+		return fmt.Sprintf("postgres://%s:%s@%s/%s", user, password, hostport, db)
+	}
+	here := fmt.Sprintf("127.0.0.1:%d", s.Port)
+	connection := fault.DatabaseConnection
+	wantConnection(t, "wrong password", at("postgres", "wrong", here, db), connection, fault.LoginFailed, false, `role "postgres"`, "percent-encoded")
+	wantConnection(t, "no password", fmt.Sprintf("postgres://postgres@%s/%s?passfile=/nowhere", here, db), connection, fault.LoginFailed, false, "No password was given")
+	wantConnection(t, "unknown role", at("nobody_here", "x", here, db), connection, fault.LoginFailed, false)
+	wantConnection(t, "role without login", at(nologin, nologinPassword, here, "postgres"), connection, fault.LoginFailed, false)
+	wantConnection(t, "unknown database", at("postgres", s.Password, here, "no_such"), connection, fault.DatabaseMissing, false, `"no_such"`)
+	wantConnection(t, "no right to connect", at(role, password, here, db), fault.Permission, fault.MissingPrivilege, false)
+	wantConnection(t, "unknown host", at("u", "p", "no-such-host.invalid:5432", "db"), connection, fault.HostUnknown, false, "no-such-host.invalid")
+	wantConnection(t, "closed port", at("u", "p", "127.0.0.1:1", "db"), connection, fault.PortRefused, true, "127.0.0.1 port 1")
+	wantConnection(t, "no socket", "postgres://u@/db?host="+t.TempDir(), connection, fault.PortRefused, true, ".s.PGSQL.5432")
+	wantConnection(t, "TLS asked, not offered", base+"?sslmode=require", connection, fault.TLSRefused, false, "sslmode=prefer")
+	wantConnection(t, "several hosts, all wrong", "postgres://u:p@127.0.0.1:1,no-such-host.invalid:2/db", connection, fault.PortRefused, true)
+
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	wantConnection(t, "nobody answers", fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1", silent.Addr()), connection, fault.HostUnreachable, true, "did not answer in time")
+	closing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing.Close()
+	go func() {
+		for {
+			c, err := closing.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	wantConnection(t, "closes at once", fmt.Sprintf("postgres://u:p@%s/db?sslmode=disable", closing.Addr()), connection, fault.ConnectionLost, true)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = target(t, base).Connect(ctx)
+	if !fault.HasCode(err, fault.Canceled) {
+		t.Error(err)
+	}
+	if _, err := target(t, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:1,%s/%s", s.Password, here, db)).Connect(context.Background()); err != nil {
+		t.Errorf("the second of two hosts: %v", err)
+	}
+}
+
+func TestTLSFaults(t *testing.T) {
+	s := testenv.PostgresWith(t, testenv.Options{Major: 18, TLS: true, CertHost: "db.example", HBA: []string{"hostssl all all all scram-sha-256", "local all all scram-sha-256"}})
+	url := s.URL("postgres")
+	connection := fault.DatabaseConnection
+	ca := "&sslrootcert=" + s.CAFile
+	wantConnection(t, "no TLS", url+"?sslmode=disable", connection, fault.TLSRequired, false, "sslmode=require")
+	wantConnection(t, "another authority", url+"?sslmode=verify-ca&sslrootcert="+testenv.OtherCA(t), connection, fault.TLSCertificate, false, "sslrootcert")
+	wantConnection(t, "another name", url+"?sslmode=verify-full"+ca, connection, fault.TLSCertificate, false, "another name")
+	wantConnection(t, "public authorities", url+"?sslmode=verify-full&sslrootcert=system", connection, fault.TLSCertificate, false)
+	named := strings.Replace(url, "@127.0.0.1:", "@db.example:", 1) + "?sslmode=verify-full&hostaddr=127.0.0.1" + ca
+	for _, ok := range []string{url + "?sslmode=prefer", url + "?sslmode=require", url + "?sslmode=verify-ca" + ca, named} {
+		conn, err := target(t, ok).Connect(context.Background())
+		if err != nil {
+			t.Errorf("%s: %v", ok, err)
+			continue
+		}
+		conn.Close(context.Background())
+	}
+	if _, err := postgres.ParseTarget(url+"?sslmode=verify-full&sslrootcert="+filepath.Join(t.TempDir(), "ca.pem"), env()); !fault.HasReason(err, fault.InvalidInput) {
+		t.Error(err)
+	}
+}
+
+func TestAdmissionAndLimits(t *testing.T) {
+	s := testenv.PostgresWith(t, testenv.Options{Major: 18, HBA: []string{"host all postgres all scram-sha-256", "host all rejected all reject"},
+		Settings: []string{"max_connections = 10", "superuser_reserved_connections = 0", "reserved_connections = 0"}})
+	connection := fault.DatabaseConnection
+	here := fmt.Sprintf("127.0.0.1:%d", s.Port)
+	wantConnection(t, "no line in pg_hba.conf", fmt.Sprintf("postgres://other:x@%s/postgres", here), connection, fault.NotAdmitted, false, "pg_hba.conf")
+	wantConnection(t, "no line and no TLS asked", fmt.Sprintf("postgres://other:x@%s/postgres?sslmode=disable", here), connection, fault.TLSRequired, false, "pg_hba.conf")
+	wantConnection(t, "rejected", fmt.Sprintf("postgres://rejected:x@%s/postgres", here), connection, fault.NotAdmitted, false)
+	db := target(t, s.URL("postgres"))
+	var full error
+	for range 20 {
+		conn, err := db.Connect(context.Background())
+		if err != nil {
+			full = err
+			break
+		}
+		defer conn.Close(context.Background())
+	}
+	f := fault.From(full)
+	if full == nil || f.Reason != fault.TooManyClients || !f.Transient {
+		t.Errorf("%v", full)
+	}
+}
+
+// Retries happen only where they can help, and stop when the server is there.
+func TestConnectRetry(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	url := s.NewDatabase(t)
+	proxy := testenv.Proxy(t, fmt.Sprintf("127.0.0.1:%d", s.Port))
+	through := target(t, s.URLThrough(proxy.Addr(), target(t, url).Database()))
+	quick := postgres.Policy{Retries: 3, Delay: 20 * time.Millisecond, Growth: 2}
+	ctx := context.Background()
+
+	proxy.Cut()
+	started := time.Now()
+	_, err := postgres.ConnectRetry(ctx, through, quick)
+	if f := fault.From(err); err == nil || f.Attempts != 4 || f.Reason != fault.PortRefused || time.Since(started) < 140*time.Millisecond {
+		t.Errorf("after %s: %+v", time.Since(started), f)
+	}
+	timer := time.AfterFunc(50*time.Millisecond, proxy.Heal)
+	defer timer.Stop()
+	conn, err := postgres.ConnectRetry(ctx, through, postgres.Policy{Retries: 20, Delay: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close(ctx)
+
+	_, err = postgres.ConnectRetry(ctx, target(t, strings.Replace(url, s.Password, "wrong", 1)), postgres.Policy{Retries: 3, Delay: time.Hour})
+	if f := fault.From(err); f.Attempts != 1 || f.Reason != fault.LoginFailed {
+		t.Errorf("%+v", f)
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	proxy.Cut()
+	if _, err := postgres.ConnectRetry(short, through, postgres.Policy{Retries: 3, Delay: time.Hour}); err == nil {
+		t.Error("it connected")
+	}
+}
