@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cofre/pkg/backup"
@@ -19,7 +20,20 @@ import (
 type engine struct {
 	c   Config
 	log *slog.Logger
+
+	mu    sync.Mutex
+	found map[int]tool // by the server's major version
 }
+
+// tool is the pg_dump chosen for a server. Asking programs for their versions takes longer than a small dump, so
+// it is remembered for a minute: from Inspect to Dump, not over an upgrade.
+type tool struct {
+	client      pgdump.Client
+	compression string // what "auto" stands for
+	at          time.Time
+}
+
+const toolLife = time.Minute
 
 func newEngine(c Config, log *slog.Logger) *engine { return &engine{c: c, log: log} }
 
@@ -47,8 +61,22 @@ func (e *engine) retries() postgres.Policy {
 	return postgres.Policy{Retries: e.c.ConnectRetries, Delay: 5 * time.Second, Growth: 1.5}
 }
 
-func (e *engine) find(ctx context.Context, serverMajor int) (pgdump.Client, error) {
-	return pgdump.Find(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, ServerMajor: serverMajor, Getenv: e.c.getenv})
+func (e *engine) find(ctx context.Context, serverMajor int) (tool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t, ok := e.found[serverMajor]; ok && time.Since(t.at) < toolLife {
+		return t, nil
+	}
+	client, err := pgdump.Find(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, ServerMajor: serverMajor, Getenv: e.c.getenv})
+	if err != nil {
+		return tool{}, err
+	}
+	t := tool{client, client.Choose(ctx, pgdump.Compression{}).String(), time.Now()}
+	if e.found == nil {
+		e.found = map[int]tool{}
+	}
+	e.found[serverMajor] = t
+	return t, nil
 }
 
 // Inspect implements backup.Engine.
@@ -70,7 +98,7 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	if err != nil {
 		return backup.Source{}, t.Explain(ctx, err)
 	}
-	client, err := e.find(ctx, server.Major)
+	tool, err := e.find(ctx, server.Major)
 	if err != nil {
 		return backup.Source{}, err
 	}
@@ -82,8 +110,8 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 		return backup.Source{}, t.Explain(ctx, err)
 	}
 	return backup.Source{
-		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, SchemaVersion: schema, PgDumpVersion: client.Version,
-		Compression: client.Choose(ctx, pgdump.Compression{}).String(), Size: server.Size,
+		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, SchemaVersion: schema, PgDumpVersion: tool.client.Version,
+		Compression: tool.compression, Size: server.Size,
 	}, nil
 }
 
@@ -93,11 +121,11 @@ func (e *engine) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, e
 	if err != nil {
 		return nil, err
 	}
-	client, err := e.find(ctx, o.ServerMajor)
+	tool, err := e.find(ctx, o.ServerMajor)
 	if err != nil {
 		return nil, err
 	}
-	dump, err := client.Dump(ctx, pgdump.DumpOptions{
+	dump, err := tool.client.Dump(ctx, pgdump.DumpOptions{
 		Target: t, Format: pgdump.Format(o.Format), Compression: compression(o), Selection: selection(o.Selection, o.Content),
 		LockWaitTimeout: e.c.LockWaitTimeout, Timeout: e.c.PgDumpTimeout, Verbose: o.Log,
 	})
@@ -149,11 +177,11 @@ func (e *engine) Checks(ctx context.Context) []backup.Check {
 	} else {
 		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "the role " + server.Role + " can read everything"})
 	}
-	client, err := e.find(ctx, server.Major)
+	tool, err := e.find(ctx, server.Major)
 	if err != nil {
 		return append(checks, backup.Failing("pg_dump", err))
 	}
-	detail := fmt.Sprintf("%s (%s), compressing with %s", client.Version, client.PgDump, client.Choose(ctx, pgdump.Compression{}))
+	detail := fmt.Sprintf("%s (%s), compressing with %s", tool.client.Version, tool.client.PgDump, tool.compression)
 	if n := len(clients) - 1; n > 0 {
 		detail += fmt.Sprintf("; %d older ones are not used", n)
 	}

@@ -58,7 +58,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 		return backup.RestoreReport{}, err
 	}
 	rep := backup.RestoreReport{Database: t.Database(), Host: t.Host()}
-	client, err := e.find(ctx, 0)
+	tool, err := e.find(ctx, 0)
 	if err != nil {
 		return rep, err
 	}
@@ -75,7 +75,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 		return rep, err
 	}
 	defer r.Close()
-	done, err := client.Restore(ctx, ro, r)
+	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool = done.Method + " " + done.ClientVersion
 	return rep, err
 }

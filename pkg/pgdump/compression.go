@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"time"
 
 	"cofre/pkg/fault"
@@ -60,12 +61,28 @@ func (c Client) compression(ctx context.Context, want Compression) (string, erro
 	return want.String(), nil
 }
 
-// supports asks pg_dump whether it was built with an algorithm: it checks that before it tries to connect,
-// here to a socket that cannot exist.
+// builtWith remembers yes of supports, by program, version and algorithm: the question takes longer than a small dump.
+var builtWith sync.Map
+
+// supports tells whether pg_dump was built with an algorithm.
 func (c Client) supports(ctx context.Context, a Algorithm) bool {
 	if c.Major < 16 {
 		return false
 	}
+	key := [3]string{c.PgDump, c.Version, string(a)}
+	if _, known := builtWith.Load(key); known {
+		return true
+	}
+	yes := c.ask(ctx, a)
+	if yes {
+		builtWith.Store(key, true)
+	}
+	return yes
+}
+
+// ask makes pg_dump say whether it knows an algorithm: it checks that before it tries to connect, here to a socket
+// that cannot exist.
+func (c Client) ask(ctx context.Context, a Algorithm) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.PgDump, "--format=custom", "--compress="+string(a)+":1", "--no-password",
