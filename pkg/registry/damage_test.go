@@ -73,7 +73,9 @@ var damages = []struct {
 		return bytes.Replace(d, line, append(append(bytes.Clone(line), '\n'), line...), 1)
 	}},
 	{"unknown status", true, func(d []byte) []byte { return bytes.Replace(d, []byte(`"success"`), []byte(`"fine"`), 1) }},
-	{"path outside", true, func(d []byte) []byte { return bytes.ReplaceAll(d, []byte(`files/a.dump`), []byte(`files/../secret/a.dump`)) }},
+	{"path outside", true, func(d []byte) []byte {
+		return bytes.ReplaceAll(d, []byte(`files/a.dump`), []byte(`files/../secret/a.dump`))
+	}},
 	{"absolute path", true, func(d []byte) []byte { return bytes.ReplaceAll(d, []byte(`files/a.dump`), []byte(`/etc/a.dump`)) }},
 	{"file name with a path", true, func(d []byte) []byte {
 		return bytes.Replace(d, []byte(`"filename":"a.dump"`), []byte(`"filename":"../../a.dump"`), 1)

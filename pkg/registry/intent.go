@@ -15,8 +15,10 @@ import (
 type Intent struct {
 	Version int    `json:"version"`
 	Kind    string `json:"kind"` // create, end or remove
-	// Backup is the record as reserved; the file name holds once a run has claimed it.
-	Backup Backup `json:"backup"`
+	// Backup is the record as reserved. Before Admitted is set its limits and file name are not decided, and no
+	// rebuild takes it for a backup.
+	Backup   Backup `json:"backup"`
+	Admitted bool   `json:"admitted,omitempty"`
 	// Request is what the run needs besides the record; the registry does not look into it. No secrets.
 	Request json.RawMessage `json:"request,omitempty"`
 	// Runner names the run that holds the lease, "" when none does yet.
@@ -76,7 +78,7 @@ func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease,
 // Reserve begins a backup: its intent is written, then decide is asked inside the compare-and-swap (where
 // limits hold over any number of processes; it may set the file name) and the record enters the index as
 // in_progress. Whoever runs it must Claim it within launchWithin. When decide refuses, nothing stays behind.
-// An id that was reserved before, or a file name that is in use, is refused: already_exists.
+// An id that was used before, or a file name that is in use, is refused: already_exists.
 func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessage, launchWithin time.Duration,
 	decide func(*Index, *Backup) error) (Backup, error) {
 	b.Status = InProgress
@@ -95,8 +97,8 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 	if err == nil {
 		err = r.vacant(ctx, admitted)
 	}
-	if err == nil && admitted.Filepath != b.Filepath { // for a rebuild, which reads it from here
-		err = l.put(ctx, func(in *Intent) { in.Backup = admitted })
+	if err == nil {
+		err = l.put(ctx, func(in *Intent) { in.Backup, in.Admitted = admitted, true })
 	}
 	if err != nil {
 		l.withdraw(ctx, entered)
@@ -107,17 +109,13 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 
 // admit puts the record into the index, if decide agrees. entered tells that it may be there after an error.
 func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Backup) error) (_ Backup, entered bool, _ error) {
-	var written *Backup
+	admitted := b
 	err := r.Update(ctx, func(x *Index) error {
 		if old := x.Find(b.ID); old != nil {
-			if old.Status != InProgress {
-				return hasEnded(b.ID)
-			}
-			if written != nil && equalJSON(*old, *written) {
+			if entered && old.Status == InProgress {
 				return errUnchanged // our own write, whose answer was lost
 			}
-			x.Remove(b.ID) // a rebuild found the intent; nobody has decided yet
-			entered = true
+			return hasEnded(b.ID)
 		}
 		c := b
 		if err := decide(x, &c); err != nil {
@@ -131,13 +129,10 @@ func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Bac
 			return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave it out.", "a backup named %s exists already", c.Filepath)
 		}
 		x.Upsert(c)
-		written, entered = &c, true
+		admitted, entered = c, true
 		return nil
 	})
-	if err != nil {
-		return b, entered, err
-	}
-	return *written, true, nil
+	return admitted, entered, err
 }
 
 // vacant refuses a file name under which there is an object that no record knows: better now than when the
@@ -150,15 +145,13 @@ func (r *Registry) vacant(ctx context.Context, b Backup) error {
 	return ctx.Err()
 }
 
-// withdraw undoes a reservation, on a context of its own: the index entry, if it may be there, then the intent.
+// withdraw undoes a reservation, on a context of its own: the index entry, if it may be there, then the intent,
+// if it is still ours.
 func (l *Lease) withdraw(ctx context.Context, entered bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	in, _, err := l.r.intent(ctx, l.id)
-	if storage.IsNotFound(err) || err == nil && in.Token != l.token {
-		return // never written, or somebody else's
-	}
-	if err == nil && entered {
+	var err error
+	if entered {
 		err = l.r.Update(ctx, func(x *Index) error {
 			if b := x.Find(l.id); b == nil || b.Status != InProgress {
 				return errUnchanged
@@ -168,7 +161,7 @@ func (l *Lease) withdraw(ctx context.Context, entered bool) {
 		})
 	}
 	if err == nil {
-		err = l.r.store.Delete(ctx, IntentKey(l.id))
+		err = l.end(ctx)
 	}
 	if err != nil {
 		l.r.log.Warn("reservation left behind; the next cleanup ends it", "backup_id", l.id, "error", err.Error())

@@ -41,6 +41,8 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	}
 	busy := fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
 	switch {
+	case !in.Admitted:
+		return nil, notFound(id)
 	case in.Kind == kindRemove:
 		return nil, fault.New(fault.Validation, fault.NotFound, "", "backup %s is being removed", id)
 	case in.Kind != kindCreate:
@@ -48,20 +50,18 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	case in.Runner != "" && in.Runner != runner:
 		return nil, busy // even when its lease is over: Reconcile must end it first, so that it cannot wake up
 	}
-	// The file name may have been settled after the intent was written.
 	x, err := r.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b := x.Find(id)
-	switch {
+	switch b := x.Find(id); {
 	case b == nil:
-		return nil, notFound(id) // its limits were never decided
+		return nil, notFound(id)
 	case b.Status != InProgress:
-		return nil, hasEnded(id)
+		return nil, hasEnded(id) // its intent is just on the way out
 	}
 	again, allowed := in.Runner == runner, time.Duration(in.LeaseMS)*time.Millisecond
-	in.Backup, in.Runner, in.LeaseMS = *b, runner, r.lease.Milliseconds()
+	in.Runner, in.LeaseMS = runner, r.lease.Milliseconds()
 	l, err := r.acquire(ctx, in, o.ETag)
 	if fault.HasReason(err, fault.Precondition) {
 		return nil, busy

@@ -113,7 +113,7 @@ func (r *Registry) collect(ctx context.Context, x *Index) error {
 		}
 	}
 	for id, in := range intents {
-		if _, ended := manifests[id]; !ended && in.Kind != kindRemove {
+		if _, ended := manifests[id]; !ended && in.Kind != kindRemove && in.Admitted {
 			in.Backup.Status = InProgress
 			x.Backups = append(x.Backups, in.Backup)
 		}

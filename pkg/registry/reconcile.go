@@ -84,16 +84,6 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 		}
 		return nil
 	}
-	if in.Runner == "" && in.Kind != kindRemove {
-		// The file name may have been settled after the intent was written.
-		x, err := r.Load(ctx)
-		if err != nil {
-			return err
-		}
-		if b := x.Find(id); b != nil {
-			in.Backup = *b
-		}
-	}
 	cause := whyDead(in, o.LastModified)
 	if in.Kind == kindCreate {
 		in.Kind = kindEnd
@@ -179,7 +169,7 @@ func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
 	if _, err := r.store.Head(ctx, IntentKey(b.ID)); !storage.IsNotFound(err) {
 		return err
 	}
-	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: b, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
+	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: b, Admitted: true, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
 	if err != nil {
 		if lost(err) {
 			return nil
@@ -238,7 +228,7 @@ func (r *Registry) sweepFailed(ctx context.Context, key string, rep *Report) err
 	if err != nil || m.Backup.Status != Failed || m.Backup.Filepath != key {
 		return err
 	}
-	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: m.Backup, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
+	l, err := r.acquire(ctx, Intent{Kind: kindEnd, Backup: m.Backup, Admitted: true, Runner: "unknown", LeaseMS: r.lease.Milliseconds()}, "")
 	if lost(err) {
 		return nil
 	}

@@ -29,7 +29,7 @@ func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
 	if b.Status == InProgress {
 		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
 	}
-	in := Intent{Kind: kindRemove, Backup: *b, LeaseMS: r.lease.Milliseconds()}
+	in := Intent{Kind: kindRemove, Backup: *b, Admitted: true, LeaseMS: r.lease.Milliseconds()}
 	l, err := r.acquire(ctx, in, "")
 	if lost(err) {
 		l, err = r.overtake(ctx, in)
@@ -107,7 +107,7 @@ func (l *Lease) sweep(ctx context.Context) error {
 	in := l.intent
 	l.mu.Unlock()
 	if in.Runner == "" {
-		return nil // never claimed: nothing is stored, and the file name may be another backup's
+		return nil // never claimed: nothing is stored, and the file name may still be another backup's
 	}
 	b := in.Backup
 	if in.UploadID != "" {
