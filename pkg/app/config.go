@@ -36,7 +36,7 @@ type Config struct {
 	Compress          bool          // BACKUP_ENABLE_COMPRESSION, default true
 	CompressThreshold int           // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
 	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
-	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas or spaces
+	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas
 	IdentityFile      string        // BACKUP_AGE_IDENTITY_FILE
 	DefaultDirectory  string        // BACKUP_DEFAULT_DIRECTORY, under files/
 	AllowedDirectory  []string      // BACKUP_ALLOWED_DIRECTORIES, separated by commas
@@ -160,7 +160,7 @@ func setDirectory(c *Config, v string) error {
 }
 
 func setRecipients(c *Config, v string) error {
-	c.Recipients = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	c.Recipients = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' }) // SSH keys hold spaces
 	var err error
 	c.recipients, err = stream.ParseRecipients(strings.Join(c.Recipients, "\n"))
 	return err

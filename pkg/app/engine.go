@@ -162,6 +162,7 @@ func (e *engine) Checks(ctx context.Context) []backup.Check {
 	if err != nil {
 		checks = append(checks, backup.Failing("pg_dump", err))
 	}
+	pgDumpWrong := err != nil
 	t, err := e.target("")
 	if err != nil {
 		return append(checks, backup.Failing("database", err))
@@ -176,6 +177,9 @@ func (e *engine) Checks(ctx context.Context) []backup.Check {
 		checks = append(checks, backup.Failing("database: rights", err))
 	} else {
 		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "the role " + server.Role + " can read everything"})
+	}
+	if pgDumpWrong {
+		return checks
 	}
 	tool, err := e.find(ctx, server.Major)
 	if err != nil {

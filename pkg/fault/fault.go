@@ -74,6 +74,7 @@ const (
 	KilledBySignal    Reason = "killed_by_signal"   // pg_dump ended by a signal
 	ExitStatus        Reason = "exit_status"        // pg_dump ended with a non-zero status
 	RestoreIncomplete Reason = "restore_incomplete" // the target was changed but not finished
+	TargetLacks       Reason = "target_lacks"       // a role or an extension that the backup needs is not on the target server
 
 	// Storage.
 	BucketMissing      Reason = "bucket_missing"

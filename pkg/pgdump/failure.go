@@ -141,7 +141,7 @@ func classify(e ending) *fault.Error {
 		return fault.New(e.code, fault.LimitReached, "Raise max_locks_per_transaction in the server's configuration and restart it; a restore can also be done in several transactions.",
 			"%s needs more locks at once than the server's lock table holds", e.program)
 	case missingRole.MatchString(e.stderr):
-		return fault.New(fault.Validation, fault.NotFound, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
+		return fault.New(fault.Validation, fault.TargetLacks, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
 			"the target server has no %s", missingRole.FindStringSubmatch(e.stderr)[1])
 	case has("No space left on device", "could not extend file"):
 		return fault.New(fault.DiskSpace, "", "Free space on the database server.", "the database server's disk is full")

@@ -50,11 +50,11 @@ func (g goal) misses(h *archive.Head, o RestoreOptions) error {
 		}
 	}
 	if len(extensions) > 0 && !o.DataOnly {
-		return fault.New(fault.Validation, fault.NotFound, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
+		return fault.New(fault.Validation, fault.TargetLacks, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
 			"the target server does not have the extensions %s; nothing was changed", strings.Join(extensions, ", "))
 	}
 	if len(roles) > 0 && !o.NoOwner && !o.DataOnly {
-		return fault.New(fault.Validation, fault.NotFound, "Create them on the target server (CREATE ROLE ...), or restore without owners and privileges (--no-owner --no-privileges).",
+		return fault.New(fault.Validation, fault.TargetLacks, "Create them on the target server (CREATE ROLE ...), or restore without owners and privileges (--no-owner --no-privileges).",
 			"the target server does not have the roles that own objects of the backup: %s; nothing was changed", strings.Join(roles, ", "))
 	}
 	return nil
