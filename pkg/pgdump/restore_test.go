@@ -265,13 +265,13 @@ func TestMissingRolesAndExtensions(t *testing.T) {
 	for _, o := range []pgdump.RestoreOptions{{}, {Jobs: 2}} {
 		o.Target = target(t, other.NewDatabase(t))
 		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
-		wantFault(t, err, fault.Validation, fault.NotFound, owner, "--no-owner")
+		wantFault(t, err, fault.Validation, fault.TargetLacks, owner, "--no-owner")
 		if !report.Unchanged {
 			t.Errorf("%+v", report)
 		}
 		o.NoOwner = true
 		report, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
-		wantFault(t, err, fault.Validation, fault.NotFound, owner)
+		wantFault(t, err, fault.Validation, fault.TargetLacks, owner)
 		o.NoPrivileges, o.Target = true, target(t, other.NewDatabase(t))
 		if _, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
 			t.Error(err)
