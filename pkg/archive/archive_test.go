@@ -17,7 +17,10 @@ import (
 	"cofre/pkg/fault"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files and the archives in testdata")
+var (
+	update = flag.Bool("update", false, "rewrite the golden files")
+	remake = flag.Bool("remake", false, "make the archives in testdata anew (then -update, too)")
+)
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
@@ -128,9 +131,9 @@ func checkPieces(b []byte, o Options, r *rand.Rand) (Summary, error) {
 	return c.Close()
 }
 
-// TestSeeds checks the archives in testdata against golden summaries. With -update it makes them anew.
+// TestSeeds checks the archives in testdata against golden summaries.
 func TestSeeds(t *testing.T) {
-	if *update {
+	if *remake {
 		urls := map[int]string{}
 		for _, s := range seeds {
 			if urls[s.major] == "" {

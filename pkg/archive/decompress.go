@@ -21,9 +21,20 @@ type decompressor struct {
 	buf  []byte
 
 	maxWindow int64
-	// large is shared by all: frames with more than an ordinary window are decompressed one at a time, so that memory
-	// does not grow with the number of workers.
-	large *sync.Mutex
+	large     *largeWindow
+}
+
+// largeWindow is the decoder, shared by all workers, for frames with more than an ordinary window: they are
+// decompressed one at a time and in the same memory, which so does not grow with the number of workers or tables.
+type largeWindow struct {
+	sync.Mutex
+	z *zstd.Decoder
+}
+
+func (l *largeWindow) close() {
+	if l.z != nil {
+		l.z.Close()
+	}
 }
 
 // Windows of zstd frames, in bytes: how far back a frame may refer, and so the memory that decompressing it takes. The
@@ -99,12 +110,12 @@ func (d *decompressor) unzstd(w io.Writer) error {
 	if h.Decode(first) == nil && h.WindowSize > ordinaryWindow {
 		d.large.Lock()
 		defer d.large.Unlock()
-		z, err := newZstd(d.maxWindow)
-		if err != nil {
-			return err
+		if d.large.z == nil {
+			if d.large.z, err = newZstd(d.maxWindow); err != nil {
+				return err
+			}
 		}
-		defer z.Close()
-		return runZstd(z, w, d.br)
+		return runZstd(d.large.z, w, d.br)
 	}
 	if d.zstd == nil {
 		if d.zstd, err = newZstd(min(ordinaryWindow, d.maxWindow)); err != nil {

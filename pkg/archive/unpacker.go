@@ -21,6 +21,7 @@ type unpacker struct {
 	m      *machine
 
 	slots chan *decompressor // the free ones
+	large largeWindow
 	wg    sync.WaitGroup
 	free  chan []byte // buffers to use again
 
@@ -73,9 +74,8 @@ func newUnpacker(ctx context.Context, cancel context.CancelCauseFunc, o Options)
 	if o.MaxWindow <= 0 {
 		o.MaxWindow = defaultMaxWindow
 	}
-	large := &sync.Mutex{}
 	for range o.Workers {
-		u.slots <- &decompressor{maxWindow: o.MaxWindow, large: large}
+		u.slots <- &decompressor{maxWindow: o.MaxWindow, large: &u.large}
 	}
 	return u
 }
@@ -150,6 +150,7 @@ func (u *unpacker) wait(readErr error) error {
 	for range cap(u.slots) {
 		(<-u.slots).close()
 	}
+	u.large.close()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {

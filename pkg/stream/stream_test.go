@@ -340,7 +340,7 @@ func TestBackPressure(t *testing.T) {
 func TestMemory(t *testing.T) {
 	id := newIdentity(t)
 	for _, v := range variants {
-		s, err := New(io.LimitReader(endless(), 96<<20), v.options(id))
+		s, err := New(io.LimitReader(endless(), 48<<20), v.options(id))
 		if err != nil {
 			t.Fatal(err)
 		}
