@@ -193,10 +193,14 @@ func (d *demo) fillSample(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
+		rows, err := countRows(ctx, t)
+		if err != nil {
+			return "", err
+		}
 		s, err := postgres.Inspect(ctx, t, postgres.Selection{})
 		return fmt.Sprintf("a sample database, the shop %q: 4 schemas, %d tables, about %s rows, %s\n"+
 			"foreign keys, jsonb, bytea, partitions, %d large objects, views, row security, quoted names",
-			source, s.Tables, term.Count(int64(d.Rows)), term.Bytes(s.Size), s.LargeObjects), err
+			source, s.Tables, term.Count(rows/1000*1000), term.Bytes(s.Size), s.LargeObjects), err
 	})
 }
 

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,25 +24,20 @@ func (d *demo) download(ctx context.Context) error {
 	if d.link, err = d.app.Service.URL(ctx, d.Backup.ID, linkLife); err != nil {
 		return err
 	}
-	curl, missing := exec.LookPath("curl")
-	if missing != nil {
-		return d.do("linking", func(*term.Bar) (string, error) {
-			return "a presigned link, for an hour, without any credentials (curl is not installed here; any browser opens it):\n" + d.link.URL, nil
-		})
-	}
 	return d.do("downloading", func(*term.Bar) (string, error) {
 		file := filepath.Join(d.dir.Path, d.link.Filename)
-		if err := command(ctx, curl, "--fail", "--silent", "--show-error", "--output", file, d.link.URL); err != nil {
-			return "", fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Look at curl's message.", "curl could not fetch the presigned link")
+		by, err := fetch(ctx, d.link.URL, file)
+		if err != nil {
+			return "", fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "This is a defect of cofre: please report it.", "the presigned link could not be fetched")
 		}
 		sum, err := sha256Of(file)
 		if err != nil {
 			return "", err
 		}
 		if d.Downloaded = sum; sum != d.Backup.Checksum {
-			return "", fault.New(fault.Validation, fault.ChecksumMismatch, "This is a defect of cofre: please report it.", "what curl fetched has the SHA-256 %s, not %s", sum, d.Backup.Checksum)
+			return "", fault.New(fault.Validation, fault.ChecksumMismatch, "This is a defect of cofre: please report it.", "what the link gave has the SHA-256 %s, not %s", sum, d.Backup.Checksum)
 		}
-		text := "downloaded by curl through a presigned link, SHA-256 as recorded:\n" + d.link.URL
+		text := "downloaded " + by + " through a presigned link, SHA-256 as recorded:\n" + d.link.URL
 		reader := filepath.Join(d.server.BinDir, "pg_restore")
 		if _, err := os.Stat(reader); err == nil {
 			if err := command(ctx, reader, "--list", "--file="+os.DevNull, file); err != nil {
@@ -50,6 +47,32 @@ func (d *demo) download(ctx context.Context) error {
 		}
 		return text, nil
 	})
+}
+
+// fetch downloads with curl, or by itself where there is none, and says how.
+func fetch(ctx context.Context, link, file string) (by string, err error) {
+	curl, err := exec.LookPath("curl")
+	if err == nil {
+		return "by curl", command(ctx, curl, "--fail", "--silent", "--show-error", "--output", file, link)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("the answer was %s", resp.Status)
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, resp.Body)
+	return "(as curl -f would, which is not installed)", errors.Join(err, f.Close())
 }
 
 // command runs a program and gives what it said when it fails.

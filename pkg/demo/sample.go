@@ -67,3 +67,15 @@ func fill(ctx context.Context, t postgres.Target, steps []step, told func(name s
 	_, err = conn.PgConn().Exec(ctx, "ANALYZE").ReadAll()
 	return err
 }
+
+// countRows gives the planner's count of all rows, which is close after ANALYZE and costs nothing.
+func countRows(ctx context.Context, t postgres.Target) (n int64, err error) {
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, `SELECT sum(reltuples)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE relkind IN ('r', 'm') AND nspname IN ('catalogo', 'vendas', 'estoque', 'auditoria') AND reltuples > 0`).Scan(&n)
+	return n, err
+}

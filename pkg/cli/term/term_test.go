@@ -18,7 +18,7 @@ func TestTexts(t *testing.T) {
 		{Duration(59960 * time.Millisecond), "1 min 00 s"}, {Duration(72 * time.Second), "1 min 12 s"}, {Duration(125 * time.Minute), "2 h 05 min"}, {Duration(-time.Second), "-1.0 s"},
 		{Clock(7 * time.Second), "0:07"}, {Clock(760 * time.Second), "12:40"}, {Clock(3723 * time.Second), "1:02:03"},
 		{Plural(1, "backup"), "1 backup"}, {Plural(0, "backup"), "0 backups"}, {Plural(1200, "backup"), "1,200 backups"},
-		{Clean("a\x1b[31mb\nc\u202e"), `a\x1b[31mb\nc\u202e`}, {Clean("relâmpago ♥ 漢字"), "relâmpago ♥ 漢字"},
+		{Clean("a\x1b[31mb\nc\u202e"), `a\x1b[31mb\nc\u202e`}, {Clean("a\xff\ufffd"), `a\xff` + "\ufffd"}, {Clean("relâmpago ♥ 漢字"), "relâmpago ♥ 漢字"},
 		{Shorten("abcdefghij", 10), "abcdefghij"}, {Shorten("abcdefghij", 5), "ab…ij"}, {Shorten("abcdefghij", 1), "…"}, {Shorten("漢字漢字漢字", 5), "漢…字"},
 	} {
 		if test.got != test.want {
