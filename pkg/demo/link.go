@@ -16,6 +16,7 @@ import (
 
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/pgdump"
 )
 
 // download fetches the backup through a presigned link with stock curl, and has stock pg_restore read it.
@@ -38,15 +39,27 @@ func (d *demo) download(ctx context.Context) error {
 			return "", fault.New(fault.Validation, fault.ChecksumMismatch, "This is a defect of cofre: please report it.", "what the link gave has the SHA-256 %s, not %s", sum, d.Backup.Checksum)
 		}
 		text := "downloaded " + by + " through a presigned link, SHA-256 as recorded:\n" + d.link.URL
-		reader := filepath.Join(d.server.BinDir, "pg_restore")
-		if _, err := os.Stat(reader); err == nil {
-			if err := command(ctx, reader, "--list", "--file="+os.DevNull, file); err != nil {
-				return "", fault.Wrap(err, fault.Validation, fault.StructureDamaged, "This is a defect of cofre: please report it.", "stock pg_restore cannot read the downloaded file")
-			}
-			text += "\nand stock pg_restore reads it, without cofre"
+		client, err := d.client(ctx)
+		if err != nil {
+			return "", err
 		}
+		reader := filepath.Join(filepath.Dir(client.PgDump), "pg_restore")
+		if err := command(ctx, reader, "--list", "--file="+os.DevNull, file); err != nil {
+			return "", fault.Wrap(err, fault.Validation, fault.StructureDamaged, "This is a defect of cofre: please report it.", "stock pg_restore cannot read the downloaded file")
+		}
+		text += "\nand stock pg_restore " + client.Version + " reads it, without cofre"
 		return text, nil
 	})
+}
+
+// client finds the stock programs that made the backup: an older pg_restore may not know their format.
+func (d *demo) client(ctx context.Context) (pgdump.Client, error) {
+	env := map[string]string{}
+	for _, kv := range d.environment() {
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	return pgdump.Find(ctx, pgdump.FindOptions{Path: env["PGDUMP_PATH"], Getenv: func(name string) string { return env[name] }})
 }
 
 // fetch downloads with curl, or by itself where there is none, and says how.
