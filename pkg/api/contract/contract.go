@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -218,3 +219,6 @@ func decode(data []byte) (any, error) {
 	}
 	return v, nil
 }
+
+// Answers tells whether the operation has an answer with this status.
+func (op *Operation) Answers(status int) bool { return op.answers[strconv.Itoa(status)] != nil }
