@@ -60,7 +60,7 @@ func TestDemo(t *testing.T) {
 	for _, want := range []string{
 		`✓ .* a throwaway PostgreSQL 18\.`, `✓ .* a sample database, the shop "loja"`, `✓ .* a backup: `, `✓ .* another: `, `STATUS +DATABASE`, `ok +loja +tuesday.dump`,
 		`✓ .* validated: `, `✓ .* restored straight from storage`, `no difference`, `vendas.pedidos \(9 partitions\) +\d+ +\d+ +same`,
-		`✓ .* downloaded by curl through a presigned link, SHA-256 as recorded:`, `http://127\.0\.0\.1:\d+/`, `stock pg_restore reads it`, `✓ .* cleaned up`,
+		`✓ .* downloaded by curl through a presigned link, SHA-256 as recorded:`, `http://127\.0\.0\.1:\d+/`, `stock pg_restore 18\..* reads it`, `✓ .* cleaned up`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
 			t.Errorf("the demo does not tell %q", want)
