@@ -37,7 +37,7 @@ func (t *Table) Add(cells ...Cell) {
 
 const gap = "  "
 
-// WriteTo writes the table, fitted to the look's width when that is known.
+// Write writes the table, fitted to the look's width when that is known.
 func (t *Table) Write(w io.Writer, l Look) error {
 	widths := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
