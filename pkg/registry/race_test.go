@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"sort"
@@ -180,6 +182,36 @@ func TestProcessesRace(t *testing.T) {
 				t.Errorf("%s is %+v", id, b)
 			}
 		}
+	}
+}
+
+// F1: a process, and its server with it, killed at random moments in the middle of backups and removals.
+func TestKilledProcesses(t *testing.T) {
+	dir := t.TempDir()
+	for n := range 20 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), writerDirectory+"="+dir)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // the first backup is done
+			t.Fatal(err)
+		}
+		time.Sleep(rand.N(60 * time.Millisecond))
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		server, err := embedded.Start(context.Background(), embedded.Config{Directory: dir, Volatile: true})
+		must(t, err)
+		store, err := server.Store(context.Background())
+		must(t, err)
+		if rep, err := later(store).Reconcile(context.Background()); err != nil || len(rep.Problems) > 0 {
+			t.Errorf("kill %d: %+v %v", n, rep, err)
+		}
+		x := checkWorld(t, store)
+		for _, b := range x.Backups[1:] {
+			clear(t, store, x, b.ID)
+		}
+		must(t, server.Close())
 	}
 }
 
