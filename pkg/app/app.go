@@ -68,6 +68,15 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	return a, nil
 }
 
+// Files gives a service that only looks at local files (ValidateFile): it has keys, but no backup directory.
+func Files(c Config, log *slog.Logger) (*backup.Service, error) {
+	identities, err := c.identities()
+	if err != nil {
+		return nil, err
+	}
+	return backup.New(backup.Config{Identities: identities, Log: log}), nil
+}
+
 // openStore opens the backup directory, whatever it is.
 func (a *App) openStore(ctx context.Context, c Config, o Options) error {
 	if c.Directory == "" {

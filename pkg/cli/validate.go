@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
@@ -101,7 +102,12 @@ func (p *program) validate(ctx context.Context, refs []string, retag bool) error
 // validator opens the service. Files alone need no backup directory.
 func (p *program) validator(ctx context.Context, refs []string) (*backup.Service, func() error, error) {
 	if p.getenv("BACKUP_DIRECTORY") == "" && allFiles(refs) {
-		return backup.New(backup.Config{Log: p.log}), func() error { return nil }, nil
+		c, err := app.Load(p.environ)
+		if err != nil {
+			return nil, nil, err
+		}
+		svc, err := app.Files(c, p.log)
+		return svc, func() error { return nil }, err
 	}
 	a, err := p.open(ctx, false)
 	if err != nil {
