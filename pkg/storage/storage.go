@@ -51,7 +51,7 @@ type UploadOptions struct {
 	// ExpectedSize in bytes, 0 when nobody knows. Parts are sized from it; being wrong is harmless.
 	ExpectedSize int64
 	// Progress, when set, is called with the total of bytes that the service has acknowledged.
-	// It may be called from several goroutines at once.
+	// It is called from several goroutines, one at a time, and must not call the Upload.
 	Progress func(acknowledged int64)
 }
 
@@ -97,8 +97,10 @@ type Capabilities struct {
 // Store is one bucket under one prefix.
 type Store interface {
 	// Put writes a small object in one request. With a Condition that does not hold it changes nothing and
-	// returns an error for which IsPrecondition is true; after a lost answer the same may be returned
-	// although the write took place, so callers compare what is there.
+	// returns an error for which IsPrecondition is true. A conditional write whose answer was lost is looked
+	// for before an error is returned; when that cannot be done either (another writer was quicker, or ctx has
+	// ended), the same error may be returned although the write took place, so callers compare what is there.
+	// The Object has no LastModified.
 	Put(ctx context.Context, key string, body []byte, o PutOptions) (Object, error)
 	// Get reads a small object whole, 64 MiB at most. IsNotFound tells absence.
 	Get(ctx context.Context, key string) ([]byte, Object, error)
@@ -123,7 +125,8 @@ type Store interface {
 	PendingUploads(ctx context.Context, key string) ([]PendingUpload, error)
 	// Download writes an object of known length to w with parallel ranged reads.
 	Download(ctx context.Context, key string, w io.WriterAt) (int64, error)
-	// Presign makes a download link. It does not look whether the object exists.
+	// Presign makes a download link. It does not look whether the object exists. A store that nobody else can
+	// reach returns Unsupported.
 	Presign(ctx context.Context, key string, o PresignOptions) (PresignedURL, error)
 	// Probe learns, with small scratch objects that it removes, what the service can do. It is made once
 	// and remembered; the error names a missing bucket or permission.
@@ -142,7 +145,8 @@ type Upload interface {
 	// Complete makes the object visible, only if no object has its key. It compares what the service says it
 	// stored with what was sent. After a lost answer it looks at the object before it gives an error.
 	Complete(ctx context.Context) (Object, error)
-	// Abort frees the parts. It works on a context of its own when ctx is already cancelled. Idempotent.
+	// Abort frees the parts. It works on a context of its own when ctx is already cancelled. It may be called
+	// again, and does nothing after a Complete that succeeded.
 	Abort(ctx context.Context) error
 }
 

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,6 +119,28 @@ func (d *disk) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUpl
 	out, err := d.Posix.ListMultipartUploads(ctx, in)
 	return out, d.explain(err, *in.Bucket, "")
 }
+
+// ListObjectsV2 implements backend.Backend. An object that is being replaced has a second name for a moment,
+// and keeps it when the child is killed just then.
+func (d *disk) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
+	out, err := d.Posix.ListObjectsV2(ctx, in)
+	out.Contents = slices.DeleteFunc(out.Contents, func(o s3response.Object) bool {
+		if o.Key == nil || !passing.MatchString(filepath.Base(*o.Key)) {
+			return false
+		}
+		if o.LastModified != nil && time.Since(*o.LastModified) > stalePassing {
+			_ = os.Remove(filepath.Join(*in.Bucket, *o.Key))
+		}
+		return true
+	})
+	return out, d.explain(err, *in.Bucket, "")
+}
+
+// passing are the names that versitygw gives objects while it replaces others.
+var passing = regexp.MustCompile(`^\..+\.sgwtmp\.[0-9]+$`)
+
+// stalePassing is when such a name must have been left behind. It lives for microseconds.
+const stalePassing = time.Hour
 
 // inProgress is what versitygw puts behind the name of an upload's folder while it completes.
 const inProgress = ".inprogress"

@@ -120,7 +120,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 func (s *Server) Store(ctx context.Context) (storage.Store, error) {
 	return s3.Open(ctx, s3.Config{
 		Bucket: bucket, Region: region, Endpoint: "http://" + bucket + ".localhost", Dial: s.dial,
-		Credentials:    &s3.Credentials{AccessKeyID: s.order.AccessKey, SecretAccessKey: s.order.SecretKey},
+		Credentials: &s3.Credentials{AccessKeyID: s.order.AccessKey, SecretAccessKey: s.order.SecretKey},
+		Known: &storage.Capabilities{CreateOnly: true, ReplaceIfUnchanged: true, CompleteCreateOnly: true, Tags: true,
+			CRC64NVME: true, MaxParts: maxParts, MinPartSize: s3.MinPartSize},
 		PublicEndpoint: s.Endpoint(), Description: s.dir,
 		MaxParts: maxParts, TellPlan: true, PartSize: s.config.PartSize, Concurrency: s.config.Concurrency, Logger: s.config.Logger,
 	})

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -12,12 +11,9 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +24,6 @@ import (
 	"github.com/minio/crc64nvme"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/versity/versitygw/s3err"
 )
 
 // roleVariable makes this test binary play a part: "start <dir>" says what Start answers, "parent <dir>" starts
@@ -167,86 +162,6 @@ func TestForeignFilesAndRestart(t *testing.T) {
 	}
 }
 
-// Several processes over one directory lose nothing.
-func TestProcessesShareADirectory(t *testing.T) {
-	dir := t.TempDir()
-	const servers, writers, times = 4, 8, 8
-	stores := make([]storage.Store, servers)
-	for i := range stores {
-		_, stores[i] = start(t, Config{Directory: dir, Volatile: true})
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	_, err := stores[0].Put(ctx, "registry.json", nil, storage.PutOptions{})
-	must(t, err)
-	var g sync.WaitGroup
-	var created sync.Map
-	for w := range writers {
-		g.Go(func() {
-			s := stores[w%servers]
-			for i := range times {
-				if _, err := s.Put(ctx, "once/"+strconv.Itoa(i), []byte{byte(w)}, storage.PutOptions{Condition: storage.Condition{IfAbsent: true}}); err == nil {
-					if by, taken := created.LoadOrStore(i, w); taken {
-						t.Errorf("object %d was created by %v and %d", i, by, w)
-					}
-				} else if !storage.IsPrecondition(err) {
-					t.Error(err)
-				}
-				for {
-					body, o, err := s.Get(ctx, "registry.json")
-					if err == nil {
-						_, err = s.Put(ctx, "registry.json", fmt.Appendf(body, "%d.%d\n", w, i), storage.PutOptions{Condition: storage.Condition{IfMatch: o.ETag}})
-					}
-					if err == nil {
-						break
-					}
-					if !storage.IsPrecondition(err) {
-						t.Error(err)
-						return
-					}
-				}
-			}
-		})
-	}
-	g.Wait()
-	body, _, err := stores[0].Get(ctx, "registry.json")
-	must(t, err)
-	for w := range writers {
-		for i := range times {
-			if line := fmt.Sprintf("%d.%d\n", w, i); bytes.Count(body, []byte(line)) != 1 {
-				t.Errorf("entry %q is there %d times", line, bytes.Count(body, []byte(line)))
-			}
-		}
-	}
-}
-
-// A child that dies is started again, and an upload goes on.
-func TestChildDies(t *testing.T) {
-	server, store := start(t, Config{PartSize: 5 << 20})
-	body := noise(40 << 20)
-	u, err := store.StartUpload(t.Context(), "files/x", storage.UploadOptions{})
-	must(t, err)
-	source, pid := bytes.NewReader(body), server.Pid()
-	_, err = u.Write(t.Context(), readerFunc(func(p []byte) (int, error) {
-		if source.Len() < len(body)/2 && server.Pid() == pid {
-			must(t, syscall.Kill(pid, syscall.SIGKILL))
-			time.Sleep(50 * time.Millisecond)
-		}
-		return source.Read(p[:min(len(p), 1<<20)])
-	}))
-	must(t, err)
-	_, err = u.Complete(t.Context())
-	must(t, err)
-	wantFile(t, filepath.Join(server.Directory(), "files/x"), body)
-	if server.Pid() == pid {
-		t.Error("the child was not killed")
-	}
-}
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 // A completion that was cut off is taken up again, or aborted.
 func TestCompletionCutOff(t *testing.T) {
 	server, store := start(t, Config{})
@@ -332,65 +247,6 @@ func TestManyParts(t *testing.T) {
 	}
 }
 
-// Whatever happens to the parent, the child goes, and its private folder with it.
-func TestParentIsKilled(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), roleVariable+"=parent "+t.TempDir())
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
-	must(t, err)
-	var pid int
-	var root string
-	_, err = fmt.Sscanf(line, "started %d %s", &pid, &root)
-	must(t, err)
-	for _, file := range []string{"cmdline", "environ"} {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
-		must(t, err)
-		for _, name := range []string{"Secret", "PGPASSWORD", "DATABASE_URL", roleVariable} {
-			if bytes.Contains(b, []byte(name)) {
-				t.Errorf("%s of the child has %s: %q", file, name, b)
-			}
-		}
-	}
-	must(t, cmd.Process.Kill())
-	_ = cmd.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		_, ferr := os.Stat(root)
-		gone := errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || zombie(pid)
-		if gone && errors.Is(ferr, fs.ErrNotExist) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("child gone: %t; its folder: %v", gone, ferr)
-		}
-	}
-}
-
-// zombie tells whether a process has ended and only waits to be collected, as in containers without an init.
-func zombie(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && bytes.Contains(b, []byte(") Z "))
-}
-
-// A terminal's Ctrl-C and a service manager's signal are for the parent.
-func TestChildIgnoresSignals(t *testing.T) {
-	server, store := start(t, Config{})
-	pid := server.Pid()
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		must(t, syscall.Kill(pid, sig))
-	}
-	_, err := store.Put(t.Context(), "x", nil, storage.PutOptions{})
-	must(t, err)
-	if server.Pid() != pid {
-		t.Error("the child ended")
-	}
-	if pgid, err := syscall.Getpgid(pid); err != nil || pgid == syscall.Getpgrp() {
-		t.Errorf("the child is in this process group %d: %v", pgid, err)
-	}
-}
-
 func TestListen(t *testing.T) {
 	server, store := start(t, Config{Listen: "127.0.0.1:0"})
 	body := noise(3 << 20)
@@ -431,79 +287,47 @@ func TestListen(t *testing.T) {
 	}
 }
 
-func TestLongTemporaryFolder(t *testing.T) {
-	long := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
-	must(t, os.MkdirAll(long, 0o700))
-	t.Setenv("TMPDIR", long)
-	_, store := start(t, Config{Directory: filepath.Join(long, "backups")})
-	_, err := store.Put(t.Context(), "x", nil, storage.PutOptions{})
+// Folders and objects share their names here, unlike on S3: that is no condition to try again.
+func TestNamesInTheWay(t *testing.T) {
+	_, store := start(t, Config{})
+	_, err := store.Put(t.Context(), "files/x", nil, storage.PutOptions{})
 	must(t, err)
-}
-
-func TestDirectories(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(file, nil, 0o600))
-	for dir, want := range map[string]fault.Code{"": fault.Validation, file: fault.Validation, file + "/below": fault.Validation, "/proc/backups": fault.FileSystem} {
-		_, err := Start(t.Context(), Config{Directory: dir})
-		if f := fault.From(err); err == nil || f.Code != want || f.Hint == "" {
-			t.Errorf("%q: %v", dir, err)
-		}
-	}
-	for errno, want := range map[syscall.Errno]fault.Reason{syscall.ENOSPC: fault.StorageFull, syscall.EDQUOT: fault.StorageFull,
-		syscall.EROFS: ReadOnly, syscall.EACCES: fault.AccessDenied, syscall.EPERM: fault.AccessDenied, syscall.EIO: fault.StorageFailed} {
-		if f := fault.From(explainDirectory(&os.PathError{Op: "mkdir", Path: "x", Err: errno}, "x")); f.Reason != want || f.Hint == "" || f.Code == fault.Internal {
-			t.Errorf("%v: %+v", errno, f)
+	for _, key := range []string{"files", "files/x/below"} {
+		_, err := store.Put(t.Context(), key, nil, storage.PutOptions{Condition: storage.Condition{IfAbsent: true}})
+		if f := fault.From(err); f.Code != fault.Validation || f.Reason != fault.AlreadyExists || f.Hint == "" {
+			t.Errorf("%s: %v", key, err)
 		}
 	}
 }
 
-// A directory of somebody else: Start says so. Root could write it, so another user tries.
-func TestNoPermission(t *testing.T) {
-	base, err := os.MkdirTemp("/tmp", "cofre-test-")
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(base) })
-	must(t, os.Chmod(base, 0o755))
-	exe := filepath.Join(base, "test")
-	b, err := os.ReadFile(os.Args[0])
-	must(t, err)
-	must(t, os.WriteFile(exe, b, 0o755))
-	dir := filepath.Join(base, "backups")
-	must(t, os.Mkdir(dir, 0o500))
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), roleVariable+"=start "+dir)
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	}
-	out, err := cmd.CombinedOutput()
-	if want := fmt.Sprint(fault.Permission, " ", fault.AccessDenied, " true "); err != nil || !strings.HasPrefix(string(out), want) {
-		t.Errorf("%s, %v; want %s", out, err, want)
-	}
-}
-
-func TestStartInsideTheChild(t *testing.T) {
-	t.Setenv(childVariable, "1")
-	if _, err := Start(t.Context(), Config{Directory: t.TempDir()}); !fault.HasCode(err, fault.Internal) || !strings.Contains(fault.From(err).Hint, "MaybeServe") {
+// Without a listener there is nobody whom a link could reach.
+func TestNoLinks(t *testing.T) {
+	_, store := start(t, Config{})
+	if _, err := store.Presign(t.Context(), "x", storage.PresignOptions{Expires: time.Minute}); !fault.HasReason(err, storage.Unsupported) {
 		t.Errorf("%v", err)
 	}
 }
 
-// Errors of the disk reach the client with a code that says so.
-func TestExplain(t *testing.T) {
-	d := &disk{}
-	for errno, want := range map[syscall.Errno]string{syscall.ENOSPC: "InsufficientStorage", syscall.EDQUOT: "InsufficientStorage",
-		syscall.EROFS: "MethodNotAllowed", syscall.EACCES: "AccessDenied"} {
-		err := d.explain(fmt.Errorf("link object: %w", &os.PathError{Op: "open", Path: "x", Err: errno}), t.TempDir(), "x")
-		if api, ok := err.(s3err.APIError); !ok || api.Code != want {
-			t.Errorf("%v becomes %v, want %s", errno, err, want)
+// The second name of an object that is being replaced is in no list, and goes when it was left behind.
+func TestPassingNames(t *testing.T) {
+	server, store := start(t, Config{})
+	_, err := store.Put(t.Context(), "status/1.json", nil, storage.PutOptions{})
+	must(t, err)
+	fresh := filepath.Join(server.Directory(), "status", ".1.json.sgwtmp.1700000000000000000")
+	stale := filepath.Join(server.Directory(), "status", ".1.json.sgwtmp.1600000000000000000")
+	must(t, os.WriteFile(fresh, nil, 0o600))
+	must(t, os.WriteFile(stale, nil, 0o600))
+	must(t, os.Chtimes(stale, time.Now(), time.Now().Add(-2*time.Hour)))
+	for o, err := range store.List(t.Context(), storage.ListOptions{}) {
+		must(t, err)
+		if o.Key != "status/1.json" {
+			t.Errorf("listed: %s", o.Key)
 		}
 	}
-	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
-	folder := s3err.GetAPIError(s3err.ErrExistingObjectIsDirectory)
-	if err := d.explain(folder, dir, "folder"); err != folder {
-		t.Errorf("a folder in the way: %v", err)
-	}
-	if err := d.explain(nil, dir, "x"); err != nil {
+	if _, err := os.Stat(fresh); err != nil {
 		t.Error(err)
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
 	}
 }

@@ -17,10 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-var (
-	errNotWritten  = errors.New("complete before the data was written to its end")
-	errOtherObject = errors.New("another object has this name")
-)
+var errOtherObject = errors.New("another object has this name")
 
 // slowestJoin is how slowly a service may put parts together before it counts as hung, in bytes a second.
 const slowestJoin = 16 << 20
@@ -32,11 +29,11 @@ const completeRounds = 3
 func (u *upload) Complete(ctx context.Context) (storage.Object, error) {
 	s, say := u.s, u.s.op("complete the upload of", u.key, "s3:PutObject")
 	u.mu.Lock()
-	ready, total := u.written && !u.ended, u.acked
+	ready, total := u.state == written, u.acked
 	sort.Slice(u.parts, func(i, j int) bool { return u.parts[i].number < u.parts[j].number })
 	u.mu.Unlock()
 	if !ready {
-		return storage.Object{}, fault.Wrap(errNotWritten, fault.Internal, "", "", "cannot complete the upload of %s", s.where(u.key))
+		return storage.Object{}, fault.Wrap(errOrder, fault.Internal, "", "", "cannot complete the upload of %s", s.where(u.key))
 	}
 	if s.lacksConditions() {
 		if err := s.lookFirst(ctx, u.key, storage.Condition{IfAbsent: true}, say); err != nil {
@@ -53,7 +50,7 @@ func (u *upload) Complete(ctx context.Context) (storage.Object, error) {
 		o, again, err := u.settle(ctx, say, err)
 		if err == nil {
 			u.mu.Lock()
-			u.ended = true
+			u.state = completed
 			u.mu.Unlock()
 			return o, nil
 		}

@@ -121,6 +121,10 @@ func init() {
 		"PermanentRedirect", "Redirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "BucketRegionError")
 	add(row{fault.Validation, fault.InvalidInput, "the service does not accept the name",
 		"Correct the bucket's name or the object's name.", false}, "InvalidBucketName", "KeyTooLongError", "KeyTooLong", "InvalidURI")
+	add(row{fault.Validation, fault.AlreadyExists, "its name, or the beginning of it, is an object or a folder already",
+		"Choose another name.", false}, "ExistingObjectIsDirectory", "ObjectParentIsFile", "XMinioParentIsObject", "XMinioObjectExistsAsDirectory")
+	add(row{fault.Validation, fault.InvalidInput, "its tags and metadata are too large",
+		"Use fewer or shorter labels.", false}, "MetadataTooLarge")
 	add(row{fault.FileSystem, fault.Precondition, "it was changed by somebody else meanwhile",
 		"Run it again.", false}, "PreconditionFailed", "ConditionalRequestConflict", "OperationAborted")
 	add(row{fault.DiskSpace, fault.StorageFull, "the storage is full",
@@ -148,7 +152,7 @@ func byStatus(status int) (row, bool) {
 		return byCode["NoSuchKey"], true
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return byCode["AccessDenied"], true
-	case http.StatusPreconditionFailed, http.StatusConflict:
+	case http.StatusPreconditionFailed:
 		return byCode["PreconditionFailed"], true
 	case http.StatusInsufficientStorage:
 		return byCode["XMinioStorageFull"], true

@@ -64,9 +64,11 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 		o.Condition = storage.Condition{}
 	}
 	mark := newMark()
+	_, md5Text := md5Of(body)
 	in := &awss3.PutObjectInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), Body: bytes.NewReader(body),
 		ContentLength: aws.Int64(int64(len(body))),
+		ContentMD5:    aws.String(md5Text), // buckets with object lock ask for one
 		ContentType:   aws.String(contentType(o.ContentType)),
 		Metadata:      o.Metadata,
 	}

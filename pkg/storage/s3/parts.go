@@ -101,7 +101,7 @@ func PlanOf(metadata map[string]string) (p Plan, ok bool, err error) {
 		return Plan{}, false, nil
 	}
 	_, err = fmt.Sscanf(text, "%d/%d/%t", &p.base, &p.max, &p.equal)
-	if err == nil && (p.base < minPartSize || p.base > maxPartSize || p.max < 1) {
+	if err == nil && (p.base < MinPartSize || p.base > maxPartSize || p.max < 1) {
 		err = errors.New("out of range")
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ func walk(t *testing.T, p Plan, total int64, concurrency int) (parts int, larges
 		if size < largest {
 			t.Fatalf("part %d has %d bytes, less than the one before", n, size)
 		}
-		if size < minPartSize || size > maxPartSize {
+		if size < MinPartSize || size > maxPartSize {
 			t.Fatalf("part %d has %d bytes", n, size)
 		}
 		sum += size

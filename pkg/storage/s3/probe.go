@@ -86,9 +86,11 @@ func (p *probe) key(name string) string {
 }
 
 func (p *probe) run(ctx context.Context) (c storage.Capabilities, err error) {
-	c.MaxParts, c.EqualParts, c.MinPartSize = p.s.cfg.MaxParts, p.s.cfg.EqualParts, minPartSize
-	for range p.s.List(ctx, storage.ListOptions{Prefix: p.folder}) {
-		break
+	c.MaxParts, c.EqualParts, c.MinPartSize = p.s.cfg.MaxParts, p.s.cfg.EqualParts, MinPartSize
+	for _, err := range p.s.List(ctx, storage.ListOptions{Prefix: p.folder}) {
+		if err != nil {
+			return c, err // the first request: it names a missing bucket, credentials, or permission best
+		}
 	}
 	key := p.key("conditions")
 	first, err := p.s.Put(ctx, key, []byte("first"), storage.PutOptions{})

@@ -70,7 +70,7 @@ const (
 
 // Limits of the S3 protocol, in bytes.
 const (
-	minPartSize   = 5 << 20
+	MinPartSize   = 5 << 20 // of all parts but the last
 	maxPartSize   = 5 << 30
 	maxObjectSize = 5 << 40
 )
@@ -98,8 +98,11 @@ type Config struct {
 	Credentials *Credentials
 	// Dial replaces the dialer, for a service on a unix socket. HTTP proxies are then not used.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// PublicEndpoint is the URL that presigned links name, when others reach the service elsewhere.
+	// PublicEndpoint is the URL that presigned links name, when others reach the service elsewhere. Without
+	// it a service behind Dial makes no links.
 	PublicEndpoint string
+	// Known spares the probe of a service whose capabilities are known.
+	Known *storage.Capabilities
 	// Description replaces "s3://bucket/prefix" in messages for people.
 	Description string
 
@@ -167,7 +170,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: c, log: c.Logger}
+	s := &Store{cfg: c, log: c.Logger, caps: c.Known}
 	opts := func(o *awss3.Options) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
@@ -184,21 +187,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		}
 		o.DisableLogOutputChecksumValidationSkipped = true
 	}
-	build := func(timeout time.Duration) (*awss3.Client, error) {
-		h := newHTTPClient(c, timeout)
-		if c.Endpoint != "" && c.Credentials != nil {
-			// Everything is given: no file and no variable of the SDK's has a say.
-			return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
-		}
-		return newFromEnvironment(ctx, c, h, opts)
-	}
 	var err error
-	if s.client, err = build(c.ReadTimeout); err != nil {
+	if s.client, err = newClient(ctx, c, newHTTPClient(c, c.ReadTimeout), opts); err != nil {
 		return nil, err
 	}
-	if s.patient, err = build(0); err != nil {
-		return nil, err
-	}
+	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = newHTTPClient(c, 0) })
 	if s.client.Options().Region == "" {
 		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
 	}
@@ -214,7 +207,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-func newFromEnvironment(ctx context.Context, c Config, h *awshttp.BuildableClient, opts func(*awss3.Options)) (*awss3.Client, error) {
+func newClient(ctx context.Context, c Config, h *awshttp.BuildableClient, opts func(*awss3.Options)) (*awss3.Client, error) {
+	if c.Endpoint != "" && c.Credentials != nil {
+		// Everything is given: no file and no variable of the SDK's has a say.
+		return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
+	}
 	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h)}
 	if c.Region != "" {
 		load = append(load, config.WithRegion(c.Region))
@@ -262,7 +259,7 @@ func (c *Config) complete() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.PartSize < minPartSize || c.PartSize > maxPartSize {
+	if c.PartSize < MinPartSize || c.PartSize > maxPartSize {
 		return fault.New(fault.Validation, fault.InvalidInput, "Choose 5 MiB to 5 GiB.", "a part size of %d bytes is not possible", c.PartSize)
 	}
 	if c.Concurrency < 1 || c.MaxParts < 1 || c.MaxAttempts < 1 || c.ReadTimeout < 0 {

@@ -32,6 +32,17 @@ type part struct {
 	crc    uint64
 }
 
+// state is how far an upload is.
+type state int
+
+const (
+	started   state = iota
+	writing         // Write was called; it stays so when Write fails
+	written         // to its end
+	completed       // and seen to be ours
+	aborted         // or at least tried to
+)
+
 // upload is one multipart upload.
 type upload struct {
 	s       *Store
@@ -42,11 +53,10 @@ type upload struct {
 	plan    Plan
 	options storage.UploadOptions
 
-	mu      sync.Mutex
-	parts   []part
-	acked   int64
-	written bool // Write came to its end without an error
-	ended   bool
+	mu    sync.Mutex
+	parts []part
+	acked int64
+	state state
 }
 
 // StartUpload implements storage.Store.
@@ -102,6 +112,9 @@ func (u *upload) ID() string { return u.id }
 // Write implements storage.Upload. One goroutine (the caller's) fills buffers, one per buffer sends. It
 // returns only after r.Read has returned and every sender is done.
 func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
+	if err := u.advance(started, writing); err != nil {
+		return 0, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var senders sync.WaitGroup
@@ -121,11 +134,21 @@ func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
 	if cause := context.Cause(ctx); cause != nil {
 		return total, u.writeFault(cause)
 	}
-	u.mu.Lock()
-	u.written = true
-	u.mu.Unlock()
-	return total, nil
+	return total, u.advance(writing, written)
 }
+
+// advance goes from one state to the next, and refuses calls out of order.
+func (u *upload) advance(from, to state) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.state != from {
+		return fault.Wrap(errOrder, fault.Internal, "", "", "cannot write %s", u.s.where(u.key))
+	}
+	u.state = to
+	return nil
+}
+
+var errOrder = errors.New("an upload is written once, to its end, and then completed or aborted")
 
 // writeFault leaves errors of the source as they are and makes those of the context faults.
 func (u *upload) writeFault(err error) error {
@@ -230,11 +253,10 @@ func (u *upload) send(ctx context.Context, n int, data []byte) error {
 	u.mu.Lock()
 	u.parts = append(u.parts, p)
 	u.acked += p.size
-	acked := u.acked
-	u.mu.Unlock()
 	if u.options.Progress != nil {
-		u.options.Progress(acked)
+		u.options.Progress(u.acked) // under the lock, so that it only grows
 	}
+	u.mu.Unlock()
 	return nil
 }
 
@@ -258,10 +280,12 @@ func (p part) agrees(out *awss3.UploadPartOutput) bool {
 // Abort implements storage.Upload.
 func (u *upload) Abort(ctx context.Context) error {
 	u.mu.Lock()
-	ended := u.ended
-	u.ended = true
+	done := u.state == completed
+	if !done {
+		u.state = aborted
+	}
 	u.mu.Unlock()
-	if ended {
+	if done {
 		return nil
 	}
 	ctx, cancel := detached(ctx)

@@ -27,7 +27,9 @@ type Proxy struct {
 
 // Verdict is what happens to a request. The zero value lets it pass.
 type Verdict struct {
-	Lose   bool   // the server gets it, the client gets no answer
+	Lose   bool // the server gets it, the client gets no answer
+	Hang   bool // the answer stops behind After bytes of its body, while the connection stays
+	After  int64
 	Status int    // answer this, without asking the server
 	Code   string // with this S3 code
 	// Strip takes headers (of the request and its answer) out before the server sees them, and signs anew.
@@ -40,7 +42,7 @@ func NewProxy(tb testing.TB, p Place, rule func(*http.Request) Verdict) *Proxy {
 	x := &Proxy{place: p, rule: rule}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	reverse := &httputil.ReverseProxy{
-		Transport: transport,
+		Transport: transport, FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", p.Addr(), r.In.Host
 			if v, ok := r.In.Context().Value(verdictKey{}).(Verdict); ok && len(v.Strip) > 0 {
@@ -49,6 +51,9 @@ func NewProxy(tb testing.TB, p Place, rule func(*http.Request) Verdict) *Proxy {
 		},
 		ModifyResponse: func(r *http.Response) error {
 			v, _ := r.Request.Context().Value(verdictKey{}).(Verdict)
+			if v.Hang {
+				r.Body = &hanging{ReadCloser: r.Body, left: v.After, ctx: r.Request.Context()}
+			}
 			for _, h := range v.Strip {
 				r.Header.Del(h)
 			}
@@ -104,6 +109,23 @@ func Operation(r *http.Request) string {
 }
 
 type verdictKey struct{}
+
+// hanging is a body that stops until the client has gone.
+type hanging struct {
+	io.ReadCloser
+	left int64
+	ctx  context.Context
+}
+
+func (h *hanging) Read(p []byte) (int, error) {
+	if h.left == 0 {
+		<-h.ctx.Done()
+		return 0, h.ctx.Err()
+	}
+	n, err := h.ReadCloser.Read(p[:min(int64(len(p)), h.left)])
+	h.left -= int64(n)
+	return n, err
+}
 
 func (x *Proxy) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	x.mu.Lock()

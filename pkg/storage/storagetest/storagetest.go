@@ -22,10 +22,10 @@ import (
 
 func init() { embedded.MaybeServe() }
 
-// NewEmbedded serves a temporary directory until the test ends.
+// NewEmbedded serves a temporary directory until the test ends. Its links work.
 func NewEmbedded(tb testing.TB) storage.Store {
 	tb.Helper()
-	return OpenEmbedded(tb, embedded.Config{Directory: tb.TempDir(), Volatile: true})
+	return OpenEmbedded(tb, embedded.Config{Directory: tb.TempDir(), Volatile: true, Listen: "127.0.0.1:0"})
 }
 
 // OpenEmbedded serves a directory until the test ends, as configured.

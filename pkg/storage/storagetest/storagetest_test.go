@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/s3"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 func TestMain(m *testing.M) {
@@ -61,6 +64,82 @@ func TestServerComesBack(t *testing.T) {
 	must(t, err)
 	if !bytes.Equal(got, body) {
 		t.Error("the object is not what was sent")
+	}
+}
+
+// Credentials of a session that may only read: real refusals, named with the missing permission.
+func TestReadOnlySession(t *testing.T) {
+	t.Parallel()
+	ctx := ctxFor(t)
+	p := MinIOPlace(t)
+	_, err := p.Store.Put(ctx, "x", []byte("x"), storage.PutOptions{})
+	must(t, err)
+	session := func(policy string) *s3.Store {
+		c := p.config.Credentials
+		sts, err := credentials.NewSTSAssumeRole(p.endpoint, credentials.STSAssumeRoleOptions{
+			AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, DurationSeconds: 3600, Policy: policy, Location: testenv.Region})
+		must(t, err)
+		v, err := sts.GetWithContext(nil)
+		must(t, err)
+		return p.Through(t, p.Addr(), func(c *s3.Config) {
+			c.Credentials = &s3.Credentials{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken, Expires: v.Expiration}
+		})
+	}
+	s := session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::` + p.Bucket + `/*"]}]}`)
+	_, _, err = s.Get(ctx, "x")
+	must(t, err)
+	link, err := s.Presign(ctx, "x", storage.PresignOptions{Expires: 24 * time.Hour})
+	must(t, err)
+	if time.Until(link.ExpiresAt) > time.Hour {
+		t.Errorf("the link outlives its session: %s", link.ExpiresAt)
+	}
+	if status, _, _ := fetch(t, link.URL); status != 200 {
+		t.Errorf("link of a session gives %d", status)
+	}
+	for permission, f := range map[string]func() error{
+		"s3:PutObject on arn:aws:s3:::" + p.Bucket + "/some/where/*": func() error { _, err := s.Put(ctx, "y", nil, storage.PutOptions{}); return err },
+		"s3:PutObject on":        func() error { _, err := s.StartUpload(ctx, "y", storage.UploadOptions{}); return err },
+		"s3:DeleteObject on":     func() error { return s.Delete(ctx, "x") },
+		"s3:PutObjectTagging on": func() error { return s.SetTags(ctx, "x", map[string]string{"a": "b"}) },
+		"s3:ListBucket on arn:aws:s3:::" + p.Bucket + " ": func() error {
+			for _, err := range s.List(ctx, storage.ListOptions{}) {
+				return err
+			}
+			return nil
+		},
+	} {
+		err := f()
+		wantReason(t, err, fault.Permission, fault.AccessDenied)
+		if hint := fault.From(err).Hint; !strings.Contains(hint, permission) {
+			t.Errorf("hint %q does not name %q", hint, permission)
+		}
+	}
+	_, err = s.Probe(ctx)
+	wantReason(t, err, fault.Permission, fault.AccessDenied)
+	// Writing without reading back is enough for a backup.
+	s = session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::` + p.Bucket + `/*"]}]}`)
+	o := upload(t, s, "files/blind", []byte("blind"), storage.UploadOptions{})
+	if o.Size != 5 {
+		t.Errorf("%+v", o)
+	}
+	wantObject(t, p, "files/blind", []byte("blind"))
+}
+
+func TestWrongCredentialsAndBucket(t *testing.T) {
+	t.Parallel()
+	ctx := ctxFor(t)
+	p := MinIOPlace(t)
+	for reason, change := range map[fault.Reason]func(*s3.Config){
+		fault.CredentialsWrong: func(c *s3.Config) {
+			c.Credentials = &s3.Credentials{AccessKeyID: c.Credentials.AccessKeyID, SecretAccessKey: "wrong-secret"}
+		},
+		fault.BucketMissing: func(c *s3.Config) { c.Bucket = "no-such-bucket" },
+	} {
+		s := p.Through(t, p.Addr(), change)
+		_, err := s.Probe(ctx)
+		if f := fault.From(err); f.Reason != reason || strings.Contains(err.Error(), "wrong-secret") {
+			t.Errorf("want %s: %v", reason, err)
+		}
 	}
 }
 

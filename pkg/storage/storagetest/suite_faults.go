@@ -175,6 +175,25 @@ var faultChecks = []check{
 		must(t, err)
 	}},
 	{"ServerHangs", hangs},
+	{"AnswerHangs", func(t *testing.T, p Place) {
+		_, err := p.Store.Put(ctxFor(t), "x", data(20, mib), storage.PutOptions{})
+		must(t, err)
+		rounds := 0
+		s := p.Through(t, NewProxy(t, p, func(*http.Request) Verdict {
+			rounds++
+			return Verdict{Hang: true, After: int64(100_000 * (2 - min(rounds, 2)))}
+		}).Addr, impatient)
+		within(t, 15*time.Second, func() {
+			r, _, err := s.Open(ctxFor(t), "x", 0, -1)
+			must(t, err)
+			defer r.Close()
+			n, err := io.Copy(io.Discard, r)
+			wantReason(t, err, fault.FileSystem, fault.StorageUnreachable)
+			if n != 100_000 {
+				t.Errorf("read %d bytes before the answer stopped", n)
+			}
+		})
+	}},
 	{"SlowLine", func(t *testing.T, p Place) {
 		proxy := testenv.Proxy(t, p.Addr())
 		s := p.Through(t, proxy.Addr(), func(c *s3.Config) { c.PartSize, c.MaxAttempts, c.ReadTimeout = 20*mib, 1, 2500*time.Millisecond })
@@ -299,8 +318,6 @@ func degraded(t *testing.T, p Place, what string, x *Proxy) {
 // hangs stalls every kind of request; each gives up in bounded time, and what was begun is swept afterwards.
 func hangs(t *testing.T, p Place) {
 	const bound = 15 * time.Second
-	_, err := p.Store.Put(ctxFor(t), "x", data(20, 32*mib), storage.PutOptions{})
-	must(t, err)
 	proxy := testenv.Proxy(t, p.Addr())
 	s := p.Through(t, proxy.Addr(), impatient)
 	u, err := s.StartUpload(ctxFor(t), "files/h", storage.UploadOptions{})
@@ -309,18 +326,12 @@ func hangs(t *testing.T, p Place) {
 	must(t, err)
 	_, err = done.Write(ctxFor(t), strings.NewReader("all"))
 	must(t, err)
-	r, _, err := s.Open(ctxFor(t), "x", 0, -1)
-	must(t, err)
-	defer r.Close()
-	_, err = io.ReadFull(r, make([]byte, 1000))
-	must(t, err)
 	proxy.Stall(testenv.ToClient)
 	proxy.Stall(testenv.ToServer)
 	for name, f := range map[string]func() error{
 		"put":      func() error { _, err := s.Put(ctxFor(t), "y", nil, storage.PutOptions{}); return err },
 		"put once": func() error { _, err := s.Put(ctxFor(t), "y", nil, absent); return err },
 		"get":      func() error { _, _, err := s.Get(ctxFor(t), "x"); return err },
-		"read":     func() error { _, err := io.Copy(io.Discard, r); return err },
 		"list": func() error {
 			for _, err := range s.List(ctxFor(t), storage.ListOptions{}) {
 				return err
