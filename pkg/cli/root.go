@@ -33,7 +33,7 @@ const rootExamples = `  cofre doctor                                   is everyt
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "cofre", Short: "Back PostgreSQL up, check it, restore it", Long: rootLong, Example: rootExamples,
-		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2,
+		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2, Version: p.build().Version,
 		Args:              func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.prepare(cmd) },
