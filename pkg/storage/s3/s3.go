@@ -1,5 +1,6 @@
 // Package s3 keeps objects in one bucket of Amazon S3, or of any service that speaks its protocol, under one
-// prefix. It implements [storage.Store] and is the only package that imports the AWS SDK.
+// prefix. It implements [storage.Store] and is the only package that makes requests with the AWS SDK (the
+// embedded store uses its types, in which versitygw speaks).
 //
 //	store, err := s3.Open(ctx, s3.Config{Bucket: "backups", Prefix: "production"})
 //
@@ -31,7 +32,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -40,10 +40,6 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -165,75 +161,6 @@ func ParseURL(raw string) (Config, error) {
 	return Config{Bucket: bucket, Prefix: prefix}, nil
 }
 
-// Open prepares a Store. It makes no request to the bucket; Probe does.
-func Open(ctx context.Context, c Config) (*Store, error) {
-	if err := c.complete(); err != nil {
-		return nil, err
-	}
-	s := &Store{cfg: c, log: c.Logger, caps: c.Known}
-	opts := func(o *awss3.Options) {
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-		o.Retryer = newRetryer(c.MaxAttempts)
-		if c.Endpoint != "" {
-			o.BaseEndpoint = aws.String(c.Endpoint)
-		}
-		o.UsePathStyle = o.BaseEndpoint != nil
-		if c.PathStyle != nil {
-			o.UsePathStyle = *c.PathStyle
-		}
-		if o.Region == "" && o.BaseEndpoint != nil {
-			o.Region = "us-east-1"
-		}
-		o.DisableLogOutputChecksumValidationSkipped = true
-	}
-	var err error
-	if s.client, err = newClient(ctx, c, newHTTPClient(c, c.ReadTimeout), opts); err != nil {
-		return nil, err
-	}
-	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = newHTTPClient(c, 0) })
-	if s.client.Options().Region == "" {
-		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
-	}
-	s.presign = awss3.NewPresignClient(s.client, func(p *awss3.PresignOptions) {
-		p.ClientOptions = append(p.ClientOptions, func(o *awss3.Options) {
-			if c.PublicEndpoint != "" {
-				o.BaseEndpoint = aws.String(c.PublicEndpoint)
-			}
-		})
-	})
-	s.unsignedParts = c.Dial != nil || protectedWay(s.client.Options().BaseEndpoint)
-	s.place = s.describe()
-	return s, nil
-}
-
-func newClient(ctx context.Context, c Config, h *awshttp.BuildableClient, opts func(*awss3.Options)) (*awss3.Client, error) {
-	if c.Endpoint != "" && c.Credentials != nil {
-		// Everything is given: no file and no variable of the SDK's has a say.
-		return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
-	}
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h)}
-	if c.Region != "" {
-		load = append(load, config.WithRegion(c.Region))
-	}
-	if c.Credentials != nil {
-		load = append(load, config.WithCredentialsProvider(c.Credentials.provider()))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Check AWS_PROFILE, AWS_CONFIG_FILE and the file it names.", "cannot load the AWS settings")
-	}
-	return awss3.NewFromConfig(cfg, opts), nil
-}
-
-func (c *Credentials) provider() aws.CredentialsProvider {
-	static := credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
-	if !c.Expires.IsZero() {
-		static.Value.CanExpire, static.Value.Expires = true, c.Expires
-	}
-	return static
-}
-
 // complete fills defaults in and refuses what cannot work.
 func (c *Config) complete() error {
 	if err := validBucket(c.Bucket); err != nil {
@@ -272,22 +199,6 @@ func setDefault[T int | int64 | time.Duration](v *T, def T) {
 	if *v == 0 {
 		*v = def
 	}
-}
-
-// protectedWay tells whether nobody can change a payload between here and the endpoint: TLS, or loopback.
-func protectedWay(endpoint *string) bool {
-	if endpoint == nil {
-		return true // Amazon's own endpoints are https
-	}
-	u, err := url.Parse(*endpoint)
-	if err != nil {
-		return false
-	}
-	if u.Scheme == "https" || u.Hostname() == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(u.Hostname())
-	return err == nil && a.IsLoopback()
 }
 
 // Describe implements storage.Store.

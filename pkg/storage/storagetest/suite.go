@@ -25,7 +25,7 @@ type check struct {
 
 // Run runs the suite on stores that open makes, each new and empty.
 func Run(t *testing.T, open func(testing.TB) Place) {
-	for _, list := range [][]check{objectChecks, conditionChecks, uploadChecks, readChecks, linkChecks, faultChecks} {
+	for _, list := range [][]check{objectChecks, conditionChecks, uploadChecks, readChecks, linkChecks, faultChecks, serviceChecks} {
 		for _, c := range list {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -1,0 +1,48 @@
+package s3
+
+import (
+	"context"
+
+	"cofre/pkg/storage"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// AbortUpload implements storage.Store.
+func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	_, err := s.client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), UploadId: &uploadID})
+	if answerOf(err).code == "NoSuchUpload" || (answerOf(err).code == "" && answerOf(err).status == 404) {
+		return nil
+	}
+	return s.op("abort an upload to", key, "s3:AbortMultipartUpload").fault(err)
+}
+
+// PendingUploads implements storage.Store.
+func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.PendingUpload, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	full := s.full(key)
+	in := &awss3.ListMultipartUploadsInput{Bucket: &s.cfg.Bucket, Prefix: &full}
+	var out []storage.PendingUpload
+	for {
+		page, err := s.client.ListMultipartUploads(ctx, in)
+		if err != nil {
+			return nil, s.op("list unfinished uploads to", key, "s3:ListBucketMultipartUploads").fault(err)
+		}
+		for _, u := range page.Uploads {
+			if aws.ToString(u.Key) == full {
+				out = append(out, storage.PendingUpload{Key: key, UploadID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated)})
+			}
+		}
+		if !aws.ToBool(page.IsTruncated) || (page.NextKeyMarker == nil && page.NextUploadIdMarker == nil) {
+			return out, nil
+		}
+		in.KeyMarker, in.UploadIdMarker = page.NextKeyMarker, page.NextUploadIdMarker
+	}
+}
