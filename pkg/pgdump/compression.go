@@ -15,7 +15,9 @@ import (
 // Algorithm is a way of compressing the data inside the custom format.
 type Algorithm string
 
-// The algorithms. Auto is the fastest that is small enough: zstd where pg_dump has it, gzip otherwise.
+// The algorithms. Auto is zstd:1 where pg_dump has it, gzip:1 otherwise. Measured with pg_dump 18.6 on 392 MB of COPY
+// text, CPU seconds of pg_dump and MB of output: none 1.0 and 394, lz4 1.3 and 231, zstd:1 1.7 and 139, zstd:3 3.7 and 129,
+// gzip:1 4.3 and 160. pg_dump compresses on the one thread that also reads, so that CPU is time.
 const (
 	Auto Algorithm = ""
 	None Algorithm = "none"

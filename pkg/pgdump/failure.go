@@ -80,6 +80,7 @@ func withStderr(f *fault.Error, said string) error {
 var (
 	connectFailed = regexp.MustCompile(`connection to (?:database|server)[^\n]* failed: (?:FATAL:\s*)?([^\n]*)`)
 	permission    = regexp.MustCompile(`permission denied for (?:table|relation|sequence|schema|large object|view|function|database|column|foreign server|type|language|materialized view) ?([^\n]*)`)
+	deniedTo      = regexp.MustCompile(`permission denied to [^\n]*`)
 	rowSecurity   = regexp.MustCompile(`query would be affected by row-level security policy for table ([^\n]*)`)
 	lockedTable   = regexp.MustCompile(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
 	missingRole   = regexp.MustCompile(`ERROR:\s+(role "[^\n]*") does not exist`)
@@ -143,6 +144,12 @@ func classify(e ending) *fault.Error {
 	case missingRole.MatchString(e.stderr):
 		return fault.New(fault.Validation, fault.TargetLacks, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
 			"the target server has no %s", missingRole.FindStringSubmatch(e.stderr)[1])
+	case has("must be able to SET ROLE", "must be member of role"):
+		return fault.New(fault.Permission, fault.MissingPrivilege, "Restore as a superuser, or without owners (--no-owner --no-privileges).",
+			"cannot %s: role %q may not make another role the owner of what it creates", e.doing, e.target.User())
+	case deniedTo.MatchString(e.stderr):
+		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role that may do it, such as a superuser or the database's owner.",
+			"cannot %s: role %q has %s", e.doing, e.target.User(), deniedTo.FindString(e.stderr))
 	case has("No space left on device", "could not extend file"):
 		return fault.New(fault.DiskSpace, "", "Free space on the database server.", "the database server's disk is full")
 	case has("invalid memory alloc request size", "out of memory", "Cannot enlarge string buffer"):

@@ -27,7 +27,7 @@ func lookAtGoal(ctx context.Context, t postgres.Target) (goal, error) {
 	if err != nil {
 		return goal{}, err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer postgres.Close(conn)
 	g := goal{database: t.Database()}
 	var num int
 	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),

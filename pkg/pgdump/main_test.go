@@ -11,7 +11,12 @@ import (
 	"cofre/pkg/postgres"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(parentEnv); url != "" {
+		beParent(url)
+	}
+	testenv.Main(m)
+}
 
 // target parses a URL; nothing comes from the environment.
 func target(t testing.TB, url string) postgres.Target {

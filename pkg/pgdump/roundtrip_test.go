@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ var databases = map[string]string{
 	"empty": "",
 	"nasty": postgrestest.Nasty,
 	"many":  postgrestest.ManyTables(2000),
-	"huge":  postgrestest.HugeRow(300 << 20),
+	"huge":  postgrestest.HugeRow(300),
 }
 
 // stockRestore restores a custom dump with the stock pg_restore of a major, as a user would by hand.
@@ -176,6 +177,27 @@ func ranges(t testing.TB, data []byte) *pgdump.Ranges {
 	return &pgdump.Ranges{Index: summary.Index, Open: func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(bytes.NewReader(data), offset, length)), nil
 	}}
+}
+
+// TestHugeRow passes a row of 300 MB through without holding it: what it takes here are buffers.
+func TestHugeRow(t *testing.T) {
+	from, to := filled(t, "huge", 18), fresh(t, "huge", 18)
+	c := client(t, 18)
+	d, err := c.Dump(context.Background(), pgdump.DumpOptions{Target: from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := c.Restore(context.Background(), pgdump.RestoreOptions{Target: to, Jobs: 2}, d); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 32<<20 {
+		t.Errorf("%d MB were allocated", used>>20)
+	}
+	wantEqual(t, from, to)
 }
 
 // rolesOf cuts the part that creates roles out of the nasty database.

@@ -55,14 +55,15 @@ func (f *scriptFilter) next() {
 var columnVersionLine = regexp.MustCompile(`^(.*) SET \(([^()]*)\);\n$`)
 
 func (f *scriptFilter) filter(line []byte) []byte {
-	switch {
-	case bytes.HasPrefix(line, []byte("COPY ")) && bytes.HasSuffix(line, []byte(" FROM stdin;\n")), bytes.HasPrefix(line, []byte("INSERT INTO ")):
+	if !f.settings {
+		if string(line) == "SET transaction_timeout = 0;\n" && !f.transactionTimeout {
+			return nil
+		}
+		f.settings = !isSetting(line)
+	}
+	if bytes.HasPrefix(line, []byte("COPY ")) && bytes.HasSuffix(line, []byte(" FROM stdin;\n")) || bytes.HasPrefix(line, []byte("INSERT INTO ")) {
 		f.data = true
-	case !f.settings && !f.transactionTimeout && string(line) == "SET transaction_timeout = 0;\n":
-		return nil
-	case !f.settings && !isSetting(line):
-		f.settings = true
-	case bytes.Contains(line, []byte(columnVersion)):
+	} else if bytes.Contains(line, []byte(columnVersion)) {
 		// The statement may have begun lines before, in a name with line breaks.
 		if m := columnVersionLine.FindSubmatch(line); m != nil && columnVersionOption.Match(m[2]) {
 			return append(append(bytes.Clone(m[1]), setOptions(string(m[2]))...), ";\n"...)

@@ -54,8 +54,8 @@ func ConnectRetry(ctx context.Context, t Target, p Policy) (*pgx.Conn, error) {
 	}
 }
 
-// close ends a connection without waiting for a server that no longer answers.
-func closeConn(conn *pgx.Conn) {
+// Close ends a connection, and waits two seconds at most for a server that no longer answers.
+func Close(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)
@@ -68,7 +68,7 @@ func readOnly(ctx context.Context, t Target, fn func(pgx.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer Close(conn)
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return t.Explain(ctx, err)

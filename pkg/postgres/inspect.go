@@ -57,7 +57,7 @@ func Inspect(ctx context.Context, t Target, sel Selection) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	defer closeConn(conn)
+	defer Close(conn)
 	s, err := InspectConn(ctx, conn, sel)
 	return s, t.Explain(ctx, err)
 }

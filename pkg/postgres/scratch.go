@@ -83,7 +83,7 @@ func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error 
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer Close(conn)
 	var version int
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return t.Explain(ctx, err)
@@ -148,7 +148,7 @@ func DropDatabase(ctx context.Context, t Target, name string) error {
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer Close(conn)
 	var version int
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return t.Explain(ctx, err)

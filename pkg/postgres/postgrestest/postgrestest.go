@@ -24,9 +24,10 @@ func ManyTables(n int) string {
 	END LOOP; END $$`, n)
 }
 
-// HugeRow makes a table with one row of that many bytes (a multiple of 16; at most about 500,000,000, because a dump
-// writes two for each) that do not compress.
-func HugeRow(bytes int) string {
-	return fmt.Sprintf(`CREATE TABLE huge (id int PRIMARY KEY, v bytea);
-		INSERT INTO huge SELECT 1, decode(string_agg(md5(i::text), ''), 'hex') FROM generate_series(1, %d) i`, bytes/16)
+// HugeRow makes a table with one row of that many MiB of text that hardly compresses: the same random MiB over and
+// over, which is more than a compressor looks back. PostgreSQL's own limit for a dumped row is 1 GB as text.
+func HugeRow(mib int) string {
+	return fmt.Sprintf(`CREATE TABLE huge (id int PRIMARY KEY, v text);
+		ALTER TABLE huge ALTER v SET STORAGE EXTERNAL;
+		INSERT INTO huge SELECT 1, repeat(string_agg(md5(i::text), ''), %d) FROM generate_series(1, 32768) i`, mib)
 }
