@@ -484,3 +484,24 @@ func TestTagsFitTheirLimits(t *testing.T) {
 		}
 	}
 }
+
+// A list costs one request, however many backups there are.
+func TestLoadIsOneRequest(t *testing.T) {
+	ctx := context.Background()
+	store := storagetest.NewMinIO(t)
+	data, err := large(3000).marshal()
+	must(t, err)
+	_, err = store.Put(ctx, IndexKey, data, storage.PutOptions{})
+	must(t, err)
+	var seen []string
+	x, err := New(storagetest.Faulty(store, func(op, key string) error {
+		if strings.HasPrefix(op, "before ") {
+			seen = append(seen, op+" "+key)
+		}
+		return nil
+	}), Options{}).Load(ctx)
+	must(t, err)
+	if len(seen) != 1 || len(x.Backups) != 3000 {
+		t.Errorf("%d backups by %v", len(x.Backups), seen)
+	}
+}

@@ -132,3 +132,19 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// FuzzBlock: what is accepted as a block is written back as it was.
+func FuzzBlock(f *testing.F) {
+	for _, s := range []string{Block{DumpID: 3, Offset: 4096, Length: 17, CRC32C: 0xabc}.String(), "", "1 2 3 4", "1 -2 3 00000004", "99999999999 1 1 00000000", "1 2 3 00000004 5"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b, err := ParseBlock(s)
+		if err == nil && (b.String() != s || b.Offset < 0 || b.Length < 0) {
+			t.Errorf("%q is read as %+v", s, b)
+		}
+		if err != nil && !isDamaged(err) {
+			t.Error(err)
+		}
+	})
+}
