@@ -537,7 +537,7 @@ type DatabaseSummary struct {
 	LastFailureAt time.Time `json:"lastFailureAt,omitempty,omitzero"`
 
 	// LastSuccessAge seconds
-	LastSuccessAge int64     `json:"lastSuccessAge,omitempty,omitzero"`
+	LastSuccessAge *int64    `json:"lastSuccessAge,omitempty"`
 	LastSuccessAt  time.Time `json:"lastSuccessAt,omitempty,omitzero"`
 
 	// LastSuccessID A ULID, so that ids sort by age.
