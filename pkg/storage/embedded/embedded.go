@@ -35,6 +35,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -182,13 +184,22 @@ func (s *Server) Close() error {
 
 // dial connects to the child, and starts a new one in place of one that died.
 func (s *Server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if err := s.ensure(ctx); err != nil {
-		return nil, err
+	for again := true; ; again = false {
+		if err := s.ensure(ctx); err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		c := s.child
+		s.mu.Unlock()
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", c.socket)
+		if !again || !errors.Is(err, fs.ErrNotExist) {
+			return conn, err
+		}
+		// Somebody tidied the temporary folder up: nobody can reach this child any more.
+		if err := c.stop(); err != nil {
+			return nil, err
+		}
 	}
-	s.mu.Lock()
-	socket := s.child.socket
-	s.mu.Unlock()
-	return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 }
 
 func (s *Server) ensure(ctx context.Context) error {

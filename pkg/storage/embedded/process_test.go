@@ -166,3 +166,15 @@ func TestStartInsideTheChild(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Somebody tidies /tmp up under a server that runs for weeks.
+func TestTemporaryFolderIsRemoved(t *testing.T) {
+	server, store := start(t, Config{})
+	must(t, os.RemoveAll(server.child.root))
+	again, err := server.Store(t.Context()) // without an open connection
+	must(t, err)
+	_, err = again.Put(t.Context(), "x", []byte("x"), storage.PutOptions{})
+	must(t, err)
+	_, _, err = store.Get(t.Context(), "x")
+	must(t, err)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/s3api"
 	"github.com/versity/versitygw/s3api/middlewares"
+	"golang.org/x/sys/unix"
 )
 
 // Limits of the child. Its memory is a few buffers for each request under way.
@@ -52,6 +53,10 @@ func serve(in io.Reader, ready *os.File) error {
 		return fmt.Errorf("read the order: %w", err)
 	}
 	defer os.RemoveAll(o.Root)
+	if root, err := os.Open(o.Root); err == nil {
+		defer root.Close()
+		_ = unix.Flock(int(root.Fd()), unix.LOCK_SH) // tells systemd-tmpfiles that the folder is in use
+	}
 	defer os.Chdir("/")
 	be, err := newBackend(o)
 	if err != nil {
