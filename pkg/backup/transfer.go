@@ -48,14 +48,15 @@ func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	return r.compare(ctx, sum, res)
 }
 
-// undo makes way for another attempt. What it cannot remove now is removed when the failure is recorded, or by
-// the next cleanup.
+// undo makes way for another attempt. The object may be removed only under the lease: while this run was silent it
+// may have been given up, and the name taken by another backup. What cannot be removed now is removed when the
+// failure is recorded, or by the next cleanup.
 func (r *run) undo(ctx context.Context, up storage.Upload, completed bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	err := up.Abort(ctx)
 	if err == nil && completed {
-		err = r.s.Store.Delete(ctx, r.b.Filepath)
+		err = r.lease.Sweep(ctx)
 	}
 	if err != nil {
 		r.s.Log.Warn("upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
