@@ -100,7 +100,9 @@ func (a *App) openStore(ctx context.Context, c Config, o Options) error {
 	if o.Links {
 		listen = "127.0.0.1:0"
 	}
-	server, err := embedded.Start(ctx, embedded.Config{Directory: c.Directory, Listen: listen})
+	server, err := embedded.Start(ctx, embedded.Config{
+		Directory: c.Directory, Listen: listen, PartSize: int64(c.PartSizeMB) << 20, Concurrency: c.UploadConcurrency, Logger: o.Log,
+	})
 	if err != nil {
 		return err
 	}
