@@ -106,8 +106,25 @@ func (p *probe) run(ctx context.Context) (c storage.Capabilities, err error) {
 	if c.Tags, err = p.tags(ctx, key); err != nil {
 		return c, err
 	}
-	c.CRC64NVME, c.CompleteCreateOnly, err = p.upload(ctx, key)
-	return c, err
+	if c.CRC64NVME, c.CompleteCreateOnly, err = p.upload(ctx, key); err != nil {
+		return c, err
+	}
+	return c, p.abandon(ctx)
+}
+
+// abandon does what follows a backup that failed: it finds its upload again, and frees it. Without these two
+// permissions everything seems well until the first failure.
+func (p *probe) abandon(ctx context.Context) error {
+	key := p.key("abandoned")
+	u, err := p.s.StartUpload(ctx, key, storage.UploadOptions{})
+	if err != nil {
+		return err
+	}
+	if _, err := p.s.PendingUploads(ctx, key); fault.HasCode(err, fault.Permission) {
+		_ = u.Abort(ctx)
+		return err
+	}
+	return p.s.AbortUpload(ctx, key, u.ID())
 }
 
 // refuses tells whether a write whose condition does not hold is refused.
