@@ -13,11 +13,12 @@ const (
 	maxLine  = 4 << 10  // bytes of one line; the rest is dropped
 )
 
-// messages collects the lines that a child writes to stderr: all of them go to a callback, the first and the
+// messages collects the lines that a child writes to stderr: all of them go to the callbacks, the first and the
 // last are kept. It is safe for concurrent use.
 type messages struct {
 	redact func(string) string
-	each   func(line string) // may be nil
+	look   func(line string) // gets every line as it is, for our own eyes; may be nil
+	each   func(line string) // gets every line redacted; may be nil
 
 	mu      sync.Mutex
 	partial []byte
@@ -55,10 +56,12 @@ func (m *messages) Write(p []byte) (int, error) {
 // line ends the current line. The caller holds mu.
 func (m *messages) line() {
 	s := strings.ToValidUTF8(strings.TrimRight(string(m.partial), "\r"), "?")
-	s = m.redact(s)
 	m.partial, m.skip = m.partial[:0], false
+	if m.look != nil {
+		m.look(s)
+	}
 	if m.each != nil {
-		m.each(s)
+		m.each(m.redact(s))
 	}
 	m.keep(s)
 }
@@ -92,7 +95,7 @@ func (m *messages) String() string {
 	for _, s := range m.tail {
 		b.WriteString(s + "\n")
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return m.redact(strings.TrimRight(b.String(), "\n"))
 }
 
 // Bounds on what of a program's messages becomes part of an error.

@@ -57,13 +57,14 @@ type RestoreOptions struct {
 
 // RestoreReport says what a restore did, also when it failed.
 type RestoreReport struct {
-	Method         string         `json:"method"`         // "pg_restore", "pg_restore --jobs=2", "psql", "pg_restore | psql"
-	ClientVersion  string         `json:"clientVersion"`  // of the programs
-	ServerVersion  string         `json:"serverVersion"`  // of the target
-	OneTransaction bool           `json:"oneTransaction"` // all or nothing
-	Duration       time.Duration  `json:"duration"`       // nanoseconds
-	Bytes          int64          `json:"bytes"`          // of input given to the programs
-	Done           map[string]int `json:"done"`           // what was done and how often: "TABLE": 12, "TABLE DATA": 12
+	Method         string        `json:"method"`         // "pg_restore", "pg_restore --jobs=2", "psql", "pg_restore | psql"
+	ClientVersion  string        `json:"clientVersion"`  // of the programs
+	ServerVersion  string        `json:"serverVersion"`  // of the target
+	OneTransaction bool          `json:"oneTransaction"` // all or nothing
+	Duration       time.Duration `json:"duration"`       // nanoseconds
+	Bytes          int64         `json:"bytes"`          // of input given to the programs
+	// Done says what was restored and how many of each kind, when all was: "TABLE": 12, "TABLE DATA": 12.
+	Done map[string]int `json:"done"`
 	// Unchanged is true when the restore failed and left the target as it was.
 	Unchanged bool   `json:"unchanged"`
 	Stderr    string `json:"-"` // first and last messages, redacted
@@ -152,9 +153,14 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, r io.Reade
 	report.OneTransaction = o.Transaction == One
 	switch {
 	case o.Jobs > 1:
-		return c.restoreSections(ctx, o, a, g, report)
+		err = c.restoreSections(ctx, o, a, g, report)
 	case report.OneTransaction && c.Major >= transactionTimeoutSince && !g.knowsTransactionTimeout():
-		return c.restoreFiltered(ctx, o, a.reader(), g, report)
+		err = c.restoreFiltered(ctx, o, a.reader(), g, report)
+	default:
+		err = c.restoreDirect(ctx, o, a.reader(), g, report)
 	}
-	return c.restoreDirect(ctx, o, a.reader(), g, report)
+	if err == nil {
+		report.Done = contents(a.head, o)
+	}
+	return err
 }

@@ -73,7 +73,7 @@ func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput,
 			})
 		}
 	}
-	if len(streams) < 2 {
+	if o.Ranges == nil {
 		return c.loadStream(ctx, o, a.reader(), g, report)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -15,12 +15,12 @@ const objectsPerTransaction = 500
 
 // archiveArgs gives pg_restore's arguments for an archive, without those that say where to.
 func (o RestoreOptions) archiveArgs() []string {
-	args := []string{"--format=custom", "--no-password", "--verbose"}
+	args := []string{"--format=custom", "--no-password"}
 	for _, flag := range []struct {
 		on   bool
 		name string
 	}{{o.Clean, "--clean"}, {o.Clean, "--if-exists"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
-		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}} {
+		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}, {o.Verbose != nil, "--verbose"}} {
 		if flag.on {
 			args = append(args, flag.name)
 		}
@@ -117,7 +117,7 @@ func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Read
 	cancel(errors.New("psql has ended"))
 	_ = out.Close()
 	<-ended
-	run.tally.done, run.bytes = nil, 0 // pg_restore's counts are the better ones
+	run.tally.done, run.bytes = nil, 0 // the input is pg_restore's
 	report.add(script, run)
 	return report.outcome(err)
 }

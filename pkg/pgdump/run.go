@@ -29,20 +29,20 @@ type run struct {
 
 // newRun prepares a child. Its files follow stdin, stdout and stderr in the child, as /dev/fd/3 and on.
 func (c Client) newRun(o RestoreOptions, program string, args []string, files ...*os.File) (*run, error) {
-	r := &run{program: program, options: o, files: files, tally: &tally{done: map[string]int{}, verbose: o.Verbose}}
+	r := &run{program: program, options: o, files: files, tally: &tally{done: map[string]int{}}}
 	path, err := c.program(program)
 	if err != nil {
 		r.close()
 		return nil, err
 	}
-	r.stderr = &messages{redact: o.Target.Redact, each: r.tally.line}
+	r.stderr = &messages{redact: o.Target.Redact, look: r.tally.line, each: o.Verbose}
 	r.cmd = exec.Command(path, args...)
 	r.cmd.ExtraFiles = files
 	r.cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
 	r.cmd.Dir = workDir(o.WorkDir)
 	r.cmd.Stderr = r.stderr
 	if program == "psql" {
-		r.cmd.Stdout = &messages{redact: o.Target.Redact, each: r.tally.tag}
+		r.cmd.Stdout = &messages{redact: o.Target.Redact, look: r.tally.tag}
 	}
 	return r, nil
 }

@@ -2,29 +2,23 @@ package pgdump
 
 import (
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
+
+	"cofre/pkg/archive"
 )
 
-// tally follows what a restoring program says that it does.
+// tally follows what a restoring program says.
 type tally struct {
-	verbose func(string)
-
 	mu     sync.Mutex
-	done   map[string]int
-	errors int // that it reported
-	known  int // of them, those that do not matter
+	done   map[string]int // by psql, as its tags say
+	errors int            // that pg_restore reported
+	known  int            // of them, those that do not matter
 	stop   func()
 }
 
-var (
-	creating     = regexp.MustCompile(`^pg_restore: creating ([A-Z][A-Z ]*[A-Z]) "`)
-	processing   = regexp.MustCompile(`^pg_restore: processing data for table "`)
-	executing    = regexp.MustCompile(`^pg_restore: executing (SEQUENCE SET) `)
-	largeObjects = regexp.MustCompile(`^pg_restore: restored (\d+) large objects?`)
-	commandTag   = regexp.MustCompile(`^(CREATE|ALTER|COMMENT|GRANT|REVOKE|COPY|REFRESH|INSERT|SECURITY|DROP|IMPORT)( [A-Z][A-Z ]*)?( \d+)*$`)
-)
+var commandTag = regexp.MustCompile(`^(CREATE|ALTER|COMMENT|GRANT|REVOKE|COPY|REFRESH|INSERT|SECURITY|DROP|IMPORT)( [A-Z][A-Z ]*)?( \d+)*$`)
 
 // knownError is what pg_restore 17 and newer gets from older servers for its "SET transaction_timeout = 0".
 const knownError = `unrecognized configuration parameter "transaction_timeout"`
@@ -49,30 +43,16 @@ func (t *tally) failed() int {
 
 // line takes one line of stderr.
 func (t *tally) line(s string) {
-	if t.verbose != nil {
-		t.verbose(s)
+	if !strings.HasPrefix(s, "pg_restore: error:") {
+		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case strings.HasPrefix(s, "pg_restore: error:"):
-		t.errors++
-		if strings.Contains(s, knownError) {
-			t.known++
-		} else if t.stop != nil {
-			t.stop()
-		}
-	case processing.MatchString(s):
-		t.done["TABLE DATA"]++
-	default:
-		if m := creating.FindStringSubmatch(s); m != nil {
-			t.done[m[1]]++
-		} else if m := executing.FindStringSubmatch(s); m != nil {
-			t.done[m[1]]++
-		} else if m := largeObjects.FindStringSubmatch(s); m != nil {
-			n, _ := strconv.Atoi(m[1])
-			t.done["LARGE OBJECT"] += n
-		}
+	t.errors++
+	if strings.Contains(s, knownError) {
+		t.known++
+	} else if t.stop != nil {
+		t.stop()
 	}
 }
 
@@ -89,4 +69,25 @@ func (t *tally) tag(s string) {
 	default:
 		t.done[strings.TrimSpace(m[1]+m[2])]++
 	}
+}
+
+// contents counts what an archive holds of each kind, in the words of its table of contents: what was done when all of
+// it was restored.
+func contents(h *archive.Head, o RestoreOptions) map[string]int {
+	done := map[string]int{}
+	for i := range h.Entries {
+		e := &h.Entries[i]
+		data := e.Section == archive.SectionData || e.Desc == "MATERIALIZED VIEW DATA"
+		switch {
+		case slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), o.DataOnly && !data, o.SchemaOnly && data,
+			o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL"):
+		case e.Desc == "BLOB METADATA":
+			done["LARGE OBJECT"] += strings.Count(strings.TrimSpace(e.Defn), "\n") + 1
+		case e.Desc == "BLOB":
+			done["LARGE OBJECT"]++
+		case e.Desc != "BLOBS":
+			done[e.Desc]++
+		}
+	}
+	return done
 }
