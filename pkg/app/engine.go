@@ -89,11 +89,7 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	if err != nil {
 		return backup.Source{}, err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		conn.Close(ctx)
-	}()
+	defer hangUp(ctx, conn)
 	server, err := postgres.InspectConn(ctx, conn, selection(sel, ""))
 	if err != nil {
 		return backup.Source{}, t.Explain(ctx, err)
@@ -105,14 +101,32 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	if err := server.Readable(); err != nil {
 		return backup.Source{}, err
 	}
-	schema, err := postgres.SchemaVersion(ctx, conn)
-	if err != nil {
-		return backup.Source{}, t.Explain(ctx, err)
-	}
 	return backup.Source{
-		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, SchemaVersion: schema, PgDumpVersion: tool.client.Version,
+		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, PgDumpVersion: tool.client.Version,
 		Compression: tool.compression, Size: server.Size,
 	}, nil
+}
+
+// hangUp ends a connection properly also when ctx has ended.
+func hangUp(ctx context.Context, conn interface{ Close(context.Context) error }) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	conn.Close(ctx)
+}
+
+// SchemaVersion implements backup.Engine.
+func (e *engine) SchemaVersion(ctx context.Context, database string) (string, error) {
+	t, err := e.target(database)
+	if err != nil {
+		return "", err
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer hangUp(ctx, conn)
+	v, err := postgres.SchemaVersion(ctx, conn)
+	return v, t.Explain(ctx, err)
 }
 
 // Dump implements backup.Engine.

@@ -32,7 +32,7 @@ func (e *engine) Target(ctx context.Context, url string) (backup.Target, error) 
 		return out, err
 	}
 	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
-	conn.Close(ctx)
+	hangUp(ctx, conn)
 	if err != nil {
 		return out, t.Explain(ctx, err)
 	}

@@ -14,6 +14,8 @@ type Engine interface {
 	// Inspect connects to the configured server (retrying what may be retried), learns what a dump needs, and
 	// refuses what cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one.
 	Inspect(ctx context.Context, database string, sel registry.Selection) (Source, error)
+	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool, or a hash.
+	SchemaVersion(ctx context.Context, database string) (string, error)
 	// Dump starts pg_dump. The caller closes the dump.
 	Dump(ctx context.Context, o DumpOptions) (Dump, error)
 	// Target looks at the database of a connection URL before anything is restored into it.
@@ -31,7 +33,6 @@ type Source struct {
 	Database      string
 	ServerVersion string // "18.1 (Debian 18.1-1)"
 	ServerMajor   int
-	SchemaVersion string
 	PgDumpVersion string // "18.1"
 	// Compression is what pg_dump's own compression "auto" stands for with this client: "zstd:1" or "gzip:1".
 	Compression string

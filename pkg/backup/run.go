@@ -114,7 +114,7 @@ func (r *run) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.b.Database, r.b.DatabaseVersion, r.b.SchemaVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.SchemaVersion, src.PgDumpVersion
+	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
 	for _, w := range src.Warnings {
 		r.s.Log.Warn("about this database", "backup_id", r.b.ID, "warning", w)
 	}
@@ -128,7 +128,26 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 	r.b.Compression = compression
 	r.track.enter(PhaseDumping)
-	return r.transfer(ctx, src.ServerMajor)
+	// Hashing a large catalog takes its time, and nothing before the commit needs it.
+	side, stop := context.WithCancel(ctx)
+	defer stop()
+	schema := make(chan string, 1)
+	go func() { schema <- r.schemaVersion(side) }()
+	err = r.transfer(ctx, src.ServerMajor)
+	if err != nil {
+		stop()
+	}
+	r.b.SchemaVersion = <-schema
+	return err
+}
+
+// schemaVersion names the state of the schema; a backup does not fail for want of it.
+func (r *run) schemaVersion(ctx context.Context) string {
+	v, err := r.s.Engine.SchemaVersion(ctx, r.req.Database)
+	if err != nil && ctx.Err() == nil {
+		r.s.Log.Warn("the schema's version is not known", "backup_id", r.b.ID, "error", err.Error())
+	}
+	return v
 }
 
 // commit writes the tags and the manifest: from then on the backup exists.

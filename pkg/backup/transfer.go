@@ -20,6 +20,11 @@ import (
 // transfer runs the one pass: pg_dump → structure check → compress, encrypt → hash → multipart upload. On any
 // error the upload is aborted and nothing is visible.
 func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
+	dump, err := r.dump(ctx, serverMajor) // reads the catalog while the upload is being prepared
+	if err != nil {
+		return err
+	}
+	defer dump.Close()
 	up, err := r.s.Store.StartUpload(ctx, r.b.Filepath, storage.UploadOptions{
 		ContentType: "application/octet-stream", Metadata: registry.ObjectMetadata(r.b.ID), ExpectedSize: r.track.at(r.s.Now()).Expected,
 		Progress: func(n int64) { storeMax(&r.track.sent, n) },
@@ -36,7 +41,7 @@ func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	if err := r.lease.SetUpload(ctx, up.ID()); err != nil {
 		return err
 	}
-	sum, res, err := r.pump(ctx, up, serverMajor)
+	sum, res, err := r.pump(ctx, dump, up)
 	if err != nil {
 		return err
 	}
@@ -46,6 +51,17 @@ func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	}
 	completed = true
 	return r.compare(ctx, sum, res)
+}
+
+// dump starts pg_dump.
+func (r *run) dump(ctx context.Context, serverMajor int) (Dump, error) {
+	o := DumpOptions{
+		Database: r.req.Database, ServerMajor: serverMajor, Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, Selection: r.req.Selection,
+	}
+	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
+		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
+	}
+	return r.s.Engine.Dump(ctx, o)
 }
 
 // undo makes way for another attempt. The object may be removed only under the lease: while this run was silent it
@@ -64,19 +80,8 @@ func (r *run) undo(ctx context.Context, up storage.Upload, completed bool) {
 }
 
 // pump moves the bytes and gives what was seen of them.
-func (r *run) pump(ctx context.Context, up storage.Upload, serverMajor int) (archive.Summary, stream.Result, error) {
+func (r *run) pump(ctx context.Context, dump Dump, up storage.Upload) (archive.Summary, stream.Result, error) {
 	var none archive.Summary
-	o := DumpOptions{
-		Database: r.req.Database, ServerMajor: serverMajor, Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, Selection: r.req.Selection,
-	}
-	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
-		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
-	}
-	dump, err := r.s.Engine.Dump(ctx, o)
-	if err != nil {
-		return none, stream.Result{}, err
-	}
-	defer dump.Close()
 	tap := &inspector{checker: archive.NewChecker(archive.Options{Kind: archiveKind(r.b.Format)})}
 	so := r.streamOptions(tap)
 	so.Finish = tap.finish
