@@ -60,7 +60,9 @@ var own = map[string][]string{
 	"pkg/cli/term":     {},
 	"pkg/demo":         {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
 	"pkg/cli":          {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term"},
-	"pkg/api/contract": {"pkg/fault"},
+	"pkg/api/contract": {},
+	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract"},
+	"pkg/api/gateway":  {"pkg/api"},
 	"cmd/cofre":        {"pkg/cli", "pkg/storage/embedded"},
 }
 
@@ -103,6 +105,7 @@ var outside = map[string][]string{
 	"github.com/aws/aws-lambda-go":  {"functions", "pkg/api"},
 	"github.com/versity/versitygw":  {"pkg/storage/embedded"},
 	"github.com/jackc/pgx":          {"pkg/postgres"},
+	"github.com/santhosh-tekuri":    {"pkg/api/contract"},
 	"os/exec":                       {"pkg/pgdump", "pkg/storage/embedded", "pkg/demo"},
 	"github.com/spf13/cobra":        {"pkg/cli"},
 	"github.com/klauspost/compress": {"pkg/archive", "pkg/stream"},

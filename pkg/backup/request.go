@@ -37,7 +37,9 @@ type Request struct {
 	Selection   registry.Selection `json:"selection"`
 	Labels      map[string]string  `json:"labels,omitempty"`
 	CreatedBy   string             `json:"createdBy,omitempty"`
-	Trigger     string             `json:"trigger,omitempty"` // manual, schedule or api
+	// IdempotencyKey names the request among those of its creator: the same one makes no second backup.
+	IdempotencyKey string `json:"idempotencyKey,omitempty"`
+	Trigger        string `json:"trigger,omitempty"` // manual, schedule or api
 }
 
 func invalid(hint, format string, args ...any) error {

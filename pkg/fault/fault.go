@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code is one of the stable error codes that callers may switch on.
@@ -106,7 +107,9 @@ type Error struct {
 	Transient bool
 	// Attempts is how many times it was tried; 0 and 1 both mean once.
 	Attempts int
-	Err      error // the cause; may be nil; logged, not sent
+	// RetryAfter is when to try again, where that is known; 0 where it is not.
+	RetryAfter time.Duration
+	Err        error // the cause; may be nil; logged, not sent
 }
 
 // Error gives the message, with the cause behind it when that says more.

@@ -1,0 +1,157 @@
+// Package api is cofre over HTTP: every operation of api/openapi.yaml as one http.Handler.
+//
+// The handler is the same everywhere. "cofre serve" mounts it, and [cofre/pkg/api/gateway] wraps it for the events of API
+// Gateway; a test sends every operation through both doors and compares the answers.
+//
+// # What happens to a request
+//
+// In this order, and the first that refuses ends it:
+//
+//  1. The contract knows the path and the method (404, 405).
+//  2. The [Authenticator] says who asks (401), and the role may do what the operation asks for (403).
+//  3. Parameters and body are held against the contract (400, 413, 415). Unknown fields and parameters are refused.
+//  4. The use case of [backup.Service] runs. Its error becomes a problem document (RFC 9457) by one table; what stands
+//     behind the error is logged, not sent.
+//  5. The [Auditor] gets a record: who, from where, what, and how it ended. Denied requests get one too.
+//
+// Creating a backup takes longer than a request may: it is reserved, handed to the [Launcher], and answered with 202.
+// Validating does too when the backup is large; see [Config].
+//
+// # What leaves
+//
+// No answer is cached, sniffed or framed. Answers repeat nothing that the caller sent but short, quoted names of unknown
+// fields. Presigned links stand in the answer (or its Location) and nowhere else: not in logs, not in the audit trail.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/registry"
+)
+
+// Caller is who asks.
+type Caller struct {
+	Subject string // the token's: stable, and unique within its issuer
+	Name    string // for people; may be empty
+	Role    string
+	// May tells whether the role has a permission of the contract (x-permission); nil has none.
+	May func(permission string) bool
+}
+
+// Authenticator tells who asks. A request without credentials gives [NoToken]. What is wrong with bad ones is a fault
+// with the code PermissionError (401), or with [NotAllowed] as its reason where the token is good and its role
+// is not (403); any other code is trouble of our own. It is called once for each request, by several goroutines.
+type Authenticator interface {
+	Authenticate(r *http.Request) (Caller, error)
+}
+
+// Auditor keeps the audit trail. Append returns when the record is safe; it sets id, time and hashes. List gives a
+// page, newest first.
+type Auditor interface {
+	Append(ctx context.Context, r contract.AuditRecord) error
+	List(ctx context.Context, p contract.ListAuditParams) (contract.ListAuditResponse, error)
+}
+
+// Launcher hands long work to whoever does it. Launch returns when the work is sure to be started, not when it is done
+// (one that does it here and now returns after it). Launching the same id twice is harmless: a run takes a lease on its
+// backup.
+type Launcher interface {
+	Launch(ctx context.Context, id string) error
+}
+
+// Control is the part of the domain that stops running backups and keeps the settings. Cancel asks a backup that is being
+// made to end, and records by whom; one that has ended is refused.
+type Control interface {
+	Cancel(ctx context.Context, id, by string) (backup.Backup, error)
+	Settings(ctx context.Context) (registry.Settings, error)
+	SaveSettings(ctx context.Context, s registry.Settings) error
+}
+
+// Config is what the handler is made of. Service, Control, Launcher, Authenticate and Audit are needed.
+type Config struct {
+	Service      *backup.Service
+	Control      Control
+	Launcher     Launcher
+	Authenticate Authenticator
+	Audit        Auditor
+	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
+	// Without it every validation is made within its request.
+	LaunchValidation func(ctx context.Context, id string) error
+	// ValidateInline is the size in bytes up to which a backup is validated within the request even where LaunchValidation
+	// is set; default 256 MiB, which takes seconds.
+	ValidateInline int64
+	// Limits are shown with the settings beside those that the service knows.
+	Limits  MoreLimits
+	Version string // cofre's own, shown by health to whoever may see its details
+	// FreeSpace gives the free and total bytes of the disk under a local backup directory; nil where there is none.
+	FreeSpace func() (free, total int64, err error)
+	Now       func() time.Time // default time.Now
+	Log       *slog.Logger     // default: nothing
+}
+
+// MoreLimits are limits that others than the service keep. Zero values are not shown.
+type MoreLimits struct {
+	MaxBackupsPerUser     int
+	AuditLogRetentionDays int
+	AutoCleanupEnabled    bool
+	CleanupSchedule       string // cron expression
+}
+
+// defaultInline is what reads back within a few seconds wherever this runs.
+const defaultInline = 256 << 20
+
+// API is the handler. It is safe for use by several goroutines.
+type API struct {
+	Config
+	contract *contract.Contract
+	handlers map[string]handler
+	health   health
+	denials  denials
+	polls    polls
+}
+
+// handler is one operation's use case.
+type handler func(context.Context, *call) (answer, error)
+
+// New makes the handler. It fails when something is missing, or when the contract and the code do not agree.
+func New(c Config) (*API, error) {
+	if c.Service == nil || c.Control == nil || c.Launcher == nil || c.Authenticate == nil || c.Audit == nil {
+		return nil, errors.New("api: Service, Control, Launcher, Authenticate and Audit are needed")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ValidateInline == 0 {
+		c.ValidateInline = defaultInline
+	}
+	doc, err := contract.Load()
+	if err != nil {
+		return nil, err
+	}
+	a := &API{Config: c, contract: doc}
+	a.handlers = map[string]handler{
+		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
+		"downloadBackup": a.download, "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
+		"cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
+		"listAudit": a.audit, "getMetricsSummary": a.summary, "getHealth": a.checkHealth,
+	}
+	for _, op := range doc.Operations() {
+		if a.handlers[op.ID] == nil {
+			return nil, fmt.Errorf("api: the contract's operation %s is not here", op.ID)
+		}
+	}
+	if len(a.handlers) != len(doc.Operations()) {
+		return nil, errors.New("api: there are operations that the contract does not know")
+	}
+	return a, nil
+}

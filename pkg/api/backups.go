@@ -1,0 +1,180 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/registry"
+)
+
+// create reserves a backup and hands it to the launcher.
+func (a *API) create(ctx context.Context, c *call) (answer, error) {
+	var body contract.CreateBackupRequest
+	var params contract.CreateBackupParams
+	if err := c.read(&params, &body); err != nil {
+		return answer{}, err
+	}
+	req, err := request(body.Options)
+	if err != nil {
+		return answer{}, err
+	}
+	req.CreatedBy, req.IdempotencyKey = c.caller.Subject, params.IdempotencyKey
+	b, err := a.Service.Reserve(ctx, req)
+	if err != nil {
+		return answer{}, err
+	}
+	c.resource = b.ID
+	if b.Status == registry.InProgress { // not one that an earlier delivery of this request has finished
+		if err := a.Launcher.Launch(ctx, b.ID); err != nil {
+			a.abandon(ctx, c, b.ID)
+			return answer{}, fmt.Errorf("start backup %s: %w", b.ID, err)
+		}
+	}
+	return accepted("/api/backup/status/"+b.ID, metadata(b)), nil
+}
+
+// settle bounds what is done after a request has failed or its caller has gone.
+const settle = 20 * time.Second
+
+// abandon ends a backup that nobody is going to make.
+func (a *API) abandon(ctx context.Context, c *call, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	defer cancel()
+	if _, err := a.Control.Cancel(ctx, id, "cofre"); err != nil {
+		c.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())
+	}
+}
+
+func accepted(location string, body any) answer {
+	return answer{status: http.StatusAccepted, header: http.Header{"Location": {location}}, body: body}
+}
+
+// read fills parameters and body; either may be nil.
+func (c *call) read(params, body any) error {
+	if params != nil {
+		if err := c.values.Parameters(params); err != nil {
+			return fmt.Errorf("read the parameters: %w", err)
+		}
+	}
+	if body != nil {
+		if err := c.values.Body(body); err != nil {
+			return fmt.Errorf("read the body: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *API) list(ctx context.Context, c *call) (answer, error) {
+	var p contract.ListBackupsParams
+	if err := c.read(&p, nil); err != nil {
+		return answer{}, err
+	}
+	page, err := a.Service.List(ctx, backup.ListOptions{
+		Database: p.Database, Status: registry.Status(p.Status), Since: p.Since, Until: p.Until, Label: p.Label, Search: p.Search,
+		Damaged: p.Damaged, Limit: p.Limit, Cursor: p.Cursor,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(contract.ListBackupsResponse{Backups: each(page.Backups, metadata), Total: page.Total, Next: page.Next}), nil
+}
+
+func (a *API) info(ctx context.Context, c *call) (answer, error) {
+	b, err := a.Service.Info(ctx, c.resource)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(metadata(b)), nil
+}
+
+// pollEvery is what whoever follows a backup is told to wait, in seconds; progress is published every three.
+const pollEvery = 3
+
+func (a *API) status(ctx context.Context, c *call) (answer, error) {
+	r, err := a.Service.Status(ctx, c.resource)
+	if err != nil {
+		return answer{}, err
+	}
+	out := ok(status(r))
+	if r.Backup.Status == registry.InProgress {
+		out.header = http.Header{"Retry-After": {number(pollEvery)}}
+	}
+	return out, nil
+}
+
+// download makes a presigned link. It goes into the answer and nowhere else.
+func (a *API) download(ctx context.Context, c *call) (answer, error) {
+	var p contract.DownloadBackupParams
+	if err := c.read(&p, nil); err != nil {
+		return answer{}, err
+	}
+	link, err := a.Service.URL(ctx, c.resource, time.Duration(p.ExpiresIn)*time.Second)
+	if err != nil {
+		return answer{}, err
+	}
+	c.note("expires_at", link.ExpiresAt.UTC().Format(time.RFC3339))
+	if p.Redirect == contract.DownloadBackupParamsRedirectN1 {
+		return answer{status: http.StatusFound, header: http.Header{"Location": {link.URL}}}, nil
+	}
+	return ok(contract.DownloadLink{URL: link.URL, Filename: link.Filename, Size: link.Size, Checksum: link.Checksum, ExpiresAt: link.ExpiresAt}), nil
+}
+
+func (a *API) delete(ctx context.Context, c *call) (answer, error) {
+	b, err := a.Service.Delete(ctx, c.resource)
+	if err != nil {
+		return answer{}, err
+	}
+	c.note("file", b.Filepath)
+	return ok(contract.DeleteBackupResponse{Success: true, Message: "backup " + b.Filename + " was removed"}), nil
+}
+
+// validate reads a small backup within the request and hands a large one over.
+func (a *API) validate(ctx context.Context, c *call) (answer, error) {
+	if a.LaunchValidation != nil {
+		b, err := a.Service.Info(ctx, c.resource)
+		if err != nil {
+			return answer{}, err
+		}
+		if b.Status == registry.Success && b.Size > a.ValidateInline {
+			at := a.Now().UTC().Truncate(time.Millisecond)
+			if err := a.LaunchValidation(ctx, b.ID); err != nil {
+				return answer{}, fmt.Errorf("start the validation of %s: %w", b.ID, err)
+			}
+			c.note("launched", "true")
+			return accepted("/api/backup/"+b.ID, contract.ValidationAccepted{ID: b.ID, RequestedAt: at}), nil
+		}
+	}
+	v, err := a.Service.Validate(ctx, c.resource, backup.ValidateOptions{})
+	if err != nil {
+		return answer{}, err
+	}
+	c.note("valid", strconv.FormatBool(v.Valid))
+	return ok(validation(v)), nil
+}
+
+func (a *API) cancel(ctx context.Context, c *call) (answer, error) {
+	b, err := a.Control.Cancel(ctx, c.resource, c.caller.Subject)
+	if err != nil {
+		return answer{}, err
+	}
+	return accepted("/api/backup/status/"+b.ID, metadata(b)), nil
+}
+
+func (a *API) cleanup(ctx context.Context, c *call) (answer, error) {
+	var body contract.CleanupRequest
+	if err := c.read(nil, &body); err != nil {
+		return answer{}, err
+	}
+	c.note("dry_run", strconv.FormatBool(body.DryRun))
+	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, DryRun: body.DryRun})
+	if err != nil {
+		return answer{}, err
+	}
+	c.note("removed", number(len(report.Removed)))
+	return ok(cleanup(report)), nil
+}

@@ -1,0 +1,97 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/api/contract"
+)
+
+// The whole life of a backup, as the UI lives it.
+func TestLifeOfABackup(t *testing.T) {
+	w := newWorld(t, newDatabase(t), nil)
+	var b contract.BackupMetadata
+	r := w.http(ask{"POST", "/api/backup/create", "ADMIN", `{"options":{"filename":"before","directory":"manual","labels":{"why":"test"}}}`, nil}).want(202).into(&b)
+	if b.Status != "in_progress" || b.Filename != "before.dump" || b.Trigger != "api" || b.CreatedBy == "" {
+		t.Fatalf("reserved as %+v", b)
+	}
+	if r.header.Get("Location") != "/api/backup/status/"+b.ID {
+		t.Errorf("Location is %q", r.header.Get("Location"))
+	}
+	if s := w.finished(w.http, b.ID); s.Status != "completed" || *s.Progress != 100 {
+		t.Fatalf("ended as %+v", s)
+	}
+	w.http(ask{"GET", "/api/backup/" + b.ID, "SUPERVISOR", "", nil}).want(200).into(&b)
+	if b.Status != "success" || !b.Verification.Ok || b.Size == 0 || len(b.Checksum) != 64 || b.Filepath != "files/manual/before.dump" {
+		t.Fatalf("made as %+v", b)
+	}
+
+	var page contract.ListBackupsResponse
+	w.http(ask{"GET", "/api/backup/list?label=why%3Dtest&status=success", "SUPERVISOR", "", nil}).want(200).into(&page)
+	if page.Total != 1 || len(page.Backups) != 1 || page.Backups[0].ID != b.ID {
+		t.Errorf("listed as %+v", page)
+	}
+
+	var link contract.DownloadLink
+	w.http(ask{"GET", "/api/backup/download/" + b.ID, "SUPERVISOR", "", nil}).want(200).into(&link)
+	if left := time.Until(link.ExpiresAt); left < 14*time.Minute || left > 15*time.Minute || link.Checksum != b.Checksum || link.Size != b.Size || link.Filename != b.Filename {
+		t.Errorf("link is %+v", link)
+	}
+	got, err := http.Get(link.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Body.Close()
+	if got.StatusCode != 200 || got.ContentLength != b.Size || !strings.Contains(got.Header.Get("Content-Disposition"), "before.dump") {
+		t.Errorf("the link answers %s, %d bytes, %q", got.Status, got.ContentLength, got.Header.Get("Content-Disposition"))
+	}
+	r = w.http(ask{"GET", "/api/backup/download/" + b.ID + "?redirect=1&expiresIn=60", "ADMIN", "", nil}).want(302)
+	if !strings.Contains(r.header.Get("Location"), "X-Amz-Signature=") || len(r.body) > 0 {
+		t.Errorf("redirected to %q with %d bytes", r.header.Get("Location"), len(r.body))
+	}
+	if log := w.log.String(); strings.Contains(log, "X-Amz-") || strings.Contains(log, "Signature") {
+		t.Error("a presigned link stands in the log")
+	}
+
+	var v contract.ValidationResponse
+	w.http(ask{"POST", "/api/backup/validate/" + b.ID, "ADMIN", "", nil}).want(200).into(&v)
+	if !v.Valid || v.Level != "full" || v.Contents.Tables != 1 || v.Backup.Verification.Level != "full" {
+		t.Errorf("validated as %+v", v)
+	}
+
+	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).want(409)
+	var gone contract.DeleteBackupResponse
+	w.http(ask{"DELETE", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&gone)
+	if !gone.Success || !strings.Contains(gone.Message, "before.dump") {
+		t.Errorf("deleted as %+v", gone)
+	}
+	for _, q := range []ask{
+		{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}, {"GET", "/api/backup/status/" + b.ID, "ADMIN", "", nil},
+		{"GET", "/api/backup/download/" + b.ID, "ADMIN", "", nil}, {"DELETE", "/api/backup/" + b.ID, "ADMIN", "", nil},
+		{"POST", "/api/backup/validate/" + b.ID, "ADMIN", "", nil}, {"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil},
+	} {
+		w.http(q).problem(404, "ValidationError", "not_found")
+	}
+	got, err = http.Get(link.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Body.Close()
+	if got.StatusCode != 404 {
+		t.Errorf("the link to a deleted backup answers %s", got.Status)
+	}
+}
+
+// A database that cannot be reached shows in the status, not in the answer to create.
+func TestFailedBackup(t *testing.T) {
+	w := newWorld(t, "postgresql://nobody:wrong@127.0.0.1:1/none", nil)
+	var b contract.BackupMetadata
+	w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil}).want(202).into(&b)
+	if s := w.finished(w.http, b.ID); s.Status != "failed" || s.Error.Code != "DatabaseConnectionError" || s.Error.Hint == "" {
+		t.Fatalf("ended as %+v", s)
+	}
+	w.http(ask{"GET", "/api/backup/download/" + b.ID, "ADMIN", "", nil}).problem(404, "ValidationError", "object_missing")
+	w.http(ask{"POST", "/api/backup/validate/" + b.ID, "ADMIN", "", nil}).problem(404, "ValidationError", "object_missing")
+}

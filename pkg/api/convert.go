@@ -1,0 +1,148 @@
+package api
+
+import (
+	"fmt"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/retention"
+)
+
+// metadata is a record as the contract shows it. What the contract has no field for (causes of errors, what the storage
+// service said) stays inside.
+func metadata(b backup.Backup) contract.BackupMetadata {
+	m := contract.BackupMetadata{
+		ID: b.ID, Filename: b.Filename, Filepath: b.Filepath, Size: b.Size, Checksum: b.Checksum,
+		CreatedAt: b.CreatedAt, CreatedBy: b.CreatedBy, Status: contract.BackupStatus(b.Status), Duration: b.Duration,
+		DatabaseVersion: b.DatabaseVersion, SchemaVersion: b.SchemaVersion,
+		Database: b.Database, Format: contract.BackupMetadataFormat(b.Format), Compression: b.Compression,
+		Encryption: contract.BackupMetadataEncryption(b.Encryption), Content: contract.BackupMetadataContent(b.Content),
+		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Trigger: b.Trigger, Labels: b.Labels,
+		Attempt: b.Attempt,
+	}
+	if s := b.Selection; s != nil {
+		m.Selection = contract.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData}
+	}
+	if v := b.Verification; v != nil {
+		m.Verification = contract.Verification{Ok: v.OK, Level: v.Level, At: v.At, Problems: problems(v.Problems)}
+	}
+	if b.Error != nil {
+		m.Error = backupError(*b.Error)
+	}
+	return m
+}
+
+func problems(list []registry.Problem) []contract.IntegrityProblem {
+	out := make([]contract.IntegrityProblem, len(list))
+	for i, p := range list {
+		out[i] = contract.IntegrityProblem{Reason: string(p.Reason), Detail: p.Detail}
+	}
+	return out
+}
+
+func backupError(e registry.Error) contract.BackupError {
+	return contract.BackupError{Code: contract.ErrorCode(e.Code), Reason: string(e.Reason), Message: e.Message, Hint: e.Hint, Attempts: e.Attempts}
+}
+
+func each[A, B any](list []A, f func(A) B) []B {
+	out := make([]B, len(list))
+	for i := range list {
+		out[i] = f(list[i])
+	}
+	return out
+}
+
+// request is the backup that options ask for.
+func request(o contract.BackupOptions) (backup.Request, error) {
+	s := o.Selection
+	r := backup.Request{
+		Filename: o.Filename, Directory: o.Directory, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
+		Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: "api",
+		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData},
+	}
+	data, schema := o.IncludeData == nil || *o.IncludeData, o.IncludeSchema == nil || *o.IncludeSchema
+	switch {
+	case !data && !schema:
+		return r, refused("Leave one of them true.", "neither data nor schema is to be included, which leaves nothing")
+	case !data:
+		r.Content = backup.ContentSchema
+	case !schema:
+		r.Content = backup.ContentData
+	}
+	if o.Compress == nil {
+		return r, nil
+	}
+	switch none := r.Compression == "none"; {
+	case r.Compression == "" && *o.Compress:
+		r.Compression = "auto"
+	case r.Compression == "":
+		r.Compression = "none"
+	case none == *o.Compress:
+		return r, refused("Leave one of them out.", "compress is %t, and compression is %s", *o.Compress, r.Compression)
+	}
+	return r, nil
+}
+
+func refused(hint, format string, args ...any) error {
+	return fault.New(fault.Validation, fault.InvalidInput, hint, format, args...)
+}
+
+func status(r backup.StatusReport) contract.BackupStatusResponse {
+	s := contract.BackupStatusResponse{ID: r.ID, Status: contract.BackupStatusResponseStatus(r.Status), Progress: r.Progress, Message: r.Message}
+	if p := r.Detail; p != nil {
+		s.Detail = contract.Progress{
+			Phase: p.Phase, Attempt: p.Attempt, DumpBytes: p.DumpBytes, Bytes: p.SentBytes, BytesPerSec: max(p.Rate, 0),
+			ExpectedBytes: p.Expected, StartedAt: p.StartedAt, UpdatedAt: p.UpdatedAt,
+		}
+	}
+	if r.Backup.Error != nil {
+		s.Error = backupError(*r.Backup.Error)
+	}
+	return s
+}
+
+func validation(v backup.Validation) contract.ValidationResponse {
+	r := contract.ValidationResponse{
+		ID: v.ID, File: v.File, Valid: v.Valid, Level: v.Level, Size: v.Size, Checksum: v.Checksum,
+		Problems: problems(v.Problems), Notes: v.Notes, Duration: v.DurationMS,
+	}
+	if c := v.Contents; c != nil {
+		r.Contents = contract.ArchiveContents{
+			Kind: fmt.Sprint(c.Kind), ServerVersion: c.ServerVersion, DumpVersion: c.DumpVersion, Entries: c.Entries, Tables: c.Tables,
+			LargeObjects: c.LargeObjects, Rows: c.Rows, UncompressedBytes: c.UncompressedBytes,
+		}
+	}
+	if v.Backup != nil {
+		r.Backup = metadata(*v.Backup)
+	}
+	return r
+}
+
+func cleanup(r backup.CleanupReport) contract.CleanupResponse {
+	return contract.CleanupResponse{
+		DryRun: r.DryRun, Removed: each(r.Removed, cleanupItem), Kept: each(r.Kept, cleanupItem), FreedBytes: r.FreedBytes,
+		Policy: contract.RetentionPolicy{KeepDays: r.Policy.KeepDays, MaxBackups: r.Policy.MaxBackups, MaxTotalBytes: r.Policy.MaxTotalBytes},
+		Leftovers: contract.Leftovers{
+			Failed: list(r.Leftovers.Failed), Completed: list(r.Leftovers.Completed), Removed: list(r.Leftovers.Removed), Problems: list(r.Leftovers.Problems),
+		},
+		Failures: each(r.Failures, func(f backup.CleanupFailure) contract.CleanupFailure {
+			return contract.CleanupFailure{ID: f.ID, Error: backupError(*f.Error)}
+		}),
+	}
+}
+
+func cleanupItem(it backup.CleanupItem) contract.CleanupItem {
+	return contract.CleanupItem{Backup: metadata(it.Backup), Reasons: each(it.Reasons, func(r retention.Reason) contract.RetentionReason {
+		return contract.RetentionReason{Code: string(r.Code), Text: r.Text}
+	})}
+}
+
+// list is never null in JSON.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,70 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cofre/internal/testenv"
+)
+
+// TestContractFuzzing lets Schemathesis make requests from the contract, good and bad ones, and hold every answer
+// against it: no 5xx, nothing undocumented, nothing bad accepted, nothing good refused without a reason. The run makes
+// the same requests each time.
+func TestContractFuzzing(t *testing.T) {
+	program := filepath.Join(testenv.Root(), ".cache", "schemathesis", "bin", "schemathesis")
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%v; run: make setup", err)
+	}
+	w := newWorld(t, newDatabase(t), nil, "BACKUP_MAX_CONCURRENT=4")
+	b := w.created(w.http, "")
+
+	// The id that the contract has as an example becomes one that there is.
+	text, err := os.ReadFile(filepath.Join(testenv.Root(), "api", "openapi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(unknownID)) {
+		t.Fatalf("the contract's example is not %s any more", unknownID)
+	}
+	dir := t.TempDir()
+	document := filepath.Join(dir, "openapi.yaml")
+	if err := os.WriteFile(document, bytes.ReplaceAll(text, []byte(unknownID), []byte(b.ID)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	cmd := exec.Command(program, "--config-file", filepath.Join("testdata", "schemathesis.toml"), "run", document, "--url", w.server.URL,
+		"--header", "Authorization: Bearer "+token("ADMIN"), "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
+		"--max-examples", "20", "--generation-deterministic", "--continue-on-failure", "--request-timeout", "20", "--max-redirects", "1",
+		"--workers", "1", "--warnings", "off")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("schemathesis: %v\n%s", err, out)
+	}
+
+	// A run that only ever was refused would prove little.
+	answers := map[string]map[int]int{}
+	for line := range strings.Lines(w.log.String()) {
+		var e struct {
+			Msg, Operation string
+			Status         int
+		}
+		if json.Unmarshal([]byte(line), &e) == nil && e.Msg == "request" && e.Operation != "" {
+			if answers[e.Operation] == nil {
+				answers[e.Operation] = map[int]int{}
+			}
+			answers[e.Operation][e.Status]++
+		}
+	}
+	for _, op := range w.contract.Operations() {
+		n := answers[op.ID]
+		t.Logf("%s: %v", op.ID, n)
+		if n[200]+n[202]+n[302] == 0 && op.ID != "cancelBackup" {
+			t.Errorf("%s never succeeded: %v", op.ID, n)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+// Package gateway opens the API's http.Handler to the events of Amazon API Gateway (HTTP API, payload format 2.0), so
+// that a Lambda function and a server answer alike.
+//
+// The gateway's JWT authorizer has verified the token before the function is called; its claims stand in the event and
+// nowhere else. [Handle] puts them into the request's context and [Authenticator] takes them out again. What a client
+// writes into headers never counts as a claim.
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"cofre/pkg/api"
+)
+
+// answerMargin is kept of a function's time to give an answer in, when its work has to be stopped.
+const answerMargin = time.Second
+
+// Handler is what lambda.Start takes.
+type Handler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+
+// Handle makes a Lambda handler of an http.Handler.
+func Handle(h http.Handler) Handler {
+	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
+			defer cancel()
+		}
+		r, err := Request(ctx, e)
+		if err != nil {
+			return events.APIGatewayV2HTTPResponse{}, err
+		}
+		w := &response{header: http.Header{}}
+		h.ServeHTTP(w, r)
+		return w.event(), nil
+	}
+}
+
+// Request makes the request that an event stands for. An error means that it is no event of this kind.
+func Request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+	call := e.RequestContext.HTTP
+	if call.Method == "" || !strings.HasPrefix(e.RawPath, "/") {
+		return nil, fmt.Errorf("this is no event of an HTTP API with payload format 2.0")
+	}
+	body := []byte(e.Body)
+	if e.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
+			return nil, fmt.Errorf("decode the event's body: %w", err)
+		}
+	}
+	ctx = api.WithRequestID(ctx, e.RequestContext.RequestID)
+	if a := e.RequestContext.Authorizer; a != nil && a.JWT != nil {
+		ctx = context.WithValue(ctx, claimsKey{}, a.JWT.Claims)
+	}
+	r, err := http.NewRequestWithContext(ctx, call.Method, "/", bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make a request of the event: %w", err)
+	}
+	r.URL = &url.URL{Path: path(e), RawQuery: e.RawQueryString}
+	r.RequestURI = r.URL.RequestURI()
+	for name, value := range e.Headers {
+		r.Header.Set(name, value)
+	}
+	r.Host = e.RequestContext.DomainName
+	r.RemoteAddr = net.JoinHostPort(call.SourceIP, "0")
+	return r, nil
+}
+
+// path is the path behind the stage; the stage $default has no part in it.
+func path(e events.APIGatewayV2HTTPRequest) string {
+	p := e.RawPath
+	if stage := e.RequestContext.Stage; stage != "" && stage != "$default" {
+		if rest, ok := strings.CutPrefix(p, "/"+stage+"/"); ok {
+			p = "/" + rest
+		}
+	}
+	if decoded, err := url.PathUnescape(p); err == nil {
+		return decoded
+	}
+	return p
+}
+
+type claimsKey struct{}
+
+// Authenticator authenticates by the claims of the event, which the gateway has verified. caller reads whom they stand
+// for.
+func Authenticator(caller func(claims map[string]any) (api.Caller, error)) api.Authenticator {
+	return claims(caller)
+}
+
+type claims func(map[string]any) (api.Caller, error)
+
+// Authenticate implements api.Authenticator.
+func (caller claims) Authenticate(r *http.Request) (api.Caller, error) {
+	given, _ := r.Context().Value(claimsKey{}).(map[string]string)
+	if given == nil {
+		return api.Caller{}, api.NoToken()
+	}
+	all := make(map[string]any, len(given))
+	for k, v := range given {
+		all[k] = v
+	}
+	return caller(all)
+}
+
+// response is an http.ResponseWriter that keeps what it is given.
+type response struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (w *response) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
+
+// event is the answer as the gateway takes it. All answers are text.
+func (w *response) event() events.APIGatewayV2HTTPResponse {
+	w.WriteHeader(http.StatusOK)
+	out := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}, Body: w.body.String()}
+	for name, values := range w.header {
+		out.Headers[name] = strings.Join(values, ", ")
+	}
+	return out
+}

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+)
+
+// A look at everything costs requests to storage and a connection to the database, and anybody may ask for it. So one
+// look serves everybody for healthFor, and takes healthWithin at most.
+const (
+	healthFor    = 30 * time.Second
+	healthWithin = 20 * time.Second
+)
+
+// health remembers the last look.
+type health struct {
+	mu     sync.Mutex // held while looking: others wait and share the outcome
+	at     time.Time
+	failed bool
+	checks []contract.HealthCheck
+}
+
+// checkHealth answers whether everything is all right; whoever may see the metrics is told why.
+func (a *API) checkHealth(ctx context.Context, c *call) (answer, error) {
+	at, failed, checks := a.look(ctx)
+	out := contract.HealthResponse{Status: contract.HealthResponseStatusOk, CheckedAt: at.UTC().Truncate(time.Second)}
+	code := http.StatusOK
+	if failed {
+		out.Status, code = contract.HealthResponseStatusFailing, http.StatusServiceUnavailable
+	}
+	if c.may(c.op.DetailPermission) {
+		out.Checks, out.Version = checks, a.Version
+	}
+	return answer{status: code, body: out}, nil
+}
+
+// look gives the last look, or takes a new one. It does not end with the caller who happens to start it: others wait
+// for the same.
+func (a *API) look(ctx context.Context) (time.Time, bool, []contract.HealthCheck) {
+	h := &a.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := a.Now(); h.checks == nil || now.Sub(h.at) >= healthFor || now.Before(h.at) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthWithin)
+		defer cancel()
+		h.at, h.failed = now, false
+		h.checks = []contract.HealthCheck{a.checkSpace(ctx), a.checkDatabase(ctx), a.checkIntegrity(ctx), a.checkPermissions(ctx)}
+		for _, check := range h.checks {
+			h.failed = h.failed || check.Result == contract.HealthCheckResultFailed
+		}
+	}
+	return h.at, h.failed, h.checks
+}
+
+func failing(name contract.HealthCheckName, err error) contract.HealthCheck {
+	f := fault.From(err)
+	return contract.HealthCheck{
+		Name: name, Result: contract.HealthCheckResultFailed, Detail: f.Message, Hint: f.Hint, Code: contract.ErrorCode(f.Code), Reason: string(f.Reason),
+	}
+}
+
+// nearly is the part of a quota or a disk beyond which to warn.
+const nearly = 0.9
+
+// checkSpace compares what is stored with the quota, and looks at the disk of a local directory.
+func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
+	check := contract.HealthCheck{Name: contract.HealthCheckNameStorageSpace, Result: contract.HealthCheckResultOk}
+	x, err := a.Service.Registry.Load(ctx)
+	if err != nil {
+		return failing(check.Name, err)
+	}
+	var used int64
+	for _, b := range x.Backups {
+		used += b.Size
+	}
+	check.Detail = fmt.Sprintf("%d bytes are stored; there is no quota", used)
+	if quota := a.Service.Limits.MaxTotalBytes; quota > 0 {
+		check.Detail = fmt.Sprintf("%d bytes are stored, and %d are allowed", used, quota)
+		grade(&check, float64(used)/float64(quota), "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.")
+	}
+	if a.FreeSpace == nil || check.Result == contract.HealthCheckResultFailed {
+		return check
+	}
+	free, total, err := a.FreeSpace()
+	if err != nil {
+		return failing(check.Name, fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Look at the disk of the backup directory.", "the free space of the disk cannot be told"))
+	}
+	check.Detail += fmt.Sprintf("; %d bytes of the disk are free", free)
+	if total > 0 {
+		grade(&check, 1-float64(free)/float64(total), "Make room on the disk of the backup directory.")
+	}
+	return check
+}
+
+// grade warns when something is nearly full, and fails when it is.
+func grade(check *contract.HealthCheck, part float64, hint string) {
+	switch {
+	case part >= 1:
+		check.Result, check.Hint = contract.HealthCheckResultFailed, hint
+		check.Code, check.Reason = contract.ErrorCodeDiskSpaceError, string(fault.StorageFull)
+	case part >= nearly && check.Result == contract.HealthCheckResultOk:
+		check.Result, check.Hint = contract.HealthCheckResultWarning, hint
+	}
+}
+
+// checkDatabase connects to the database and sees whether it can be dumped.
+func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
+	check := contract.HealthCheck{Name: contract.HealthCheckNameDatabase, Result: contract.HealthCheckResultOk}
+	if a.Service.Engine == nil {
+		check.Result, check.Detail = contract.HealthCheckResultWarning, "no database is configured here"
+		return check
+	}
+	var details []string
+	for _, found := range a.Service.Engine.Checks(ctx) {
+		details = append(details, found.Detail)
+		if found.Result == backup.CheckFailed {
+			check.Result, check.Hint = contract.HealthCheckResultFailed, found.Hint
+			if e := found.Error; e != nil {
+				check.Code, check.Reason = contract.ErrorCode(e.Code), string(e.Reason)
+				details = []string{e.Message}
+			}
+			break
+		}
+		if found.Result == backup.CheckWarning {
+			check.Result, check.Hint = contract.HealthCheckResultWarning, found.Hint
+		}
+	}
+	check.Detail = strings.Join(details, "; ")
+	return check
+}
+
+// checkIntegrity tells what the latest verifications found, and whether each database has a backup to rely on.
+func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
+	check := contract.HealthCheck{Name: contract.HealthCheckNameBackupIntegrity, Result: contract.HealthCheckResultOk}
+	x, err := a.Service.Registry.Load(ctx)
+	if err != nil {
+		return failing(check.Name, err)
+	}
+	good, damaged, reliable := 0, 0, map[string]bool{}
+	for _, b := range x.Backups {
+		if b.Verified() {
+			good++
+		}
+		if b.Damaged() {
+			damaged++
+		}
+		if b.Database != "" && b.Status != registry.InProgress {
+			reliable[b.Database] = reliable[b.Database] || b.Verified()
+		}
+	}
+	without := 0
+	for _, has := range reliable {
+		if !has {
+			without++
+		}
+	}
+	check.Detail = fmt.Sprintf("%d verified backups, %d damaged", good, damaged)
+	switch {
+	case damaged > 0:
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "List them with damaged=true; make new backups of what they held."
+	case without > 0:
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "Look why their backups failed."
+		check.Detail += fmt.Sprintf("; %d databases have none to rely on", without)
+	case good == 0:
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "Make the first one."
+	}
+	return check
+}
+
+// healthKey is always the same, so that nothing piles up however the process ends.
+const healthKey = "health.json"
+
+// checkPermissions writes, reads and removes a small object, as a backup will have to.
+func (a *API) checkPermissions(ctx context.Context) contract.HealthCheck {
+	check := contract.HealthCheck{Name: contract.HealthCheckNamePermissions, Result: contract.HealthCheckResultOk,
+		Detail: a.Service.Store.Describe() + ": can be written, read and deleted from"}
+	if _, err := a.Service.Store.Put(ctx, healthKey, []byte("{}"), storage.PutOptions{ContentType: "application/json"}); err != nil {
+		return failing(check.Name, err)
+	}
+	_, _, err := a.Service.Store.Get(ctx, healthKey)
+	if derr := a.Service.Store.Delete(ctx, healthKey); err == nil || storage.IsNotFound(err) { // another instance removed it
+		err = derr
+	}
+	if err != nil {
+		return failing(check.Name, err)
+	}
+	return check
+}

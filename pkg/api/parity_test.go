@@ -1,0 +1,147 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"cofre/pkg/api/contract"
+)
+
+// TestBothDoorsAnswerAlike sends every operation, with success and with each kind of refusal, through the server's door
+// of one backup directory and through the function's door of another, and compares the answers.
+func TestBothDoorsAnswerAlike(t *testing.T) {
+	database := newDatabase(t)
+	server, function := newWorld(t, database, nil), newWorld(t, database, nil)
+	first := server.created(server.http, `{"options":{"filename":"same"}}`)
+	second := function.created(function.function, `{"options":{"filename":"same"}}`)
+	const unknown = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD"
+	asks := []ask{
+		{"GET", "/api/health", "", "", nil},
+		{"GET", "/api/health", "ADMIN", "", nil},
+		{"POST", "/api/backup/create", "ADMIN", `{"options":{"filename":"same"}}`, nil}, // taken: 409
+		{"POST", "/api/backup/create", "ADMIN", `{"options":{"filename":"../x"}}`, nil},
+		{"POST", "/api/backup/create", "ADMIN", `{"options":{"includeData":false,"includeSchema":false}}`, nil},
+		{"POST", "/api/backup/create", "ADMIN", `{"options":{"nonsense":1}}`, nil},
+		{"POST", "/api/backup/create", "ADMIN", `{`, nil},
+		{"POST", "/api/backup/create", "ADMIN", `a=b`, map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+		{"POST", "/api/backup/create", "ADMIN", strings.Repeat(" ", 65<<10), nil},
+		{"POST", "/api/backup/create", "ADMIN", `{}`, map[string]string{"Idempotency-Key": "a key"}},
+		{"POST", "/api/backup/create", "SUPERVISOR", `{}`, nil},
+		{"POST", "/api/backup/create", "USUARIO", `{}`, nil},
+		{"POST", "/api/backup/create", "", `{}`, nil},
+		{"GET", "/api/backup/list", "SUPERVISOR", "", nil},
+		{"GET", "/api/backup/list?limit=1&search=SAME", "ADMIN", "", nil},
+		{"GET", "/api/backup/list?limit=1&limit=2", "ADMIN", "", nil},
+		{"GET", "/api/backup/list?cursor=AAAA", "ADMIN", "", nil},
+		{"GET", "/api/backup/list?bad=%zz", "ADMIN", "", nil},
+		{"GET", "/api/backup/{id}", "ADMIN", "", nil},
+		{"GET", "/api/backup/" + unknown, "ADMIN", "", nil},
+		{"GET", "/api/backup/%3Cscript%3E", "ADMIN", "", nil},
+		{"GET", "/api/backup/..%2F..%2Fetc", "ADMIN", "", nil},
+		{"GET", "/api/backup/status/{id}", "ADMIN", "", nil},
+		{"GET", "/api/backup/download/{id}", "SUPERVISOR", "", nil},
+		{"GET", "/api/backup/download/{id}?redirect=1", "ADMIN", "", nil},
+		{"GET", "/api/backup/download/{id}?expiresIn=1", "ADMIN", "", nil},
+		{"GET", "/api/backup/download/" + unknown, "ADMIN", "", nil},
+		{"POST", "/api/backup/validate/{id}", "ADMIN", "", nil},
+		{"POST", "/api/backup/validate/{id}", "SUPERVISOR", "", nil},
+		{"POST", "/api/backup/cancel/{id}", "ADMIN", "", nil}, // has ended: 409
+		{"GET", "/api/backup/settings", "ADMIN", "", nil},
+		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":5,"retentionDays":30,"defaultDirectory":""}`, nil},
+		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":-5,"retentionDays":30,"defaultDirectory":""}`, nil},
+		{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true,"days":1}`, nil},
+		{"POST", "/api/backup/cleanup", "ADMIN", "", nil},
+		{"GET", "/api/metrics/summary", "ADMIN", "", nil},
+		{"DELETE", "/api/backup/{id}", "SUPERVISOR", "", nil},
+		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil},
+		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil}, // is gone: 404
+		{"GET", "/api/audit?limit=200", "ADMIN", "", nil},
+		{"GET", "/api/audit?limit=3&outcome=denied", "SUPERVISOR", "", nil},
+		{"DELETE", "/api/backup/list", "ADMIN", "", nil},
+		{"GET", "/api/nothing", "ADMIN", "", nil},
+		{"HEAD", "/api/backup/list", "ADMIN", "", nil},
+	}
+	covered := map[string]bool{"createBackup": true}
+	for _, q := range asks {
+		at := func(id string) ask {
+			q := q
+			q.target = strings.ReplaceAll(q.target, "{id}", id)
+			return q
+		}
+		path, _, _ := strings.Cut(q.target, "?")
+		if op, _, _ := server.contract.Find(q.method, path); op != nil {
+			covered[op.ID] = true
+		}
+		a, b := server.http(at(first.ID)), function.function(at(second.ID))
+		if q.method == "HEAD" {
+			a.body, b.body = nil, nil // a server sends none
+		}
+		if got, want := plain(t, a), plain(t, b); got != want {
+			at := 0
+			for at < min(len(got), len(want)) && got[at] == want[at] {
+				at++
+			}
+			t.Errorf("%s %s as %q: behind\n%s\nthe server answers\n%.300s\nand the function\n%.300s", q.method, q.target, q.role, got[:at], got[at:], want[at:])
+		}
+	}
+	for _, op := range server.contract.Operations() {
+		if !covered[op.ID] {
+			t.Errorf("%s is not compared", op.ID)
+		}
+	}
+}
+
+// What differs from one run to the next by its nature.
+var unlike = []struct {
+	form *regexp.Regexp
+	as   string
+}{
+	{regexp.MustCompile(`X-Amz-[A-Za-z]+=[^&"]*`), "X-Amz"},
+	{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://store"},
+	{regexp.MustCompile(`(http://store/)[^/]+/`), "${1}bucket/"},
+	{regexp.MustCompile(`/[^" ]*/backups`), "/backups"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z`), "TIME"},
+	{regexp.MustCompile(`"(requestId)":"[^"]*"`), `"$1":"R"`},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA"},
+	{regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), "ID"},
+	{regexp.MustCompile(`"(duration|size|bytes|freedBytes|averageDuration|averageSizeBytes|storageUsedBytes|lastSuccessAge|bytesPerSec|dumpBytes)":[0-9.]+`), `"$1":0`},
+	{regexp.MustCompile(`[0-9]+ bytes`), "N bytes"},
+	{regexp.MustCompile(`[0-9]+ MB`), "N MB"},
+	{regexp.MustCompile(`(?i)"(etag|previous|hash|id)":"[^"]*"`), `"$1":"X"`},
+}
+
+// plain writes an answer in a form that two doors can be compared by.
+func plain(t *testing.T, r reply) string {
+	t.Helper()
+	body := string(r.body)
+	if len(r.body) > 0 {
+		var v any
+		r.into(&v)
+		data, err := json.Marshal(v) // sorted
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = strings.ReplaceAll(string(data), `\u0026`, "&")
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d\n", r.status)
+	for _, name := range slices.Sorted(maps.Keys(r.header)) {
+		switch name {
+		case "X-Request-Id", "Date", "Content-Length":
+		default:
+			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(r.header[name], ", "))
+		}
+	}
+	out := b.String() + body
+	for _, u := range unlike {
+		out = u.form.ReplaceAllString(out, u.as)
+	}
+	return out
+}
+
+var _ contract.Problem

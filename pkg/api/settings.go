@@ -1,0 +1,52 @@
+package api
+
+import (
+	"context"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/registry"
+)
+
+// Units of the design document's limits, in bytes.
+const (
+	gigabyte = 1 << 30
+	megabyte = 1 << 20
+)
+
+func (a *API) settings(ctx context.Context, c *call) (answer, error) {
+	s, err := a.Control.Settings(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(a.settingsResponse(s)), nil
+}
+
+// saveSettings replaces the settings. What changed stands in the audit trail.
+func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
+	var body contract.Settings
+	if err := c.read(nil, &body); err != nil {
+		return answer{}, err
+	}
+	s := registry.Settings{MaxBackups: body.MaxBackups, RetentionDays: body.RetentionDays, DefaultDirectory: body.DefaultDirectory}
+	c.note("max_backups", number(s.MaxBackups))
+	c.note("retention_days", number(s.RetentionDays))
+	c.note("default_directory", s.DefaultDirectory)
+	if err := a.Control.SaveSettings(ctx, s); err != nil {
+		return answer{}, err
+	}
+	return a.settings(ctx, c)
+}
+
+func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {
+	l, d := a.Service.Limits, a.Service.Defaults
+	return contract.SettingsResponse{
+		Settings: contract.Settings{MaxBackups: s.MaxBackups, RetentionDays: s.RetentionDays, DefaultDirectory: s.DefaultDirectory},
+		Limits: contract.Limits{
+			MaxConcurrent: l.MaxConcurrent, MaxBackupsPerUser: a.Limits.MaxBackupsPerUser,
+			MaxBackupSizeGB: float64(l.MaxBackupBytes) / gigabyte, MaxStorageSizeGB: float64(l.MaxTotalBytes) / gigabyte,
+			AllowedDirectories: list(l.AllowedDirectory), Compress: d.Compress, CompressionThresholdMB: float64(l.CompressThreshold) / megabyte,
+			EncryptBackups: d.Encrypt, AuditLogRetentionDays: a.Limits.AuditLogRetentionDays, AutoCleanupEnabled: a.Limits.AutoCleanupEnabled,
+			CleanupSchedule: a.Limits.CleanupSchedule,
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"cofre/pkg/api/contract"
+)
+
+// record writes what happened into the audit trail. It works on a context of its own: a caller who hangs up leaves a
+// record too. When it cannot be written the answer stands, as what was done is done; the log has all of it.
+func (a *API) record(ctx context.Context, c *call, out answer) {
+	r := contract.AuditRecord{
+		Actor: "anonymous", Action: action(c.op), Resource: c.resource, Outcome: contract.AuditOutcomeAllowed,
+		Source: source(c.request), UserAgent: brief(c.request.UserAgent()), RequestID: c.id, Detail: c.detail,
+	}
+	if c.known {
+		r.Actor, r.Name, r.Role = c.caller.Subject, c.caller.Name, c.caller.Role
+	}
+	if f := out.problem; f != nil {
+		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
+		if out.status == http.StatusUnauthorized || out.status == http.StatusForbidden {
+			r.Outcome = contract.AuditOutcomeDenied
+		}
+	}
+	switch {
+	case r.Outcome == contract.AuditOutcomeAllowed && c.op.Anonymous:
+		return // whoever watches the health asks every few seconds
+	case r.Outcome == contract.AuditOutcomeAllowed && c.op.ID == "getBackupStatus" && !a.polls.first(r.Actor+" "+r.Resource, a.Now()):
+		return
+	case !c.known:
+		missed, let := a.denials.let(a.Now())
+		if !let {
+			c.log.Warn("denied, and not recorded in the audit trail: there are too many", "reason", r.Reason, "source", r.Source)
+			return
+		}
+		if missed > 0 {
+			r.Detail = map[string]string{"not_recorded_before": strconv.Itoa(missed)}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	defer cancel()
+	if err := a.Audit.Append(ctx, r); err != nil {
+		c.log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
+	}
+}
+
+// action names an operation in the audit trail: by the permission it asks for, which people know from the role table,
+// and by its own name where several operations share one.
+func action(op *contract.Operation) string {
+	switch op.ID {
+	case "getBackup":
+		return "info"
+	case "getBackupStatus":
+		return "status"
+	case "getHealth":
+		return "health"
+	}
+	return op.Permission
+}
+
+// Strangers without a token can call as often as they like. So that they cannot fill the trail, this many of their
+// calls are recorded at once, and one more each denialEvery.
+const (
+	denialBurst = 60
+	denialEvery = time.Second
+)
+
+// denials bounds the records of strangers.
+type denials struct {
+	mu     sync.Mutex
+	spent  int       // of the burst
+	since  time.Time // when the first of spent was
+	missed int       // since the last record
+}
+
+// let tells whether one more may be recorded now, and how many were not before it.
+func (d *denials) let(now time.Time) (missed int, let bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if back := int(now.Sub(d.since) / denialEvery); back > 0 || back < 0 {
+		d.spent = max(0, d.spent-max(back, 0))
+		d.since = now
+	}
+	if d.spent >= denialBurst {
+		d.missed++
+		return 0, false
+	}
+	d.spent++
+	missed, d.missed = d.missed, 0
+	return missed, true
+}
+
+// pollSpan is how long following the same backup counts as one action of the same caller. Somebody who follows one
+// asks every few seconds, and a trail of that would hide everything else.
+const pollSpan = 10 * time.Minute
+
+// polls remembers who follows what.
+type polls struct {
+	mu   sync.Mutex
+	seen map[string]time.Time
+}
+
+// maxPolls bounds what is remembered; beyond it is forgotten, at the price of a few more records.
+const maxPolls = 4096
+
+// first tells whether this is the first time within the span.
+func (p *polls) first(who string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at, ok := p.seen[who]; ok && now.Sub(at) < pollSpan {
+		return false
+	}
+	if p.seen == nil || len(p.seen) >= maxPolls {
+		p.seen = map[string]time.Time{}
+	}
+	p.seen[who] = now
+	return true
+}
+
+// audit gives a page of the trail.
+func (a *API) audit(ctx context.Context, c *call) (answer, error) {
+	var p contract.ListAuditParams
+	if err := c.read(&p, nil); err != nil {
+		return answer{}, err
+	}
+	page, err := a.Audit.List(ctx, p)
+	if err != nil {
+		return answer{}, err
+	}
+	if page.Records == nil {
+		page.Records = []contract.AuditRecord{}
+	}
+	return ok(page), nil
+}
