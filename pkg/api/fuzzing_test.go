@@ -37,10 +37,11 @@ func TestContractFuzzing(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	cmd := exec.Command(program, "--config-file", filepath.Join("testdata", "schemathesis.toml"), "run", document, "--url", w.server.URL,
+	cmd := exec.Command(program, "--config-file", filepath.Join(testenv.Root(), "pkg", "api", "testdata", "schemathesis.toml"), "run", document, "--url", w.server.URL,
 		"--header", "Authorization: Bearer "+token("ADMIN"), "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
 		"--max-examples", "20", "--generation-deterministic", "--continue-on-failure", "--request-timeout", "20", "--max-redirects", "1",
 		"--workers", "1", "--warnings", "off")
+	cmd.Dir = dir // it keeps notes where it runs
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("schemathesis: %v\n%s", err, out)
