@@ -65,6 +65,14 @@ func TestBadTokens(t *testing.T) {
 			t.Errorf("%.20q is recorded as %+v", header, last)
 		}
 	}
+	// Trouble of our own is not the caller's fault, and not a denial.
+	for _, path := range []string{"/api/backup/list", "/api/health"} {
+		r := w.http(ask{"GET", path, "", "", map[string]string{"Authorization": "Bearer unverifiable"}})
+		r.problem(503, "FileSystemError", "timeout")
+		if last := w.trail.last(); r.header.Get("Retry-After") != "7" || last.Outcome != "failed" {
+			t.Errorf("Retry-After is %q, recorded as %+v", r.header.Get("Retry-After"), last)
+		}
+	}
 	// A bad token is refused even where none is needed: whoever sends one wants to be known.
 	w.http(ask{"GET", "/api/health", "", "", map[string]string{"Authorization": "Bearer expired"}}).problem(401, "PermissionError", "token_expired")
 }

@@ -47,6 +47,24 @@ func TestLifeOfABackup(t *testing.T) {
 	if got.StatusCode != 200 || got.ContentLength != b.Size || !strings.Contains(got.Header.Get("Content-Disposition"), "before.dump") {
 		t.Errorf("the link answers %s, %d bytes, %q", got.Status, got.ContentLength, got.Header.Get("Content-Disposition"))
 	}
+	for what, changed := range map[string]string{
+		"another expiry":    strings.Replace(link.URL, "X-Amz-Expires=900", "X-Amz-Expires=90000", 1),
+		"another object":    strings.Replace(link.URL, "files/manual/before.dump", "registry.json", 1),
+		"another file name": strings.Replace(link.URL, "before.dump%22", "other.dump%22", 1),
+		"no signature":      link.URL[:strings.Index(link.URL, "X-Amz-Signature")],
+	} {
+		if changed == link.URL {
+			t.Fatalf("%s: nothing was changed in a link", what)
+		}
+		got, err := http.Get(changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Body.Close()
+		if got.StatusCode < 400 || got.StatusCode >= 500 {
+			t.Errorf("a link with %s answers %s", what, got.Status)
+		}
+	}
 	r = w.http(ask{"GET", "/api/backup/download/" + b.ID + "?redirect=1&expiresIn=60", "ADMIN", "", nil}).want(302)
 	if !strings.Contains(r.header.Get("Location"), "X-Amz-Signature=") || len(r.body) > 0 {
 		t.Errorf("redirected to %q with %d bytes", r.header.Get("Location"), len(r.body))

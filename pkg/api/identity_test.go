@@ -29,6 +29,9 @@ func may(role string) func(string) bool {
 func token(role string) string { return "token-" + role }
 
 func verify(_ context.Context, token string) (api.Caller, error) {
+	if token == "unverifiable" {
+		return api.Caller{}, &fault.Error{Code: fault.FileSystem, Reason: fault.Timeout, Message: "the issuer's keys cannot be read", Hint: "Try again.", RetryAfter: 7 * time.Second, Transient: true}
+	}
 	role, good := strings.CutPrefix(token, "token-")
 	if !good {
 		return api.Caller{}, fault.New(fault.Permission, "token_expired", "Sign in again.", "the token has expired")

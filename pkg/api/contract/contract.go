@@ -54,7 +54,7 @@ type Operation struct {
 // documentURL names the document within the compiler of schemas.
 const documentURL = "cofre:openapi.json"
 
-// Load reads the contract that this program was built with. It costs a few milliseconds; do it once.
+// Load reads the contract that this program was built with. It costs some ten milliseconds; do it once.
 func Load() (*Contract, error) {
 	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
