@@ -1,13 +1,11 @@
 package pgdump
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"cofre/pkg/archive"
@@ -63,7 +61,9 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput, g goal, report *RestoreReport) error {
 	var streams []func(context.Context, io.Writer) error
 	if o.Ranges != nil {
-		layouts, err := split(a, o.Ranges.Index, o.Jobs)
+		head := *a.head
+		head.Length = a.size // the index counts from the archive as it is stored
+		layouts, err := archive.Split(&head, o.Ranges.Index, o.Jobs)
 		if err != nil {
 			return err
 		}
@@ -84,14 +84,18 @@ func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput,
 		reports[i].Done = map[string]int{}
 		wg.Go(func() {
 			r, w := io.Pipe()
-			wrote := make(chan struct{})
+			wrote := make(chan error, 1)
 			go func() {
-				defer close(wrote)
-				w.CloseWithError(stream(ctx, w))
+				err := stream(ctx, w)
+				w.CloseWithError(err)
+				wrote <- err
 			}()
 			err := c.loadStream(ctx, o, r, g, &reports[i])
 			_ = r.Close()
-			<-wrote
+			// pg_restore may be content with bytes whose checksum, known only behind the last of them, is wrong.
+			if werr := <-wrote; err == nil && !errors.Is(werr, io.ErrClosedPipe) {
+				err = werr
+			}
 			if err != nil {
 				cancel(err) // the first one stops the others and is the result
 			}
@@ -128,52 +132,3 @@ func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, g
 
 // settingEntries are what every stream needs to understand its data.
 var settingEntries = []string{"ENCODING", "STDSTRINGS", "SEARCHPATH"}
-
-// split deals the blocks of data out to n archives of about equal size, the largest first to whoever has least. The
-// first takes all that has no block (the values of sequences), and the large objects, whose comments are of that kind.
-func split(a *archiveInput, index []archive.BlockInfo, n int) ([]*archive.Layout, error) {
-	large := map[int32]bool{}
-	for i := range a.head.Entries {
-		if e := &a.head.Entries[i]; strings.HasPrefix(e.Desc, "BLOB") {
-			large[e.DumpID] = true
-		}
-	}
-	sizes, owner := make([]int64, n), map[int32]int{}
-	give := func(b archive.BlockInfo, to int) {
-		owner[b.DumpID] = to
-		sizes[to] += b.Length + 1
-	}
-	blocks := slices.Clone(index)
-	slices.SortStableFunc(blocks, func(x, y archive.BlockInfo) int { return cmp.Compare(y.Length, x.Length) })
-	for _, b := range blocks {
-		if large[b.DumpID] {
-			give(b, 0)
-		}
-	}
-	for _, b := range blocks {
-		if !large[b.DumpID] {
-			give(b, slices.Index(sizes, slices.Min(sizes)))
-		}
-	}
-	head := *a.head
-	head.Length = a.size // the index counts from the archive as it is stored
-	var layouts []*archive.Layout
-	for i := range n {
-		if i > 0 && sizes[i] == 0 {
-			continue
-		}
-		l, err := archive.Select(&head, index, archive.Selection{
-			Entry: func(e *archive.Entry) bool {
-				if e.HasData {
-					return owner[e.DumpID] == i
-				}
-				return i == 0 || slices.Contains(settingEntries, e.Desc)
-			},
-		})
-		if err != nil {
-			return nil, err
-		}
-		layouts = append(layouts, l)
-	}
-	return layouts, nil
-}
