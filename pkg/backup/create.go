@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -55,6 +56,9 @@ func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 
 func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage) (Backup, error) {
 	id, err := s.newID()
+	if req.IdempotencyKey != "" {
+		id, err = s.keyedID(req.CreatedBy, req.IdempotencyKey)
+	}
 	if err != nil {
 		return Backup{}, fmt.Errorf("make an id: %w", err)
 	}
@@ -75,7 +79,11 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 	if sel := req.Selection; len(sel.Schemas)+len(sel.Tables)+len(sel.ExcludeTables)+len(sel.ExcludeTableData) > 0 {
 		b.Selection = &sel
 	}
-	return s.Registry.Reserve(ctx, b, raw, launchWithin, func(x *registry.Index, b *Backup) error {
+	var made *Backup // by the same request, delivered before
+	got, err := s.Registry.Reserve(ctx, b, raw, launchWithin, func(x *registry.Index, b *Backup) error {
+		if made = earlier(x, req, b.ID); made != nil {
+			return errMade
+		}
 		if err := s.admit(x); err != nil {
 			return err
 		}
@@ -86,6 +94,26 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		}
 		return nil
 	})
+	if made != nil && errors.Is(err, errMade) {
+		return *made, nil
+	}
+	return got, err
+}
+
+// errMade ends a reservation whose backup was reserved by an earlier delivery of the same request.
+var errMade = errors.New("the same request was made before")
+
+// earlier finds the backup that a request with the same idempotency key made.
+func earlier(x *registry.Index, req Request, id string) *Backup {
+	if req.IdempotencyKey == "" {
+		return nil
+	}
+	for i := range x.Backups {
+		if b := x.Backups[i]; b.ID != id && sameKey(b.ID, id) {
+			return &b
+		}
+	}
+	return nil
 }
 
 // admit decides the limits, inside the registry's compare-and-swap.

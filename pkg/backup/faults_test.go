@@ -327,6 +327,30 @@ func TestDeliveredTwice(t *testing.T) {
 	w.nothingLeft()
 }
 
+// I8: a request with an idempotency key makes one backup, however often and from wherever it is sent.
+func TestIdempotencyKey(t *testing.T) {
+	w := open(t, "", "postgresql://nobody@127.0.0.1:1/none", "BACKUP_MAX_CONCURRENT=2")
+	req := backup.Request{IdempotencyKey: "nightly 2026-11-23", CreatedBy: "ana"}
+	first, err := w.Service.Reserve(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		time.Sleep(2 * time.Millisecond)
+		again, err := open(t, w.dir, w.url).Service.Reserve(t.Context(), req)
+		if err != nil || again.ID != first.ID {
+			t.Fatalf("sent again it made %s, first %s: %v", again.ID, first.ID, err)
+		}
+	}
+	req.CreatedBy = "rui" // somebody else's key is another one
+	if other, err := w.Service.Reserve(t.Context(), req); err != nil || other.ID == first.ID {
+		t.Fatalf("another creator got %s: %v", other.ID, err)
+	}
+	if n := len(w.keys(registry.IntentsPrefix)); n != 2 {
+		t.Errorf("%d intents", n)
+	}
+}
+
 // F13, F15: each named, with what to do.
 func TestStorageRefuses(t *testing.T) {
 	url := newShop(t, 18)

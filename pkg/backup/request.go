@@ -69,7 +69,7 @@ func (s *Service) normalize(r Request) (Request, error) {
 			return r, err
 		}
 	}
-	for what, v := range map[string]string{"the database name": r.Database, "the creator": r.CreatedBy, "the trigger": r.Trigger} {
+	for what, v := range map[string]string{"the database name": r.Database, "the creator": r.CreatedBy, "the trigger": r.Trigger, "the idempotency key": r.IdempotencyKey} {
 		if err := checkText(what, v, 200); err != nil {
 			return r, err
 		}

@@ -6,7 +6,9 @@
 package backup
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
 	"time"
 
@@ -78,3 +80,14 @@ func (s *Service) newID() (string, error) {
 	id, err := ulid.New(ulid.Timestamp(s.Now()), rand.Reader)
 	return id.String(), err
 }
+
+// keyedID is newID with bits that follow from the creator and an idempotency key instead of random ones: sameKey
+// finds the backup again that the same request made.
+func (s *Service) keyedID(creator, key string) (string, error) {
+	sum := sha256.Sum256([]byte(creator + "\x00" + key))
+	id, err := ulid.New(ulid.Timestamp(s.Now()), bytes.NewReader(sum[:]))
+	return id.String(), err
+}
+
+// sameKey tells whether two keyed ids come from the same creator and key: behind the ten characters of the time.
+func sameKey(a, b string) bool { return len(a) == 26 && len(b) == 26 && a[10:] == b[10:] }
