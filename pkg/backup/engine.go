@@ -38,8 +38,6 @@ type Source struct {
 	Compression string
 	// Size in bytes of the database on the server's disk, indexes included. Not a forecast of the dump's size.
 	Size int64
-	// Warnings are for people: things that a dump does not carry.
-	Warnings []string
 }
 
 // DumpOptions choose what pg_dump writes and how.
@@ -80,8 +78,6 @@ type RestoreOptions struct {
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Log          func(line string)
-	// Progress is called with the stored bytes read so far.
-	Progress func(int64)
 }
 
 // RestoreInput gives the plain bytes of a backup. Open starts a reader of the whole, from its beginning; each

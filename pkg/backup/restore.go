@@ -115,7 +115,7 @@ func (s *Service) restoreInput(ctx context.Context, b Backup, progress func(int6
 		if err != nil {
 			return nil, err
 		}
-		src := &proving{r: r, want: b, report: report, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
+		src := &proving{want: b, report: report, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
 		first := make([]byte, archive.SniffLength)
 		n, err := io.ReadFull(src, first)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
@@ -150,7 +150,6 @@ func (s *Service) restoreInput(ctx context.Context, b Backup, progress func(int6
 // proving reads a whole object and fails at its end, instead of ending, when its SHA-256 is not the record's.
 type proving struct {
 	hashing
-	r      io.ReadCloser
 	want   Backup
 	report func(int64)
 }

@@ -115,9 +115,6 @@ func (r *run) attempt(ctx context.Context) error {
 		return err
 	}
 	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
-	for _, w := range src.Warnings {
-		r.s.Log.Warn("about this database", "backup_id", r.b.ID, "warning", w)
-	}
 	r.track.expect(r.s.expectation(ctx, r.b))
 	compression := r.req.Compression
 	if r.req.Format == FormatCustom && compression == "auto" {
