@@ -33,7 +33,6 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
-	"cofre/pkg/registry"
 )
 
 // Caller is who asks.
@@ -66,21 +65,26 @@ type Launcher interface {
 	Launch(ctx context.Context, id string) error
 }
 
-// Control is the part of the domain that stops running backups and keeps the settings. Cancel asks a backup that is being
-// made to end, and records by whom; one that has ended is refused.
-type Control interface {
-	Cancel(ctx context.Context, id, by string) (backup.Backup, error)
-	Settings(ctx context.Context) (registry.Settings, error)
-	SaveSettings(ctx context.Context, s registry.Settings) error
+// Limiter bounds the requests of each user, over all instances of the API. A refusal is a fault with the reason
+// rate_limited.
+type Limiter interface {
+	Allow(ctx context.Context, subject string) error
 }
 
-// Config is what the handler is made of. Service, Control, Launcher, Authenticate and Audit are needed.
+// Schedule is when backups are made without anybody asking.
+type Schedule interface {
+	Next(after time.Time) time.Time // zero: never again
+	String() string                 // the cron expression
+}
+
+// Config is what the handler is made of. Service, Launcher, Authenticate and Audit are needed.
 type Config struct {
 	Service      *backup.Service
-	Control      Control
 	Launcher     Launcher
 	Authenticate Authenticator
 	Audit        Auditor
+	Limiter      Limiter  // default: no limit
+	Schedule     Schedule // of the backups; nil where there is none
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
 	// Without it every validation is made within its request.
 	LaunchValidation func(ctx context.Context, id string) error
@@ -98,7 +102,7 @@ type Config struct {
 
 // MoreLimits are limits that others than the service keep. Zero values are not shown.
 type MoreLimits struct {
-	MaxBackupsPerUser     int
+	MaxRequestsPerMinute  int // of one user
 	AuditLogRetentionDays int
 	AutoCleanupEnabled    bool
 	CleanupSchedule       string // cron expression
@@ -122,8 +126,8 @@ type handler func(context.Context, *call) (answer, error)
 
 // New makes the handler. It fails when something is missing, or when the contract and the code do not agree.
 func New(c Config) (*API, error) {
-	if c.Service == nil || c.Control == nil || c.Launcher == nil || c.Authenticate == nil || c.Audit == nil {
-		return nil, errors.New("api: Service, Control, Launcher, Authenticate and Audit are needed")
+	if c.Service == nil || c.Launcher == nil || c.Authenticate == nil || c.Audit == nil {
+		return nil, errors.New("api: Service, Launcher, Authenticate and Audit are needed")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -143,7 +147,7 @@ func New(c Config) (*API, error) {
 		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
 		"downloadBackup": a.download, "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
 		"cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
-		"listAudit": a.audit, "getMetricsSummary": a.summary, "getHealth": a.checkHealth,
+		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "getHealth": a.checkHealth,
 	}
 	for _, op := range doc.Operations() {
 		if a.handlers[op.ID] == nil {

@@ -45,7 +45,7 @@ const settle = 20 * time.Second
 func (a *API) abandon(ctx context.Context, c *call, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
 	defer cancel()
-	if _, err := a.Control.Cancel(ctx, id, "cofre"); err != nil {
+	if _, err := a.Service.Cancel(ctx, id, "cofre"); err != nil {
 		c.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())
 	}
 }
@@ -81,15 +81,15 @@ func (a *API) list(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(contract.ListBackupsResponse{Backups: each(page.Backups, metadata), Total: page.Total, Next: page.Next}), nil
+	return ok(contract.ListBackupsResponse{Backups: each(page.Backups, func(b backup.Backup) contract.BackupMetadata { return withFate(b, page.Fates[b.ID]) }), Total: page.Total, Next: page.Next}), nil
 }
 
 func (a *API) info(ctx context.Context, c *call) (answer, error) {
-	b, err := a.Service.Info(ctx, c.resource)
+	b, fate, err := a.Service.Look(ctx, c.resource)
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(metadata(b)), nil
+	return ok(withFate(b, fate)), nil
 }
 
 // pollEvery is what whoever follows a backup is told to wait, in seconds; progress is published every three.
@@ -158,7 +158,7 @@ func (a *API) validate(ctx context.Context, c *call) (answer, error) {
 }
 
 func (a *API) cancel(ctx context.Context, c *call) (answer, error) {
-	b, err := a.Control.Cancel(ctx, c.resource, c.caller.Subject)
+	b, err := a.Service.Cancel(ctx, c.resource, c.caller.Subject)
 	if err != nil {
 		return answer{}, err
 	}

@@ -2,47 +2,113 @@ package api_test
 
 import (
 	"context"
-	"fmt"
+	"slices"
+	"testing"
 
-	"cofre/pkg/app"
-	"cofre/pkg/backup"
+	"cofre/pkg/api"
+	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
-	"cofre/pkg/registry"
 )
 
-// control is api.Control over the registry, for runs of this process that have not begun.
-type control struct{ app *app.App }
-
-// Cancel claims a backup that waits to be started and records it as failed.
-func (c control) Cancel(ctx context.Context, id, by string) (backup.Backup, error) {
-	b, err := c.app.Service.Info(ctx, id)
-	if err != nil {
-		return b, err
+// A backup that waits is cancelled at once, and does not run when its launcher gets to it.
+func TestCancelWaiting(t *testing.T) {
+	w := newWorld(t, newDatabase(t), nil)
+	w.launcher.hold = make(chan struct{})
+	var b contract.BackupMetadata
+	w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil}).want(202).into(&b)
+	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "SUPERVISOR", "", nil}).problem(403, "PermissionError", "not_allowed")
+	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).want(202)
+	close(w.launcher.hold)
+	w.launcher.work.Wait()
+	w.http(ask{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&b)
+	if b.Status != "failed" || b.Error.Code != "CanceledError" || b.Error.Message != "the backup was cancelled by subject-ADMIN" {
+		t.Errorf("it is %+v", b)
 	}
-	if b.Status != registry.InProgress {
-		return b, fault.New(fault.Validation, fault.Busy, "There is nothing to stop.", "backup %s has ended", id)
-	}
-	lease, err := c.app.Service.Registry.Claim(ctx, id, by)
-	if err != nil {
-		return b, err
-	}
-	if _, err := lease.Fail(ctx, b, fault.New(fault.Canceled, "", "Make another one.", "stopped by %s", by)); err != nil {
-		return b, fmt.Errorf("cancel %s: %w", id, err)
-	}
-	return c.app.Service.Info(ctx, id)
+	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).problem(409, "ValidationError", "busy")
 }
 
-func (c control) Settings(ctx context.Context) (registry.Settings, error) {
-	x, err := c.app.Service.Registry.Load(ctx)
-	if err != nil {
-		return registry.Settings{}, err
+// Settings that were saved count for cleaning up and for the place of new backups, whatever the environment says.
+func TestSavedSettingsCount(t *testing.T) {
+	w := newWorld(t, newDatabase(t), nil, "BACKUP_RETENTION_DAYS=30", "BACKUP_ALLOWED_DIRECTORIES=nightly,manual", "BACKUP_DEFAULT_DIRECTORY=nightly")
+	var got contract.SettingsResponse
+	w.http(ask{"GET", "/api/backup/settings", "ADMIN", "", nil}).want(200).into(&got)
+	if got.Settings.RetentionDays != 30 || got.Settings.DefaultDirectory != "nightly" || got.Limits.Database == "" {
+		t.Errorf("settings are %+v", got)
 	}
-	return x.Settings, nil
+	w.http(ask{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":0,"retentionDays":3,"defaultDirectory":"other"}`, nil}).problem(422, "ValidationError", "invalid_input")
+	w.http(ask{"PUT", "/api/backup/settings", "SUPERVISOR", `{"maxBackups":0,"retentionDays":3,"defaultDirectory":""}`, nil}).problem(403, "PermissionError", "not_allowed")
+	w.http(ask{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":7,"retentionDays":3,"defaultDirectory":"manual"}`, nil}).want(200).into(&got)
+	if got.Settings.RetentionDays != 3 || got.Settings.MaxBackups != 7 {
+		t.Errorf("settings are %+v", got.Settings)
+	}
+	b := w.created(w.http, "")
+	if b.Filepath != "files/manual/"+b.Filename {
+		t.Errorf("it lies at %s", b.Filepath)
+	}
+	if days := b.Retention.ExpiresAt.Sub(b.CreatedAt).Hours() / 24; days != 3 || !b.Retention.OnlyVerified || b.Retention.Removed || b.Retention.Reasons[0].Code != "newest_verified" {
+		t.Errorf("what becomes of it: %+v", b.Retention)
+	}
+	var plan contract.CleanupResponse
+	w.http(ask{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true}`, nil}).want(200).into(&plan)
+	if plan.Policy.KeepDays != 3 || plan.Policy.MaxBackups != 7 {
+		t.Errorf("policy is %+v", plan.Policy)
+	}
 }
 
-func (c control) SaveSettings(ctx context.Context, s registry.Settings) error {
-	return c.app.Service.Registry.Update(ctx, func(x *registry.Index) error {
-		x.Settings = s
+// A user's limits do not touch others.
+func TestLimitsOfAUser(t *testing.T) {
+	w := newWorld(t, newDatabase(t), nil, "BACKUP_MAX_BACKUPS_PER_USER=1", "BACKUP_MAX_CONCURRENT=5")
+	w.created(w.http, "")
+	r := w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil})
+	if p := r.problem(429, "ValidationError", "limit_reached"); p.RetryAfter != 3600 || r.header.Get("Retry-After") != "3600" {
+		t.Errorf("retry after %d", p.RetryAfter)
+	}
+	w.http(ask{"POST", "/api/backup/create", "SUPERADMIN", "", nil}).want(202)
+	w.launcher.work.Wait()
+
+	w = newWorld(t, newDatabase(t), nil, "BACKUP_MAX_CONCURRENT_PER_USER=1", "BACKUP_MAX_CONCURRENT=5")
+	w.launcher.hold = make(chan struct{})
+	w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil}).want(202)
+	w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil}).problem(429, "ValidationError", "limit_reached")
+	w.http(ask{"POST", "/api/backup/create", "SUPERADMIN", "", nil}).want(202)
+	close(w.launcher.hold)
+	w.launcher.work.Wait()
+}
+
+// onlyOthers refuses one subject.
+type onlyOthers struct{ subject string }
+
+func (l onlyOthers) Allow(_ context.Context, subject string) error {
+	if subject != l.subject {
 		return nil
-	})
+	}
+	return &fault.Error{Code: fault.Validation, Reason: "rate_limited", Message: "too many requests", Hint: "Wait.", RetryAfter: 3e9}
+}
+
+func TestLimitOfRequests(t *testing.T) {
+	w := newWorld(t, "postgresql://nobody@127.0.0.1:1/none", func(c *api.Config) { c.Limiter = onlyOthers{"subject-ADMIN"} })
+	for _, op := range w.contract.Operations() {
+		q := ask{op.Method, op.Path, "ADMIN", "", nil}
+		if r := w.http(q); r.problem(429, "ValidationError", "rate_limited").RetryAfter != 3 || r.header.Get("Retry-After") != "3" {
+			t.Errorf("%s: %s", op.ID, r.body)
+		}
+	}
+	w.http(ask{"GET", "/api/backup/list", "SUPERVISOR", "", nil}).want(200)
+	w.http(ask{"GET", "/api/health", "", "", nil})
+}
+
+func TestSession(t *testing.T) {
+	w := newWorld(t, "postgresql://nobody@127.0.0.1:1/none", nil)
+	for role, want := range map[string][]string{"SUPERVISOR": {"download", "list"}, "USUARIO": {}} {
+		var s contract.Session
+		w.http(ask{"GET", "/api/session", role, "", nil}).want(200).into(&s)
+		if s.Role != role || s.Subject != "subject-"+role || !slices.Equal(s.Permissions, want) {
+			t.Errorf("%s: %+v", role, s)
+		}
+	}
+	var s contract.Session
+	w.http(ask{"GET", "/api/session", "ADMIN", "", nil}).want(200).into(&s)
+	if len(s.Permissions) < 9 {
+		t.Errorf("ADMIN: %+v", s)
+	}
 }

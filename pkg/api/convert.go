@@ -34,6 +34,18 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 	return m
 }
 
+// withFate is a record with what becomes of the backup.
+func withFate(b backup.Backup, f backup.Fate) contract.BackupMetadata {
+	m := metadata(b)
+	m.PreviousSize = f.PreviousSize
+	m.Retention = contract.Retention{Removed: f.Remove, Reasons: each(f.Reasons, retentionReason), ExpiresAt: f.ExpiresAt, OnlyVerified: f.OnlyVerified}
+	return m
+}
+
+func retentionReason(r retention.Reason) contract.RetentionReason {
+	return contract.RetentionReason{Code: string(r.Code), Text: r.Text}
+}
+
 func problems(list []registry.Problem) []contract.IntegrityProblem {
 	out := make([]contract.IntegrityProblem, len(list))
 	for i, p := range list {
@@ -59,7 +71,7 @@ func request(o contract.BackupOptions) (backup.Request, error) {
 	s := o.Selection
 	r := backup.Request{
 		Filename: o.Filename, Directory: o.Directory, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
-		Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: "api",
+		Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
 		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData},
 	}
 	data, schema := o.IncludeData == nil || *o.IncludeData, o.IncludeSchema == nil || *o.IncludeSchema
@@ -134,9 +146,7 @@ func cleanup(r backup.CleanupReport) contract.CleanupResponse {
 }
 
 func cleanupItem(it backup.CleanupItem) contract.CleanupItem {
-	return contract.CleanupItem{Backup: metadata(it.Backup), Reasons: each(it.Reasons, func(r retention.Reason) contract.RetentionReason {
-		return contract.RetentionReason{Code: string(r.Code), Text: r.Text}
-	})}
+	return contract.CleanupItem{Backup: metadata(it.Backup), Reasons: each(it.Reasons, retentionReason)}
 }
 
 // list is never null in JSON.

@@ -16,11 +16,15 @@ const figureDays = 30
 
 // summary gives the figures that matter, all from one read of the registry.
 func (a *API) summary(ctx context.Context, c *call) (answer, error) {
+	var p contract.GetMetricsSummaryParams
+	if err := c.read(&p, nil); err != nil {
+		return answer{}, err
+	}
 	x, err := a.Service.Registry.Load(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	s := summarize(a.Now().UTC(), x.Backups)
+	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.Schedule)
 	s.StorageLimitBytes = a.Service.Limits.MaxTotalBytes
 	if x.LastCleanup != nil {
 		s.LastCleanup = *x.LastCleanup
@@ -28,8 +32,9 @@ func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 	return ok(s), nil
 }
 
-// summarize is pure: the clock and the records are its arguments. Backups dated in the future count as made today.
-func summarize(now time.Time, backups []registry.Backup) contract.MetricsSummary {
+// summarize is pure: the clock and the records are its arguments. Backups dated in the future count as made today. With
+// a database, what goes by time is of its backups alone.
+func summarize(now time.Time, backups []registry.Backup, database string, schedule Schedule) contract.MetricsSummary {
 	s := contract.MetricsSummary{At: now.Truncate(time.Second), Days: figureDays}
 	today := now.Truncate(24 * time.Hour)
 	first := today.AddDate(0, 0, 1-figureDays)
@@ -41,19 +46,24 @@ func summarize(now time.Time, backups []registry.Backup) contract.MetricsSummary
 	for i := range backups {
 		b := &backups[i]
 		s.StorageUsedBytes += b.Size
+		countDatabase(databases, b, now)
+		if database != "" && b.Database != database {
+			continue
+		}
 		if b.Damaged() {
 			s.Damaged++
 		}
 		if b.Status == registry.InProgress {
 			s.Running++
 		}
-		countDatabase(databases, b, now)
 		day := int(min(b.CreatedAt.UTC().Truncate(24*time.Hour).Sub(first)/(24*time.Hour), figureDays-1))
 		if b.CreatedAt.Before(first) {
 			continue
 		}
 		s.Total++
 		switch b.Status {
+		case registry.InProgress:
+			s.Trend[day].Running++
 		case registry.Success:
 			s.Succeeded++
 			s.Trend[day].Succeeded++
@@ -85,6 +95,9 @@ func summarize(now time.Time, backups []registry.Backup) contract.MetricsSummary
 	s.Databases = []contract.DatabaseSummary{}
 	for _, name := range slices.Sorted(maps.Keys(databases)) {
 		s.Databases = append(s.Databases, *databases[name])
+	}
+	if schedule != nil {
+		expect(&s, now, backups, database, schedule)
 	}
 	return s
 }

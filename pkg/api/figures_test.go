@@ -21,7 +21,7 @@ func TestSummarize(t *testing.T) {
 		{ID: "E", Database: "", Status: registry.Failed, CreatedAt: ago(0), Error: &registry.Error{Code: fault.DatabaseConnection}},
 		{ID: "F", Database: "log", Status: registry.InProgress, CreatedAt: now},
 		{ID: "G", Database: "log", Status: registry.Success, CreatedAt: now.AddDate(0, 0, 3), Size: 7, Verification: verified}, // a wrong clock
-	})
+	}, "", nil)
 	if s.Total != 6 || s.Succeeded != 3 || s.Failed != 2 || s.Running != 1 || s.Damaged != 1 || s.StorageUsedBytes != 1407 || *s.SuccessRate != 0.6 {
 		t.Errorf("summary is %+v", s)
 	}
@@ -29,7 +29,7 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("averages are %d ms and %d bytes", s.AverageDuration, s.AverageSizeBytes)
 	}
 	if len(s.Trend) != 30 || s.Trend[0] != (contract.DaySummary{Date: "2026-03-02", Succeeded: 1, Bytes: 100}) ||
-		s.Trend[29] != (contract.DaySummary{Date: "2026-03-31", Succeeded: 1, Failed: 2, Bytes: 7}) {
+		s.Trend[29] != (contract.DaySummary{Date: "2026-03-31", Succeeded: 1, Failed: 2, Running: 1, Bytes: 7}) {
 		t.Errorf("trend is %+v", s.Trend)
 	}
 	if len(s.Errors) != 2 || s.Errors[0].Code != "BackupCreationError" || s.Errors[0].Count != 1 {
@@ -45,7 +45,62 @@ func TestSummarize(t *testing.T) {
 	if log := s.Databases[0]; *log.LastSuccessAge != 0 || log.LastSuccessID != "G" {
 		t.Errorf("log is %+v", log)
 	}
-	if empty := summarize(now, nil); empty.SuccessRate != nil || empty.Errors == nil || empty.Databases == nil || len(empty.Trend) != 30 {
+	if empty := summarize(now, nil, "", nil); empty.SuccessRate != nil || empty.Errors == nil || empty.Databases == nil || len(empty.Trend) != 30 {
 		t.Errorf("without backups it is %+v", empty)
+	}
+}
+
+// daily is a schedule: every day at two in the morning.
+type daily struct{}
+
+func (daily) Next(after time.Time) time.Time {
+	at := after.UTC().Truncate(24 * time.Hour).Add(2 * time.Hour)
+	if !at.After(after) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return at
+}
+
+func (daily) String() string { return "0 2 * * *" }
+
+func TestOverdue(t *testing.T) {
+	day := func(d, hour int) time.Time { return time.Date(2026, 3, d, hour, 0, 0, 0, time.UTC) }
+	good := &registry.Verification{OK: true}
+	backups := []registry.Backup{
+		{ID: "A", Database: "shop", Status: registry.Success, CreatedAt: day(10, 2), Verification: good},
+		{ID: "B", Database: "shop", Status: registry.Failed, CreatedAt: day(12, 2)},
+		{ID: "C", Database: "log", Status: registry.Success, CreatedAt: day(13, 2), Verification: good},
+	}
+	overdue := func(s contract.MetricsSummary) (days []string) {
+		for _, d := range s.Trend {
+			if d.Overdue {
+				days = append(days, d.Date)
+			}
+		}
+		return days
+	}
+	s := summarize(day(13, 12), backups, "shop", daily{})
+	if days := overdue(s); len(days) != 3 || days[0] != "2026-03-11" || days[2] != "2026-03-13" {
+		t.Errorf("overdue days of shop are %v", days)
+	}
+	if !s.Overdue || s.Schedule != "0 2 * * *" || !s.NextScheduledAt.Equal(day(14, 2)) || s.Databases[0].Overdue || !s.Databases[1].Overdue {
+		t.Errorf("summary is %+v", s)
+	}
+	if s.Total != 2 || s.Succeeded != 1 || len(s.Databases) != 2 {
+		t.Errorf("of shop alone it is %+v", s)
+	}
+	// All databases together: log's backup makes the day good, and shop is overdue all the same.
+	if s := summarize(day(13, 12), backups, "", daily{}); len(overdue(s)) != 2 || !s.Overdue {
+		t.Errorf("overdue days of all are %v", overdue(s))
+	}
+	// A backup takes its time: an hour later it is missed, not before. And nothing is before the first one ever.
+	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", daily{}); s.Overdue || len(overdue(s)) != 0 {
+		t.Errorf("half an hour after its time it is %+v", s)
+	}
+	if s := summarize(day(14, 4), backups[2:], "", daily{}); !s.Overdue || len(overdue(s)) != 1 {
+		t.Errorf("two hours after its time it is %+v", s)
+	}
+	if s := summarize(day(14, 4), nil, "", daily{}); s.Overdue || len(overdue(s)) != 0 {
+		t.Errorf("without a backup ever it is %+v", s)
 	}
 }

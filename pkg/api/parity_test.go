@@ -57,6 +57,10 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true,"days":1}`, nil},
 		{"POST", "/api/backup/cleanup", "ADMIN", "", nil},
 		{"GET", "/api/metrics/summary", "ADMIN", "", nil},
+		{"GET", "/api/metrics/summary?database=none", "SUPERVISOR", "", nil},
+		{"GET", "/api/session", "SUPERVISOR", "", nil},
+		{"GET", "/api/session", "USUARIO", "", nil},
+		{"GET", "/api/session", "", "", nil},
 		{"DELETE", "/api/backup/{id}", "SUPERVISOR", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil}, // is gone: 404

@@ -167,6 +167,11 @@ func (a *API) admit(c *call) error {
 		return err
 	}
 	c.caller, c.known = caller, true
+	if a.Limiter != nil {
+		if err := a.Limiter.Allow(c.request.Context(), caller.Subject); err != nil {
+			return err
+		}
+	}
 	if need := c.op.Permission; need != "" && !c.may(need) {
 		return fixed(fault.Permission, NotAllowed, "Ask somebody whose role may, or for another role.", "your role does not have the permission "+need)
 	}

@@ -14,7 +14,7 @@ const (
 )
 
 func (a *API) settings(ctx context.Context, c *call) (answer, error) {
-	s, err := a.Control.Settings(ctx)
+	s, err := a.Service.Settings(ctx)
 	if err != nil {
 		return answer{}, err
 	}
@@ -31,7 +31,7 @@ func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
 	c.note("max_backups", number(s.MaxBackups))
 	c.note("retention_days", number(s.RetentionDays))
 	c.note("default_directory", s.DefaultDirectory)
-	if err := a.Control.SaveSettings(ctx, s); err != nil {
+	if err := a.Service.SaveSettings(ctx, s); err != nil {
 		return answer{}, err
 	}
 	return a.settings(ctx, c)
@@ -39,14 +39,22 @@ func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
 
 func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {
 	l, d := a.Service.Limits, a.Service.Defaults
+	database, schedule := "", ""
+	if a.Service.Engine != nil {
+		database = a.Service.Engine.Database()
+	}
+	if a.Schedule != nil {
+		schedule = a.Schedule.String()
+	}
 	return contract.SettingsResponse{
 		Settings: contract.Settings{MaxBackups: s.MaxBackups, RetentionDays: s.RetentionDays, DefaultDirectory: s.DefaultDirectory},
 		Limits: contract.Limits{
-			MaxConcurrent: l.MaxConcurrent, MaxBackupsPerUser: a.Limits.MaxBackupsPerUser,
+			MaxConcurrent: l.MaxConcurrent, MaxBackupsPerUser: l.MaxBackupsPerUser,
+			MaxConcurrentPerUser: l.MaxConcurrentPerUser, MaxRequestsPerMinute: a.Limits.MaxRequestsPerMinute,
 			MaxBackupSizeGB: float64(l.MaxBackupBytes) / gigabyte, MaxStorageSizeGB: float64(l.MaxTotalBytes) / gigabyte,
 			AllowedDirectories: list(l.AllowedDirectory), Compress: d.Compress, CompressionThresholdMB: float64(l.CompressThreshold) / megabyte,
 			EncryptBackups: d.Encrypt, AuditLogRetentionDays: a.Limits.AuditLogRetentionDays, AutoCleanupEnabled: a.Limits.AutoCleanupEnabled,
-			CleanupSchedule: a.Limits.CleanupSchedule,
+			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database,
 		},
 	}
 }

@@ -58,6 +58,10 @@ func action(op *contract.Operation) string {
 		return "status"
 	case "getHealth":
 		return "health"
+	case "getSession":
+		return "session"
+	case "getMetricsSummary":
+		return "metrics"
 	}
 	return op.Permission
 }

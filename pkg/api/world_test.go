@@ -124,7 +124,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 		t.Fatal(err)
 	}
 	config := api.Config{
-		Service: w.Service, Control: control{w.App}, Launcher: w.launcher, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
+		Service: w.Service, Launcher: w.launcher, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
 	}
 	if change != nil {
 		change(&config)

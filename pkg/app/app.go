@@ -61,6 +61,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
 			CompressThreshold: int64(c.CompressThreshold) << 20,
+			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		Recipients: c.recipients, Identities: identities, Log: o.Log, Location: a.location,

@@ -3,6 +3,8 @@ package app
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -46,6 +48,23 @@ type Config struct {
 	UploadConcurrency int           // BACKUP_UPLOAD_CONCURRENCY
 	EqualParts        bool          // BACKUP_EQUAL_PARTS, for services that want parts of one size
 
+	Schedule        string // BACKUP_SCHEDULE: cron expression of the scheduled backups; "" is none
+	AutoCleanup     bool   // BACKUP_AUTO_CLEANUP_ENABLED, default true: clean up by CleanupSchedule
+	CleanupSchedule string // BACKUP_CLEANUP_SCHEDULE, default 30 4 * * *
+
+	// Limits of each user of the API; 0 is none.
+	MaxBackupsPerUser    int // BACKUP_MAX_BACKUPS_PER_USER, kept
+	MaxConcurrentPerUser int // BACKUP_MAX_CONCURRENT_PER_USER
+	MaxRequestsPerMinute int // BACKUP_MAX_REQUESTS_PER_MINUTE, default 300
+	AuditRetentionDays   int // BACKUP_AUDIT_LOG_RETENTION_DAYS, default 365; 0 keeps for ever
+
+	Issuer     string   // BACKUP_OIDC_ISSUER: whose tokens the API takes
+	Audience   []string // BACKUP_OIDC_AUDIENCE, separated by commas: whom the tokens must be for
+	ClientID   string   // BACKUP_OIDC_CLIENT_ID: as whom the web UI signs in; default the first audience
+	RolesClaim string   // BACKUP_OIDC_ROLES_CLAIM, default cognito:groups
+
+	Workflow string // BACKUP_WORKFLOW_ARN: the Step Functions state machine that makes backups; "" makes them here
+
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
 
@@ -80,6 +99,18 @@ var variables = []variable{
 	{"BACKUP_PART_SIZE_MB", "8", number(5, 5120, func(c *Config, n int) { c.PartSizeMB = n })},
 	{"BACKUP_UPLOAD_CONCURRENCY", "4", number(1, 64, func(c *Config, n int) { c.UploadConcurrency = n })},
 	{"BACKUP_EQUAL_PARTS", "false", boolean(func(c *Config, b bool) { c.EqualParts = b })},
+	{"BACKUP_SCHEDULE", "0 2 * * *", schedule(func(c *Config, v string) { c.Schedule = v })},
+	{"BACKUP_AUTO_CLEANUP_ENABLED", "true", boolean(func(c *Config, b bool) { c.AutoCleanup = b })},
+	{"BACKUP_CLEANUP_SCHEDULE", "30 4 * * *", schedule(func(c *Config, v string) { c.CleanupSchedule = v })},
+	{"BACKUP_MAX_BACKUPS_PER_USER", "100", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackupsPerUser = n })},
+	{"BACKUP_MAX_CONCURRENT_PER_USER", "1", number(0, 1000, func(c *Config, n int) { c.MaxConcurrentPerUser = n })},
+	{"BACKUP_MAX_REQUESTS_PER_MINUTE", "300", number(0, 1_000_000, func(c *Config, n int) { c.MaxRequestsPerMinute = n })},
+	{"BACKUP_AUDIT_LOG_RETENTION_DAYS", "365", number(0, 36500, func(c *Config, n int) { c.AuditRetentionDays = n })},
+	{"BACKUP_OIDC_ISSUER", "https://id.example.com/realms/shop", setIssuer},
+	{"BACKUP_OIDC_AUDIENCE", "cofre", func(c *Config, v string) error { c.Audience = commas(v); return nil }},
+	{"BACKUP_OIDC_CLIENT_ID", "cofre", func(c *Config, v string) error { c.ClientID = v; return nil }},
+	{"BACKUP_OIDC_ROLES_CLAIM", "cognito:groups", func(c *Config, v string) error { c.RolesClaim = v; return nil }},
+	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
 }
@@ -95,6 +126,7 @@ func Load(environ []string) (Config, error) {
 	}
 	c := Config{
 		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
+		AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
 		getenv: func(k string) string { return env[k] },
 	}
 	if err := refuseUnknown(env); err != nil {
@@ -167,12 +199,40 @@ func setRecipients(c *Config, v string) error {
 }
 
 func setAllowed(c *Config, v string) error {
-	for _, d := range strings.Split(v, ",") {
-		if d = strings.Trim(strings.TrimSpace(d), "/"); d != "" {
+	for _, d := range commas(v) {
+		if d = strings.Trim(d, "/"); d != "" {
 			c.AllowedDirectory = append(c.AllowedDirectory, d)
 		}
 	}
 	return nil
+}
+
+// commas splits a list, and drops what is empty.
+func commas(v string) []string {
+	return strings.FieldsFunc(strings.ReplaceAll(v, " ", ""), func(r rune) bool { return r == ',' })
+}
+
+// setIssuer takes an OpenID issuer: an https URL, or http on this machine.
+func setIssuer(c *Config, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return fmt.Errorf("%.80q is not an https URL", v)
+	}
+	c.Issuer = v
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// schedule takes a cron expression.
+func schedule(set func(*Config, string)) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		set(c, v)
+		return nil
+	}
 }
 
 func number(low, high int, set func(*Config, int)) func(*Config, string) error {

@@ -84,7 +84,10 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		if made = earlier(x, req, b.ID); made != nil {
 			return errMade
 		}
-		if err := s.admit(x); err != nil {
+		if err := s.admit(x, req); err != nil {
+			return err
+		}
+		if err := s.place(x, req, b); err != nil {
 			return err
 		}
 		if req.Filename == "" && x.Taken(b.Filepath, b.ID) { // two in the same second
@@ -116,14 +119,40 @@ func earlier(x *registry.Index, req Request, id string) *Backup {
 	return nil
 }
 
-// admit decides the limits, inside the registry's compare-and-swap.
-func (s *Service) admit(x *registry.Index) error {
+// place puts a backup that named no directory into the one of the settings.
+func (s *Service) place(x *registry.Index, req Request, b *Backup) error {
+	if req.Directory != "" {
+		return nil
+	}
+	req.Directory = s.settings(x).DefaultDirectory
+	if err := checkDirectory(&req); err != nil {
+		return err
+	}
+	if err := s.allowed(req.Directory); err != nil {
+		return err
+	}
+	b.Filepath = filePath(req, b.Filename)
+	return nil
+}
+
+// admit decides the limits, inside the registry's compare-and-swap, so that they hold over any number of processes.
+func (s *Service) admit(x *registry.Index, req Request) error {
 	running, total := 0, int64(0)
+	own := usage{}
 	for i := range x.Backups {
-		if x.Backups[i].Status == registry.InProgress {
+		b := &x.Backups[i]
+		if b.Status == registry.InProgress {
 			running++
 		}
-		total += x.Backups[i].Size
+		total += b.Size
+		if b.CreatedBy == req.CreatedBy && b.Trigger == req.Trigger {
+			own.add(b)
+		}
+	}
+	if req.Trigger == TriggerAPI {
+		if err := s.admitUser(own); err != nil {
+			return err
+		}
 	}
 	if n := s.Limits.MaxConcurrent; n > 0 && running >= n {
 		return fault.New(fault.Validation, fault.LimitReached, "Wait for one to end (cofre list --status in_progress), or raise BACKUP_MAX_CONCURRENT.",
@@ -132,6 +161,37 @@ func (s *Service) admit(x *registry.Index) error {
 	if q := s.Limits.MaxTotalBytes; q > 0 && total >= q {
 		return fault.New(fault.DiskSpace, fault.StorageFull, "Remove backups (cofre cleanup, cofre delete), or raise BACKUP_MAX_STORAGE_SIZE_GB.",
 			"the backups take %d bytes and the quota is %d", total, q)
+	}
+	return nil
+}
+
+// usage is what one user of the API has.
+type usage struct{ running, kept int }
+
+func (u *usage) add(b *Backup) {
+	switch b.Status {
+	case registry.InProgress:
+		u.running++
+		u.kept++
+	case registry.Success:
+		u.kept++
+	}
+}
+
+// keptRetry is when a user who keeps too many backups is told to come back: somebody has to remove one first, or the
+// next cleanup does.
+const keptRetry = time.Hour
+
+func (s *Service) admitUser(u usage) error {
+	if n := s.Limits.MaxConcurrentPerUser; n > 0 && u.running >= n {
+		return fault.New(fault.Validation, fault.LimitReached, "Wait for yours to end, or have BACKUP_MAX_CONCURRENT_PER_USER raised.",
+			"%d of your backups are being made already, and %d at once are allowed", u.running, n)
+	}
+	if n := s.Limits.MaxBackupsPerUser; n > 0 && u.kept >= n {
+		f := fault.New(fault.Validation, fault.LimitReached, "Have one of yours removed, or BACKUP_MAX_BACKUPS_PER_USER raised.",
+			"you have %d backups, and %d are allowed", u.kept, n)
+		f.RetryAfter = keptRetry
+		return f
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (s *Service) Last(ctx context.Context, b Backup) (bool, error) {
 	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Database == b.Database && o.Verified() }), nil
 }
 
-// CleanupOptions choose what goes. Days replaces BACKUP_RETENTION_DAYS when it is not nil; 0 is then taken by its word
+// CleanupOptions choose what goes. Days replaces the setting (BACKUP_RETENTION_DAYS) when it is not nil; 0 is then taken by its word
 // (everything that is not protected goes), while the setting's 0 keeps for ever.
 type CleanupOptions struct {
 	Days   *int
@@ -64,14 +64,12 @@ type CleanupFailure struct {
 // Cleanup ends what dead runs left, then applies retention. A dry run lists exactly what a real one removes, and
 // changes nothing.
 func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
-	policy := retention.Policy{KeepDays: s.Limits.RetentionDays, MaxBackups: s.Limits.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
 	if o.Days != nil {
 		if *o.Days < 0 || *o.Days > 36500 {
 			return CleanupReport{}, invalid("Use a number of days from 0 (everything but what is protected) to 36500.", "%d is not a number of days to keep", *o.Days)
 		}
-		policy.KeepDays, policy.AnyAge = *o.Days, true
 	}
-	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}, Policy: policy}
+	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}}
 	if !o.DryRun {
 		var err error
 		if rep.Leftovers, err = s.Registry.Reconcile(ctx); err != nil {
@@ -79,14 +77,14 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 		}
 	}
 	now := s.Now()
-	if err := s.plan(ctx, now, &rep); err != nil || o.DryRun {
+	if err := s.plan(ctx, now, o.Days, &rep); err != nil || o.DryRun {
 		return rep, err
 	}
 	removed := rep.Removed
 	rep.Removed = []CleanupItem{}
 	for _, it := range removed {
 		// The registry may have changed since the plan: decide again at the last moment.
-		if again, err := s.stillGoes(ctx, now, policy, it.Backup.ID); err != nil {
+		if again, err := s.stillGoes(ctx, now, rep.Policy, it.Backup.ID); err != nil {
 			return rep, err
 		} else if !again {
 			continue
@@ -105,10 +103,14 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 }
 
 // plan fills the report with what would go and what stays.
-func (s *Service) plan(ctx context.Context, now time.Time, rep *CleanupReport) error {
+func (s *Service) plan(ctx context.Context, now time.Time, days *int, rep *CleanupReport) error {
 	x, err := s.Registry.Load(ctx)
 	if err != nil {
 		return err
+	}
+	rep.Policy = s.policy(x)
+	if days != nil {
+		rep.Policy.KeepDays, rep.Policy.AnyAge = *days, true
 	}
 	for _, d := range retention.Decide(now, items(x), rep.Policy) {
 		b := x.Find(d.Item.ID)

@@ -30,6 +30,8 @@ type List struct {
 	Backups []Backup `json:"backups"`
 	Total   int      `json:"total"` // that match, on all pages
 	Next    string   `json:"next,omitempty"`
+	// Fates tells by id what becomes of the backups; those of other pages are in it too.
+	Fates map[string]Fate `json:"-"`
 }
 
 // List gives the backups, newest first. It costs one request to storage.
@@ -50,7 +52,7 @@ func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	page := List{Backups: []Backup{}}
+	page := List{Backups: []Backup{}, Fates: s.fates(x)}
 	for i := len(x.Backups) - 1; i >= 0; i-- {
 		b := x.Backups[i]
 		if !o.match(b) {
@@ -104,13 +106,27 @@ func decodeCursor(c string) (string, error) {
 
 // Info gives one backup's record. ref is an id, or a file path or name as List shows it.
 func (s *Service) Info(ctx context.Context, ref string) (Backup, error) {
+	b, _, err := s.Look(ctx, ref)
+	return b, err
+}
+
+// Look is Info with what becomes of the backup.
+func (s *Service) Look(ctx context.Context, ref string) (Backup, Fate, error) {
 	if len(ref) > 1200 {
-		return Backup{}, unknown(ref)
+		return Backup{}, Fate{}, unknown(ref)
 	}
 	x, err := s.Registry.Load(ctx)
 	if err != nil {
-		return Backup{}, err
+		return Backup{}, Fate{}, err
 	}
+	b, err := s.find(x, ref)
+	if err != nil {
+		return b, Fate{}, err
+	}
+	return b, s.fates(x)[b.ID], nil
+}
+
+func (s *Service) find(x *registry.Index, ref string) (Backup, error) {
 	if id := strings.ToUpper(ref); registry.ValidID(id) {
 		if b := x.Find(id); b != nil {
 			return *b, nil

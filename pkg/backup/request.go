@@ -18,6 +18,11 @@ const (
 	FormatCustom = "custom" // pg_dump's archive, for pg_restore
 	FormatPlain  = "plain"  // an SQL script, for psql
 
+	// Triggers.
+	TriggerManual   = "manual"
+	TriggerSchedule = "schedule"
+	TriggerAPI      = "api"
+
 	ContentAll    = "all"
 	ContentSchema = "schema"
 	ContentData   = "data"
@@ -53,10 +58,7 @@ func (s *Service) normalize(r Request) (Request, error) {
 		r.Content = ContentAll
 	}
 	if r.Trigger == "" {
-		r.Trigger = "manual"
-	}
-	if r.Directory == "" {
-		r.Directory = s.Defaults.Directory
+		r.Trigger = TriggerManual
 	}
 	if r.Encrypt == nil {
 		r.Encrypt = &s.Defaults.Encrypt
@@ -64,13 +66,18 @@ func (s *Service) normalize(r Request) (Request, error) {
 	if !slices.Contains([]string{ContentAll, ContentSchema, ContentData}, r.Content) {
 		return r, invalid("Use all, schema or data.", "unknown content %.40q", r.Content)
 	}
-	for _, f := range []func(*Request) error{s.normalizeFormat, s.checkDirectory, checkName, checkLabels, s.checkEncrypt} {
+	for _, f := range []func(*Request) error{s.normalizeFormat, checkDirectory, checkName, checkLabels, s.checkEncrypt} {
 		if err := f(&r); err != nil {
 			return r, err
 		}
 	}
 	for what, v := range map[string]string{"the database name": r.Database, "the creator": r.CreatedBy, "the trigger": r.Trigger, "the idempotency key": r.IdempotencyKey} {
 		if err := checkText(what, v, 200); err != nil {
+			return r, err
+		}
+	}
+	if r.Directory != "" {
+		if err := s.allowed(r.Directory); err != nil {
 			return r, err
 		}
 	}
@@ -151,7 +158,7 @@ func parseCompression(s string) (kind string, level int, err error) {
 	return kind, level, nil
 }
 
-func (s *Service) checkDirectory(r *Request) error {
+func checkDirectory(r *Request) error {
 	d := strings.Trim(r.Directory, " ")
 	if d == "" || d == "." {
 		r.Directory = ""
@@ -170,8 +177,13 @@ func (s *Service) checkDirectory(r *Request) error {
 		}
 		r.Directory = d
 	}
-	if len(s.Limits.AllowedDirectory) > 0 && !slices.Contains(s.Limits.AllowedDirectory, r.Directory) {
-		return invalid("Allowed are: "+strings.Join(s.Limits.AllowedDirectory, ", "), "the directory %q is not an allowed one", r.Directory)
+	return nil
+}
+
+// allowed refuses directories that the configuration does not allow.
+func (s *Service) allowed(directory string) error {
+	if len(s.Limits.AllowedDirectory) > 0 && !slices.Contains(s.Limits.AllowedDirectory, directory) {
+		return invalid("Allowed are: "+strings.Join(s.Limits.AllowedDirectory, ", "), "the directory %q is not an allowed one", directory)
 	}
 	return nil
 }

@@ -41,6 +41,15 @@ func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Bac
 	if err != nil {
 		return Backup{}, err
 	}
+	b, err := s.run(ctx, id, lease, watch)
+	if s.Ended != nil {
+		s.Ended(b, err)
+	}
+	return b, err
+}
+
+// run is Run behind the claim.
+func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, watch func(Progress)) (Backup, error) {
 	r := &run{s: s, lease: lease, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
 	if err := json.Unmarshal(lease.Request(), &r.req); err != nil {
 		return r.fail(ctx, fmt.Errorf("read the request of %s: %w", id, err))
@@ -48,7 +57,7 @@ func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Bac
 	r.track.expected = s.expectation(ctx, r.b)
 	ctx, keeper := r.keep(ctx, watch)
 	defer keeper.release(nil)
-	err = r.attempts(ctx)
+	err := r.attempts(ctx)
 	keeper.end()
 	if err == nil {
 		err = r.commit(ctx)
@@ -178,21 +187,14 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 // expectation is an honest estimate of what pg_dump will give: the size of the last successful backup made the
 // same way, 0 when there is none. It is read from the index, so an estimate never costs a failure.
 func (s *Service) expectation(ctx context.Context, b Backup) int64 {
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
+	switch p := s.lastLike(ctx, b); {
+	case p == nil:
 		return 0
+	case p.Format == FormatPlain:
+		return p.UncompressedSize
+	default:
+		return p.Size
 	}
-	for i := len(x.Backups) - 1; i >= 0; i-- {
-		p := &x.Backups[i]
-		if p.Status == registry.Success && p.Database == b.Database && p.Format == b.Format && p.Content == b.Content &&
-			sameSelection(p.Selection, b.Selection) && p.Encryption == b.Encryption {
-			if p.Format == FormatPlain {
-				return p.UncompressedSize
-			}
-			return p.Size
-		}
-	}
-	return 0
 }
 
 // sameSelection compares what was chosen of the database.
@@ -219,7 +221,7 @@ func (k *keeper) end() {
 // publishEvery is how often status/<id>.json is overwritten.
 const publishEvery = 3 * time.Second
 
-// keep starts the keeper. The context it gives ends when the lease is lost.
+// keep starts the keeper. The context it gives ends when the lease is lost or the backup is cancelled.
 func (r *run) keep(ctx context.Context, watch func(Progress)) (context.Context, *keeper) {
 	work, lost := context.WithCancelCause(ctx)
 	beat, stop := context.WithCancel(work)
@@ -241,6 +243,9 @@ func (r *run) keep(ctx context.Context, watch func(Progress)) (context.Context, 
 				if now.Sub(published) >= publishEvery {
 					published = now
 					r.publish(beat, p)
+					if r.canceled(beat, lost) {
+						return
+					}
 				}
 				if now.Sub(renewed) >= r.lease.Interval() {
 					err := r.lease.Renew(beat)
@@ -258,6 +263,19 @@ func (r *run) keep(ctx context.Context, watch func(Progress)) (context.Context, 
 		}
 	}()
 	return work, k
+}
+
+// canceled looks whether somebody asked for the end of this run, and then ends it.
+func (r *run) canceled(ctx context.Context, end context.CancelCauseFunc) bool {
+	c, err := r.lease.Canceled(ctx)
+	if err != nil && ctx.Err() == nil {
+		r.s.Log.Warn("cancellation not looked for, trying again", "backup_id", r.b.ID, "error", err.Error())
+	}
+	if c == nil {
+		return false
+	}
+	end(c.Cause())
+	return true
 }
 
 // publish overwrites status/<id>.json. It is for onlookers: failing to write it fails nothing.

@@ -34,19 +34,26 @@ type Config struct {
 	Identities []age.Identity
 	Now        func() time.Time // default time.Now
 	Log        *slog.Logger     // default: nothing
+	// Ended, when set, is told of every run that has ended, with the record that holds and why it failed. It is called
+	// once a run, by the goroutine that ran it.
+	Ended func(Backup, error)
 	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
 	Location func(filepath string) string
 }
 
 // Limits bound what is made. Zero is no limit.
 type Limits struct {
-	MaxConcurrent     int      // backups in progress at once (BACKUP_MAX_CONCURRENT)
-	MaxBackupBytes    int64    // stored bytes of one backup (BACKUP_MAX_SIZE_GB)
-	MaxTotalBytes     int64    // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
-	AllowedDirectory  []string // sub-directories of files/ that may be used; empty allows any
-	RetentionDays     int      // BACKUP_RETENTION_DAYS
-	MaxBackups        int      // successful ones kept per database (BACKUP_MAX_BACKUPS_TO_KEEP)
-	CompressThreshold int64    // databases below this many bytes are not compressed
+	MaxConcurrent    int      // backups in progress at once (BACKUP_MAX_CONCURRENT)
+	MaxBackupBytes   int64    // stored bytes of one backup (BACKUP_MAX_SIZE_GB)
+	MaxTotalBytes    int64    // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
+	AllowedDirectory []string // sub-directories of files/ that may be used; empty allows any
+	RetentionDays    int      // BACKUP_RETENTION_DAYS
+	MaxBackups       int      // successful ones kept per database (BACKUP_MAX_BACKUPS_TO_KEEP)
+	// Of each user of the API, told apart by Request.CreatedBy:
+	MaxBackupsPerUser    int // kept (BACKUP_MAX_BACKUPS_PER_USER)
+	MaxConcurrentPerUser int // in progress at once (BACKUP_MAX_CONCURRENT_PER_USER)
+
+	CompressThreshold int64 // databases below this many bytes are not compressed
 }
 
 // Defaults fill what a request leaves out.

@@ -118,6 +118,11 @@ func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	bar := p.bar(backup.PhaseConnecting)
 	b, err := a.Service.Create(ctx, req, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()
+	return p.made(cmd, a, b, err)
+}
+
+// made tells how a backup ended.
+func (p *program) made(cmd *cobra.Command, a *app.App, b backup.Backup, err error) error {
 	b = located(a, b)
 	if err != nil {
 		return p.createFailed(cmd, b, err)

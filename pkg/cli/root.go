@@ -50,7 +50,7 @@ func (p *program) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupBackups, p.createCommand(), p.listCommand(), p.infoCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
+	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
 	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand())
 	add(groupMore, p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)

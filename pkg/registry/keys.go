@@ -15,6 +15,7 @@ const (
 	IntentsPrefix    = "intents/"
 	StatusPrefix     = "status/"
 	VerifiedPrefix   = "verifications/"
+	CancelPrefix     = "cancel/"
 	metadataBackupID = "backup-id" // object metadata: whose upload this is
 )
 
@@ -29,6 +30,9 @@ func StatusKey(id string) string { return StatusPrefix + id + ".json" }
 
 // VerificationKey is where the result of the latest validation stands.
 func VerificationKey(id string) string { return VerifiedPrefix + id + ".json" }
+
+// CancelKey is where it stands that a running backup is to stop.
+func CancelKey(id string) string { return CancelPrefix + id + ".json" }
 
 // ObjectMetadata is the user metadata of a backup's object; reconciling reads whose it is from there.
 func ObjectMetadata(id string) map[string]string { return map[string]string{metadataBackupID: id} }

@@ -18,10 +18,11 @@ type Lease struct {
 	id    string // the backup's
 	token string // ours in the intent
 
-	layout *Layout // for the manifest
-	mu     sync.Mutex
-	intent Intent // as last written
-	etag   string
+	layout   *Layout // for the manifest
+	canceled bool    // a note in cancel/ was seen
+	mu       sync.Mutex
+	intent   Intent // as last written
+	etag     string
 }
 
 // Claim takes the lease of a reserved backup for the run named runner. A second delivery of the same event
@@ -39,7 +40,6 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	if err != nil {
 		return nil, fmt.Errorf("claim backup %s: %w", id, err)
 	}
-	busy := fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
 	switch {
 	case !in.Admitted:
 		return nil, notFound(id)
@@ -48,7 +48,7 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	case in.Kind != kindCreate:
 		return nil, hasEnded(id)
 	case in.Runner != "" && in.Runner != runner:
-		return nil, busy // even when its lease is over: Reconcile must end it first, so that it cannot wake up
+		return nil, busy(id) // even when its lease is over: Reconcile must end it first, so that it cannot wake up
 	}
 	x, err := r.Load(ctx)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	in.Runner, in.LeaseMS = runner, r.lease.Milliseconds()
 	l, err := r.acquire(ctx, in, o.ETag)
 	if fault.HasReason(err, fault.Precondition) {
-		return nil, busy
+		return nil, busy(id)
 	}
 	if err != nil {
 		return nil, err
@@ -78,6 +78,10 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 		return nil, err
 	}
 	return l, nil
+}
+
+func busy(id string) error {
+	return fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
 }
 
 // whyNoIntent says why there is nothing to claim.
@@ -232,6 +236,11 @@ func (l *Lease) end(ctx context.Context) error {
 	}
 	if err := l.r.store.Delete(ctx, StatusKey(l.id)); err != nil {
 		return fmt.Errorf("remove the progress of %s: %w", l.id, err)
+	}
+	if l.canceled {
+		if err := l.r.store.Delete(ctx, CancelKey(l.id)); err != nil {
+			return fmt.Errorf("remove the cancellation of %s: %w", l.id, err)
+		}
 	}
 	if err := l.r.store.Delete(ctx, IntentKey(l.id)); err != nil {
 		return fmt.Errorf("remove the intent of %s: %w", l.id, err)

@@ -141,9 +141,13 @@ func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err e
 }
 
 // reconcileOrphans looks for what has no intent: entries in progress (the registry or the bucket was changed by
-// hand), progress records, and objects that a run completed after it had been given up.
+// hand), progress records, notes of cancellation, and objects that a run completed after it had been given up.
 func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
 	status, err := r.listIDs(ctx, StatusPrefix, rep)
+	if err != nil {
+		return err
+	}
+	canceled, err := r.listIDs(ctx, CancelPrefix, rep)
 	if err != nil {
 		return err
 	}
@@ -159,6 +163,11 @@ func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
 	for _, id := range status {
 		if b := x.Find(id); b == nil || b.Status != InProgress {
 			rep.note(id, r.store.Delete(ctx, StatusKey(id)))
+		}
+	}
+	for _, id := range canceled {
+		if b := x.Find(id); b == nil || b.Status != InProgress {
+			rep.note(id, r.store.Delete(ctx, CancelKey(id)))
 		}
 	}
 	return r.sweepLate(ctx, x, rep)

@@ -128,6 +128,9 @@ type Settings struct {
 	MaxBackups       int    `json:"maxBackups"`    // per database; 0 is no limit
 	RetentionDays    int    `json:"retentionDays"` // 0 keeps for ever
 	DefaultDirectory string `json:"defaultDirectory"`
+	// SavedAt is set when somebody changed them in the registry. From then on they count; before, they only repeat
+	// what the environment said when registry.json was made.
+	SavedAt *time.Time `json:"savedAt,omitempty"`
 }
 
 // IndexVersion is the version of registry.json and of manifests that this code writes. A newer one is

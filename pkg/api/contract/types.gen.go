@@ -385,6 +385,12 @@ type BackupMetadata struct {
 	Labels        map[string]string `json:"labels,omitempty,omitzero"`
 	PgDumpVersion string            `json:"pgDumpVersion,omitempty,omitzero"`
 
+	// PreviousSize stored bytes of the successful backup of the same database and content before this one; absent when there is none
+	PreviousSize int64 `json:"previousSize,omitempty,omitzero"`
+
+	// Retention What becomes of the backup by the settings as they are now; in lists and single records.
+	Retention Retention `json:"retention,omitempty,omitzero"`
+
 	// SchemaVersion the newest migration found in the database, or a hash over the catalog
 	SchemaVersion string `json:"schemaVersion"`
 
@@ -544,6 +550,9 @@ type DatabaseSummary struct {
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
 	LastSuccessID BackupID `json:"lastSuccessId,omitempty,omitzero"`
+
+	// Overdue the last success is older than the schedule allows
+	Overdue bool `json:"overdue,omitempty,omitzero"`
 }
 
 // DaySummary defines model for DaySummary.
@@ -552,9 +561,13 @@ type DaySummary struct {
 	Bytes int64 `json:"bytes"`
 
 	// Date in UTC
-	Date      string `json:"date"`
-	Failed    int    `json:"failed"`
-	Succeeded int    `json:"succeeded"`
+	Date   string `json:"date"`
+	Failed int    `json:"failed"`
+
+	// Overdue the schedule wanted a backup on this day, after the first one ever, and none succeeded
+	Overdue   bool `json:"overdue"`
+	Running   int  `json:"running"`
+	Succeeded int  `json:"succeeded"`
 }
 
 // DeleteBackupResponse defines model for DeleteBackupResponse.
@@ -662,20 +675,34 @@ type Limits struct {
 	AuditLogRetentionDays int      `json:"auditLogRetentionDays,omitempty,omitzero"`
 	AutoCleanupEnabled    bool     `json:"autoCleanupEnabled,omitempty,omitzero"`
 
+	// BackupSchedule cron expression of the scheduled backups
+	BackupSchedule string `json:"backupSchedule,omitempty,omitzero"`
+
 	// CleanupSchedule cron expression
 	CleanupSchedule string `json:"cleanupSchedule,omitempty,omitzero"`
 	Compress        bool   `json:"compress"`
 
 	// CompressionThresholdMB smaller databases are not compressed
 	CompressionThresholdMB float64 `json:"compressionThresholdMB,omitempty,omitzero"`
-	EncryptBackups         bool    `json:"encryptBackups"`
+
+	// Database the configured database
+	Database       string `json:"database,omitempty,omitzero"`
+	EncryptBackups bool   `json:"encryptBackups"`
 
 	// MaxBackupSizeGB stored size of one backup
-	MaxBackupSizeGB   float64 `json:"maxBackupSizeGB,omitempty,omitzero"`
-	MaxBackupsPerUser int     `json:"maxBackupsPerUser,omitempty,omitzero"`
+	MaxBackupSizeGB float64 `json:"maxBackupSizeGB,omitempty,omitzero"`
+
+	// MaxBackupsPerUser backups of one user kept
+	MaxBackupsPerUser int `json:"maxBackupsPerUser,omitempty,omitzero"`
 
 	// MaxConcurrent backups made at once
 	MaxConcurrent int `json:"maxConcurrent"`
+
+	// MaxConcurrentPerUser backups made at once for one user
+	MaxConcurrentPerUser int `json:"maxConcurrentPerUser,omitempty,omitzero"`
+
+	// MaxRequestsPerMinute of one user
+	MaxRequestsPerMinute int `json:"maxRequestsPerMinute,omitempty,omitzero"`
 
 	// MaxStorageSizeGB stored size of all
 	MaxStorageSizeGB float64 `json:"maxStorageSizeGB,omitempty,omitzero"`
@@ -716,7 +743,16 @@ type MetricsSummary struct {
 	Errors      []ErrorCount `json:"errors"`
 	Failed      int          `json:"failed"`
 	LastCleanup time.Time    `json:"lastCleanup,omitempty,omitzero"`
-	Running     int          `json:"running"`
+
+	// NextScheduledAt when the next scheduled backup starts
+	NextScheduledAt time.Time `json:"nextScheduledAt,omitempty,omitzero"`
+
+	// Overdue a scheduled backup should have succeeded by now, and none has
+	Overdue bool `json:"overdue,omitempty,omitzero"`
+	Running int  `json:"running"`
+
+	// Schedule cron expression of the scheduled backups; absent when there is none
+	Schedule string `json:"schedule,omitempty,omitzero"`
 
 	// StorageLimitBytes absent when there is none
 	StorageLimitBytes int64 `json:"storageLimitBytes,omitempty,omitzero"`
@@ -784,6 +820,21 @@ type Progress struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
+// Retention What becomes of the backup by the settings as they are now; in lists and single records.
+type Retention struct {
+	// ExpiresAt when it is too old for the settings; absent where age removes nothing. A protected one stays all the same
+	ExpiresAt time.Time `json:"expiresAt,omitempty,omitzero"`
+
+	// OnlyVerified it is the only verified backup of its database
+	OnlyVerified bool `json:"onlyVerified"`
+
+	// Reasons why it is kept, or why it goes
+	Reasons []RetentionReason `json:"reasons"`
+
+	// Removed the next cleanup removes it
+	Removed bool `json:"removed"`
+}
+
 // RetentionPolicy 0 is no limit.
 type RetentionPolicy struct {
 	KeepDays int `json:"keepDays"`
@@ -806,6 +857,18 @@ type Selection struct {
 	ExcludeTables    Patterns `json:"excludeTables,omitempty,omitzero"`
 	Schemas          Patterns `json:"schemas,omitempty,omitzero"`
 	Tables           Patterns `json:"tables,omitempty,omitzero"`
+}
+
+// Session defines model for Session.
+type Session struct {
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Permissions what the role may do, as in x-permission of this document
+	Permissions []string `json:"permissions"`
+
+	// Role Examples: ADMIN
+	Role    string `json:"role"`
+	Subject string `json:"subject"`
 }
 
 // Settings defines model for Settings.
@@ -1000,6 +1063,12 @@ type ListBackupsParams struct {
 
 	// Cursor `next` of the page before; opaque
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// GetMetricsSummaryParams defines parameters for GetMetricsSummary.
+type GetMetricsSummaryParams struct {
+	// Database only backups of this database; storage, limits and `databases` stay over all
+	Database string `form:"database,omitempty" json:"database,omitempty,omitzero"`
 }
 
 // CleanupBackupsJSONRequestBody defines body for CleanupBackups for application/json ContentType.

@@ -1,0 +1,72 @@
+package backup
+
+import (
+	"context"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+// Cancel asks for the end of a backup that is being made, on behalf of by. It ends within seconds, as failed with the
+// code CanceledError. One that has ended is refused: busy.
+func (s *Service) Cancel(ctx context.Context, id, by string) (Backup, error) {
+	b, err := s.Info(ctx, id)
+	if err != nil {
+		return b, err
+	}
+	over := fault.New(fault.Validation, fault.Busy, "There is nothing to stop.", "backup %s has ended", b.ID)
+	if b.Status != registry.InProgress {
+		return b, over
+	}
+	err = s.Registry.Cancel(ctx, b.ID, by)
+	if fault.HasReason(err, fault.AlreadyExists) {
+		return b, over
+	}
+	if err != nil {
+		return b, err
+	}
+	s.Log.Info("backup cancelled", "backup_id", b.ID, "database", b.Database)
+	return s.Info(ctx, b.ID)
+}
+
+// GiveUp records that a backup failed whose run is known to be dead, and removes what it left. A backup that has ended
+// before is given as it is.
+func (s *Service) GiveUp(ctx context.Context, id string, cause error) (Backup, error) {
+	b, err := s.Registry.GiveUp(ctx, id, cause)
+	if err == nil && b.Status == registry.Failed {
+		s.Log.Warn("backup given up", "backup_id", id, "error", cause.Error())
+	}
+	return b, err
+}
+
+// Settings gives the settings that count: those saved in the registry, or the environment's where none were saved.
+func (s *Service) Settings(ctx context.Context) (registry.Settings, error) {
+	x, err := s.Registry.Load(ctx)
+	if err != nil {
+		return registry.Settings{}, err
+	}
+	return s.settings(x), nil
+}
+
+func (s *Service) settings(x *registry.Index) registry.Settings {
+	if x.Settings.SavedAt != nil {
+		return x.Settings
+	}
+	return registry.Settings{MaxBackups: s.Limits.MaxBackups, RetentionDays: s.Limits.RetentionDays, DefaultDirectory: s.Defaults.Directory}
+}
+
+// SaveSettings replaces the settings for every door. They count from then on, whatever the environment says.
+func (s *Service) SaveSettings(ctx context.Context, set registry.Settings) error {
+	if set.RetentionDays < 0 || set.RetentionDays > 36500 || set.MaxBackups < 0 || set.MaxBackups > 1_000_000 {
+		return invalid("Use 0 to 36500 days and 0 to 1000000 backups; 0 is no limit.", "these settings are out of range")
+	}
+	dir := Request{Directory: set.DefaultDirectory}
+	if err := checkDirectory(&dir); err != nil {
+		return err
+	}
+	if err := s.allowed(dir.Directory); err != nil {
+		return err
+	}
+	set.DefaultDirectory = dir.Directory
+	return s.Registry.SaveSettings(ctx, set, s.Now())
+}

@@ -1,0 +1,57 @@
+package backup
+
+import (
+	"time"
+
+	"cofre/pkg/registry"
+	"cofre/pkg/retention"
+)
+
+// Fate is what becomes of one backup by the settings as they are now.
+type Fate struct {
+	Remove  bool // by the next cleanup
+	Reasons []retention.Reason
+	// ExpiresAt is when it becomes too old; zero where age removes nothing. A protected one stays all the same.
+	ExpiresAt time.Time
+	// OnlyVerified tells that it is the only verified backup of its database.
+	OnlyVerified bool
+	// PreviousSize is the stored size in bytes of the successful backup of the same database and content before it;
+	// 0 when there is none.
+	PreviousSize int64
+}
+
+func (s *Service) policy(x *registry.Index) retention.Policy {
+	set := s.settings(x)
+	return retention.Policy{KeepDays: set.RetentionDays, MaxBackups: set.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
+}
+
+// fates tells what becomes of every backup in the index, by id.
+func (s *Service) fates(x *registry.Index) map[string]Fate {
+	policy := s.policy(x)
+	verified := map[string]int{}
+	for i := range x.Backups {
+		if b := &x.Backups[i]; b.Verified() {
+			verified[b.Database]++
+		}
+	}
+	all := make(map[string]Fate, len(x.Backups))
+	for _, d := range retention.Decide(s.Now(), items(x), policy) {
+		all[d.Item.ID] = Fate{Remove: d.Remove, Reasons: d.Reasons}
+	}
+	before := map[string]int64{}
+	for i := range x.Backups { // the oldest first
+		b := &x.Backups[i]
+		f := all[b.ID]
+		kind := b.Database + "\x00" + b.Content + "\x00" + b.Format
+		f.OnlyVerified = b.Verified() && verified[b.Database] == 1
+		f.PreviousSize = before[kind]
+		if policy.KeepDays > 0 && b.Status != registry.InProgress {
+			f.ExpiresAt = b.CreatedAt.Add(time.Duration(policy.KeepDays) * 24 * time.Hour)
+		}
+		if b.Status == registry.Success {
+			before[kind] = b.Size
+		}
+		all[b.ID] = f
+	}
+	return all
+}
