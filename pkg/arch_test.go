@@ -45,6 +45,7 @@ func listPackages(t *testing.T) []packageInfo {
 var own = map[string][]string{
 	"pkg/fault":               {},
 	"pkg/retention":           {},
+	"pkg/schedule":            {},
 	"pkg/storage":             {"pkg/fault"},
 	"pkg/storage/s3":          {"pkg/fault", "pkg/storage"},
 	"pkg/storage/embedded":    {"pkg/fault", "pkg/storage", "pkg/storage/s3"},
@@ -64,6 +65,8 @@ var own = map[string][]string{
 	"pkg/api/contract": {},
 	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract"},
 	"pkg/api/gateway":  {"pkg/api"},
+	"pkg/metrics":      {"pkg/fault", "pkg/registry"},
+	"pkg/server":       {"pkg/fault", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/registry", "pkg/schedule", "pkg/metrics"},
 	"cmd/cofre":        {"pkg/cli", "pkg/storage/embedded"},
 }
 
@@ -109,6 +112,8 @@ var outside = map[string][]string{
 	"github.com/santhosh-tekuri":    {"pkg/api/contract"},
 	"github.com/coreos/go-oidc":     {"pkg/access"},
 	"github.com/go-jose/go-jose":    {"pkg/access"},
+	"github.com/prometheus":         {"pkg/metrics"},
+	"github.com/robfig/cron":        {}, // a witness in the tests of pkg/schedule
 	"os/exec":                       {"pkg/pgdump", "pkg/storage/embedded", "pkg/demo"},
 	"github.com/spf13/cobra":        {"pkg/cli"},
 	"github.com/klauspost/compress": {"pkg/archive", "pkg/stream"},
