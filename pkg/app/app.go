@@ -9,6 +9,7 @@ import (
 
 	"filippo.io/age"
 
+	"cofre/pkg/api"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
@@ -26,6 +27,8 @@ type App struct {
 	Local bool
 	// Directory is the backup directory: an absolute path or s3://bucket/prefix.
 	Directory string
+	Audit     api.Auditor
+	config    Config
 	server    *embedded.Server
 }
 
@@ -48,7 +51,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Directory: c.Directory}
+	a := &App{Directory: c.Directory, Audit: logTrail{o.Log}, config: c}
 	if err := a.openStore(ctx, c, o); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
+	"cofre/pkg/schedule"
 	"cofre/pkg/storage/s3"
 	"cofre/pkg/stream"
 )
@@ -99,9 +100,9 @@ var variables = []variable{
 	{"BACKUP_PART_SIZE_MB", "8", number(5, 5120, func(c *Config, n int) { c.PartSizeMB = n })},
 	{"BACKUP_UPLOAD_CONCURRENCY", "4", number(1, 64, func(c *Config, n int) { c.UploadConcurrency = n })},
 	{"BACKUP_EQUAL_PARTS", "false", boolean(func(c *Config, b bool) { c.EqualParts = b })},
-	{"BACKUP_SCHEDULE", "0 2 * * *", schedule(func(c *Config, v string) { c.Schedule = v })},
+	{"BACKUP_SCHEDULE", "0 2 * * *", cronExpression(func(c *Config, v string) { c.Schedule = v })},
 	{"BACKUP_AUTO_CLEANUP_ENABLED", "true", boolean(func(c *Config, b bool) { c.AutoCleanup = b })},
-	{"BACKUP_CLEANUP_SCHEDULE", "30 4 * * *", schedule(func(c *Config, v string) { c.CleanupSchedule = v })},
+	{"BACKUP_CLEANUP_SCHEDULE", "30 4 * * *", cronExpression(func(c *Config, v string) { c.CleanupSchedule = v })},
 	{"BACKUP_MAX_BACKUPS_PER_USER", "100", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackupsPerUser = n })},
 	{"BACKUP_MAX_CONCURRENT_PER_USER", "1", number(0, 1000, func(c *Config, n int) { c.MaxConcurrentPerUser = n })},
 	{"BACKUP_MAX_REQUESTS_PER_MINUTE", "300", number(0, 1_000_000, func(c *Config, n int) { c.MaxRequestsPerMinute = n })},
@@ -227,10 +228,14 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// schedule takes a cron expression.
-func schedule(set func(*Config, string)) func(*Config, string) error {
+// cronExpression takes a cron expression.
+func cronExpression(set func(*Config, string)) func(*Config, string) error {
 	return func(c *Config, v string) error {
-		set(c, v)
+		s, err := schedule.Parse(v)
+		if err != nil {
+			return err
+		}
+		set(c, s.String())
 		return nil
 	}
 }

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"cofre/pkg/access"
+	"cofre/pkg/api"
+	"cofre/pkg/schedule"
+)
+
+// APIOptions is what a door adds to the API.
+type APIOptions struct {
+	Authenticate api.Authenticator
+	Launcher     api.Launcher
+	// LaunchValidation, see api.Config.
+	LaunchValidation func(ctx context.Context, id string) error
+	Version          string // cofre's own
+	Log              *slog.Logger
+}
+
+// API gives the HTTP API over the service: one handler for every door.
+func (a *App) API(o APIOptions) (*api.API, error) {
+	c := a.config
+	conf := api.Config{
+		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, LaunchValidation: o.LaunchValidation,
+		Limits: api.MoreLimits{
+			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
+			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,
+		},
+		Version: o.Version, Log: o.Log,
+	}
+	if c.Schedule != "" {
+		s, err := schedule.Parse(c.Schedule)
+		if err != nil {
+			return nil, err
+		}
+		conf.Schedule = s
+	}
+	return api.New(conf)
+}
+
+// Config is what the app was opened with.
+func (a *App) Config() Config { return a.config }
+
+// Caller is an identity as the API knows it.
+func Caller(i access.Identity) api.Caller {
+	return api.Caller{Subject: i.Subject, Name: i.Name, Role: string(i.Role), May: i.Role.May}
+}
+
+// FromClaims reads whom verified claims stand for, for the gateway's door.
+func (a *App) FromClaims(claims map[string]any) (api.Caller, error) {
+	i, err := access.FromClaims(claims, a.config.RolesClaim)
+	return Caller(i), err
+}
