@@ -74,13 +74,17 @@ func checkSubject(s string) error {
 		what = "has a subject of more than 255 bytes"
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }):
 		what = "has a subject with characters that cannot be shown"
-	case s == "anonymous" || strings.HasPrefix(s, "local:"):
+	case slices.Contains(ownNames, s) || strings.HasPrefix(s, "local:"):
 		what = "has a subject that is a name of cofre's own in the audit trail"
 	default:
 		return nil
 	}
 	return refuse(TokenInvalid, "Ask whoever runs the identity provider: the claim sub must name the user.", "the token %s", what)
 }
+
+// ownNames are those of cofre itself: whoever does something without a token, and by a schedule. Backups of the schedule
+// are told apart from others by their creator.
+var ownNames = []string{"anonymous", "schedule", "cofre"}
 
 // roleIn finds the one role of the claims.
 func roleIn(claims map[string]any, rolesClaim string) (Role, error) {

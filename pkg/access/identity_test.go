@@ -50,6 +50,7 @@ func TestFromClaims(t *testing.T) {
 		"a number as subject":    {`{"sub": 7, "g": "ADMIN"}`, "g", "", TokenInvalid},
 		"a name of cofre's":      {`{"sub": "local:root", "g": "ADMIN"}`, "g", "", TokenInvalid},
 		"nobody":                 {`{"sub": "anonymous", "g": "ADMIN"}`, "g", "", TokenInvalid},
+		"the schedule":           {`{"sub": "schedule", "g": "ADMIN"}`, "g", "", TokenInvalid},
 	} {
 		claims := map[string]any{"sub": "7f3c"}
 		if err := json.Unmarshal([]byte(c.claims), &claims); err != nil {
