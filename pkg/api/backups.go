@@ -76,7 +76,7 @@ func (a *API) list(ctx context.Context, c *call) (answer, error) {
 	}
 	page, err := a.Service.List(ctx, backup.ListOptions{
 		Database: p.Database, Status: registry.Status(p.Status), Since: p.Since, Until: p.Until, Label: p.Label, Search: p.Search,
-		Damaged: p.Damaged, Limit: p.Limit, Cursor: p.Cursor,
+		Damaged: p.Damaged, Limit: p.Limit, Cursor: p.Cursor, Fates: true,
 	})
 	if err != nil {
 		return answer{}, err

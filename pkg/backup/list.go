@@ -23,6 +23,7 @@ type ListOptions struct {
 	Damaged  bool      // only those found damaged
 	Limit    int       // at most this many; 0 is all
 	Cursor   string    // from List.Next
+	Fates    bool      // tell what becomes of the backups
 }
 
 // List is one page, newest first.
@@ -30,7 +31,7 @@ type List struct {
 	Backups []Backup `json:"backups"`
 	Total   int      `json:"total"` // that match, on all pages
 	Next    string   `json:"next,omitempty"`
-	// Fates tells by id what becomes of the backups; those of other pages are in it too.
+	// Fates tells by id what becomes of the backups, if asked for; those of other pages are in it too.
 	Fates map[string]Fate `json:"-"`
 }
 
@@ -52,7 +53,10 @@ func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	page := List{Backups: []Backup{}, Fates: s.fates(x)}
+	page := List{Backups: []Backup{}}
+	if o.Fates {
+		page.Fates = s.fates(x)
+	}
 	for i := len(x.Backups) - 1; i >= 0; i-- {
 		b := x.Backups[i]
 		if !o.match(b) {
