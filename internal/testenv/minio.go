@@ -168,10 +168,21 @@ var buckets atomic.Int64
 // NewBucket makes an empty bucket and returns its name. It goes with the server.
 func (s *MinIOServer) NewBucket(tb testing.TB) string {
 	tb.Helper()
+	return s.makeBucket(tb, false)
+}
+
+// NewLockedBucket makes an empty bucket with object lock (and so with versions), without a default rule.
+func (s *MinIOServer) NewLockedBucket(tb testing.TB) string {
+	tb.Helper()
+	return s.makeBucket(tb, true)
+}
+
+func (s *MinIOServer) makeBucket(tb testing.TB, locking bool) string {
+	tb.Helper()
 	name := fmt.Sprintf("test-%d-%s", buckets.Add(1), strings.ToLower(rand.Text()[:6]))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := s.Client(tb).MakeBucket(ctx, name, minio.MakeBucketOptions{Region: Region}); err != nil {
+	if err := s.Client(tb).MakeBucket(ctx, name, minio.MakeBucketOptions{Region: Region, ObjectLocking: locking}); err != nil {
 		tb.Fatalf("make bucket %s: %v", name, err)
 	}
 	return name

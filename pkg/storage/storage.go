@@ -29,6 +29,9 @@ type Object struct {
 	CRC64NVME string
 	// VersionID is set on versioned buckets.
 	VersionID string
+	// RetainUntil is how long the service refuses to remove this version; zero where it is not locked, or where the
+	// credentials may not see it. Only Head, Get and Open fill it.
+	RetainUntil time.Time
 }
 
 // Condition guards a write. The zero value writes unconditionally.
@@ -42,6 +45,9 @@ type PutOptions struct {
 	ContentType string // default application/octet-stream
 	Condition   Condition
 	Metadata    map[string]string
+	// RetainUntil asks the service to let nobody remove or change this version before then. Without
+	// Capabilities.ObjectLock, and where it is past, it does nothing. A new version may still be written over it.
+	RetainUntil time.Time
 }
 
 // UploadOptions are the options of a streamed write.
@@ -92,6 +98,7 @@ type Capabilities struct {
 	MaxParts           int   // per multipart upload
 	EqualParts         bool  // all parts but the last must have one size
 	MinPartSize        int64 // bytes
+	ObjectLock         bool  // PutOptions.RetainUntil: the bucket keeps versions from being removed
 }
 
 // Store is one bucket under one prefix.

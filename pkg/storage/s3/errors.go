@@ -37,7 +37,7 @@ func (s *Store) op(verb, key string, actions ...string) op {
 func (s *Store) grants(actions []string) string {
 	var object, bucket []string
 	for _, a := range actions {
-		if strings.HasPrefix(a, "s3:ListBucket") || a == "s3:GetBucketLocation" {
+		if strings.HasPrefix(a, "s3:ListBucket") || strings.HasPrefix(a, "s3:GetBucket") {
 			bucket = append(bucket, a)
 		} else {
 			object = append(object, a)

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"sort"
 	"strings"
+	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -63,6 +64,13 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 		}
 		o.Condition = storage.Condition{}
 	}
+	mode, err := s.lockFor(ctx, o.RetainUntil)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if mode != "" {
+		say = s.op("write", key, "s3:PutObject", "s3:PutObjectRetention")
+	}
 	mark := newMark()
 	_, md5Text := md5Of(body)
 	in := &awss3.PutObjectInput{
@@ -71,6 +79,9 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 		ContentMD5:    aws.String(md5Text), // buckets with object lock ask for one
 		ContentType:   aws.String(contentType(o.ContentType)),
 		Metadata:      o.Metadata,
+	}
+	if mode != "" {
+		in.ObjectLockMode, in.ObjectLockRetainUntilDate = mode, aws.Time(o.RetainUntil.UTC().Truncate(time.Second))
 	}
 	if conditional {
 		in.Metadata = withMark(o.Metadata, mark)
@@ -172,7 +183,8 @@ func (s *Store) head(ctx context.Context, key string) (storage.Object, map[strin
 	}
 	return storage.Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
 		LastModified: aws.ToTime(out.LastModified), Metadata: clean(raw),
-		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId)}, raw, nil
+		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId),
+		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}, raw, nil
 }
 
 // fullCRC drops checksums of checksums ("composite"), which say nothing about the object's bytes.

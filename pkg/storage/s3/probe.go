@@ -109,6 +109,11 @@ func (p *probe) run(ctx context.Context) (c storage.Capabilities, err error) {
 	if c.CRC64NVME, c.CompleteCreateOnly, err = p.upload(ctx, key); err != nil {
 		return c, err
 	}
+	mode, err := p.s.lockMode(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.ObjectLock = mode != ""
 	return c, p.abandon(ctx)
 }
 

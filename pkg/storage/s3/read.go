@@ -41,7 +41,8 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 	}
 	o := storage.Object{Key: key, Size: wholeSize(out), ETag: aws.ToString(out.ETag),
 		LastModified: aws.ToTime(out.LastModified), Metadata: clean(out.Metadata),
-		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId)}
+		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId),
+		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}
 	end := o.Size
 	if length > 0 {
 		end = min(end, offset+length)

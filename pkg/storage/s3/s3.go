@@ -41,6 +41,7 @@ import (
 	"cofre/pkg/storage"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Reasons of this package, besides those of package fault.
@@ -134,6 +135,7 @@ type Store struct {
 	caps   *storage.Capabilities // of Probe
 	noCRC  bool                  // the service refused or ignored CRC64NVME
 	noCond bool                  // the service refused conditional headers
+	lock   *types.ObjectLockMode // what the bucket was found to lock with; "" is not at all
 }
 
 var _ storage.Store = (*Store)(nil)

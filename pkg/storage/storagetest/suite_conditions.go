@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -79,6 +80,22 @@ var conditionChecks = []check{
 		if won.Load() != 1 {
 			t.Errorf("%d writers created the same object", won.Load())
 		}
+	}},
+	{"RetainWithoutLock", func(t *testing.T, p Place) {
+		ctx := ctxFor(t)
+		caps, err := p.Store.Probe(ctx)
+		must(t, err)
+		if caps.ObjectLock {
+			t.Fatalf("%+v", caps)
+		}
+		_, err = p.Store.Put(ctx, "kept", []byte("x"), storage.PutOptions{RetainUntil: time.Now().Add(time.Hour)})
+		must(t, err)
+		o, err := p.Store.Head(ctx, "kept")
+		must(t, err)
+		if !o.RetainUntil.IsZero() {
+			t.Errorf("retained until %s", o.RetainUntil)
+		}
+		must(t, p.Store.Delete(ctx, "kept"))
 	}},
 	{"Replace32", func(t *testing.T, p Place) { Writers(t, 32, 5, func(int) storage.Store { return p.Store }) }},
 }
