@@ -53,6 +53,7 @@ var own = map[string][]string{
 	"pkg/archive":             {"pkg/fault"},
 	"pkg/stream":              {"pkg/fault"},
 	"pkg/access":              {"pkg/fault"},
+	"pkg/audit":               {"pkg/fault", "pkg/storage", "pkg/api/contract"},
 	"pkg/postgres":            {"pkg/fault"},
 	"pkg/pgdump":              {"pkg/fault", "pkg/postgres", "pkg/archive"},
 	"pkg/registry":            {"pkg/fault", "pkg/storage"},
