@@ -2,6 +2,7 @@ package doctest
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,11 +105,23 @@ func newSandbox(t *testing.T) *sandbox {
 		"postgresql://user:password@old-host:5432/", old.URL(""),
 		"s3://bucket/prefix", bucket,
 		"https://minio.example.com", minio.Endpoint,
+		"127.0.0.1:8080", freeAddress(t),
 		"AKIAIOSFODNN7EXAMPLE", minio.AccessKey,
 		"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", minio.SecretKey,
 		exampleRecipient, "$(age-keygen -y key.txt)",
 	)
 	return s
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // furnish makes the folders, with the checkout as "make build" leaves it.

@@ -5,6 +5,7 @@
 // Standard output carries results, standard error everything meant for the person watching: progress, notes,
 // warnings, errors. With --json standard output holds exactly one JSON document, and nothing else ever:
 //
+//	serve                   {"url", "signIn", ...}, when it listens; logs are JSON too, on standard error
 //	create, info, delete    the backup's metadata object: id, filepath, checksum, size, ...
 //	list                    {"backups": [...], "total": N, "next": "cursor of the next page"}
 //	status                  {"id", "status", "progress", "message", "detail", "backup"}
@@ -29,6 +30,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
@@ -45,6 +47,7 @@ type program struct {
 
 	json, quiet, verbose, noProgress bool
 	log                              *slog.Logger
+	insist                           atomic.Pointer[context.CancelCauseFunc] // called by the second signal, see secondSignal
 }
 
 // Main runs the command line of this process and gives its exit code. version is the one it was built as, or "".

@@ -17,17 +17,26 @@ type lineHandler struct {
 	w       io.Writer
 	look    term.Look
 	details bool
+	least   slog.Level
 	prefix  string // of attribute keys: groups, each with a dot
 	attrs   []slog.Attr
 	mu      *sync.Mutex
 }
 
 func (p *program) newLog() *slog.Logger {
-	return slog.New(&lineHandler{w: p.screen, look: p.screen.Look, details: p.verbose, mu: &sync.Mutex{}})
+	least := slog.LevelWarn
+	if p.verbose {
+		least = slog.LevelDebug
+	}
+	return slog.New(p.lines(least))
+}
+
+func (p *program) lines(least slog.Level) *lineHandler {
+	return &lineHandler{w: p.screen, look: p.screen.Look, details: p.verbose, least: least, mu: &sync.Mutex{}}
 }
 
 func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool {
-	return h.details || l >= slog.LevelWarn
+	return l >= h.least
 }
 
 func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -29,12 +29,16 @@ func (p *program) untilSignal(parent context.Context) (_ context.Context, releas
 			case <-done:
 				return
 			case s := <-signals:
-				if n > 1 {
+				insist := p.insist.Load()
+				switch {
+				case n == 2 && insist != nil:
+					(*insist)(stop(s))
+				case n > 1:
 					os.Exit(exitStopped)
 				}
 				cancel(stop(s))
 				if p.screen.Live && !p.quiet {
-					fmt.Fprintln(p.screen, p.screen.Dim("stopping and tidying up; press Ctrl-C again to quit at once"))
+					fmt.Fprintln(p.screen, p.screen.Dim(patience(n, insist != nil)))
 				}
 			}
 		}
@@ -43,6 +47,25 @@ func (p *program) untilSignal(parent context.Context) (_ context.Context, releas
 		signal.Stop(signals)
 		close(done)
 		<-ended
+		cancel(nil)
+	}
+}
+
+// patience is what people are told who press Ctrl-C. A command that lets its work end has a second step.
+func patience(n int, steps bool) string {
+	if steps && n == 1 {
+		return "running backups may end; press Ctrl-C again to stop them"
+	}
+	return "stopping and tidying up; press Ctrl-C again to quit at once"
+}
+
+// secondSignal gives a context that the second signal ends, for a command that lets its work end on the first one. A
+// third one ends the process. Call release at the end.
+func (p *program) secondSignal() (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p.insist.Store(&cancel)
+	return ctx, func() {
+		p.insist.Store(nil)
 		cancel(nil)
 	}
 }

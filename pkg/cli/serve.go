@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/access"
+	"cofre/pkg/api"
+	"cofre/pkg/app"
+	"cofre/pkg/fault"
+	"cofre/pkg/metrics"
+	"cofre/pkg/schedule"
+	"cofre/pkg/server"
+)
+
+const serveLong = `Serves the web UI and the API (/api), makes backups by BACKUP_SCHEDULE, removes expired ones by
+BACKUP_CLEANUP_SCHEDULE, and shows metrics to Prometheus (/metrics; to this machine alone, without
+--metrics-token). A backup that was due while no server ran is made once, at the start.
+
+People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: everybody on
+this machine may do everything, and nobody else can connect. To listen on another address than this machine's
+takes an OpenID provider, and TLS or a proxy in front that has it.
+
+Ctrl-C or SIGTERM ends it: no more requests are taken, and running backups may end. A second one, or the end
+of the time of grace, stops them cleanly (exit code 130); a third one quits at once.`
+
+const serveExamples = `  cofre serve                                         http://127.0.0.1:8080, development mode
+  BACKUP_SCHEDULE='0 2 * * *' cofre serve
+  cofre serve --listen :8443 --tls-cert cert.pem --tls-key key.pem
+  cofre serve --listen 10.0.0.5:8080 --behind-proxy`
+
+// serveOptions are the options of serve.
+type serveOptions struct {
+	listen, cert, key, metricsToken string
+	behindProxy                     bool
+	grace                           time.Duration
+}
+
+func (p *program) serveCommand() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use: "serve [options]", Short: "Serve the web UI and the API, and make backups by schedule", Long: serveLong, Example: serveExamples,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.grace < 0 {
+				return usage("Use a length of time such as 5m; 0 stops backups at once.", "a time of grace cannot be %s", o.grace)
+			}
+			return p.serve(cmd.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on, host:port; port 0 finds a free one")
+	f.StringVar(&o.cert, "tls-cert", "", "speak TLS with the certificate in the PEM `FILE`, its chain behind it; read again when it changes")
+	f.StringVar(&o.key, "tls-key", "", "PEM `FILE` with the certificate's key")
+	f.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy in front speaks TLS and adds the caller to X-Forwarded-For; nobody else can connect")
+	f.StringVar(&o.metricsToken, "metrics-token", "", "show /metrics to whoever sends the bearer token in `FILE`, wherever from")
+	f.DurationVar(&o.grace, "grace", 5*time.Minute, "how long running backups may go on when it is told to stop: `TIME` such as 90s or 1h")
+	return c
+}
+
+func (p *program) serve(ctx context.Context, o serveOptions) error {
+	abort, release := p.secondSignal()
+	defer release()
+	asJSON := p.json || !p.screen.Live
+	p.log = p.serverLog(asJSON)
+	c, err := app.Load(p.environ)
+	if err != nil {
+		return err
+	}
+	if !c.HasDatabase {
+		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
+	}
+	conf, authenticate, err := p.serverConfig(c, o)
+	if err != nil {
+		return err
+	}
+	if err := conf.Check(); err != nil { // before a store is started
+		return err
+	}
+	a, err := app.Open(ctx, c, app.Options{Log: p.log, Links: true})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	conf.Service, conf.Audit = a.Service, a.Audit
+	if t, ok := a.Audit.(interface{ Trim(context.Context) error }); ok {
+		conf.TrimAudit = t.Trim
+	}
+	conf.NewAPI = func(l api.Launcher, validate func(context.Context, string) error) (http.Handler, error) {
+		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: l, LaunchValidation: validate, Version: p.build().Version, Log: p.log})
+	}
+	s, err := server.New(conf)
+	if err != nil {
+		return err
+	}
+	if err := p.announce(s, c, asJSON); err != nil {
+		s.Close()
+		return err
+	}
+	if err := s.Serve(ctx, abort); err != nil {
+		if p.json {
+			return told{err} // the document on standard output is the announcement
+		}
+		return err
+	}
+	return nil
+}
+
+// serverConfig reads what the options and the environment say of the server.
+func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api.Authenticator, error) {
+	conf := server.Config{
+		Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent,
+		Metrics: metrics.New(p.build().Version, c.Database.Database()), Log: p.log,
+	}
+	for _, s := range []struct {
+		expr string
+		into *api.Schedule
+	}{{c.Schedule, &conf.Schedule}, {c.CleanupSchedule, &conf.CleanupSchedule}} {
+		if s.expr == "" || s.into == &conf.CleanupSchedule && !c.AutoCleanup {
+			continue
+		}
+		parsed, err := schedule.Parse(s.expr)
+		if err != nil {
+			return conf, nil, err
+		}
+		*s.into = parsed
+	}
+	if o.metricsToken != "" {
+		token, err := os.ReadFile(o.metricsToken)
+		if conf.MetricsToken = strings.TrimSpace(string(token)); err != nil || len(conf.MetricsToken) < 16 {
+			return conf, nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Make one with: openssl rand -hex 32", "%s holds no token of 16 characters or more", o.metricsToken)
+		}
+	}
+	authenticate, err := signIn(c, &conf.SignIn)
+	return conf, authenticate, err
+}
+
+// signIn says how people sign in, and verifies their tokens.
+func signIn(c app.Config, s *server.SignIn) (api.Authenticator, error) {
+	var verify func(context.Context, string) (access.Identity, error)
+	if c.Issuer != "" {
+		v, err := access.NewVerifier(c.Issuer, c.Audience, c.RolesClaim, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		verify = v.Verify
+		s.Issuer, s.ClientID = c.Issuer, cmp.Or(c.ClientID, c.Audience[0])
+	} else {
+		d, err := access.NewDevelopment(nil)
+		if err != nil {
+			return nil, err
+		}
+		verify = d.Verify
+		s.Development = func(role string) (string, time.Time, error) { return d.Issue(access.Role(role), "") }
+	}
+	return api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
+		i, err := verify(ctx, token)
+		if err != nil {
+			return api.Caller{}, err
+		}
+		return app.Caller(i), nil
+	}), nil
+}
+
+// announcement is the document of serve --json, printed when it listens.
+type announcement struct {
+	URL      string `json:"url"`
+	SignIn   string `json:"signIn"` // oidc or development
+	Issuer   string `json:"issuer,omitempty"`
+	Schedule string `json:"schedule,omitempty"`
+}
+
+// announce says where the server is, and who may come in.
+func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
+	doc := announcement{URL: s.URL(), SignIn: "oidc", Issuer: c.Issuer, Schedule: c.Schedule}
+	if c.Issuer == "" {
+		doc.SignIn = "development"
+	}
+	if asJSON {
+		p.log.Info("serving", "url", doc.URL, "sign_in", doc.SignIn, "issuer", doc.Issuer, "schedule", doc.Schedule)
+	} else {
+		p.note("cofre is at %s", p.screen.Bold(doc.URL))
+		if c.Issuer == "" {
+			p.note("%s everybody on this machine may do everything; BACKUP_OIDC_ISSUER names who signs people in", p.screen.Yellow("development mode:"))
+		} else {
+			p.note("people sign in at %s", c.Issuer)
+		}
+		if c.Schedule == "" {
+			p.note("no backups by schedule: BACKUP_SCHEDULE is not set")
+		} else {
+			p.note("backups by schedule: %s", c.Schedule)
+		}
+	}
+	if !p.json {
+		return nil
+	}
+	return p.print(doc, nil)
+}
+
+// serverLog is a log that goes on for months: JSON for machines, lines with their time for people.
+func (p *program) serverLog(asJSON bool) *slog.Logger {
+	least := slog.LevelInfo
+	switch {
+	case p.verbose:
+		least = slog.LevelDebug
+	case p.quiet:
+		least = slog.LevelWarn
+	}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(p.screen, &slog.HandlerOptions{Level: least}))
+	}
+	h := p.lines(least)
+	h.details = true
+	return slog.New(h)
+}

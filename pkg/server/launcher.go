@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+)
+
+// launcher makes backups and validations in this process, a bounded number of each at once. It implements
+// api.Launcher.
+type launcher struct {
+	service *backup.Service
+	log     *slog.Logger
+	// work is what runs and validations live on; it ends when they are stopped by force.
+	work      context.Context
+	interrupt context.CancelCauseFunc
+	reading   context.Context // of validations: they end at once when the server stops, as they can be repeated
+	unread    context.CancelCauseFunc
+
+	runs, validations chan struct{} // slots
+
+	mu       sync.Mutex
+	stopping bool
+	busy     map[string]bool // by kind and id
+	backups  int             // in hand: running or waiting for a slot
+	ended    sync.WaitGroup
+}
+
+// maxValidations bounds the validations that wait for a slot.
+const maxValidations = 64
+
+func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), busy: map[string]bool{}}
+	l.work, l.interrupt = context.WithCancelCause(context.Background())
+	l.reading, l.unread = context.WithCancelCause(l.work)
+	return l
+}
+
+// Launch implements api.Launcher: the backup is made as soon as there is a slot.
+func (l *launcher) Launch(_ context.Context, id string) error {
+	return l.start("backup", id, func() { l.make(id) })
+}
+
+// LaunchValidation validates a backup as soon as there is a slot.
+func (l *launcher) LaunchValidation(_ context.Context, id string) error {
+	return l.start("validation", id, func() { l.validate(id) })
+}
+
+// start runs do in a goroutine of its own, unless the same is in hand already.
+func (l *launcher) start(kind, id string, do func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.stopping:
+		f := fault.Wrap(errStopping, fault.Canceled, "", "Ask again in a moment.", "the server is being stopped")
+		f.Transient = true
+		return f
+	case l.busy[kind+id]:
+		return nil
+	case kind == "validation" && len(l.busy)-l.backups >= maxValidations:
+		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d validations are waiting already", maxValidations)
+	}
+	l.busy[kind+id] = true
+	if kind == "backup" {
+		l.backups++
+	}
+	l.ended.Go(func() {
+		defer func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			delete(l.busy, kind+id)
+			if kind == "backup" {
+				l.backups--
+			}
+		}()
+		do()
+	})
+	return nil
+}
+
+// make makes a backup whose slot may have to be waited for.
+func (l *launcher) make(id string) {
+	_, err := l.run(id)
+	if err != nil {
+		f := fault.From(err)
+		l.log.Error("backup failed", "backup_id", id, "code", string(f.Code), "reason", string(f.Reason), "error", err.Error())
+	}
+}
+
+// run waits for a slot and makes a backup. One that is interrupted before its turn is recorded as failed.
+func (l *launcher) run(id string) (backup.Backup, error) {
+	select {
+	case l.runs <- struct{}{}:
+		defer func() { <-l.runs }()
+	case <-l.work.Done():
+	}
+	if l.work.Err() != nil {
+		cause := context.Cause(l.work)
+		return l.giveUp(id, cause), cause
+	}
+	return l.service.Run(l.work, id, nil)
+}
+
+// settleTime bounds what is recorded after the server was told to stop.
+const settleTime = 20 * time.Second
+
+// giveUp records that a backup failed before it was begun.
+func (l *launcher) giveUp(id string, cause error) backup.Backup {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	b, err := l.service.GiveUp(ctx, id, cause)
+	if err != nil {
+		l.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())
+	}
+	return b
+}
+
+func (l *launcher) validate(id string) {
+	select {
+	case l.validations <- struct{}{}:
+		defer func() { <-l.validations }()
+	case <-l.reading.Done():
+		return
+	}
+	v, err := l.service.Validate(l.reading, id, backup.ValidateOptions{})
+	switch {
+	case err != nil:
+		l.log.Error("validation failed", "backup_id", id, "error", err.Error())
+	case !v.Valid:
+		l.log.Error("backup damaged", "backup_id", id, "error", v.Err().Error())
+	}
+}
+
+// running tells how many backups are in hand.
+func (l *launcher) running() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.backups
+}
+
+// stop takes no more work, and waits until what runs has ended. When grace ends before, it is interrupted; the error
+// then says so.
+func (l *launcher) stop(grace, abort context.Context) error {
+	l.mu.Lock()
+	l.stopping = true
+	l.mu.Unlock()
+	l.unread(errStopping)
+	ended := make(chan struct{})
+	go func() {
+		l.ended.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-grace.Done():
+	}
+	n := l.running()
+	why := "its time of grace was over"
+	if abort.Err() != nil {
+		why = "it was told so again"
+	}
+	cause := fault.New(fault.Canceled, "", "Start a new backup.", "the server was stopped before the backup was finished: %s", why)
+	if n > 0 {
+		l.log.Warn("stopping running backups", "running", n, "why", why)
+	}
+	l.interrupt(cause)
+	<-ended
+	if n == 0 {
+		return nil
+	}
+	return fault.Wrap(errors.New(why), fault.Canceled, "", "They are recorded as failed, and nothing is left of them.", "%d running backups were stopped", n)
+}

@@ -1,0 +1,246 @@
+// Package server is cofre's own host: the API, the web UI, backups by schedule and metrics in one process.
+//
+// # What it answers
+//
+//	/api/...       the API, see [cofre/pkg/api]
+//	/              the web UI, with a strict content security policy
+//	/config.json   what the UI has to know before anybody has signed in: how to sign in
+//	/dev/token     in development mode only, to this machine only: a token for a role
+//	/metrics       for Prometheus; to this machine, or to whoever has the metrics token
+//	/healthz       200 while the process serves; /api/health looks at storage and database
+//
+// # Long work
+//
+// Backups that the API or the schedule ask for are made here, BACKUP_MAX_CONCURRENT at once. When the server is told to
+// stop, it takes no more requests and lets running backups end, for a time of grace. Then, or when it is told a second
+// time, they are stopped: recorded as CanceledError, with nothing left in storage. What a killed server leaves behind is
+// settled by the next one, or by any cleanup.
+//
+// # Who may connect
+//
+// It listens on loopback by default. Other addresses need TLS, or a proxy in front that has it, and an identity provider:
+// a server that hands tokens to everybody, or takes them in the clear, is refused.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"cofre/pkg/api"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/metrics"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Service *backup.Service
+	Audit   api.Auditor
+	// NewAPI makes the API over the launcher of long work that the server is.
+	NewAPI  func(l api.Launcher, launchValidation func(ctx context.Context, id string) error) (http.Handler, error)
+	UI      fs.FS // built web UI, index.html at its root; nil shows a page that says that there is none
+	SignIn  SignIn
+	Metrics *metrics.Recorder
+
+	Listen string // host:port; port 0 chooses one
+	// CertFile and KeyFile are PEM files; with them the server speaks TLS. They are read again when they change.
+	CertFile, KeyFile string
+	// BehindProxy: a proxy in front speaks TLS and names the caller in X-Forwarded-For.
+	BehindProxy bool
+	// MetricsToken opens /metrics to whoever sends it as a bearer token; "" opens it to this machine alone.
+	MetricsToken string
+	// Grace is how long running backups and requests may go on once the server is told to stop.
+	Grace time.Duration
+
+	MaxConcurrent   int          // backups and validations at once
+	Schedule        api.Schedule // of backups; nil is none
+	CleanupSchedule api.Schedule // nil is none
+	// TrimAudit removes expired audit records; it is called after each scheduled cleanup. May be nil.
+	TrimAudit func(context.Context) error
+
+	Log *slog.Logger
+	Now func() time.Time // default time.Now
+}
+
+// Server serves. Make it with [New], then call [Server.Serve] once.
+type Server struct {
+	Config
+	listener  net.Listener
+	http      *http.Server
+	launcher  *launcher
+	scheduler *scheduler
+	tls       *certificate
+	sources   *sources
+}
+
+// Timeouts of a connection. Answers may take long: a cleanup removes many objects, and a validation reads a backup.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = time.Minute
+	writeTimeout  = 15 * time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10 // a token may have 16 KiB
+)
+
+// New wires a server and opens its address, so that Addr is known. What is not safe is refused here.
+func New(c Config) (*Server, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = metrics.New("")
+	}
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	s := &Server{Config: c, sources: newSources(c.SignIn)}
+	s.Service.Ended = s.ended
+	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
+	handler, err := c.NewAPI(s.launcher, s.launcher.LaunchValidation)
+	if err != nil {
+		return nil, err
+	}
+	s.scheduler = s.newScheduler()
+	ui, err := newFiles(c.UI)
+	if err != nil {
+		return nil, fmt.Errorf("read the web UI: %w", err)
+	}
+	s.http = &http.Server{
+		Handler: s.routes(s.counted(handler), ui), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	return s, s.open()
+}
+
+// open opens the address.
+func (s *Server) open() error {
+	if s.CertFile != "" {
+		var err error
+		if s.tls, err = newCertificate(s.CertFile, s.KeyFile, s.Log); err != nil {
+			return err
+		}
+		s.http.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.tls.get}
+	}
+	l, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Choose another address with --listen, such as 127.0.0.1:8081; port 0 finds a free one.", "cannot listen on %s", s.Listen)
+	}
+	s.listener = l
+	return nil
+}
+
+// URL is where the server is reached.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.tls != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + s.listener.Addr().String()
+}
+
+// Serve serves until ctx ends, then stops with grace; when abort ends meanwhile, without. It returns nil when everything
+// ended by itself, and a CanceledError when a backup had to be stopped.
+func (s *Server) Serve(ctx, abort context.Context) error {
+	beside, stopBeside := context.WithCancel(ctx)
+	defer stopBeside()
+	var work sync.WaitGroup
+	defer work.Wait() // behind stopBeside
+	defer stopBeside()
+	work.Go(func() { s.settle(beside) })
+	work.Go(func() { s.scheduler.run(beside) })
+	work.Go(func() { s.sources.discover(beside, s.Log) })
+	failed := make(chan error, 1)
+	go func() { failed <- s.listen() }()
+	select {
+	case err := <-failed:
+		s.launcher.stop(context.Background(), abort)
+		return fmt.Errorf("serve on %s: %w", s.Listen, err)
+	case <-ctx.Done():
+	}
+	stopBeside()
+	return s.stop(abort)
+}
+
+func (s *Server) listen() error {
+	if s.tls != nil {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
+// Close gives the address back, for a server that was never served.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// stop ends requests and backups: both have the grace, at the same time.
+func (s *Server) stop(abort context.Context) error {
+	grace, cancel := context.WithTimeout(abort, s.Grace)
+	defer cancel()
+	s.Log.Info("stopping", "running", s.launcher.running(), "grace_ms", s.Grace.Milliseconds())
+	var requests sync.WaitGroup
+	requests.Go(func() {
+		if err := s.http.Shutdown(grace); err != nil {
+			s.Log.Warn("requests were cut off", "error", err.Error())
+			s.http.Close()
+		}
+	})
+	err := s.launcher.stop(grace, abort)
+	requests.Wait()
+	s.Log.Info("stopped")
+	return err
+}
+
+// settleAfter is when the remains of a former process are looked for: at once, when the leases of its runs are over,
+// and when what it reserved and never began has waited for too long. After that cleanups do it.
+var settleAfter = []time.Duration{0, 3 * time.Minute, 13 * time.Minute}
+
+func (s *Server) settle(ctx context.Context) {
+	for _, wait := range settleAfter {
+		if pause(ctx, wait) != nil {
+			return
+		}
+		rep, err := s.Service.Registry.Reconcile(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.Log.Warn("what a former process left was not looked for", "error", err.Error())
+		}
+		for _, id := range rep.Failed {
+			s.Log.Warn("a former process did not finish this backup: recorded as failed", "backup_id", id)
+		}
+		for _, id := range rep.Completed {
+			s.Log.Info("a former process had finished this backup: recorded", "backup_id", id)
+		}
+		for _, problem := range rep.Problems {
+			s.Log.Warn("not settled; the next cleanup tries again", "problem", problem)
+		}
+	}
+}
+
+// pause waits, or tells that ctx has ended.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+var errStopping = errors.New("the server is stopping")

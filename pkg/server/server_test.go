@@ -1,0 +1,123 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+// The whole of it once: sign in, ask for a backup, look at it, scrape; then a failure, and scrape again.
+func TestServe(t *testing.T) {
+	w := serve(t, options{database: newDatabase(t), schedule: "0 2 * * *", env: []string{"BACKUP_SCHEDULE=0 2 * * *"}})
+	if r := w.do("GET", "/healthz", "", nil); r.StatusCode != 200 || r.body != "ok\n" {
+		t.Errorf("/healthz answers %d: %s", r.StatusCode, r.body)
+	}
+	if r := w.do("GET", "/config.json", "", nil); r.body != `{"api":"","auth":{"mode":"development"}}`+"\n" {
+		t.Errorf("/config.json is %s", r.body)
+	}
+	id := w.create()
+	w.wait("the backup", w.allEnded)
+	if r := w.do("GET", "/api/backup/"+id, "", w.signedIn("SUPERVISOR")); r.StatusCode != 200 || !strings.Contains(r.body, `"status":"success"`) {
+		t.Fatalf("%d: %s", r.StatusCode, r.body)
+	}
+	database := w.Service.Engine.Database()
+	shows := func(lines ...string) {
+		t.Helper()
+		r := w.do("GET", "/metrics", "", nil)
+		for _, line := range lines {
+			if r.StatusCode != 200 || !strings.Contains(r.body, line) {
+				t.Errorf("%d, and there is no %s in\n%s", r.StatusCode, line, r.body)
+			}
+		}
+	}
+	shows(`cofre_backup_success_total{database="`+database+`"} 1`, `cofre_backup_failure_total{database="`+database+`"} 0`,
+		`cofre_last_good_backup_age_seconds{database="`+database+`"} `, `cofre_backups{status="success"} 1`, `cofre_backup_overdue{database="`+database+`"} 0`,
+		`cofre_api_requests_total{operation="createBackup",status="202"} 1`, "cofre_registry_readable 1", "cofre_next_backup_timestamp_seconds ")
+	r := w.do("POST", "/api/backup/create", `{"options":{"database":"is_not_there"}}`, with(w.signedIn("ADMIN"), "Content-Type", "application/json"))
+	if r.StatusCode != 202 {
+		t.Fatalf("%d: %s", r.StatusCode, r.body)
+	}
+	w.wait("the failure", w.allEnded)
+	w.wait("the failure to be counted", func() bool {
+		return strings.Contains(w.do("GET", "/metrics", "", nil).body, `cofre_errors_total{code="DatabaseConnectionError"} 1`)
+	})
+	shows(`cofre_backup_failure_total{database="is_not_there"} 1`, `cofre_backups{status="failed"} 1`, `cofre_backup_success_total{database="`+database+`"} 1`)
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func with(header map[string]string, more ...string) map[string]string {
+	for i := 0; i < len(more); i += 2 {
+		header[more[i]] = more[i+1]
+	}
+	return header
+}
+
+// A server that is told to stop takes no more, and lets a running backup end.
+func TestStopWithGrace(t *testing.T) {
+	url, proxy := newSlow(t)
+	w := serve(t, options{database: url})
+	id := w.create()
+	w.wait("the dump to be under way", w.underWay(id))
+	w.stop()
+	w.wait("the address to be closed", func() bool {
+		_, err := w.client.Get(w.server.URL() + "/healthz")
+		return err != nil
+	})
+	select {
+	case err := <-w.ended:
+		t.Fatalf("it ended before its backup: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	proxy.Heal()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if b := w.backups()[0]; b.Status != registry.Success {
+		t.Errorf("the backup is %+v", b)
+	}
+}
+
+// When the time of grace is over, or on a second signal, running backups are stopped cleanly, and those that wait never begin.
+func TestStopByForce(t *testing.T) {
+	url, _ := newSlow(t)
+	for _, test := range []struct {
+		name  string
+		grace time.Duration
+		abort bool
+	}{{"the grace is over", 300 * time.Millisecond, false}, {"a second signal", time.Hour, true}} {
+		t.Run(test.name, func(t *testing.T) {
+			o := options{database: url, env: []string{"BACKUP_MAX_CONCURRENT=3"}}
+			o.change = configured(test.grace, 1)
+			w := serve(t, o)
+			first := w.create()
+			w.wait("the dump to be under way", w.underWay(first))
+			w.create() // waits for the only slot
+			w.stop()
+			if test.abort {
+				time.Sleep(200 * time.Millisecond)
+				w.abort()
+			}
+			start := time.Now()
+			if err := w.end(); !fault.HasCode(err, fault.Canceled) {
+				t.Errorf("it ended with %v", err)
+			}
+			if took := time.Since(start); took > 15*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			for _, b := range w.backups() {
+				if b.Status != registry.Failed || b.Error == nil || b.Error.Code != fault.Canceled {
+					t.Errorf("%s is %s, %+v", b.ID, b.Status, b.Error)
+				}
+			}
+			if left := leftovers(t, w.Directory); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"cofre/pkg/api"
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/metrics"
+	"cofre/pkg/registry"
+)
+
+// bySchedule is who made a scheduled backup, and its trigger.
+const bySchedule = "schedule"
+
+// newScheduler makes the scheduler of a server: backups, and cleanups with the audit trail's.
+func (s *Server) newScheduler() *scheduler {
+	service := s.Service
+	database := ""
+	if service.Engine != nil {
+		database = service.Engine.Database()
+	}
+	return &scheduler{
+		load: service.Registry.Load, now: s.Now, sleep: pause, log: s.Log,
+		failed: func(task string) { s.Metrics.Add(metrics.ScheduleFailures.Of(1, task)) },
+		tasks: []task{
+			{name: "backup", schedule: s.Schedule, last: lastScheduled(database), do: s.scheduledBackup},
+			{name: "cleanup", schedule: s.CleanupSchedule, last: lastCleanup, do: s.scheduledCleanup},
+		},
+	}
+}
+
+// lastScheduled gives when the last scheduled backup of a database was begun, whatever became of it.
+func lastScheduled(database string) func(*registry.Index, time.Time) time.Time {
+	return func(x *registry.Index, now time.Time) (last time.Time) {
+		for i := range x.Backups {
+			b := &x.Backups[i]
+			if b.Trigger == bySchedule && b.Database == database && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
+				last = b.CreatedAt
+			}
+		}
+		return last
+	}
+}
+
+func lastCleanup(x *registry.Index, now time.Time) time.Time {
+	if x.LastCleanup == nil || x.LastCleanup.After(now) {
+		return time.Time{}
+	}
+	return *x.LastCleanup
+}
+
+// scheduledBackup makes the backup that was due. Its idempotency key is that time: servers that think of it at the same
+// moment reserve the same backup, and one of them makes it.
+func (s *Server) scheduledBackup(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error) {
+	service := s.Service
+	req := backup.Request{Trigger: bySchedule, CreatedBy: bySchedule}
+	if service.Engine != nil {
+		req.IdempotencyKey = service.Engine.Database() + " " + due.UTC().Format(time.RFC3339)
+	}
+	note := contract.AuditRecord{Action: "create", Detail: map[string]string{"due": due.UTC().Format(time.RFC3339)}}
+	b, err := service.Reserve(ctx, req)
+	switch {
+	case fault.HasReason(err, fault.AlreadyExists), err == nil && b.Status != registry.InProgress:
+		log.Info("another server makes this backup", "backup_id", b.ID, "due", due.UTC())
+		return true, nil
+	case err != nil:
+		s.record(ctx, note, log, err)
+		return false, fmt.Errorf("reserve a backup: %w", err)
+	}
+	log = log.With("backup_id", b.ID)
+	log.Info("scheduled backup", "due", due.UTC(), "late_ms", max(0, s.Now().Sub(due).Milliseconds()))
+	note.Resource = b.ID
+	done := make(chan error, 1)
+	err = s.launcher.start("backup", b.ID, func() {
+		_, err := s.launcher.run(b.ID)
+		done <- err
+	})
+	if err != nil { // the server stops at this very moment
+		s.launcher.giveUp(b.ID, err)
+	} else {
+		err = <-done
+	}
+	if fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) {
+		log.Info("another server makes this backup")
+		return true, nil
+	}
+	if err != nil {
+		log.Error("scheduled backup failed", "code", string(fault.From(err).Code), "reason", string(fault.From(err).Reason), "error", err.Error())
+	}
+	s.record(ctx, note, log, err)
+	return true, err
+}
+
+// scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.
+func (s *Server) scheduledCleanup(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error) {
+	rep, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
+	note := contract.AuditRecord{Action: "cleanup", Detail: map[string]string{
+		"due": due.UTC().Format(time.RFC3339), "removed": strconv.Itoa(len(rep.Removed)), "dry_run": "false",
+	}}
+	if err == nil && len(rep.Failures) > 0 {
+		f := rep.Failures[0]
+		err = fmt.Errorf("%d backups could not be removed; the first, %s: %w", len(rep.Failures), f.ID,
+			&fault.Error{Code: f.Error.Code, Reason: f.Error.Reason, Message: f.Error.Message, Hint: f.Error.Hint})
+	}
+	s.record(ctx, note, log, err)
+	if err != nil {
+		return false, err
+	}
+	log.Info("scheduled cleanup", "due", due.UTC(), "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
+	if s.TrimAudit == nil {
+		return true, nil
+	}
+	if err := s.TrimAudit(ctx); err != nil {
+		return true, fmt.Errorf("trim the audit trail: %w", err)
+	}
+	return true, nil
+}
+
+// record writes scheduled work into the audit trail. When that fails the work stands, as at the API; the log has it.
+func (s *Server) record(ctx context.Context, r contract.AuditRecord, log *slog.Logger, err error) {
+	if ctx.Err() != nil && r.Resource == "" {
+		return // nothing was done
+	}
+	r.Actor, r.Outcome = bySchedule, contract.AuditOutcomeAllowed
+	if err != nil {
+		f := fault.From(err)
+		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if err := s.Audit.Append(ctx, r); err != nil {
+		log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
+	}
+}
+
+// ended counts a run of this process that has ended.
+func (s *Server) ended(b backup.Backup, err error) { s.Metrics.Add(metrics.Ended(b, err)...) }
+
+var _ api.Launcher = (*launcher)(nil)

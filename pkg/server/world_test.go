@@ -1,0 +1,333 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/access"
+	"cofre/pkg/api"
+	"cofre/pkg/api/contract"
+	"cofre/pkg/app"
+	"cofre/pkg/metrics"
+	"cofre/pkg/registry"
+	"cofre/pkg/schedule"
+	"cofre/pkg/server"
+	"cofre/pkg/storage/embedded"
+)
+
+func TestMain(m *testing.M) {
+	embedded.MaybeServe()
+	testenv.Main(m)
+}
+
+// bulkySQL makes about 16 MB that do not compress.
+const bulkySQL = `
+CREATE TABLE bulk (id int, noise bytea);
+INSERT INTO bulk SELECT i, (SELECT string_agg(sha256((i * 1000 + j)::text::bytea), ''::bytea) FROM generate_series(1, 256) j) FROM generate_series(1, 2000) i;
+`
+
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	u := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+	testenv.LoadSQL(t, u, "CREATE TABLE customer AS SELECT g AS id, 'customer ' || g AS name FROM generate_series(1, 2000) g")
+	return u
+}
+
+// newSlow is a database with bulk in it, behind a proxy that makes a dump of it take its time.
+func newSlow(t testing.TB) (string, *testenv.TCPProxy) {
+	t.Helper()
+	pg := testenv.Postgres(t, testenv.NewestMajor)
+	direct := pg.NewDatabase(t)
+	testenv.LoadSQL(t, direct, bulkySQL)
+	proxy := testenv.Proxy(t, pg.Addr())
+	proxy.Throttle(testenv.ToClient, 1_000_000)
+	return pg.URLThrough(proxy.Addr(), filepath.Base(direct)), proxy
+}
+
+// trail is an audit trail in memory.
+type trail struct {
+	mu      sync.Mutex
+	records []contract.AuditRecord
+}
+
+func (t *trail) Append(_ context.Context, r contract.AuditRecord) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.records = append(t.records, r)
+	return nil
+}
+
+func (t *trail) List(context.Context, contract.ListAuditParams) (contract.ListAuditResponse, error) {
+	return contract.ListAuditResponse{}, nil
+}
+
+// by gives the records of an actor.
+func (t *trail) by(actor string) (found []contract.AuditRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.records {
+		if r.Actor == actor {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// world is a server that serves.
+type world struct {
+	*app.App
+	t      testing.TB
+	server *server.Server
+	trail  *trail
+	log    *syncBuffer
+	stop   context.CancelFunc
+	abort  context.CancelFunc
+	ended  chan error
+	client *http.Client
+}
+
+// options of a world.
+type options struct {
+	database, directory string
+	env                 []string
+	change              func(*server.Config)
+	schedule, cleanup   string
+	now                 func() time.Time
+}
+
+// configure makes a server's parts, without serving.
+func configure(t testing.TB, o options) (*world, server.Config) {
+	t.Helper()
+	if o.directory == "" {
+		o.directory = filepath.Join(t.TempDir(), "backups")
+	}
+	c, err := app.Load(append([]string{
+		"BACKUP_DIRECTORY=" + o.directory, "DATABASE_URL=" + o.database, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "BACKUP_CONNECT_RETRIES=0",
+	}, o.env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, trail: &trail{}, log: &syncBuffer{}, ended: make(chan error, 1), client: &http.Client{}}
+	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if w.App, err = app.Open(context.Background(), c, app.Options{Links: true, Log: log}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.App.Close() })
+	w.App.Audit = w.trail
+	if o.now != nil {
+		w.Service.Now = o.now
+	}
+	dev, err := access.NewDevelopment(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := server.Config{
+		Service: w.Service, Audit: w.trail, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
+		Metrics: metrics.New("1.2.3", c.Database.Database()),
+		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }},
+	}
+	for _, s := range []struct {
+		expr string
+		into *api.Schedule
+	}{{o.schedule, &conf.Schedule}, {o.cleanup, &conf.CleanupSchedule}} {
+		if s.expr != "" {
+			parsed, err := schedule.Parse(s.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*s.into = parsed
+		}
+	}
+	conf.NewAPI = func(l api.Launcher, validate func(context.Context, string) error) (http.Handler, error) {
+		return w.API(app.APIOptions{Launcher: l, LaunchValidation: validate, Version: "1.2.3", Log: log,
+			Authenticate: api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
+				i, err := dev.Verify(ctx, token)
+				return app.Caller(i), err
+			})})
+	}
+	if o.change != nil {
+		o.change(&conf)
+	}
+	return w, conf
+}
+
+// serve starts a server. It is stopped at the end of the test, if it was not before.
+func serve(t testing.TB, o options) *world {
+	t.Helper()
+	w, conf := configure(t, o)
+	var err error
+	if w.server, err = server.New(conf); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	abort, cancel := context.WithCancel(context.Background())
+	w.stop, w.abort = stop, cancel
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.ended <- w.server.Serve(ctx, abort)
+	}()
+	t.Cleanup(func() {
+		stop()
+		cancel()
+		<-done
+		if t.Failed() {
+			t.Logf("the log:\n%s", w.log)
+		}
+	})
+	return w
+}
+
+// end waits until the server has ended.
+func (w *world) end() error {
+	w.t.Helper()
+	select {
+	case err := <-w.ended:
+		return err
+	case <-time.After(time.Minute):
+		w.t.Fatal("the server does not end")
+		return nil
+	}
+}
+
+// reply is an answer.
+type reply struct {
+	*http.Response
+	body string
+}
+
+func (w *world) do(method, path, body string, header map[string]string) reply {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.server.URL()+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for k, v := range header {
+		if k == "Host" {
+			req.Host = v
+			continue
+		}
+		req.Header.Set(k, v)
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reply{resp, string(data)}
+}
+
+// signedIn gives the headers of somebody with a role.
+func (w *world) signedIn(role string) map[string]string {
+	w.t.Helper()
+	r := w.do("POST", "/dev/token", `{"role":"`+role+`"}`, map[string]string{"Content-Type": "application/json"})
+	var doc struct{ Token, ExpiresAt, Role string }
+	if err := json.Unmarshal([]byte(r.body), &doc); err != nil || r.StatusCode != 200 || doc.Token == "" || doc.Role != role {
+		w.t.Fatalf("%d, %v: %s", r.StatusCode, err, r.body)
+	}
+	return map[string]string{"Authorization": "Bearer " + doc.Token}
+}
+
+// create asks for a backup and gives its id.
+func (w *world) create() string {
+	w.t.Helper()
+	r := w.do("POST", "/api/backup/create", "", w.signedIn("ADMIN"))
+	var b registry.Backup
+	if err := json.Unmarshal([]byte(r.body), &b); err != nil || r.StatusCode != 202 {
+		w.t.Fatalf("%d, %v: %s", r.StatusCode, err, r.body)
+	}
+	return b.ID
+}
+
+// backups reads the records.
+func (w *world) backups() []registry.Backup {
+	w.t.Helper()
+	x, err := w.Service.Registry.Load(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return x.Backups
+}
+
+// wait polls until done, at most 40 seconds.
+func (w *world) wait(what string, done func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(40 * time.Second); !done(); time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// underWay tells whether a backup has dumped a megabyte.
+func (w *world) underWay(id string) func() bool {
+	return func() bool {
+		s, err := w.Service.Status(context.Background(), id)
+		return err == nil && s.Detail != nil && s.Detail.DumpBytes > 1<<20
+	}
+}
+
+// ended tells whether no backup is being made.
+func (w *world) allEnded() bool {
+	for _, b := range w.backups() {
+		if b.Status == registry.InProgress {
+			return false
+		}
+	}
+	return true
+}
+
+// configured sets the time of grace and the slots.
+func configured(grace time.Duration, slots int) func(*server.Config) {
+	return func(c *server.Config) { c.Grace, c.MaxConcurrent = grace, slots }
+}
+
+// leftovers lists the files of backups and of unfinished uploads in a backup directory.
+func leftovers(t testing.TB, dir string) (left []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		first, _, _ := strings.Cut(rel, "/")
+		if err == nil && d.Type().IsRegular() && (first == "files" || first == "intents" || first == ".sgwtmp" && !strings.Contains(rel, "lock")) {
+			left = append(left, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
