@@ -59,7 +59,7 @@ var own = map[string][]string{
 	"pkg/registry":            {"pkg/fault", "pkg/storage"},
 	"pkg/backup":              {"pkg/fault", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream"},
 	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "pkg/registry", "pkg/backup",
-		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/api/contract", "pkg/access", "pkg/schedule"},
+		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/access", "pkg/audit", "pkg/schedule"},
 	"pkg/cli/term": {},
 	"pkg/demo":     {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
 	"pkg/cli": {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term",

@@ -9,7 +9,7 @@ import (
 
 	"filippo.io/age"
 
-	"cofre/pkg/api"
+	"cofre/pkg/audit"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
@@ -27,9 +27,10 @@ type App struct {
 	Local bool
 	// Directory is the backup directory: an absolute path or s3://bucket/prefix.
 	Directory string
-	Audit     api.Auditor
-	config    Config
-	server    *embedded.Server
+	// Audit is the trail of who did what, in the bucket.
+	Audit  *audit.Trail
+	config Config
+	server *embedded.Server
 }
 
 // Options of Open.
@@ -51,10 +52,11 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Directory: c.Directory, Audit: logTrail{o.Log}, config: c}
+	a := &App{Directory: c.Directory, config: c}
 	if err := a.openStore(ctx, c, o); err != nil {
 		return nil, err
 	}
+	a.Audit = audit.New(a.Store, audit.Options{Retention: c.auditRetention(), Log: o.Log})
 	reg := registry.New(a.Store, registry.Options{Log: o.Log, Defaults: registry.Settings{
 		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
 	}})

@@ -91,8 +91,9 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	}
 	defer a.Close()
 	conf.Service, conf.Audit = a.Service, a.Audit
-	if t, ok := a.Audit.(interface{ Trim(context.Context) error }); ok {
-		conf.TrimAudit = t.Trim
+	conf.TrimAudit = func(ctx context.Context) error {
+		_, err := a.TrimAudit(ctx)
+		return err
 	}
 	conf.NewAPI = func(l api.Launcher, validate func(context.Context, string) error) (http.Handler, error) {
 		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: l, LaunchValidation: validate, Version: p.build().Version, Log: p.log})

@@ -55,35 +55,6 @@ func newSlow(t testing.TB) (string, *testenv.TCPProxy) {
 	return pg.URLThrough(proxy.Addr(), filepath.Base(direct)), proxy
 }
 
-// trail is an audit trail in memory.
-type trail struct {
-	mu      sync.Mutex
-	records []contract.AuditRecord
-}
-
-func (t *trail) Append(_ context.Context, r contract.AuditRecord) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.records = append(t.records, r)
-	return nil
-}
-
-func (t *trail) List(context.Context, contract.ListAuditParams) (contract.ListAuditResponse, error) {
-	return contract.ListAuditResponse{}, nil
-}
-
-// by gives the records of an actor.
-func (t *trail) by(actor string) (found []contract.AuditRecord) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, r := range t.records {
-		if r.Actor == actor {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
 // syncBuffer is a log that may be read while it is written.
 type syncBuffer struct {
 	mu  sync.Mutex
@@ -102,12 +73,21 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
+// recorded gives the audit records of an actor, the newest first.
+func (w *world) recorded(actor string) []contract.AuditRecord {
+	w.t.Helper()
+	page, err := w.Audit.List(context.Background(), contract.ListAuditParams{Actor: actor, Limit: 100})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return page.Records
+}
+
 // world is a server that serves.
 type world struct {
 	*app.App
 	t      testing.TB
 	server *server.Server
-	trail  *trail
 	log    *syncBuffer
 	stop   context.CancelFunc
 	abort  context.CancelFunc
@@ -136,13 +116,12 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, trail: &trail{}, log: &syncBuffer{}, ended: make(chan error, 1), client: &http.Client{}}
+	w := &world{t: t, log: &syncBuffer{}, ended: make(chan error, 1), client: &http.Client{}}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if w.App, err = app.Open(context.Background(), c, app.Options{Links: true, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.App.Close() })
-	w.App.Audit = w.trail
 	if o.now != nil {
 		w.Service.Now = o.now
 	}
@@ -151,7 +130,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 		t.Fatal(err)
 	}
 	conf := server.Config{
-		Service: w.Service, Audit: w.trail, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
+		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
 		Metrics: metrics.New("1.2.3", c.Database.Database()),
 		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }},
 	}
