@@ -10,7 +10,7 @@ import { App } from "./App";
 import { complete, isAnswer, redirectUri, SignInError, takePending } from "./auth/oidc";
 import { SessionStore } from "./auth/session";
 import { loadConfig, type Config } from "./config";
-import { LanguageProvider, useText } from "./i18n";
+import { LanguageProvider, loadCatalogue, useText, wantedLanguage } from "./i18n";
 import { applyTheme } from "./theme";
 import "./styles.css";
 
@@ -45,6 +45,8 @@ async function start(): Promise<void> {
   const search = location.search;
   if (isAnswer(search)) history.replaceState(null, "", location.pathname + location.hash);
   const root = createRoot(document.getElementById("root")!);
+  const initial = wantedLanguage();
+  const messages = await loadCatalogue[initial]();
   try {
     const config = await loadConfig();
     const sessions = new SessionStore(sessionStorage, Date.now());
@@ -52,7 +54,7 @@ async function start(): Promise<void> {
     const services = { config, sessions, api: createApi(config.api, sessions) };
     root.render(
       <StrictMode>
-        <LanguageProvider>
+        <LanguageProvider initial={initial} messages={messages}>
           <QueryClientProvider client={createQueryClient()}>
             <ServicesContext value={services}>
               <App problem={problem} />
@@ -62,7 +64,7 @@ async function start(): Promise<void> {
       </StrictMode>,
     );
   } catch (err) {
-    root.render(<LanguageProvider><Broken error={err} /></LanguageProvider>);
+    root.render(<LanguageProvider initial={initial} messages={messages}><Broken error={err} /></LanguageProvider>);
   }
 }
 

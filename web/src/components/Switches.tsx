@@ -6,7 +6,7 @@ import { setTheme, themes, useTheme, type Theme } from "../theme";
 export function LanguageSwitch() {
   const { t, language, setLanguage } = useText();
   return (
-    <select aria-label={t.switches.language} value={language} onChange={(e) => setLanguage(e.target.value as Language)}>
+    <select aria-label={t.switches.language} value={language} onChange={(e) => void setLanguage(e.target.value as Language)}>
       {Object.entries(languages).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
     </select>
   );

@@ -3,7 +3,7 @@
 import type { Backup } from "../api/client";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { Badge, Time } from "./basics";
+import { Badge, Time, word } from "./basics";
 
 export function StatusBadge({ backup }: { backup: Backup }) {
   const { t } = useText();
@@ -18,10 +18,6 @@ export function StatusBadge({ backup }: { backup: Backup }) {
   }
 }
 
-export function levelText(t: Messages, level: string): string {
-  return level in t.levels ? t.levels[level as keyof Messages["levels"]] : level;
-}
-
 /** Verified says how far a backup was looked into, and when. */
 export function Verified({ backup, when }: { backup: Backup; when?: boolean }) {
   const { t } = useText();
@@ -29,13 +25,11 @@ export function Verified({ backup, when }: { backup: Backup; when?: boolean }) {
   if (!v) return <span className="muted">—</span>;
   return (
     <span>
-      {v.ok ? levelText(t, v.level) : t.status.damaged}
+      {v.ok ? word(t.levels, v.level) : t.status.damaged}
       {when && <> · <Time at={v.at} /></>}
     </span>
   );
 }
 
 /** reasonText says in the user's language why a backup is kept or goes; an unknown code as the API says it. */
-export function reasonText(t: Messages, reason: { code: string; text: string }): string {
-  return reason.code in t.retention.reasons ? t.retention.reasons[reason.code as keyof Messages["retention"]["reasons"]] : reason.text;
-}
+export const reasonText = (t: Messages, reason: { code: string; text: string }): string => word(t.retention.reasons, reason.code, reason.text);

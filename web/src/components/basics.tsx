@@ -18,6 +18,11 @@ const icons = {
 
 export type IconName = keyof typeof icons;
 
+/** word gives the catalogue's word for a code of the API, which may know more codes than the catalogue. */
+export function word(words: Record<string, string>, code: string | undefined, otherwise = code ?? ""): string {
+  return code !== undefined && Object.hasOwn(words, code) ? words[code]! : otherwise;
+}
+
 /** Icon is decoration; what it means stands in the text beside it. */
 export function Icon({ name }: { name: IconName }) {
   return (

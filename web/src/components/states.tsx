@@ -5,7 +5,7 @@ import { useSyncExternalStore } from "react";
 import { ApiError, type BackupError } from "../api/client";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { Icon } from "./basics";
+import { Icon, word } from "./basics";
 
 export function Loading({ rows = 3 }: { rows?: number }) {
   const { t } = useText();
@@ -38,9 +38,8 @@ interface Explained {
 
 /** explain finds the words for an error. Known reasons are in the catalogue; the rest is shown as the API says it. */
 export function explain(t: Messages, e: { code?: string; reason?: string | undefined; message?: string; hint?: string | undefined }): Explained {
-  const known = e.reason && e.reason in t.reasons ? t.reasons[e.reason as keyof Messages["reasons"]] : undefined;
-  const code = e.code && e.code in t.codes ? t.codes[e.code as keyof Messages["codes"]] : t.states.failed;
-  return { title: known ?? code, detail: e.message, hint: e.hint };
+  const title = word(t.reasons, e.reason, word(t.codes, e.code, t.states.failed));
+  return { title, detail: e.message, hint: e.hint };
 }
 
 /** Explanation shows an error that a record or an answer holds. */

@@ -2,12 +2,16 @@
 
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 import { createFormats, type Formats } from "../format";
-import { en, type Messages } from "./en";
-import { ptBR } from "./pt-BR";
+import type { Messages } from "./en";
 
 export const languages = { "pt-BR": "Português", en: "English" } as const;
 export type Language = keyof typeof languages;
-export const catalogues: Record<Language, Messages> = { "pt-BR": ptBR, en };
+
+/** loadCatalogue fetches a language's messages: the browser loads the one that is wanted. */
+export const loadCatalogue: Record<Language, () => Promise<Messages>> = {
+  "pt-BR": () => import("./pt-BR").then((m) => m.ptBR),
+  en: () => import("./en").then((m) => m.en),
+};
 
 const key = "cofre.language";
 
@@ -23,29 +27,33 @@ export function chooseLanguage(kept: string | null, wanted: readonly string[]): 
 
 interface Text {
   language: Language;
-  setLanguage(language: Language): void;
+  setLanguage(language: Language): Promise<void>;
   t: Messages;
   f: Formats;
 }
 
 const Context = createContext<Text | null>(null);
 
-export function LanguageProvider({ children, initial }: { children: ReactNode; initial?: Language }) {
-  const [language, set] = useState<Language>(() => initial ?? chooseLanguage(localStorage.getItem(key), navigator.languages));
+export const wantedLanguage = () => chooseLanguage(localStorage.getItem(key), navigator.languages);
+
+export function LanguageProvider({ children, initial, messages }: { children: ReactNode; initial: Language; messages: Messages }) {
+  const [current, set] = useState({ language: initial, t: messages });
   useEffect(() => {
-    document.documentElement.lang = language;
-  }, [language]);
+    document.documentElement.lang = current.language;
+  }, [current.language]);
   const text = useMemo<Text>(
     () => ({
-      language,
-      setLanguage(next) {
-        localStorage.setItem(key, next);
-        set(next);
+      ...current,
+      async setLanguage(language) {
+        // Without a network the language stays as it is.
+        const t = await loadCatalogue[language]().catch(() => undefined);
+        if (!t) return;
+        localStorage.setItem(key, language);
+        set({ language, t });
       },
-      t: catalogues[language],
-      f: createFormats(language),
+      f: createFormats(current.language),
     }),
-    [language],
+    [current],
   );
   return <Context value={text}>{children}</Context>;
 }

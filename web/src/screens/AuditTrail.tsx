@@ -2,7 +2,7 @@
 
 import type { AuditRecord } from "../api/client";
 import { useAudit } from "../api/queries";
-import { Badge, Time, type Tone } from "../components/basics";
+import { Badge, Time, word, type Tone } from "../components/basics";
 import { Empty, Failed, Loading } from "../components/states";
 import { useText } from "../i18n";
 
@@ -25,8 +25,8 @@ export function AuditTrail({ resource }: { resource?: string }) {
                 <tr key={r.id}>
                   <td><Time at={r.at} /></td>
                   <td>{r.name || r.actor}{r.role && <span className="muted"> · {r.role}</span>}</td>
-                  <td>{r.action in t.audit.actions ? t.audit.actions[r.action as keyof typeof t.audit.actions] : r.action}</td>
-                  <td><Badge tone={tones[r.outcome]}>{t.audit.outcomes[r.outcome]}</Badge>{r.reason && <span className="muted"> {r.reason in t.reasons ? t.reasons[r.reason as keyof typeof t.reasons] : r.reason}</span>}</td>
+                  <td>{word(t.audit.actions, r.action)}</td>
+                  <td><Badge tone={tones[r.outcome]}>{t.audit.outcomes[r.outcome]}</Badge>{r.reason && <span className="muted"> {word(t.reasons, r.reason)}</span>}</td>
                   <td className="muted">{r.source}</td>
                 </tr>
               ))}

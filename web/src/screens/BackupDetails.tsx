@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { ApiError, type Backup, type Options } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useBackup } from "../api/queries";
-import { Command, CopyButton, Facts, Icon, Page, Time } from "../components/basics";
+import { Command, CopyButton, Facts, Icon, Page, Time, word } from "../components/basics";
 import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
 import { Empty, Explanation, Failed, Loading } from "../components/states";
@@ -90,7 +90,7 @@ function Details({ backup: b, awaited, onAwait, error, retry }: {
           <Icon name="bad" />
           <div>
             <p><strong>{t.details.damaged}</strong></p>
-            <ul>{b.verification.problems?.map((p) => <li key={p.reason + p.detail}>{p.reason in t.reasons ? t.reasons[p.reason as keyof typeof t.reasons] : p.reason}: <span lang="en">{p.detail}</span></li>)}</ul>
+            <ul>{b.verification.problems?.map((p) => <li key={p.reason + p.detail}>{word(t.reasons, p.reason)}: <span lang="en">{p.detail}</span></li>)}</ul>
           </div>
         </div>
       )}
@@ -159,7 +159,7 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [d.pgDumpVersion, b.pgDumpVersion],
         [d.schemaVersion, b.schemaVersion && <code className="hash">{b.schemaVersion}</code>],
         [d.createdBy, b.createdBy],
-        [d.trigger, b.trigger in d.triggers ? d.triggers[b.trigger as keyof typeof d.triggers] : b.trigger],
+        [d.trigger, word(d.triggers, b.trigger)],
         [d.attempts, b.attempt > 1 && f.number(b.attempt)],
         [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{k}: {v.join(", ")}</code></div>)],
         [t.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "react";
 import type { Backup } from "../api/client";
 import { useMay } from "../api/context";
-import { Icon, Time } from "../components/basics";
+import { Icon, Time, word } from "../components/basics";
 import { Empty } from "../components/states";
 import { reasonText, StatusBadge, Verified } from "../components/Verified";
 import { useText } from "../i18n";
@@ -201,7 +201,7 @@ function Row({ backup: b, selected, onSelect, onDelete, onDownload }: {
       <td role="cell" data-label={t.columns.duration} className="number">{running ? "—" : f.duration(b.duration)}</td>
       <td role="cell" data-label={t.columns.size} className="number">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
       <td role="cell" data-label={t.columns.verified}>
-        {b.status === "failed" && b.error ? <span className="muted">{b.error.reason && b.error.reason in t.reasons ? t.reasons[b.error.reason as keyof typeof t.reasons] : t.codes[b.error.code]}</span> : <Verified backup={b} />}
+        {b.status === "failed" && b.error ? <span className="muted">{word(t.reasons, b.error.reason, t.codes[b.error.code])}</span> : <Verified backup={b} />}
       </td>
       <td role="cell" data-label={t.columns.kept} className="kept"><Kept backup={b} /></td>
       <td role="cell" className="buttons">

@@ -2,7 +2,7 @@
 
 import type { Health } from "../api/client";
 import { useHealth } from "../api/queries";
-import { Badge, Page, Time, type Tone } from "../components/basics";
+import { Badge, Page, Time, word, type Tone } from "../components/basics";
 import { Loaded } from "../components/states";
 import { useText } from "../i18n";
 
@@ -31,7 +31,7 @@ function Checks({ checks }: { checks: Health["checks"] }) {
   return (
     <ul className="checks">
       {checks.map((c) => {
-        const reason = c.reason && c.reason in t.reasons ? t.reasons[c.reason as keyof typeof t.reasons] : undefined;
+        const reason = word(t.reasons, c.reason, "");
         return (
           <li key={c.name} className={`card check-${c.result}`}>
             <div className="card-head"><h2>{t.health.checks[c.name].name}</h2><Badge tone={tones[c.result]}>{t.health.results[c.result]}</Badge></div>
