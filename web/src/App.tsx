@@ -1,0 +1,129 @@
+// Signed in or not, and which screen.
+
+import { useEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { Route, Router, Switch, useLocation } from "wouter";
+import { SessionContext, useMay, useServices } from "./api/context";
+import { useSession } from "./api/queries";
+import type { SessionInfo } from "./api/client";
+import { signOutUrl, redirectUri, type SignInError } from "./auth/oidc";
+import { SignIn } from "./auth/SignIn";
+import { Badge, Page } from "./components/basics";
+import { Empty, Failed, Loading, Offline } from "./components/states";
+import { LanguageSwitch, ThemeSwitch } from "./components/Switches";
+import { useText } from "./i18n";
+import { BackupDetails } from "./screens/BackupDetails";
+import { BackupManager } from "./screens/BackupManager";
+import { CleanupPreview } from "./screens/CleanupPreview";
+import { CreateBackupForm } from "./screens/CreateBackupForm";
+import { HealthScreen } from "./screens/HealthScreen";
+import { SettingsScreen } from "./screens/SettingsScreen";
+import { navigate, useHashPath, useHashSearch } from "./url";
+
+export function App({ problem }: { problem?: SignInError | undefined }) {
+  const { sessions } = useServices();
+  const client = useQueryClient();
+  const state = useSyncExternalStore(sessions.subscribe, sessions.get);
+  const token = state.session?.token;
+  // Nothing of one user's is left for the next.
+  useEffect(() => {
+    if (!token) client.clear();
+  }, [token, client]);
+  // The token's end is known: whoever comes back to an old tab is asked to sign in, and not shown errors.
+  useEffect(() => {
+    if (!state.session) return;
+    const left = Math.min(state.session.expiresAt - Date.now(), 2 ** 31 - 1);
+    const timer = setTimeout(() => sessions.end("expired", state.session?.token), Math.max(0, left));
+    return () => clearTimeout(timer);
+  }, [state.session, sessions]);
+
+  return (
+    <Router hook={useHashPath} searchHook={useHashSearch} hrefs={useHashPath.hrefs}>
+      <Offline />
+      {token ? <SignedIn key={token} /> : <SignIn ended={state.ended} problem={problem} />}
+    </Router>
+  );
+}
+
+function SignedIn() {
+  const { t } = useText();
+  const session = useSession();
+  if (!session.data) {
+    return <Frame session={null}>{session.error ? <Failed error={session.error} retry={() => session.refetch()} /> : <Loading rows={6} />}</Frame>;
+  }
+  return (
+    <SessionContext value={session.data}>
+      <Frame session={session.data}>
+        {session.data.permissions.includes("list") ? <Screens session={session.data} /> : <Page title={t.noAccess.title}><Empty title={t.noAccess.text} /></Page>}
+      </Frame>
+    </SessionContext>
+  );
+}
+
+function Screens({ session }: { session: SessionInfo }) {
+  const { t } = useText();
+  const may = useMay();
+  return (
+    <Switch>
+      <Route path="/"><BackupManager userRole={session.role} /></Route>
+      {may("create") && <Route path="/new"><CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} /></Route>}
+      <Route path="/backups/:id">{({ id }) => <BackupDetails key={id} id={id} />}</Route>
+      {may("cleanup") && <Route path="/cleanup"><CleanupPreview /></Route>}
+      {may("metrics") && <Route path="/health"><HealthScreen /></Route>}
+      {may("settings_read") && <Route path="/settings"><SettingsScreen /></Route>}
+      <Route><Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.details.toList}</a></Empty></Page></Route>
+    </Switch>
+  );
+}
+
+function Frame({ session, children }: { session: SessionInfo | null; children: ReactNode }) {
+  const { t } = useText();
+  const { config, sessions } = useServices();
+  const [path] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  // A new screen begins at its top, for the keyboard and the screen reader too.
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    main.current?.focus({ preventScroll: true });
+    scrollTo?.(0, 0);
+  }, [path]);
+  const may = (p: string) => session?.permissions.includes(p) ?? false;
+  const links: [string, string, boolean][] = [
+    ["/", t.nav.backups, may("list")],
+    ["/cleanup", t.nav.cleanup, may("cleanup")],
+    ["/health", t.nav.health, may("metrics")],
+    ["/settings", t.nav.settings, may("settings_read")],
+  ];
+  const signOut = async () => {
+    const idToken = sessions.get().session?.idToken;
+    sessions.end("signed_out");
+    if (config.auth.mode !== "oidc") return;
+    const url = await signOutUrl(config.auth, redirectUri(location), idToken);
+    if (url) location.assign(url);
+  };
+  return (
+    <>
+      <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>{t.nav.skip}</a>
+      <header className="top">
+        <a className="brand" href="#/"><img src="./icon.svg" alt="" width="28" height="28" />cofre</a>
+        <nav aria-label={t.nav.main}>
+          {links.filter(([, , shown]) => shown).map(([to, name]) => (
+            <a key={to} href={`#${to}`} aria-current={path === to || (to === "/" && (path.startsWith("/backups/") || path === "/new")) ? "page" : undefined}>{name}</a>
+          ))}
+        </nav>
+        <div className="who">
+          {config.auth.mode === "development" && <Badge tone="warn">{t.signIn.mode}</Badge>}
+          {session && <span className="user">{session.name || session.subject}<span className="muted"> · {session.role || t.noAccess.noRole}</span></span>}
+          <LanguageSwitch />
+          <ThemeSwitch />
+          <button type="button" onClick={signOut}>{t.nav.signOut}</button>
+        </div>
+      </header>
+      <main id="main" ref={main} tabIndex={-1}>{children}</main>
+    </>
+  );
+}

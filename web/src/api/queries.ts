@@ -1,0 +1,182 @@
+// Server state: what is asked of the API, how often, and what a change makes stale.
+
+import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { listQuery, type Filters } from "../url";
+import { answer, ApiError, refusal, whole, type Backup, type Health, type Options, type Settings } from "./client";
+import { useServices } from "./context";
+
+/** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        networkMode: "always",
+        staleTime: 5_000,
+        retry: (count, err) => count < 2 && err instanceof ApiError && (err.unreachable || [502, 503, 504].includes(err.status)),
+        retryDelay: (count) => 500 * 2 ** count,
+      },
+      mutations: { networkMode: "always", retry: false },
+    },
+  });
+}
+
+const pageSize = 50;
+
+export function useSession() {
+  const { api } = useServices();
+  return useQuery({ queryKey: ["session"], queryFn: ({ signal }) => answer(api.GET("/api/session", { signal })), staleTime: Infinity });
+}
+
+export function useMetrics(database: string | undefined) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "metrics", database],
+    queryFn: ({ signal }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: database ? { database } : {} } })),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
+  });
+}
+
+/** useBackups lists by pages. While one of them is being made the list is asked for more often. */
+export function useBackups(filters: Filters) {
+  const { api } = useServices();
+  const query = listQuery(filters);
+  return useInfiniteQuery({
+    queryKey: ["backups", "list", query],
+    queryFn: ({ signal, pageParam }) =>
+      answer(api.GET("/api/backup/list", { signal, params: { query: { ...query, limit: pageSize, ...(pageParam ? { cursor: pageParam } : {}) } } })),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
+    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? 3_000 : 30_000),
+  });
+}
+
+/** useRunning lists what is being made. */
+export function useRunning(database: string | undefined) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "running", database],
+    queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(database ? { database } : {}) } } })),
+    refetchInterval: 5_000,
+  });
+}
+
+/** useRecent gives the successful backups of the last days, newest first, at most 200: what the charts show. */
+export function useRecent(database: string | undefined, days: number) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "recent", database, days],
+    queryFn: ({ signal }) => {
+      const since = new Date(Date.now() - days * 86_400_000).toISOString();
+      return answer(api.GET("/api/backup/list", { signal, params: { query: { status: "success", since, limit: 200, ...(database ? { database } : {}) } } }));
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: 60_000,
+  });
+}
+
+/** useBackup reads one record. `every` is how often to ask again, in milliseconds. */
+export function useBackup(id: string, every: number | false = false) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "one", id],
+    queryFn: ({ signal }) => answer(api.GET("/api/backup/{id}", { signal, params: { path: { id } } })),
+    refetchInterval: every,
+  });
+}
+
+/** useStatus follows a backup that is being made, as often as the API's Retry-After says. */
+export function useStatus(id: string, active: boolean) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["status", id],
+    enabled: active,
+    queryFn: async ({ signal }) => {
+      const got = await whole(api.GET("/api/backup/status/{id}", { signal, params: { path: { id } } }));
+      if (!got.data) throw refusal(got.response.status, got.error);
+      return { ...got.data, again: Number(got.response.headers.get("Retry-After")) || 1 };
+    },
+    staleTime: 0,
+    refetchInterval: (q) => (q.state.data && q.state.data.status !== "in_progress" ? false : (q.state.data?.again ?? 2) * 1000),
+  });
+}
+
+export function useAudit(resource: string | undefined) {
+  const { api } = useServices();
+  return useInfiniteQuery({
+    queryKey: ["audit", resource],
+    queryFn: ({ signal, pageParam }) =>
+      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...(resource ? { resource } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+export function useHealth() {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["health"],
+    queryFn: async ({ signal }): Promise<Health> => {
+      const got = await whole(api.GET("/api/health", { signal }));
+      if (got.data) return got.data;
+      // "failing" comes with the status 503.
+      if (typeof got.error === "object" && got.error !== null && "checkedAt" in got.error) return got.error as Health;
+      throw refusal(got.response.status, got.error);
+    },
+    refetchInterval: 30_000,
+  });
+}
+
+export function useSettings() {
+  const { api } = useServices();
+  return useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => answer(api.GET("/api/backup/settings", { signal })) });
+}
+
+/** useCleanupPreview asks what a cleanup would do; nothing changes by it. */
+export function useCleanupPreview(days: number | undefined) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "cleanup", days],
+    queryFn: ({ signal }) => answer(api.POST("/api/backup/cleanup", { signal, body: { dryRun: true, ...(days === undefined ? {} : { days }) } })),
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+  });
+}
+
+/** useActions gives what changes something. Each makes stale what it changed. */
+export function useActions() {
+  const { api } = useServices();
+  const client = useQueryClient();
+  const stale = () => Promise.all([client.invalidateQueries({ queryKey: ["backups"] }), client.invalidateQueries({ queryKey: ["audit"] })]);
+  const at = (id: string) => ({ params: { path: { id } } });
+
+  return {
+    stale,
+    create: useMutation({
+      mutationFn: ({ options, key }: { options: Options; key: string }) =>
+        answer(api.POST("/api/backup/create", { params: { header: { "Idempotency-Key": key } }, body: { options } })),
+      onSuccess: (backup: Backup) => {
+        client.setQueryData(["backups", "one", backup.id], backup);
+        return stale();
+      },
+    }),
+    cancel: useMutation({ mutationFn: (id: string) => answer(api.POST("/api/backup/cancel/{id}", at(id))), onSettled: stale }),
+    validate: useMutation({ mutationFn: (id: string) => answer(api.POST("/api/backup/validate/{id}", at(id))), onSettled: stale }),
+    download: useMutation({ mutationFn: (id: string) => answer(api.GET("/api/backup/download/{id}", at(id))), gcTime: 0 }),
+    saveSettings: useMutation({
+      mutationFn: (settings: Settings) => answer(api.PUT("/api/backup/settings", { body: settings })),
+      onSuccess: (saved) => {
+        client.setQueryData(["settings"], saved);
+        return stale();
+      },
+    }),
+    cleanup: useMutation({
+      mutationFn: (days: number | undefined) => answer(api.POST("/api/backup/cleanup", { body: days === undefined ? {} : { days } })),
+      onSettled: stale,
+    }),
+    /** read and remove do not make anything stale: whoever removes several does so at the end. */
+    read: (id: string) => answer(api.GET("/api/backup/{id}", at(id))),
+    remove: (id: string) => answer(api.DELETE("/api/backup/{id}", at(id))),
+  };
+}

@@ -1,0 +1,99 @@
+// Signing in: by the configured issuer, or as a role of one's choice where a developer's own machine offers it.
+
+import { useState } from "react";
+import { answerOf } from "./development";
+import { useServices } from "../api/context";
+import { Icon } from "../components/basics";
+import { LanguageSwitch, ThemeSwitch } from "../components/Switches";
+import { useText } from "../i18n";
+import { begin, redirectUri, SignInError } from "./oidc";
+import type { Ended } from "./session";
+
+export const roles = ["SUPERADMIN", "ADMIN", "SUPERVISOR", "USUARIO"] as const;
+export type Role = (typeof roles)[number];
+
+export function SignIn({ ended, problem }: { ended: Ended; problem: SignInError | undefined }) {
+  const { t } = useText();
+  const { config } = useServices();
+  return (
+    <main className="sign-in" id="main">
+      <div className="card">
+        <p className="brand"><img src="./icon.svg" alt="" width="36" height="36" />cofre</p>
+        <h1>{t.signIn.title}</h1>
+        {ended === "expired" && <p className="notice warn" role="status"><Icon name="warn" />{t.signIn.expired}</p>}
+        {ended === "signed_out" && <p role="status">{t.signIn.signedOut}</p>}
+        {config.auth.mode === "oidc" ? <OidcSignIn problem={problem} /> : <DevelopmentSignIn />}
+      </div>
+      <p className="switches"><LanguageSwitch /><ThemeSwitch /></p>
+    </main>
+  );
+}
+
+function Trouble({ error }: { error: Error }) {
+  const { t } = useText();
+  const known = error instanceof SignInError ? t.signIn.problems[error.reason] : t.signIn.problems.provider_unreachable;
+  return (
+    <div className="notice bad" role="alert">
+      <Icon name="bad" />
+      <div><p><strong>{known}</strong></p><p lang="en" className="detail">{error.message}</p></div>
+    </div>
+  );
+}
+
+function OidcSignIn({ problem }: { problem: SignInError | undefined }) {
+  const { t } = useText();
+  const { config } = useServices();
+  const [error, setError] = useState<Error | undefined>(problem);
+  const [leaving, setLeaving] = useState(false);
+  if (config.auth.mode !== "oidc") return null;
+  const auth = config.auth;
+  const go = async () => {
+    setLeaving(true);
+    setError(undefined);
+    try {
+      location.assign(await begin(auth, redirectUri(location), location.hash, sessionStorage));
+    } catch (err) {
+      setError(err instanceof Error ? err : new Error(String(err)));
+      setLeaving(false);
+    }
+  };
+  return (
+    <>
+      {error && <Trouble error={error} />}
+      <p>{t.signIn.oidc(new URL(auth.issuer).host)}</p>
+      <p><button type="button" className="primary wide" onClick={go} disabled={leaving}>{leaving ? t.signIn.leaving : t.signIn.button}</button></p>
+    </>
+  );
+}
+
+function DevelopmentSignIn() {
+  const { t } = useText();
+  const { sessions } = useServices();
+  const [error, setError] = useState<Error | undefined>(undefined);
+  const [busy, setBusy] = useState(false);
+  const choose = async (role: Role) => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      sessions.begin(await answerOf(role));
+    } catch (err) {
+      setError(err instanceof Error ? err : new Error(String(err)));
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <div className="notice warn"><Icon name="warn" /><div><p><strong>{t.signIn.development}</strong></p><p>{t.signIn.developmentHint}</p></div></div>
+      {error && <Trouble error={error} />}
+      <ul className="roles">
+        {roles.map((role) => (
+          <li key={role}>
+            <button type="button" onClick={() => choose(role)} disabled={busy}>
+              <strong>{role}</strong><span>{t.signIn.roles[role]}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,53 @@
+// What the charts mark: pure functions over numbers and days.
+
+import type { DaySummary } from "../api/client";
+
+/** median of numbers; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return NaN;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** fewest values that a median says something about. */
+const enough = 5;
+
+/**
+ * outliers tells which values depart far from the median: by more than 30 %, and by more than five times what values
+ * usually depart (the median absolute deviation). `floor` is a difference that never matters, in the values' unit.
+ */
+export function outliers(values: readonly number[], floor: number): boolean[] {
+  if (values.length < enough) return values.map(() => false);
+  const m = median(values);
+  const spread = median(values.map((v) => Math.abs(v - m)));
+  const far = Math.max(floor, 0.3 * m, 5 * spread);
+  return values.map((v) => Math.abs(v - m) > far);
+}
+
+/** A day of the strip. "overdue": the schedule wanted a backup and none succeeded; "none": nothing was wanted. */
+export type DayStatus = "failed" | "overdue" | "running" | "success" | "none";
+
+/** worst gives the status of a day: its worst one wins. */
+export function worst(day: Pick<DaySummary, "succeeded" | "failed" | "running" | "overdue">): DayStatus {
+  if (day.failed > 0) return "failed";
+  if (day.overdue) return "overdue";
+  if (day.running > 0) return "running";
+  return day.succeeded > 0 ? "success" : "none";
+}
+
+/** ticks gives up to `count` round values from 0 to at least max, in steps of 1, 2 or 5 times a power of `base`'s unit. */
+export function ticks(max: number, count: number, base: number): number[] {
+  if (!(max > 0)) return [0];
+  let unit = 1;
+  while (base > 1 && unit * base <= max) unit *= base;
+  const rough = max / unit / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((s) => s * power >= rough) ?? 10) * power * unit;
+  const out: number[] = [];
+  for (let i = 0; i <= count + 1; i++) {
+    out.push(i * step);
+    if (i * step >= max) break;
+  }
+  return out;
+}

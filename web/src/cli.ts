@@ -1,0 +1,45 @@
+// The same things as commands, to be copied into a shell.
+
+import type { Backup, Options } from "./api/client";
+
+/** quote makes one word of a POSIX shell. */
+export function quote(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** createCommand is "cofre create" for options of the API. */
+export function createCommand(o: Options): string {
+  const words = ["cofre create"];
+  const add = (flag: string, value?: string) => words.push(value === undefined ? flag : `${flag} ${quote(value)}`);
+  if (o.database) add("--database", o.database);
+  if (o.directory) add("-o", o.directory);
+  if (o.filename) add("-n", o.filename);
+  if (o.includeData === false) add("--schema-only");
+  if (o.includeSchema === false) add("--data-only");
+  if (o.format) add("--format", o.format);
+  if (o.compression) add("--compression", o.compression);
+  if (o.encrypt !== undefined) add(o.encrypt ? "--encrypt" : "--encrypt=false");
+  for (const [key, value] of Object.entries(o.labels ?? {})) add("--label", `${key}=${value}`);
+  return words.join(" ");
+}
+
+const target = `"$TARGET_DATABASE_URL"`;
+
+/** restoreCommand is how cofre restores a backup. */
+export const restoreCommand = (b: Backup) => `cofre restore ${b.id} --to ${target}`;
+
+/** stockCommand is how PostgreSQL's own tools restore the downloaded file, with no part of cofre. */
+export function stockCommand(b: Backup): string {
+  const file = quote(b.filename);
+  const decrypt = b.encryption === "age" ? `age -d -i key.txt ${file}` : "";
+  if (b.format === "custom") {
+    return decrypt ? `${decrypt} | pg_restore -d ${target}` : `pg_restore -d ${target} ${file}`;
+  }
+  const tool = { gzip: "gzip -dc", zstd: "zstd -dc" }[b.compression.split(":")[0] as "gzip" | "zstd"];
+  const psql = `psql -X -v ON_ERROR_STOP=1 -d ${target}`;
+  const steps = [decrypt, tool ? (decrypt ? tool : `${tool} ${file}`) : ""].filter(Boolean);
+  return steps.length ? [...steps, psql].join(" | ") : `${psql} -f ${file}`;
+}
+
+/** checksumCommand compares the downloaded file with the checksum of the record. */
+export const checksumCommand = (b: Pick<Backup, "checksum" | "filename">) => `echo ${quote(`${b.checksum}  ${b.filename}`)} | sha256sum -c`;

@@ -1,0 +1,116 @@
+// Before anything is deleted: what, how many, how many bytes, how old. For the only verified backup of a database
+// its name has to be typed. Backups are deleted one by one, so that one that cannot be does not keep the others.
+
+import { useState } from "react";
+import type { Backup } from "../api/client";
+import { ApiError } from "../api/client";
+import { useActions } from "../api/queries";
+import { useText } from "../i18n";
+import { useNow } from "./basics";
+import { CloseButton, Dialog } from "./Dialog";
+import { explain } from "./states";
+
+interface Failure {
+  backup: Backup;
+  message: string;
+}
+
+export function ConfirmDialog({ backups, onClose, onDeleted }: {
+  backups: Backup[];
+  onClose: () => void;
+  /** Called at the end with those that are gone. */
+  onDeleted: (ids: string[]) => void;
+}) {
+  const { t, f } = useText();
+  const now = useNow(undefined);
+  const { read, remove, stale } = useActions();
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const [done, setDone] = useState<number | null>(null);
+  const [failures, setFailures] = useState<Failure[] | null>(null);
+
+  const last = backups.filter((b) => b.retention?.onlyVerified);
+  const ready = last.every((b) => typed[b.id] === b.filename);
+  const bytes = backups.reduce((sum, b) => sum + b.size, 0);
+  const times = backups.map((b) => b.createdAt).sort();
+  const busy = done !== null && failures === null;
+
+  const run = async () => {
+    const failed: Failure[] = [];
+    const gone: string[] = [];
+    for (const [i, backup] of backups.entries()) {
+      setDone(i);
+      try {
+        // Deleting several may make one of them the last: nobody typed that one's name.
+        if (backups.length > 1 && !backup.retention?.onlyVerified && (await read(backup.id)).retention?.onlyVerified) {
+          failed.push({ backup, message: t.confirm.becameLast });
+          continue;
+        }
+        await remove(backup.id);
+        gone.push(backup.id);
+      } catch (err) {
+        if (err instanceof ApiError && err.status === 404) {
+          gone.push(backup.id);
+          continue;
+        }
+        const p = err instanceof ApiError ? err.problem : undefined;
+        failed.push({ backup, message: p ? explain(t, { ...p, message: p.detail }).title : t.states.unreachable });
+      }
+    }
+    setDone(backups.length);
+    setFailures(failed);
+    await stale();
+    if (failed.length === 0) onDeleted(gone);
+  };
+
+  if (failures !== null) {
+    const gone = backups.filter((b) => !failures.some((x) => x.backup.id === b.id)).map((b) => b.id);
+    return (
+      <Dialog title={t.confirm.title(backups.length)} onClose={() => onDeleted(gone)} footer={<CloseButton onClose={() => onDeleted(gone)} />}>
+        <p role="alert">{t.confirm.someFailed(gone.length, failures.length)}</p>
+        <ul className="names">
+          {failures.map((x) => <li key={x.backup.id}><code>{x.backup.filename}</code>: {x.message}</li>)}
+        </ul>
+      </Dialog>
+    );
+  }
+
+  return (
+    <Dialog
+      title={t.confirm.title(backups.length)}
+      onClose={onClose}
+      busy={busy}
+      footer={
+        <>
+          <CloseButton onClose={onClose} disabled={busy} label={t.confirm.keep} />
+          <button type="button" className="danger" disabled={!ready || busy} onClick={run}>{t.confirm.delete(backups.length, f.bytes(bytes))}</button>
+        </>
+      }
+    >
+      <p>{t.confirm.what(backups.length, f.bytes(bytes))}</p>
+      <p>{backups.length === 1 ? t.confirm.ageOne(f.ago(times[0]!, now)) : t.confirm.age(f.ago(times[0]!, now), f.ago(times.at(-1)!, now))} {t.confirm.noWayBack}</p>
+      <ul className="names">
+        {backups.slice(0, 8).map((b) => <li key={b.id}><code>{b.filename}</code> <span className="muted">{f.bytes(b.size)}</span></li>)}
+        {backups.length > 8 && <li className="muted">{t.confirm.andMore(backups.length - 8)}</li>}
+      </ul>
+      {last.map((b) => (
+        <div className="field" key={b.id}>
+          <label htmlFor={`type-${b.id}`}>{t.confirm.typeName(b.database)} <code>{b.filename}</code></label>
+          <input
+            id={`type-${b.id}`}
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            value={typed[b.id] ?? ""}
+            onChange={(e) => setTyped({ ...typed, [b.id]: e.target.value })}
+          />
+        </div>
+      ))}
+      {done !== null && (
+        <div role="status">
+          <progress max={backups.length} value={done} aria-label={t.confirm.progress(done, backups.length)} />
+          <p>{t.confirm.progress(done, backups.length)}</p>
+        </div>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,40 @@
+// A modal dialog: the native element, which traps and gives back the focus.
+
+import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useText } from "../i18n";
+
+export function Dialog({ title, onClose, busy, children, footer }: {
+  title: string;
+  onClose: () => void;
+  /** While busy it does not close. */
+  busy?: boolean;
+  children: ReactNode;
+  footer: ReactNode;
+}) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current!;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      aria-labelledby={id}
+      onCancel={(e) => {
+        e.preventDefault();
+        if (!busy) onClose();
+      }}
+    >
+      <h2 id={id}>{title}</h2>
+      <div className="dialog-body">{children}</div>
+      <div className="dialog-foot">{footer}</div>
+    </dialog>
+  );
+}
+
+export function CloseButton({ onClose, disabled, label }: { onClose: () => void; disabled?: boolean; label?: string }) {
+  const { t } = useText();
+  return <button type="button" onClick={onClose} disabled={disabled}>{label ?? t.dialog.close}</button>;
+}

@@ -1,0 +1,73 @@
+// Numbers, sizes, times and durations for people, by Intl.
+
+export type Formats = ReturnType<typeof createFormats>;
+
+const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"] as const;
+
+/** createFormats makes the formatters of a language; timeZone is for tests, the browser's own otherwise. */
+export function createFormats(language: string, timeZone?: string) {
+  const zone = timeZone ? { timeZone } : {};
+  const number = new Intl.NumberFormat(language);
+  const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+  const change = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" });
+  const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", ...zone });
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long", timeZone: "UTC" });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium", ...zone });
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const unit = (value: number, name: string, digits = 0) =>
+    new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+
+  /** bytes as the command line gives them: steps of 1024, one digit. */
+  const bytes = (n: number): string => {
+    let step = 0;
+    while (n >= 1000 && step < units.length - 1) {
+      n /= 1024;
+      step++;
+    }
+    return step === 0 ? new Intl.NumberFormat(language, { style: "unit", unit: "byte", unitDisplay: "long" }).format(n) : unit(n, units[step]!, 1);
+  };
+
+  /** duration of milliseconds, in its two largest units. */
+  const duration = (ms: number): string => {
+    if (ms < 1000) return unit(Math.round(ms), "millisecond");
+    if (ms < 10_000) return unit(ms / 1000, "second", 1);
+    const s = Math.round(ms / 1000);
+    if (s < 60) return unit(s, "second");
+    const parts: [number, string][] =
+      s < 3600 ? [[Math.floor(s / 60), "minute"], [s % 60, "second"]]
+      : s < 86_400 ? [[Math.floor(s / 3600), "hour"], [Math.floor((s % 3600) / 60), "minute"]]
+      : [[Math.floor(s / 86_400), "day"], [Math.floor((s % 86_400) / 3600), "hour"]];
+    return parts.filter(([n], i) => i === 0 || n > 0).map(([n, u]) => unit(n, u)).join(" ");
+  };
+
+  /** ago tells how far a time is from now, in its largest unit: "3 hours ago", "in 2 days". */
+  const ago = (at: string | number, now: number): string => {
+    const s = (new Date(at).getTime() - now) / 1000;
+    const size = Math.abs(s);
+    if (size < 45) return relative.format(0, "second");
+    if (size < 45 * 60) return relative.format(Math.round(s / 60), "minute");
+    if (size < 22 * 3600) return relative.format(Math.round(s / 3600), "hour");
+    if (size < 26 * 86_400) return relative.format(Math.round(s / 86_400), "day");
+    if (size < 320 * 86_400) return relative.format(Math.round(s / (30.4 * 86_400)), "month");
+    return relative.format(Math.round(s / (365.25 * 86_400)), "year");
+  };
+
+  return {
+    bytes,
+    duration,
+    ago,
+    rate: (bytesPerSecond: number) => `${bytes(bytesPerSecond)}/s`,
+    number: (n: number) => number.format(n),
+    percent: (n: number) => percent.format(n),
+    /** change between two sizes, as a percentage with its sign. */
+    change: (now: number, before: number) => change.format((now - before) / before),
+    dateTime: (at: string) => dateTime.format(new Date(at)),
+    utc: (at: string) => exact.format(new Date(at)),
+    clock: (at: string | number) => clock.format(new Date(at)),
+    /** day and shortDay take a date without a time, YYYY-MM-DD. */
+    day: (date: string) => day.format(new Date(`${date}T00:00:00Z`)),
+    shortDay: (date: string) => shortDay.format(new Date(`${date}T00:00:00Z`)),
+  };
+}

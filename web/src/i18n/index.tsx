@@ -1,0 +1,65 @@
+// The user's language. A catalogue that lacks a key, or has one too many, does not compile.
+
+import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+import { createFormats, type Formats } from "../format";
+import type { Messages } from "./en";
+
+export const languages = { "pt-BR": "Português", en: "English" } as const;
+export type Language = keyof typeof languages;
+
+/** loadCatalogue fetches a language's messages: the browser loads the one that is wanted. */
+export const loadCatalogue: Record<Language, () => Promise<Messages>> = {
+  "pt-BR": () => import("./pt-BR").then((m) => m.ptBR),
+  en: () => import("./en").then((m) => m.en),
+};
+
+const key = "cofre.language";
+
+/** chooseLanguage gives the language that was chosen before, or the first of the browser's that there is. */
+export function chooseLanguage(kept: string | null, wanted: readonly string[]): Language {
+  if (kept === "en" || kept === "pt-BR") return kept;
+  for (const language of wanted) {
+    if (/^pt\b/i.test(language)) return "pt-BR";
+    if (/^en\b/i.test(language)) return "en";
+  }
+  return "en";
+}
+
+interface Text {
+  language: Language;
+  setLanguage(language: Language): Promise<void>;
+  t: Messages;
+  f: Formats;
+}
+
+const Context = createContext<Text | null>(null);
+
+export const wantedLanguage = () => chooseLanguage(localStorage.getItem(key), navigator.languages);
+
+export function LanguageProvider({ children, initial, messages }: { children: ReactNode; initial: Language; messages: Messages }) {
+  const [current, set] = useState({ language: initial, t: messages });
+  useEffect(() => {
+    document.documentElement.lang = current.language;
+  }, [current.language]);
+  const text = useMemo<Text>(
+    () => ({
+      ...current,
+      async setLanguage(language) {
+        // Without a network the language stays as it is.
+        const t = await loadCatalogue[language]().catch(() => undefined);
+        if (!t) return;
+        localStorage.setItem(key, language);
+        set({ language, t });
+      },
+      f: createFormats(current.language),
+    }),
+    [current],
+  );
+  return <Context value={text}>{children}</Context>;
+}
+
+export function useText(): Text {
+  const text = useContext(Context);
+  if (!text) throw new Error("useText outside LanguageProvider");
+  return text;
+}

@@ -1,0 +1,217 @@
+// One backup, at its own address: while it is made its progress, then everything that is known of it.
+
+import { useEffect, useState } from "react";
+import { ApiError, type Backup, type Options } from "../api/client";
+import { useMay } from "../api/context";
+import { useActions, useBackup } from "../api/queries";
+import { Command, CopyButton, Facts, Icon, Page, Time, word } from "../components/basics";
+import { ConfirmDialog } from "../components/ConfirmDialog";
+import { DownloadDialog } from "../components/DownloadDialog";
+import { Empty, Explanation, Failed, Loading } from "../components/states";
+import { reasonText, StatusBadge, Verified } from "../components/Verified";
+import { restoreCommand, stockCommand } from "../cli";
+import { useText } from "../i18n";
+import { navigate } from "../url";
+import { AuditTrail } from "./AuditTrail";
+import { Change } from "./BackupList";
+import { RunningBackup } from "./RunningBackup";
+
+export function BackupDetails({ id }: { id: string }) {
+  const { t } = useText();
+  const [awaited, setAwaited] = useState<string | null>(null);
+  const query = useBackup(id, awaited ? 3_000 : false);
+  const backup = query.data;
+  // A validation that takes longer than a request is over when its outcome is later than the request.
+  useEffect(() => {
+    if (awaited && backup?.verification && backup.verification.at > awaited) setAwaited(null);
+  }, [awaited, backup]);
+
+  if (!backup) {
+    const missing = query.error instanceof ApiError && (query.error.status === 404 || query.error.status === 400);
+    return (
+      <Page title={t.details.title}>
+        {missing ? <Empty title={t.details.missing}><a className="button" href="#/">{t.details.toList}</a></Empty>
+          : query.error ? <Failed error={query.error} retry={() => query.refetch()} /> : <Loading rows={8} />}
+      </Page>
+    );
+  }
+  return (
+    <>
+      <nav className="crumbs" aria-label={t.details.crumbs}><a href="#/">{t.home.title}</a><span aria-hidden="true"> / </span><span aria-current="page">{backup.filename}</span></nav>
+      <Details backup={backup} awaited={awaited !== null} onAwait={setAwaited} error={query.error} retry={() => query.refetch()} />
+    </>
+  );
+}
+
+function Details({ backup: b, awaited, onAwait, error, retry }: {
+  backup: Backup;
+  awaited: boolean;
+  onAwait: (since: string) => void;
+  error: unknown;
+  retry: () => void;
+}) {
+  const { t, f } = useText();
+  const may = useMay();
+  const { validate } = useActions();
+  const [dialog, setDialog] = useState<"delete" | "download" | null>(null);
+  const running = b.status === "in_progress";
+  const check = () =>
+    validate.mutate(b.id, {
+      onSuccess: (found) => {
+        if ("requestedAt" in found) onAwait(found.requestedAt);
+      },
+    });
+  return (
+    <Page
+      title={b.filename}
+      actions={!running && (
+        <>
+          {may("download") && b.status === "success" && <button type="button" className="primary" onClick={() => setDialog("download")}><Icon name="download" />{t.download.button}</button>}
+          {may("validate") && b.status === "success" && <button type="button" onClick={check} disabled={validate.isPending || awaited}><Icon name="ok" />{validate.isPending || awaited ? t.details.validating : t.details.validate}</button>}
+          {may("delete") && <button type="button" className="danger-text" onClick={() => setDialog("delete")}><Icon name="trash" />{t.list.deleteButton}</button>}
+        </>
+      )}
+    >
+      {error ? <Failed error={error} retry={retry} /> : null}
+      {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <span className="muted">{b.database} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
+      {validate.error && <Failed error={validate.error} retry={check} />}
+      <div role="status">
+        {(validate.isPending || awaited) && <p className="notice run"><Icon name="run" />{t.details.validatingNote}</p>}
+        {validate.data && "valid" in validate.data && !validate.isPending && (
+          <p className={`notice ${validate.data.valid ? "ok" : "bad"}`}>
+            <Icon name={validate.data.valid ? "ok" : "bad"} />
+            {validate.data.valid ? t.details.valid(f.bytes(validate.data.size), f.duration(validate.data.duration)) : t.details.invalid}
+          </p>
+        )}
+      </div>
+      {b.error && <Explanation error={b.error}>{may("create") && <TryAgain backup={b} />}</Explanation>}
+      {b.verification && !b.verification.ok && (
+        <div className="notice bad">
+          <Icon name="bad" />
+          <div>
+            <p><strong>{t.details.damaged}</strong></p>
+            <ul>{b.verification.problems?.map((p) => <li key={p.reason + p.detail}>{word(t.reasons, p.reason)}: <span lang="en">{p.detail}</span></li>)}</ul>
+          </div>
+        </div>
+      )}
+      <div className="columns">
+        <Metadata backup={b} />
+        <div>
+          <Timeline backup={b} />
+          <KeepCard backup={b} />
+        </div>
+      </div>
+      {b.status === "success" && <Restore backup={b} />}
+      {may("audit") && <AuditTrail resource={b.id} />}
+      {dialog === "download" && <DownloadDialog backup={b} onClose={() => setDialog(null)} />}
+      {dialog === "delete" && <ConfirmDialog backups={[b]} onClose={() => setDialog(null)} onDeleted={(gone) => (gone.length ? navigate("/") : setDialog(null))} />}
+    </Page>
+  );
+}
+
+/** optionsOf gives the options that a backup was made with, for making it again. The name is left to be chosen anew. */
+export function optionsOf(b: Backup): Options {
+  const directory = b.filepath.split("/").slice(1, -1).join("/");
+  return {
+    database: b.database,
+    format: b.format,
+    ...(directory ? { directory } : {}),
+    ...(b.content === "schema" ? { includeData: false } : {}),
+    ...(b.content === "data" ? { includeSchema: false } : {}),
+    ...(b.compression && b.compression !== "auto" ? { compression: b.compression } : {}),
+    ...(b.encryption === "age" ? { encrypt: true } : {}),
+    ...(b.selection ? { selection: b.selection } : {}),
+    ...(b.labels ? { labels: b.labels } : {}),
+  };
+}
+
+function TryAgain({ backup }: { backup: Backup }) {
+  const { t } = useText();
+  const { create } = useActions();
+  const again = () => create.mutate({ options: optionsOf(backup), key: crypto.randomUUID() }, { onSuccess: (b) => navigate(`/backups/${b.id}`) });
+  return (
+    <>
+      <p><button type="button" onClick={again} disabled={create.isPending}>{t.states.tryAgain}</button></p>
+      {create.error && <Failed error={create.error} />}
+    </>
+  );
+}
+
+function Metadata({ backup: b }: { backup: Backup }) {
+  const { t, f } = useText();
+  const d = t.details;
+  return (
+    <section className="card">
+      <h2>{d.metadata}</h2>
+      <Facts of={[
+        [t.columns.database, b.database],
+        [t.columns.size, b.size > 0 && <>{f.bytes(b.size)} <span className="muted">({f.number(b.size)} B)</span> <Change backup={b} /></>],
+        [d.uncompressed, b.uncompressedSize !== undefined && f.bytes(b.uncompressedSize)],
+        [d.contentName, t.content[b.content]],
+        [d.format, b.format === "custom" ? t.create.formats.custom : t.create.formats.plain],
+        [d.compression, b.compression],
+        [d.encryption, b.encryption === "age" ? "age" : d.notEncrypted],
+        [t.columns.verified, b.verification && <Verified backup={b} when />],
+        [d.checksum, b.checksum && <span className="with-copy"><code className="hash">{b.checksum}</code><CopyButton text={b.checksum} what={d.checksum} /></span>],
+        [d.place, <span key="place" className="with-copy"><code className="hash">{b.filepath}</code><CopyButton text={b.filepath} what={d.place} /></span>],
+        [d.id, <span key="id" className="with-copy"><code>{b.id}</code><CopyButton text={b.id} what={d.id} /></span>],
+        [d.databaseVersion, b.databaseVersion],
+        [d.pgDumpVersion, b.pgDumpVersion],
+        [d.schemaVersion, b.schemaVersion && <code className="hash">{b.schemaVersion}</code>],
+        [d.createdBy, b.createdBy],
+        [d.trigger, word(d.triggers, b.trigger)],
+        [d.attempts, b.attempt > 1 && f.number(b.attempt)],
+        [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{k}: {v.join(", ")}</code></div>)],
+        [t.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],
+      ]} />
+    </section>
+  );
+}
+
+/** Timeline is what happened to a backup, and what will, in order. */
+function Timeline({ backup: b }: { backup: Backup }) {
+  const { t, f } = useText();
+  const end = new Date(Date.parse(b.createdAt) + b.duration).toISOString();
+  const events: { at: string; text: string; tone: string }[] = [{ at: b.createdAt, text: t.details.events.started, tone: "past" }];
+  if (b.status === "success") events.push({ at: end, text: t.details.events.finished(f.duration(b.duration)), tone: "ok" });
+  if (b.status === "failed") events.push({ at: end, text: b.error?.code === "CanceledError" ? t.details.events.canceled : t.details.events.failed, tone: "bad" });
+  if (b.verification && b.verification.level !== "stream") {
+    events.push({ at: b.verification.at, text: b.verification.ok ? t.details.events.verified : t.details.events.damaged, tone: b.verification.ok ? "ok" : "bad" });
+  }
+  if (b.retention?.expiresAt) events.push({ at: b.retention.expiresAt, text: t.details.events.expires, tone: "future" });
+  return (
+    <section className="card">
+      <h2>{t.details.timeline}</h2>
+      <ol className="timeline">
+        {events.map((e) => <li key={e.text} className={e.tone}><span>{e.text}</span><Time at={e.at} /></li>)}
+      </ol>
+    </section>
+  );
+}
+
+function KeepCard({ backup: b }: { backup: Backup }) {
+  const { t, f } = useText();
+  const r = b.retention;
+  if (!r || b.status === "in_progress") return null;
+  return (
+    <section className="card">
+      <h2>{t.retention.title}</h2>
+      <p>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.day(r.expiresAt.slice(0, 10))) : t.retention.forever}</p>
+      <ul>{r.reasons.map((x) => <li key={x.code}>{reasonText(t, x)}</li>)}</ul>
+      {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{t.retention.onlyVerified(b.database)}</p>}
+    </section>
+  );
+}
+
+function Restore({ backup: b }: { backup: Backup }) {
+  const { t } = useText();
+  return (
+    <section className="card">
+      <h2>{t.restore.title}</h2>
+      <p>{t.restore.cofre}</p>
+      <Command text={restoreCommand(b)} what={t.restore.title} />
+      <p>{b.encryption === "age" ? t.restore.stockEncrypted : t.restore.stock}</p>
+      <Command text={stockCommand(b)} what={t.restore.stock} />
+    </section>
+  );
+}

@@ -1,0 +1,234 @@
+// A new backup: what it shall hold and be called, in plain words what will happen, and the same as a command.
+
+import { useMemo, useState, type FormEvent } from "react";
+import { ApiError, type Backup, type Options, type SettingsResponse } from "../api/client";
+import { useMay } from "../api/context";
+import { useActions, useMetrics, useSettings } from "../api/queries";
+import { Command, Field, Page } from "../components/basics";
+import { Failed, Loading } from "../components/states";
+import { createCommand } from "../cli";
+import { useText } from "../i18n";
+import type { Messages } from "../i18n/en";
+
+/** What stands in the form. */
+export interface Draft {
+  database: string;
+  filename: string;
+  directory: string;
+  content: Backup["content"];
+  format: "custom" | "plain";
+  compression: string;
+  encrypt: "" | "yes" | "no";
+  labels: { key: string; value: string }[];
+}
+
+export const blank: Draft = { database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", encrypt: "", labels: [] };
+
+/** optionsOf gives what the API is asked for. What was left as it is, is left out, so that the settings decide. */
+export function optionsOf(d: Draft, configured: string | undefined): Options {
+  const labels = d.labels.filter((l) => l.key.trim());
+  return {
+    ...(d.database.trim() && d.database.trim() !== configured ? { database: d.database.trim() } : {}),
+    ...(d.filename.trim() ? { filename: d.filename.trim() } : {}),
+    ...(d.directory.trim() ? { directory: d.directory.trim() } : {}),
+    ...(d.content === "schema" ? { includeData: false } : {}),
+    ...(d.content === "data" ? { includeSchema: false } : {}),
+    ...(d.format === "plain" ? { format: "plain" as const } : {}),
+    ...(d.compression ? { compression: d.compression } : {}),
+    ...(d.encrypt ? { encrypt: d.encrypt === "yes" } : {}),
+    ...(labels.length ? { labels: Object.fromEntries(labels.map((l) => [l.key.trim(), l.value.trim()])) } : {}),
+  };
+}
+
+const forbidden = /[\x00-\x1f\x7f/\\:*?"<>|]/;
+
+/** wrongName tells what is wrong with a file name, as the contract has it; undefined is nothing. */
+export function wrongName(t: Messages, name: string): string | undefined {
+  const n = name.trim();
+  if (!n) return undefined;
+  if (n.length > 200) return t.create.tooLong;
+  if (forbidden.test(n)) return t.create.badCharacters;
+  if (/^[. -]/.test(n) || /[. ]$/.test(n)) return t.create.badEnds;
+  return undefined;
+}
+
+/** wrongDirectory is wrongName for each folder of a path. */
+export function wrongDirectory(t: Messages, directory: string): string | undefined {
+  if (!directory.trim()) return undefined;
+  const parts = directory.trim().split("/");
+  if (parts.length > 10 || parts.some((p) => !p)) return t.create.badDirectory;
+  return parts.map((p) => wrongName(t, p)).find(Boolean);
+}
+
+export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup: Backup) => void }) {
+  const { t } = useText();
+  const may = useMay();
+  const settings = useSettings();
+  return (
+    <Page title={t.create.title}>
+      {may("settings_read") && settings.isPending ? <Loading rows={6} /> : <Form settings={settings.data} onBackupCreated={onBackupCreated} />}
+    </Page>
+  );
+}
+
+function Form({ settings, onBackupCreated }: { settings: SettingsResponse | undefined; onBackupCreated: (backup: Backup) => void }) {
+  const { t } = useText();
+  const { create } = useActions();
+  const metrics = useMetrics(undefined);
+  const [draft, setDraft] = useState<Draft>(blank);
+  const limits = settings?.limits;
+  const set = (change: Partial<Draft>) => setDraft((d) => ({ ...d, ...change }));
+  const options = useMemo(() => optionsOf(draft, limits?.database), [draft, limits]);
+  // The same request keeps its key, so that sending it again after a lost answer makes no second backup.
+  const key = useMemo(() => crypto.randomUUID(), [options]);
+  const nameWrong = wrongName(t, draft.filename);
+  const directoryWrong = wrongDirectory(t, draft.directory);
+  const databases = [...new Set([limits?.database, ...(metrics.data?.databases ?? []).map((d) => d.database)])].filter((d): d is string => Boolean(d));
+
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    if (!nameWrong && !directoryWrong) create.mutate({ options, key }, { onSuccess: onBackupCreated });
+  };
+
+  return (
+    <form className="create" onSubmit={submit}>
+      <div className="card">
+        <Field label={t.create.database} hint={t.create.databaseHint(limits?.database)}>
+          {(ids) => (
+            <>
+              <input {...ids} list="databases" value={draft.database} placeholder={limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ database: e.target.value })} />
+              <datalist id="databases">{databases.map((d) => <option key={d} value={d} />)}</datalist>
+            </>
+          )}
+        </Field>
+        <Choice legend={t.create.content} name="content" value={draft.content} onChange={(content) => set({ content })} options={[
+          ["all", t.create.contents.all, t.create.contents.allHint],
+          ["schema", t.create.contents.schema, t.create.contents.schemaHint],
+          ["data", t.create.contents.data, t.create.contents.dataHint],
+        ]} />
+        <Field label={t.create.filename} hint={t.create.filenameHint} error={nameWrong}>
+          {(ids) => <input {...ids} value={draft.filename} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ filename: e.target.value })} />}
+        </Field>
+        <DirectoryField draft={draft} set={set} settings={settings} error={directoryWrong} />
+        <details className="more-options">
+          <summary>{t.create.more}</summary>
+          <Choice legend={t.create.format} name="format" value={draft.format} onChange={(format) => set({ format, ...(format === "plain" && draft.compression === "lz4" ? { compression: "" } : {}) })} options={[
+            ["custom", t.create.formats.custom, t.create.formats.customHint],
+            ["plain", t.create.formats.plain, t.create.formats.plainHint],
+          ]} />
+          <Field label={t.create.compression}>
+            {(ids) => (
+              <select {...ids} value={draft.compression} onChange={(e) => set({ compression: e.target.value })}>
+                <option value="">{t.create.compressions.default(limits ? limits.compress : undefined)}</option>
+                <option value="none">{t.create.compressions.none}</option>
+                <option value="gzip">gzip</option>
+                <option value="zstd:1">{t.create.compressions.fast}</option>
+                <option value="zstd:9">{t.create.compressions.small}</option>
+                {draft.format === "custom" && <option value="lz4">lz4</option>}
+              </select>
+            )}
+          </Field>
+          <Field label={t.create.encryption} hint={t.create.encryptionHint}>
+            {(ids) => (
+              <select {...ids} value={draft.encrypt} onChange={(e) => set({ encrypt: e.target.value as Draft["encrypt"] })}>
+                <option value="">{t.create.encryptions.default(limits ? limits.encryptBackups : undefined)}</option>
+                <option value="yes">{t.create.encryptions.yes}</option>
+                <option value="no">{t.create.encryptions.no}</option>
+              </select>
+            )}
+          </Field>
+          <Labels draft={draft} set={set} />
+        </details>
+      </div>
+      <div className="card plan">
+        <h2>{t.create.plan}</h2>
+        <Plan draft={draft} settings={settings} />
+        <h3>{t.create.command}</h3>
+        <Command text={createCommand(options)} what={t.create.command} />
+        {create.error && <Failed error={create.error} retry={create.error instanceof ApiError && create.error.unreachable ? () => create.mutate({ options, key }, { onSuccess: onBackupCreated }) : undefined} />}
+        <div className="actions">
+          <button type="submit" className="primary" disabled={create.isPending || Boolean(nameWrong || directoryWrong)}>{create.isPending ? t.create.starting : t.create.start}</button>
+          <a className="button" href="#/">{t.create.back}</a>
+        </div>
+      </div>
+    </form>
+  );
+}
+
+function Choice<T extends string>({ legend, name, value, options, onChange }: {
+  legend: string;
+  name: string;
+  value: T;
+  options: [value: T, label: string, hint: string][];
+  onChange: (value: T) => void;
+}) {
+  return (
+    <fieldset className="choice">
+      <legend>{legend}</legend>
+      {options.map(([v, label, hint]) => (
+        <label key={v}>
+          <input type="radio" name={name} value={v} checked={v === value} onChange={() => onChange(v)} />
+          <span><strong>{label}</strong><span className="hint">{hint}</span></span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+type Setter = (change: Partial<Draft>) => void;
+
+function DirectoryField({ draft, set, settings, error }: { draft: Draft; set: Setter; settings: SettingsResponse | undefined; error: string | undefined }) {
+  const { t } = useText();
+  const allowed = settings?.limits.allowedDirectories ?? [];
+  const standard = settings?.settings.defaultDirectory;
+  return (
+    <Field label={t.create.directory} hint={allowed.length ? t.create.directoryAllowed : t.create.directoryHint} error={error}>
+      {(ids) => allowed.length ? (
+        <select {...ids} value={draft.directory} onChange={(e) => set({ directory: e.target.value })}>
+          <option value="">{standard ? t.create.directoryDefault(standard) : t.create.directoryNone}</option>
+          {allowed.filter((d) => d && d !== standard).map((d) => <option key={d} value={d}>{d}</option>)}
+        </select>
+      ) : (
+        <input {...ids} value={draft.directory} placeholder={standard || undefined} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ directory: e.target.value })} />
+      )}
+    </Field>
+  );
+}
+
+function Labels({ draft, set }: { draft: Draft; set: Setter }) {
+  const { t } = useText();
+  const change = (i: number, part: Partial<Draft["labels"][number]>) => set({ labels: draft.labels.map((l, j) => (i === j ? { ...l, ...part } : l)) });
+  return (
+    <fieldset className="labels">
+      <legend>{t.create.labels}</legend>
+      <p className="hint">{t.create.labelsHint}</p>
+      {draft.labels.map((l, i) => (
+        <div className="label-row" key={i}>
+          <input aria-label={t.create.labelKey(i + 1)} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
+          <input aria-label={t.create.labelValue(i + 1)} placeholder={t.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
+          <button type="button" className="small" aria-label={t.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
+        </div>
+      ))}
+      {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{t.create.addLabel}</button>}
+    </fieldset>
+  );
+}
+
+/** Plan says in plain words what will happen, and how long the backup will be kept. */
+export function Plan({ draft, settings }: { draft: Draft; settings: SettingsResponse | undefined }) {
+  const { t } = useText();
+  const database = draft.database.trim() || settings?.limits.database;
+  const lines = [
+    t.create.planWhat[draft.content](database),
+    draft.format === "custom" ? t.create.planCustom : t.create.planPlain,
+    t.create.planVerify,
+  ];
+  const encrypt = draft.encrypt ? draft.encrypt === "yes" : settings?.limits.encryptBackups;
+  if (encrypt !== undefined) lines.push(encrypt ? t.create.planEncrypted : t.create.planPlainText);
+  if (settings) {
+    const { retentionDays, maxBackups } = settings.settings;
+    lines.push(retentionDays ? t.create.planDays(retentionDays) : t.create.planForever);
+    if (maxBackups) lines.push(t.create.planCount(maxBackups));
+  }
+  return <ul className="plan-lines">{lines.map((l) => <li key={l}>{l}</li>)}</ul>;
+}

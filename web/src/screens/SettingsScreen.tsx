@@ -1,0 +1,115 @@
+// Retention, which whoever may can change, and the limits that the environment sets.
+
+import { useState, type FormEvent } from "react";
+import type { Settings, SettingsResponse } from "../api/client";
+import { useMay } from "../api/context";
+import { useActions, useSettings } from "../api/queries";
+import { Facts, Field, Icon, Page } from "../components/basics";
+import { Failed, Loaded } from "../components/states";
+import { useText } from "../i18n";
+import { AuditTrail } from "./AuditTrail";
+import { wrongDirectory } from "./CreateBackupForm";
+
+export function SettingsScreen() {
+  const { t } = useText();
+  const may = useMay();
+  const query = useSettings();
+  return (
+    <Page title={t.settings.title}>
+      <Loaded query={query} rows={6}>
+        {(s) => (
+          <div className="columns">
+            {may("settings_write") ? <SettingsForm given={s} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
+            <LimitsShown of={s} />
+          </div>
+        )}
+      </Loaded>
+      {may("audit") && <AuditTrail />}
+    </Page>
+  );
+}
+
+function SettingsShown({ settings: s }: { settings: Settings }) {
+  const { t, f } = useText();
+  return (
+    <section className="card">
+      <h2>{t.settings.retention}</h2>
+      <Facts of={[
+        [t.settings.days, s.retentionDays ? t.settings.daysValue(s.retentionDays) : t.settings.forever],
+        [t.settings.count, s.maxBackups ? f.number(s.maxBackups) : t.settings.unlimited],
+        [t.settings.directory, s.defaultDirectory || t.create.directoryNone],
+      ]} />
+    </section>
+  );
+}
+
+const whole = (text: string, max: number) => /^\d{1,7}$/.test(text.trim()) && Number(text) <= max;
+
+function SettingsForm({ given }: { given: SettingsResponse }) {
+  const { t } = useText();
+  const { saveSettings } = useActions();
+  const [days, setDays] = useState(String(given.settings.retentionDays));
+  const [count, setCount] = useState(String(given.settings.maxBackups));
+  const [directory, setDirectory] = useState(given.settings.defaultDirectory);
+  const daysWrong = whole(days, 36_500) ? undefined : t.settings.number(36_500);
+  const countWrong = whole(count, 1_000_000) ? undefined : t.settings.number(1_000_000);
+  const directoryWrong = wrongDirectory(t, directory);
+  const next: Settings = { retentionDays: Number(days), maxBackups: Number(count), defaultDirectory: directory.trim() };
+  const changed = JSON.stringify(next) !== JSON.stringify({ retentionDays: given.settings.retentionDays, maxBackups: given.settings.maxBackups, defaultDirectory: given.settings.defaultDirectory });
+  const stricter = (now: number, before: number) => now > 0 && (before === 0 || now < before);
+  const removesMore = !daysWrong && !countWrong && (stricter(next.retentionDays, given.settings.retentionDays) || stricter(next.maxBackups, given.settings.maxBackups));
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    saveSettings.mutate(next);
+  };
+  return (
+    <form className="card" onSubmit={submit}>
+      <h2>{t.settings.retention}</h2>
+      <Field label={t.settings.days} hint={t.settings.daysHint} error={daysWrong}>
+        {(ids) => <input {...ids} inputMode="numeric" className="short" value={days} onChange={(e) => setDays(e.target.value)} />}
+      </Field>
+      <Field label={t.settings.count} hint={t.settings.countHint} error={countWrong}>
+        {(ids) => <input {...ids} inputMode="numeric" className="short" value={count} onChange={(e) => setCount(e.target.value)} />}
+      </Field>
+      <Field label={t.settings.directory} hint={t.settings.directoryHint} error={directoryWrong}>
+        {(ids) => <input {...ids} value={directory} maxLength={200} autoCapitalize="none" spellCheck={false} onChange={(e) => setDirectory(e.target.value)} />}
+      </Field>
+      {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore} <a href="#/cleanup">{t.settings.preview}</a></span></p>}
+      {saveSettings.error && <Failed error={saveSettings.error} />}
+      <div className="actions">
+        <button type="submit" className="primary" disabled={!changed || Boolean(daysWrong || countWrong || directoryWrong) || saveSettings.isPending}>{t.settings.save}</button>
+        <span role="status">{!changed && saveSettings.isSuccess ? t.settings.saved : ""}</span>
+      </div>
+    </form>
+  );
+}
+
+function LimitsShown({ of: { limits: l } }: { of: SettingsResponse }) {
+  const { t, f } = useText();
+  const s = t.settings;
+  const yes = (b: boolean | undefined) => (b === undefined ? undefined : b ? s.yes : s.no);
+  const gb = (n: number | undefined) => (n ? f.bytes(n * 2 ** 30) : undefined);
+  return (
+    <section className="card">
+      <h2>{s.limits}</h2>
+      <p className="hint">{s.limitsHint}</p>
+      <Facts of={[
+        [t.columns.database, l.database],
+        [s.schedule, l.backupSchedule && <code>{l.backupSchedule}</code>],
+        [s.autoCleanup, yes(l.autoCleanupEnabled)],
+        [s.cleanupSchedule, l.cleanupSchedule && <code>{l.cleanupSchedule}</code>],
+        [s.maxConcurrent, l.maxConcurrent ? f.number(l.maxConcurrent) : s.unlimited],
+        [s.maxConcurrentPerUser, l.maxConcurrentPerUser ? f.number(l.maxConcurrentPerUser) : undefined],
+        [s.maxBackupsPerUser, l.maxBackupsPerUser ? f.number(l.maxBackupsPerUser) : undefined],
+        [s.maxRequestsPerMinute, l.maxRequestsPerMinute ? f.number(l.maxRequestsPerMinute) : undefined],
+        [s.maxBackupSize, gb(l.maxBackupSizeGB)],
+        [s.maxStorage, gb(l.maxStorageSizeGB)],
+        [s.directories, l.allowedDirectories.length ? l.allowedDirectories.map((d) => <code key={d}>{d || "/"} </code>) : s.anyDirectory],
+        [s.compress, yes(l.compress)],
+        [s.threshold, l.compressionThresholdMB ? f.bytes(l.compressionThresholdMB * 2 ** 20) : undefined],
+        [s.encrypt, yes(l.encryptBackups)],
+        [s.auditDays, l.auditLogRetentionDays ? s.daysValue(l.auditLogRetentionDays) : undefined],
+      ]} />
+    </section>
+  );
+}

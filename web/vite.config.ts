@@ -1,0 +1,25 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// A relative base: the same build is served from any path. No asset is inlined, and nothing of the build needs an
+// exception from the content security policy.
+export default defineConfig({
+  base: "./",
+  plugins: [react()],
+  // wouter brings what React 18 and later have themselves.
+  resolve: { alias: { "use-sync-external-store/shim/index.js": "react" } },
+  build: {
+    target: ["chrome123", "edge123", "firefox121", "safari17.5"],
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    sourcemap: false,
+  },
+  test: {
+    environment: "jsdom",
+    environmentOptions: { jsdom: { url: "http://127.0.0.1:8080/" } },
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/test/setup.ts"],
+    restoreMocks: true,
+    env: { TZ: "America/Sao_Paulo" },
+  },
+});
