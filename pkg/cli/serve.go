@@ -18,6 +18,7 @@ import (
 	"cofre/pkg/metrics"
 	"cofre/pkg/schedule"
 	"cofre/pkg/server"
+	"cofre/web"
 )
 
 const serveLong = `Serves the web UI and the API (/api), makes backups by BACKUP_SCHEDULE, removes expired ones by
@@ -118,7 +119,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 // serverConfig reads what the options and the environment say of the server.
 func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api.Authenticator, error) {
 	conf := server.Config{
-		Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent,
+		UI: web.Files(), Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent,
 		Metrics: metrics.New(p.build().Version, c.Database.Database()), Log: p.log,
 	}
 	for _, s := range []struct {
