@@ -41,8 +41,8 @@ type Caught struct {
 	Cause string `json:"Cause"`
 }
 
-// schedule is the part of a scheduled event that tells it from others.
-type schedule struct {
+// due is the part of a scheduled event that tells it from others.
+type due struct {
 	ID         string    `json:"id"`
 	DetailType string    `json:"detail-type"`
 	Time       time.Time `json:"time"`
@@ -87,7 +87,7 @@ func read(payload []byte, requestID string) (event, error) {
 		}
 		return out, nil
 	case e.DetailType == "Scheduled Event", empty(payload):
-		var s schedule
+		var s due
 		if err := json.Unmarshal(payload, &s); err != nil {
 			return event{}, unknownEvent(err)
 		}
@@ -98,7 +98,7 @@ func read(payload []byte, requestID string) (event, error) {
 
 // key is the same for every delivery of one event. A schedule's time and place name what is due; an event without them
 // has its id, and an empty one the invocation's.
-func (s schedule) key(requestID string) string {
+func (s due) key(requestID string) string {
 	switch {
 	case !s.Time.IsZero():
 		return s.Time.UTC().Format(time.RFC3339) + " " + strings.Join(s.Resources, " ")

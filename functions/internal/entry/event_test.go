@@ -6,7 +6,7 @@ import (
 	"cofre/pkg/fault"
 )
 
-const due = `{"version":"0","id":"%","detail-type":"Scheduled Event","source":"aws.scheduler","account":"123456789012",
+const nightly = `{"version":"0","id":"%","detail-type":"Scheduled Event","source":"aws.scheduler","account":"123456789012",
 	"time":"2026-11-25T02:00:00Z","region":"eu-west-1","resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"],"detail":"{}"}`
 
 func TestRead(t *testing.T) {
@@ -16,7 +16,7 @@ func TestRead(t *testing.T) {
 		key   string
 	}{
 		"API call":  {`{"version":"2.0","rawPath":"/api/health","requestContext":{"http":{"method":"GET"}}}`, request, ""},
-		"scheduler": {due, scheduled, "2026-11-25T02:00:00Z arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"},
+		"scheduler": {nightly, scheduled, "2026-11-25T02:00:00Z arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"},
 		"no time":   {`{"detail-type":"Scheduled Event","id":"e1"}`, scheduled, "e1"},
 		"nothing":   {` {} `, scheduled, "r1"},
 		"step":      {`{"action":"reserve","trigger":"schedule","key":"k"}`, task, "k"},
@@ -39,7 +39,7 @@ func TestOtherEventsAreRefused(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(due))
+	f.Add([]byte(nightly))
 	f.Add([]byte(`{"action":"finalize","id":"01HXZ0000000000000000000AB","error":{"Error":"States.Timeout","Cause":"x"}}`))
 	f.Add([]byte(`{"requestContext":{"http":{"method":"GET"}},"isBase64Encoded":true}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -2,6 +2,7 @@ package entry
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"cofre/pkg/fault"
@@ -26,4 +27,12 @@ func within(ctx context.Context, now time.Time) (context.Context, context.Cancel
 	keep := min(margin, deadline.Sub(now)/marginShare)
 	return context.WithDeadlineCause(ctx, deadline.Add(-keep),
 		fault.New(fault.BackupCreation, fault.Timeout, timeHint, "the function's time was up before the backup was finished"))
+}
+
+// remaining is how much time the work has, in a context of within.
+func remaining(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return math.MaxInt64
 }
