@@ -43,6 +43,8 @@ clean: ## remove what was built; set-up tools stay in .cache
 distclean: clean ## remove everything that setup made, too
 	rm -rf .cache
 
+include functions/build.mk
+
 # Go knows best what has to be built again.
 bin/cofre: FORCE
 	@scripts/setup system

@@ -61,6 +61,11 @@ var own = map[string][]string{
 	"pkg/backup":              {"pkg/fault", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream"},
 	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "pkg/registry", "pkg/backup",
 		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/access", "pkg/audit", "pkg/schedule"},
+	"functions": {"functions/internal/entry"}, // each of the entry points below it
+	"functions/internal/entry": {"pkg/fault", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
+		"pkg/secret", "pkg/workflow"},
+	"pkg/secret":   {"pkg/fault"},
+	"pkg/workflow": {"pkg/fault"},
 	"pkg/cli/term": {},
 	"pkg/demo":     {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
 	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term",
@@ -92,6 +97,9 @@ func TestImportsPointOneWay(t *testing.T) {
 			continue
 		}
 		allowed, known := own[name]
+		if !known && strings.HasPrefix(name, "functions/") {
+			allowed, known = own["functions"], true
+		}
 		if !known {
 			t.Errorf("package %s stands in no rule: add it to the table in this file, and to ARCHITECTURE.md", name)
 			continue
@@ -108,7 +116,7 @@ func TestImportsPointOneWay(t *testing.T) {
 // outside lists the dependencies that only certain packages may import, so that each stays replaceable in one
 // place.
 var outside = map[string][]string{
-	"github.com/aws/aws-sdk-go-v2":  {"pkg/storage/s3", "pkg/storage/embedded"}, // versitygw speaks in the SDK's types
+	"github.com/aws/aws-sdk-go-v2":  {"pkg/storage/s3", "pkg/storage/embedded", "pkg/secret", "pkg/workflow"}, // versitygw speaks in the SDK's types
 	"github.com/aws/aws-lambda-go":  {"functions", "pkg/api"},
 	"github.com/versity/versitygw":  {"pkg/storage/embedded"},
 	"github.com/jackc/pgx":          {"pkg/postgres"},

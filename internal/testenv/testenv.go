@@ -53,6 +53,17 @@ func ServerBin(major int) string { return filepath.Dir(must(serverProgram(major,
 // MinIOBinary returns the path of the MinIO program. It panics like ClientBin.
 func MinIOBinary() string { return must(minioProgram()) }
 
+// Layer returns the Lambda layer for this machine's architecture: what Lambda unpacks below /opt. It panics like ClientBin.
+func Layer() string {
+	if runtime.GOARCH == "arm64" {
+		return LayerOf("arm64")
+	}
+	return LayerOf("x86_64")
+}
+
+// LayerOf is Layer for an architecture by Lambda's name, arm64 or x86_64.
+func LayerOf(arch string) string { return must(part(".cache", "pg_dump", "layer-"+arch)) }
+
 func clientProgram(major int, name string) (string, error) {
 	return part(".cache", "pg_dump", strconv.Itoa(major), "bin", name)
 }

@@ -2,6 +2,7 @@ package layer_test
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,18 +30,64 @@ func TestDumpsFromAnEmptyRoot(t *testing.T) {
 				from, to := server.NewDatabase(t), server.NewDatabase(t)
 				testenv.LoadSQL(t, from, "CREATE TABLE t AS SELECT i, repeat('x', i) AS v FROM generate_series(1, 1000) i")
 
-				dump := jail.run(t, nil, "pg_dump", "--format=custom", "--dbname="+from)
-				if list := jail.run(t, dump, "pg_restore", "--list"); !bytes.Contains(list, []byte("TABLE DATA public t")) {
+				dump := jail.run(t, nil, "bin/pg_dump", "--format=custom", "--dbname="+from)
+				if list := jail.run(t, dump, "bin/pg_restore", "--list"); !bytes.Contains(list, []byte("TABLE DATA public t")) {
 					t.Errorf("pg_restore --list says:\n%s", list)
 				}
 				// A newer client sets what an older server does not know; the rest of the script counts.
-				script := jail.run(t, dump, "pg_restore", "--file=-")
-				jail.run(t, script, "psql", "--no-psqlrc", "--quiet", "--dbname="+to)
-				sum := jail.run(t, nil, "psql", "-XAtc", "SELECT count(*), sum(i), sum(length(v)) FROM t", "--dbname="+to)
+				script := jail.run(t, dump, "bin/pg_restore", "--file=-")
+				jail.run(t, script, "bin/psql", "--no-psqlrc", "--quiet", "--dbname="+to)
+				sum := jail.run(t, nil, "bin/psql", "-XAtc", "SELECT count(*), sum(i), sum(length(v)) FROM t", "--dbname="+to)
 				if got := strings.TrimSpace(string(sum)); got != "1000|500500|500500" {
 					t.Errorf("restored: %s", got)
 				}
 			})
+		}
+	}
+}
+
+// The layer's clients share the libraries of the newest. Each dumps a server of its own major from an empty root.
+func TestLayerDumpsFromAnEmptyRoot(t *testing.T) {
+	jail := newJail(t, testenv.Layer())
+	for _, major := range testenv.InitialMajors() {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			from := testenv.Postgres(t, major).NewDatabase(t)
+			testenv.LoadSQL(t, from, "CREATE TABLE t AS SELECT i, repeat('x', i) AS v FROM generate_series(1, 1000) i")
+			bin := fmt.Sprintf("pg_dump/%d/bin/", major)
+			dump := jail.run(t, nil, bin+"pg_dump", "--format=custom", "--dbname="+from)
+			to := testenv.Postgres(t, major).NewDatabase(t)
+			jail.run(t, dump, bin+"pg_restore", "--exit-on-error", "--dbname="+to)
+			sum := jail.run(t, nil, bin+"psql", "-XAtc", "SELECT count(*), sum(i), sum(length(v)) FROM t", "--dbname="+to)
+			if got := strings.TrimSpace(string(sum)); got != "1000|500500|500500" {
+				t.Errorf("restored: %s", got)
+			}
+		})
+	}
+}
+
+// Both architectures are complete, whichever this machine is.
+func TestLayers(t *testing.T) {
+	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
+		layer := testenv.LayerOf(arch)
+		if out, err := exec.Command("./check", layer).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", arch, err, out)
+		}
+		err := filepath.WalkDir(filepath.Join(layer, "pg_dump"), func(file string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() || strings.Contains(file, "/share/") || d.Name() == "MANIFEST" {
+				return err
+			}
+			f, err := elf.Open(file)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			defer f.Close()
+			if f.Machine != machine {
+				t.Errorf("%s is for %v", file, f.Machine)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -117,7 +164,7 @@ func newJail(t *testing.T, layer string) jail {
 // run runs a program of the layer and returns its standard output.
 func (j jail) run(t *testing.T, stdin []byte, program string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command("/some/where/bin/"+program, args...)
+	cmd := exec.Command("/some/where/"+program, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PGUSER=postgres", "PGSSLMODE=disable"}
 	cmd.Stdin = bytes.NewReader(stdin)

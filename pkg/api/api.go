@@ -85,6 +85,8 @@ type Config struct {
 	Audit        Auditor
 	Limiter      Limiter  // default: no limit
 	Schedule     Schedule // of the backups; nil where there is none
+	// Operations are the ids of those that are served here; the paths of others are unknown. nil serves all.
+	Operations []string
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
 	// Without it every validation is made within its request.
 	LaunchValidation func(ctx context.Context, id string) error

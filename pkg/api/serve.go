@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,9 +124,26 @@ type problemError struct{ problem }
 func (e *problemError) Error() string { return e.fault.Error() }
 func (e *problemError) Unwrap() error { return e.fault }
 
+// find gives the operation of a request, among those that are served here.
+func (a *API) find(method, path string) (op *contract.Operation, params map[string]string, allow []string) {
+	op, params, allow = a.contract.Find(method, path)
+	if a.Operations == nil {
+		return op, params, allow
+	}
+	if op != nil && !slices.Contains(a.Operations, op.ID) {
+		_, _, allow = a.contract.Find("", path)
+		op, params = nil, nil
+	}
+	allow = slices.DeleteFunc(allow, func(m string) bool {
+		other, _, _ := a.contract.Find(m, path)
+		return !slices.Contains(a.Operations, other.ID)
+	})
+	return op, params, allow
+}
+
 func (a *API) handle(ctx context.Context, c *call) (answer, error) {
 	r := c.request
-	op, path, allow := a.contract.Find(r.Method, r.URL.Path)
+	op, path, allow := a.find(r.Method, r.URL.Path)
 	switch {
 	case op == nil && len(allow) > 0:
 		return answer{}, &problemError{problem{allow: allow,

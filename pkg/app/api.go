@@ -15,7 +15,8 @@ type APIOptions struct {
 	Launcher     api.Launcher
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
-	Version          string // cofre's own
+	Operations       []string // see api.Config
+	Version          string   // cofre's own
 	Log              *slog.Logger
 }
 
@@ -28,7 +29,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,
 		},
-		Version: o.Version, Log: o.Log,
+		Operations: o.Operations, Version: o.Version, Log: o.Log,
 	}
 	if c.Schedule != "" {
 		s, err := schedule.Parse(c.Schedule)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/embedded"
 	"cofre/pkg/storage/s3"
 	"cofre/pkg/stream"
 )
@@ -30,7 +30,7 @@ type App struct {
 	// Audit is the trail of who did what, in the bucket.
 	Audit  *audit.Trail
 	config Config
-	server *embedded.Server
+	server io.Closer // the embedded store's process, if there is one
 }
 
 // Options of Open.
@@ -102,23 +102,7 @@ func (a *App) openStore(ctx context.Context, c Config, o Options) error {
 		a.Store = store
 		return nil
 	}
-	listen := ""
-	if o.Links {
-		listen = "127.0.0.1:0"
-	}
-	server, err := embedded.Start(ctx, embedded.Config{
-		Directory: c.Directory, Listen: listen, PartSize: int64(c.PartSizeMB) << 20, Concurrency: c.UploadConcurrency, Logger: o.Log,
-	})
-	if err != nil {
-		return err
-	}
-	store, err := server.Store(ctx)
-	if err != nil {
-		server.Close()
-		return err
-	}
-	a.Store, a.Local, a.server = store, true, server
-	return nil
+	return a.openLocal(ctx, c, o)
 }
 
 // location gives the full place of a file path in the registry.

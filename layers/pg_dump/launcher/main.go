@@ -3,7 +3,8 @@
 //
 //	ROOT/.../bin/NAME     this launcher, one copy per program
 //	ROOT/libexec/NAME     the program itself
-//	ROOT/lib/             its shared libraries and their loader
+//	ROOT/lib/             its shared libraries and their loader; or ROOT/../lib, when several
+//	                      folders share theirs
 //
 // ROOT is the nearest folder above the launcher that has libexec/NAME. The program is
 // told the launcher's path as its own name, because PostgreSQL looks for its sibling
@@ -36,6 +37,9 @@ func main() {
 			continue
 		}
 		lib := path.Join(root, "lib")
+		if _, err := os.Stat(path.Join(lib, loaderName)); err != nil {
+			lib = path.Join(path.Dir(root), "lib")
+		}
 		loader := path.Join(lib, loaderName)
 		argv := []string{loader, "--inhibit-cache", "--argv0", self, "--library-path", lib, program}
 		err := syscall.Exec(loader, append(argv, os.Args[1:]...), os.Environ())

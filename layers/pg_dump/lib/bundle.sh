@@ -3,7 +3,7 @@
 # library they need, the dynamic loader, and a launcher that ties them together (see
 # launcher/main.go). Nothing outside the folder is needed to run them but a kernel.
 #
-# Sourced after packages.sh. Needs: go (for the launcher).
+# Sourced after packages.sh. Needs: go.
 
 # loader_in ROOT prints the path of the dynamic loader among the unpacked packages.
 loader_in() {
@@ -19,29 +19,22 @@ library_path() {
 }
 
 # add_libraries ROOT OUT FILE... copies the loader and all libraries that the given ELF files
-# need, recursively, to OUT/lib. The loader itself works out which they are; a library
-# found outside ROOT is an error, because it would be missing elsewhere.
+# need, recursively, to OUT/lib. A library that is not below ROOT is an error, because it would be missing elsewhere.
+# The files are read, not run, so they may be of another architecture.
 add_libraries() {
-	local root=$1 out=$2 loader path gcc_s name file f
+	local root=$1 out=$2 loader path gcc_s name file
 	shift 2
 	loader=$(loader_in "$root")
 	path=$(library_path "$root")
 	mkdir -p "$out/lib"
 	cp "$loader" "$out/lib/${loader##*/}"
 	chmod 755 "$out/lib/${loader##*/}"
-	for f in "$@"; do
-		LD_LIBRARY_PATH='' "$loader" --inhibit-cache --library-path "$path" --list "$f" ||
-			die "cannot list the libraries of $f"
-	done | awk '$2 == "=>" && !seen[$1]++ { print $1, $3 }' >"$out/lib/.needed"
 	# Opened by name at run time, by the C library when a thread is cancelled.
 	gcc_s=$(find "$root" -name libgcc_s.so.1 | head -n 1)
+	(cd "$LAYER" && go run ./needed "$path" "$@" $gcc_s) >"$out/lib/.needed" || die "libraries are missing among the packages"
 	[ -z "$gcc_s" ] || echo "libgcc_s.so.1 $gcc_s" >>"$out/lib/.needed"
 	while read -r name file; do
-		case $file in
-		"$loader") continue ;;
-		"$root"/*) ;;
-		*) die "library $name was found at $file, not in the downloaded packages" ;;
-		esac
+		[ "$name" != "${loader##*/}" ] || continue
 		cp -L "$file" "$out/lib/$name"
 		chmod 644 "$out/lib/$name"
 	done <"$out/lib/.needed"
@@ -54,7 +47,7 @@ add_libraries() {
 add_launchers() {
 	local f
 	mkdir -p "$1/$2"
-	(cd "$LAYER" && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o "$1/.launcher" ./launcher) ||
+	(cd "$LAYER" && CGO_ENABLED=0 GOOS=linux GOARCH="$ARCH" go build -trimpath -ldflags='-s -w' -o "$1/.launcher" ./launcher) ||
 		die "cannot build layers/pg_dump/launcher"
 	for f in "$1"/libexec/*; do
 		ln "$1/.launcher" "$1/$2/${f##*/}" 2>/dev/null || cp "$1/.launcher" "$1/$2/${f##*/}"

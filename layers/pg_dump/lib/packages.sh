@@ -6,13 +6,21 @@
 # signing keys are the machine's: its apt sources are read, and only the name of the
 # release in them is replaced. Signatures are always verified.
 #
-# Sourced by layers/pg_dump/build and scripts/postgres. Needs: apt, dpkg-deb, awk.
+# Packages are those of $ARCH, a Debian architecture (amd64, arm64), by default the machine's own. They are only
+# unpacked, so another architecture needs nothing more.
+#
+# Sourced by layers/pg_dump/build, layers/pg_dump/layer and scripts/postgres. Needs: apt, dpkg-deb, awk.
 
 # say TEXT... tells the user what is going on; standard output stays free for answers.
 say() { printf '%s\n' "$*" >&2; }
 
 # die TEXT... ends the script with a reason.
 die() { say "error: $*"; exit 1; }
+
+ARCH=${ARCH:-$(dpkg --print-architecture)}
+
+# native tells whether this machine can run what is fetched.
+native() { [ "$ARCH" = "$(dpkg --print-architecture)" ]; }
 
 # release_of MAJOR prints the Debian release that carries that major of PostgreSQL.
 release_of() {
@@ -99,7 +107,7 @@ sources_for() {
 apt_in() {
 	local dir=$1 program=$2
 	shift 2
-	"$program" -qq \
+	"$program" -qq -o APT::Architecture="$ARCH" -o APT::Architectures="$ARCH" \
 		-o Dir::State="$dir/state" -o Dir::State::status="$dir/state/status" \
 		-o Dir::Cache="$dir/cache" -o Dir::Log="$dir/log" \
 		-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
@@ -122,11 +130,11 @@ update_lists() {
 	apt_in "$1" apt-cache show libc6 >/dev/null 2>&1
 }
 
-# open_release RELEASE prepares $PACKAGES/RELEASE and prints that path. Lists younger than a
+# open_release RELEASE prepares $PACKAGES/RELEASE-ARCH and prints that path. Lists younger than a
 # day are kept. A machine whose keyring is too old for the release gets the newest
 # debian-archive-keyring of its own, verified, release.
 open_release() {
-	local dir=$PACKAGES/$1 own
+	local dir=$PACKAGES/$1-$ARCH own
 	if [ -n "$(find "$dir/updated" -mtime -1 2>/dev/null)" ]; then
 		echo "$dir"
 		return

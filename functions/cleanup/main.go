@@ -1,0 +1,11 @@
+// Cleanup is the Lambda function that removes expired backups, and writes the gauges of the state of all.
+package main
+
+import "cofre/functions/internal/entry"
+
+func main() {
+	entry.Start(entry.Function{
+		Operations: []string{"cleanupBackups"},
+		Scheduled:  entry.Cleanup,
+	})
+}

@@ -1,0 +1,52 @@
+package entry
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"cofre/pkg/fault"
+)
+
+// A workflow decides by the type; nothing of the cause leaves.
+func TestFailure(t *testing.T) {
+	f := fault.Wrap(errors.New("password hunter2"), fault.DatabaseConnection, fault.PortRefused, "Start it.", "the server does not listen")
+	for _, isTransient := range []bool{false, true} {
+		f.Transient = isTransient
+		var got messages.InvokeResponse_Error
+		if !errors.As(failure(f), &got) || got.Message != "the server does not listen. Start it." || strings.HasSuffix(got.Type, ".Transient") != isTransient ||
+			!strings.HasPrefix(got.Type, "DatabaseConnectionError") {
+			t.Errorf("%+v", got)
+		}
+		// And back, as a Catch hands it over.
+		cause, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := fault.From((&Caught{Error: got.Type, Cause: string(cause)}).Fault())
+		if back.Code != f.Code || back.Message != got.Message || back.Transient != isTransient {
+			t.Errorf("%+v came back as %+v", got, back)
+		}
+	}
+}
+
+func TestCaught(t *testing.T) {
+	for _, x := range []struct {
+		caught *Caught
+		reason fault.Reason
+	}{
+		{nil, ""},
+		{&Caught{Error: "States.Timeout"}, fault.Timeout},
+		{&Caught{Error: "Lambda.Unknown", Cause: "The cause could not be determined because Lambda did not return an error type"}, ""},
+		{&Caught{Error: "Sandbox.Timedout", Cause: `{"errorMessage":"RequestId: x Error: Task timed out after 900.00 seconds"}`}, fault.Timeout},
+		{&Caught{Error: "States.TaskFailed", Cause: "{broken"}, ""},
+	} {
+		f := fault.From(x.caught.Fault())
+		if f.Code != fault.BackupCreation || f.Reason != x.reason || f.Hint == "" {
+			t.Errorf("%+v gives %+v", x.caught, f)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package entry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"cofre/pkg/api"
+	"cofre/pkg/api/gateway"
+	"cofre/pkg/app"
+	"cofre/pkg/secret"
+	"cofre/pkg/workflow"
+)
+
+// version is cofre's own, set by the build.
+var version = "dev"
+
+// secretLife is how long a secret that was read is relied on: a password may be changed while a process lives on.
+const secretLife = 5 * time.Minute
+
+// Instance is a wired function, for as long as its process lives.
+type Instance struct {
+	*app.App
+	api      http.Handler
+	workflow *workflow.Workflow // nil: backups are made here
+	log      *slog.Logger
+	secret   bool // the database's URL came out of a secret
+	opened   time.Time
+}
+
+func (s *Instance) stale(now time.Time) bool { return s.secret && now.Sub(s.opened) > secretLife }
+
+// open wires the parts as the environment says. It makes no request to storage and none to the database.
+func open(ctx context.Context, environ, operations []string, log *slog.Logger) (*Instance, error) {
+	s := &Instance{log: log, opened: time.Now()}
+	var err error
+	if environ, s.secret, err = secret.Environment(ctx, environ); err != nil {
+		return nil, err
+	}
+	config, err := app.Load(environ)
+	if err != nil {
+		return nil, err
+	}
+	if s.App, err = app.Open(ctx, config, app.Options{Log: log}); err != nil {
+		return nil, err
+	}
+	options := app.APIOptions{
+		Authenticate: gateway.Authenticator(s.FromClaims), Launcher: noWorkflow{s.App}, Operations: operations, Version: version, Log: log,
+	}
+	if config.Workflow != "" {
+		if s.workflow, err = workflow.Open(ctx, config.Workflow); err != nil {
+			return nil, err
+		}
+		options.Launcher, options.LaunchValidation = s.workflow, s.workflow.LaunchValidation
+	}
+	s.api, err = s.API(options)
+	return s, err
+}
+
+// noWorkflow makes backups within the request, for want of a workflow. It is meant for "sam local": API Gateway does not
+// wait as long as a large database takes.
+type noWorkflow struct{ app *app.App }
+
+// Launch implements api.Launcher.
+func (l noWorkflow) Launch(ctx context.Context, id string) error {
+	_, err := l.app.Service.Run(ctx, id, nil)
+	return err
+}
+
+var _ api.Launcher = noWorkflow{}

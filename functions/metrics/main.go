@@ -1,0 +1,11 @@
+// Metrics is the Lambda function that shows figures about the backups.
+package main
+
+import "cofre/functions/internal/entry"
+
+func main() {
+	entry.Start(entry.Function{
+		Operations: []string{"getMetricsSummary"},
+		Scheduled:  entry.Measure,
+	})
+}

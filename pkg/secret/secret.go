@@ -1,0 +1,124 @@
+// Package secret reads connection URLs out of AWS Secrets Manager, so that a function's or a container's settings name
+// a secret and do not hold it.
+//
+// A variable whose value is the ARN of a secret (arn:aws:secretsmanager:...) stands for what the secret holds: either the
+// URL itself, or the JSON that Amazon RDS keeps there (username, password, host, port, dbname). [Environment] puts the URL in
+// the variable's place. Nothing here writes a secret anywhere, and no error repeats one.
+package secret
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsarn "github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"cofre/pkg/fault"
+)
+
+// variable is the one that may name a secret.
+const variable = "DATABASE_URL"
+
+// IsReference tells whether a value names a secret instead of being one.
+func IsReference(value string) bool {
+	a, err := awsarn.Parse(strings.TrimSpace(value))
+	return err == nil && a.Service == "secretsmanager"
+}
+
+// Environment gives the environment ("NAME=value" lines) with DATABASE_URL read from its secret, and whether it named
+// one. Without a reference it makes no request. AWS_ENDPOINT_URL_SECRETS_MANAGER and the other variables of the AWS SDK
+// count.
+func Environment(ctx context.Context, environ []string) (resolved []string, named bool, err error) {
+	for i, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if name != variable || !IsReference(value) {
+			continue
+		}
+		u, err := URL(ctx, strings.TrimSpace(value))
+		if err != nil {
+			return nil, true, fmt.Errorf("%s: %w", variable, err)
+		}
+		resolved = append(append(resolved, environ[:i]...), name+"="+u)
+		return append(resolved, environ[i+1:]...), true, nil
+	}
+	return environ, false, nil
+}
+
+// URL reads the connection URL that the secret with this ARN holds.
+func URL(ctx context.Context, arn string) (string, error) {
+	a, err := awsarn.Parse(arn)
+	if err != nil {
+		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf", "this is no ARN of a secret")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(a.Region))
+	if err != nil {
+		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, "Check AWS_PROFILE, AWS_CONFIG_FILE and the file it names.", "cannot load the AWS settings")
+	}
+	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
+	if err != nil {
+		return "", explain(err, a.Resource)
+	}
+	return parse(aws.ToString(out.SecretString), a.Resource)
+}
+
+// explain says why a secret could not be read.
+func explain(err error, name string) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		f := fault.Wrap(err, fault.DatabaseConnection, fault.HostUnreachable,
+			"A function in a VPC needs a way to Secrets Manager: an interface endpoint, or a NAT gateway.", "AWS Secrets Manager cannot be reached for %s", name)
+		f.Transient = true
+		return f
+	}
+	switch api.ErrorCode() {
+	case "ResourceNotFoundException":
+		return fault.Wrap(err, fault.Validation, fault.NotFound, "Correct the ARN, or make the secret.", "there is no %s", name)
+	case "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException":
+		return fault.Wrap(err, fault.Permission, fault.AccessDenied, "Grant secretsmanager:GetSecretValue on the secret, and kms:Decrypt on the key that it is encrypted with.",
+			"%s may not be read", name)
+	}
+	f := fault.Wrap(err, fault.DatabaseConnection, "", "Look at the secret in the console of AWS Secrets Manager.", "%s cannot be read (%s)", name, api.ErrorCode())
+	f.Transient = api.ErrorFault() == smithy.FaultServer || strings.Contains(api.ErrorCode(), "Throttl")
+	return f
+}
+
+// database is the JSON that Amazon RDS keeps in a secret.
+type database struct {
+	Username string      `json:"username"`
+	Password string      `json:"password"`
+	Host     string      `json:"host"`
+	Port     json.Number `json:"port"`
+	Name     string      `json:"dbname"`
+}
+
+// parse reads what a secret holds. Errors tell what is missing and never what is there.
+func parse(text, name string) (string, error) {
+	text = strings.TrimSpace(text)
+	if !strings.HasPrefix(text, "{") {
+		if text == "" {
+			return "", fault.New(fault.Validation, fault.InvalidInput, "Store a connection URL in it, as text.", "%s holds no text", name)
+		}
+		return text, nil
+	}
+	var d database
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		return "", fault.New(fault.Validation, fault.InvalidInput, "Store a connection URL in it, or the fields username, password, host, port and dbname.", "%s holds JSON that cannot be read", name)
+	}
+	if d.Username == "" || d.Host == "" {
+		return "", fault.New(fault.Validation, fault.InvalidInput, "Add the fields username, password, host, port and dbname; RDS leaves host and dbname out of secrets that it manages itself.",
+			"%s lacks the field username or host", name)
+	}
+	u := url.URL{Scheme: "postgresql", User: url.UserPassword(d.Username, d.Password), Host: d.Host, Path: "/" + d.Name}
+	if port := d.Port.String(); port != "" {
+		u.Host = net.JoinHostPort(strings.Trim(d.Host, "[]"), port)
+	}
+	return u.String(), nil
+}
