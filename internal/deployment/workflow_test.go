@@ -1,0 +1,211 @@
+package deployment
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"cofre/internal/testenv"
+)
+
+// definition reads the workflow, with what the template puts into it, and with seconds in place of minutes: retries and
+// waits of one second, and for tasks and containers the time that a test asks for.
+func definition(t *testing.T, seconds int, container bool) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "workflow", "backup.asl.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	enabled := "disabled"
+	if container {
+		enabled = "enabled"
+	}
+	filled := strings.NewReplacer(
+		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:create", "${Container}", enabled,
+		"${ContainerAboveBytes}", "1000", "${ContainerTimeoutSeconds}", strconv.Itoa(seconds),
+		"${Cluster}", "cofre", "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${AssignPublicIp}", "DISABLED",
+	).Replace(string(data))
+	if strings.Contains(filled, "${") {
+		t.Fatalf("the test does not know a value that the template fills in: %s", filled[strings.Index(filled, "${"):][:40])
+	}
+	var d object
+	if err := json.Unmarshal([]byte(filled), &d); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range d["States"].(object) {
+		state := s.(object)
+		if state["TimeoutSeconds"] != nil {
+			state["TimeoutSeconds"] = seconds
+		}
+		if state["Type"] == "Wait" {
+			state["Seconds"] = 1
+		}
+		retries, _ := state["Retry"].([]any)
+		for _, r := range retries {
+			r.(object)["IntervalSeconds"], r.(object)["MaxDelaySeconds"] = 1, 2
+		}
+	}
+	out, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+const anID = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD"
+
+// answers gives canned answers by action.
+func answers(plan object, other map[string]func() (any, *failure)) func(object) (any, *failure) {
+	return func(payload object) (any, *failure) {
+		action := text(payload["action"])
+		if f := other[action]; f != nil {
+			return f()
+		}
+		switch action {
+		case "reserve":
+			return object{"id": anID}, nil
+		case "plan":
+			return plan, nil
+		case "run", "finalize":
+			return object{"id": anID, "status": "success"}, nil
+		case "validate":
+			return object{"id": anID, "valid": true}, nil
+		}
+		return nil, &failure{kind: "InternalError", message: "no such action"}
+	}
+}
+
+var (
+	small = object{"id": anID, "engine": "lambda", "estimatedBytes": 10}
+	large = object{"id": anID, "engine": "container", "estimatedBytes": 1e12}
+)
+
+func failing(kind string) func() (any, *failure) {
+	return func() (any, *failure) { return nil, &failure{kind: kind, message: "it failed"} }
+}
+
+func status(s string) func() (any, *failure) {
+	return func() (any, *failure) { return object{"id": anID, "status": s}, nil }
+}
+
+// TestWorkflow takes every way through the workflow.
+func TestWorkflow(t *testing.T) {
+	type actions = map[string]func() (any, *failure)
+	backup, scheduled := object{"id": anID}, object{"action": "reserve", "trigger": "schedule", "scheduledTime": "2026-11-23T02:00:00Z"}
+	var planned, running, finalized atomic.Int32
+	for _, c := range []struct {
+		name      string
+		input     object
+		plan      object
+		actions   actions
+		exit      int  // of the container
+		hang      bool // the container
+		none      bool // no container is set up
+		seconds   int
+		status    string
+		error     string
+		cause     string
+		last      string   // state
+		functions []string // actions, in their order
+		container []string // its arguments
+	}{
+		{name: "a small backup runs in a function", input: backup, plan: small, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize"}},
+		{name: "a large one runs in a container", input: backup, plan: large, status: "SUCCEEDED", last: "Done",
+			functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "the estimate alone chooses the container", input: backup, plan: object{"engine": "lambda", "estimatedBytes": 1001}, status: "SUCCEEDED", last: "Done",
+			functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "where there is no container the function does what it can", input: backup, plan: large, none: true, status: "SUCCEEDED", last: "Done",
+			functions: []string{"plan", "run", "finalize"}},
+		{name: "the schedule reserves first", input: scheduled, plan: small, status: "SUCCEEDED", last: "Done", functions: []string{"reserve", "plan", "run", "finalize"}},
+		{name: "a reservation that is refused fails", input: scheduled, plan: small, actions: actions{"reserve": failing("ValidationError")},
+			status: "FAILED", error: "ValidationError", last: "NotReserved", functions: []string{"reserve"}},
+		{name: "a failure is recorded", input: backup, plan: small, actions: actions{"run": failing("BackupCreationError"), "finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", cause: "it failed", last: "Failed", functions: []string{"plan", "run", "finalize"}},
+		{name: "a failure of the plan is recorded", input: backup, plan: small, actions: actions{"plan": failing("PermissionError"), "finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}},
+		{name: "a failure of the container is recorded", input: backup, plan: large, exit: 4, actions: actions{"finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", cause: `ExitCode`, last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "what may pass is tried again", input: backup, actions: actions{"plan": func() (any, *failure) {
+			switch planned.Add(1) {
+			case 1:
+				return nil, &failure{kind: "DatabaseConnectionError.Transient", message: "the server is starting"}
+			case 2:
+				return nil, &failure{kind: "TooManyRequestsException", message: "Rate Exceeded.", status: 429}
+			}
+			return small, nil
+		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "plan", "plan", "run", "finalize"}},
+		{name: "but not for ever", input: backup, plan: small, actions: actions{"run": failing("FileSystemError.Transient"), "finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "run", "run", "finalize"}},
+		{name: "a function that hangs is given up", input: backup, plan: small, seconds: 1, actions: actions{"run": func() (any, *failure) {
+			<-t.Context().Done()
+			return nil, nil
+		}, "finalize": status("failed")}, status: "FAILED", error: "BackupFailed", cause: "States.Timeout", last: "Failed", functions: []string{"plan", "run", "finalize"}},
+		{name: "a container that hangs is given up", input: backup, plan: large, seconds: 2, hang: true, actions: actions{"finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", cause: "States.Timeout", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError"), "finalize": status("failed")},
+			status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "run", "finalize"}},
+		{name: "nor is one that was canceled in the container", input: backup, plan: large, exit: 130, actions: actions{"finalize": func() (any, *failure) {
+			return object{"id": anID, "status": "failed", "code": "CanceledError"}, nil
+		}}, status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "a second delivery waits for the first", input: backup, plan: small, actions: actions{"run": failing("ValidationError"), "finalize": func() (any, *failure) {
+			if running.Add(1) < 3 {
+				return object{"id": anID, "status": "in_progress"}, nil
+			}
+			return object{"id": anID, "status": "success"}, nil
+		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize", "finalize", "finalize"}},
+		{name: "a second delivery after the end finds it", input: backup, plan: small, actions: actions{"plan": failing("ValidationError")},
+			status: "SUCCEEDED", last: "Done", functions: []string{"plan", "finalize"}},
+		{name: "recording is tried again", input: backup, plan: small, actions: actions{"finalize": func() (any, *failure) {
+			if finalized.Add(1) == 1 {
+				return nil, &failure{kind: "FileSystemError.Transient", message: "storage is away"}
+			}
+			return object{"id": anID, "status": "success"}, nil
+		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize", "finalize"}},
+		{name: "a record that cannot be written fails", input: backup, plan: small, actions: actions{"finalize": failing("PermissionError")},
+			status: "FAILED", error: "PermissionError", last: "NotRecorded", functions: []string{"plan", "run", "finalize"}},
+		{name: "a backup is validated in a function", input: object{"action": "validate", "id": anID, "bytes": 1000}, status: "SUCCEEDED", last: "Done", functions: []string{"validate"}},
+		{name: "a large one in a container", input: object{"action": "validate", "id": anID, "bytes": 1001}, status: "SUCCEEDED", last: "Done", container: []string{"validate", anID}},
+		{name: "one of unknown size in a function", input: object{"action": "validate", "id": anID}, status: "SUCCEEDED", last: "Done", functions: []string{"validate"}},
+		{name: "damage is told", input: object{"action": "validate", "id": anID}, actions: actions{"validate": func() (any, *failure) {
+			return object{"id": anID, "valid": false}, nil
+		}}, status: "FAILED", error: "BackupDamaged", last: "Damaged", functions: []string{"validate"}},
+		{name: "damage that the container finds, too", input: object{"action": "validate", "id": anID, "bytes": 1001}, exit: 6,
+			status: "FAILED", last: "NotValidated", container: []string{"validate", anID}},
+		{name: "a validation that fails", input: object{"action": "validate", "id": anID}, actions: actions{"validate": failing("FileSystemError")},
+			status: "FAILED", error: "FileSystemError", last: "NotValidated", functions: []string{"validate"}},
+		{name: "nonsense is refused", input: object{"action": "drop", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+		{name: "emptiness too", input: object{}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cl := newCloud(t)
+			cl.function = answers(c.plan, c.actions)
+			var args []string
+			cl.container = func(a []string, stop <-chan struct{}) int {
+				args = a
+				if c.hang {
+					<-t.Context().Done()
+				}
+				return c.exit
+			}
+			if c.seconds == 0 {
+				c.seconds = 60
+			}
+			o := newInterpreter(t, cl.Server).start(definition(t, c.seconds, !c.none), c.input).wait()
+			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
+				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
+			}
+			if made := cl.made(); !slices.Equal(made, c.functions) {
+				t.Errorf("the function was asked for %v, want %v", made, c.functions)
+			}
+			if !slices.Equal(args, c.container) {
+				t.Errorf("the container ran %v, want %v", args, c.container)
+			}
+		})
+	}
+}
