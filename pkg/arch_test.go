@@ -67,7 +67,7 @@ var own = map[string][]string{
 	"pkg/secret":   {"pkg/fault"},
 	"pkg/workflow": {"pkg/fault"},
 	"pkg/cli/term": {},
-	"pkg/demo":     {"pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
+	"pkg/demo":     {"web", "pkg/access", "pkg/api", "pkg/server", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
 	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term",
 		"pkg/access", "pkg/api", "pkg/metrics", "pkg/schedule", "pkg/server"},
 	"pkg/api/contract": {},

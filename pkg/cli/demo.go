@@ -11,8 +11,8 @@ import (
 )
 
 const demoLong = `Shows everything on a throwaway PostgreSQL with a sample shop in it: backups, their validation, a
-restore, the comparison of both databases table by table, and a download through a presigned link.
-It takes well under a minute, listens on this machine only, and leaves nothing behind.
+restore, the comparison of both databases table by table, a download through a presigned link, and the
+web UI. It takes well under a minute, listens on this machine only, and leaves nothing behind.
 
 The server's programs are looked for in COFRE_DEMO_POSTGRES, beside this program in a checkout, in
 /usr/lib/postgresql and in PATH. As root the server runs as user postgres, or nobody.`

@@ -60,7 +60,7 @@ func TestDemo(t *testing.T) {
 	for _, want := range []string{
 		`✓ .* a throwaway PostgreSQL 18\.`, `✓ .* a sample database, the shop "loja"`, `✓ .* a backup: `, `✓ .* another: `, `STATUS +DATABASE`, `ok +loja +tuesday.dump`,
 		`✓ .* validated: `, `✓ .* restored straight from storage`, `no difference`, `vendas.pedidos \(9 partitions\) +\d+ +\d+ +same`,
-		`✓ .* downloaded by curl through a presigned link, SHA-256 as recorded:`, `http://127\.0\.0\.1:\d+/`, `stock pg_restore 18\..* reads it`, `✓ .* cleaned up`,
+		`✓ .* downloaded by curl through a presigned link, SHA-256 as recorded:`, `http://127\.0\.0\.1:\d+/`, `stock pg_restore 18\..* reads it`, `✓ .* the web UI and the API, health checked: http://127\.0\.0\.1:\d+/`, `✓ .* cleaned up`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
 			t.Errorf("the demo does not tell %q", want)
@@ -107,6 +107,10 @@ func TestDemoKeeps(t *testing.T) {
 	var l struct{ Total int }
 	if answer(t, yours, &l, "list"); l.Total != 3 {
 		t.Errorf("%d backups, want the demo's two and mine", l.Total)
+	}
+	ui := regexp.MustCompile(`the web UI: (http://\S+)`).FindStringSubmatch(said)
+	if resp, err := http.Get(ui[1]); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("the web UI: %v, %v", resp, err)
 	}
 	link := regexp.MustCompile(`'(http://[^']+)'`).FindStringSubmatch(said)
 	resp, err := http.Get(link[1])

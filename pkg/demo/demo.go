@@ -1,6 +1,6 @@
 // Package demo is the tour of cofre: a throwaway PostgreSQL with a sample shop in it, backups of it in a local
 // directory behind the embedded store, their validation, a restore into a second database, the comparison of
-// the two table by table, and a download through a presigned link.
+// the two table by table, a download through a presigned link, and the web UI.
 //
 // Everything lies in temporary folders, listens on loopback only, and is gone at the end, also after a failure
 // or Ctrl-C. What a killed demo left is swept by the next one.
@@ -61,6 +61,7 @@ type Report struct {
 	Tables     int            `json:"tables"`     // compared
 	Different  []string       `json:"different"`  // between source and restored
 	Downloaded string         `json:"downloaded"` // SHA-256 of what came through the link
+	UI         string         `json:"ui"`         // where the web UI was, or is while it is kept
 	Duration   int64          `json:"duration"`   // milliseconds
 }
 
@@ -97,7 +98,7 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 		r = d.Report
 	}()
 	for _, f := range []func(context.Context) error{
-		d.startPostgres, d.fillSample, d.openStore, d.firstBackup, d.secondBackup, d.list, d.validate, d.restore, d.compare, d.download,
+		d.startPostgres, d.fillSample, d.openStore, d.firstBackup, d.secondBackup, d.list, d.validate, d.restore, d.compare, d.download, d.serve,
 	} {
 		if err := f(ctx); err != nil {
 			return r, err
@@ -258,7 +259,7 @@ func (d *demo) getenv(name string) string {
 func (d *demo) invite() {
 	var b strings.Builder
 	l := d.Look
-	fmt.Fprintf(&b, "\n%s Copy these lines into another terminal:\n\n", l.Bold("Everything is still running, until Ctrl-C."))
+	fmt.Fprintf(&b, "\n%s\n\n  the web UI: %s (sign in as any role)\n\nOr copy these lines into another terminal:\n\n", l.Bold("Everything is still running, until Ctrl-C."), l.Bold(d.UI))
 	for _, line := range []string{
 		"export DATABASE_URL=" + d.server.URL(source),
 		"export BACKUP_DIRECTORY=" + d.backups,
