@@ -17,7 +17,7 @@ import (
 // help is what "cofre --help" says, as far as documents speak of it.
 type help struct {
 	text     string
-	commands map[string]map[string]bool // the options of each command, "" for those of cofre itself
+	commands map[string]map[string]bool // the options of each command ("audit list" is one), "" for those of cofre itself
 	exits    map[string]string          // exit codes and their meaning
 }
 
@@ -40,9 +40,17 @@ func readHelp(t *testing.T) help {
 			names = append(names, m[1])
 		}
 	}
-	for _, name := range names {
+	for i := 0; i < len(names); i++ {
+		name := names[i]
 		options := map[string]bool{}
-		for _, m := range helpOption.FindAllStringSubmatch(run(t, name, "--help"), -1) {
+		text := run(t, append(strings.Fields(name), "--help")...)
+		if _, list, ok := strings.Cut(text, "\nCommands:\n"); ok && name != "" && name != "completion" {
+			list, _, _ = strings.Cut(list, "\n\n")
+			for _, m := range helpCommand.FindAllStringSubmatch(list, -1) {
+				names = append(names, name+" "+m[1])
+			}
+		}
+		for _, m := range helpOption.FindAllStringSubmatch(text, -1) {
 			options[m[2]] = true
 			if m[1] != "" {
 				options[m[1]] = true
@@ -76,14 +84,15 @@ func TestCommandsAndOptionsExist(t *testing.T) {
 	for _, d := range documents(t) {
 		for _, u := range d.uses() {
 			seen++
-			options, ok := h.commands[u.command]
+			name := h.name(u)
+			options, ok := h.commands[name]
 			if !ok {
-				t.Errorf("%s:%d: there is no command cofre %s", d.name, u.line, u.command)
+				t.Errorf("%s:%d: there is no command cofre %s", d.name, u.line, name)
 				continue
 			}
 			for _, o := range u.options {
 				if !options[o] {
-					t.Errorf("%s:%d: cofre %s has no option %s", d.name, u.line, u.command, o)
+					t.Errorf("%s:%d: cofre %s has no option %s", d.name, u.line, name, o)
 				}
 			}
 		}
@@ -102,15 +111,25 @@ func TestCommandsAndOptionsExist(t *testing.T) {
 type use struct {
 	line    int
 	command string
+	next    string // the word behind it
 	options []string
+}
+
+// name is the command that a use is of: "audit list", where there is such a one.
+func (h help) name(u use) string {
+	if _, ok := h.commands[u.command+" "+u.next]; ok {
+		return u.command + " " + u.next
+	}
+	return u.command
 }
 
 var (
 	substitution = regexp.MustCompile(`\$\(([^()]*)\)`)
 	separator    = regexp.MustCompile(`\|\||&&|[|;&]|(?:^|\s)#.*`)
 	// call finds cofre as the program of a command, behind variables that are set for it.
-	call = regexp.MustCompile(`^(?:! )?(?:ExecStart=|[A-Za-z_]+=\S* +)*(?:\S*/)?cofre((?:\s.*)?)$`)
-	word = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+	call      = regexp.MustCompile(`^(?:! )?(?:ExecStart=|[A-Za-z_]+=\S* +)*(?:\S*/)?cofre((?:\s.*)?)$`)
+	word      = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+	lowerWord = regexp.MustCompile(`^[a-z]+$`)
 )
 
 // calls finds calls of cofre in a line of shell text.
@@ -129,6 +148,9 @@ func calls(text string) []use {
 		var u use
 		if len(words) > 0 && !strings.HasPrefix(words[0], "-") {
 			u.command, words = words[0], words[1:]
+			if len(words) > 0 && lowerWord.MatchString(words[0]) {
+				u.next = words[0]
+			}
 		}
 		for _, w := range words {
 			if o, _, _ := strings.Cut(w, "="); strings.HasPrefix(o, "-") {
@@ -208,13 +230,14 @@ func optionOf(s string) string {
 
 // TestReadmeHasEveryCommand compares README's table of commands with the help.
 func TestReadmeHasEveryCommand(t *testing.T) {
+	h := readHelp(t)
 	documented := map[string]bool{"": true, "help": true}
 	for _, row := range documents(t)[0].table(t, "command", "does") {
 		for _, u := range calls(strings.Trim(row[0], "`")) {
-			documented[u.command] = true
+			documented[u.command], documented[h.name(u)] = true, true
 		}
 	}
-	for name := range readHelp(t).commands {
+	for name := range h.commands {
 		if !documented[name] {
 			t.Errorf("README.md does not list cofre %s", name)
 		}

@@ -24,7 +24,7 @@ type APIOptions struct {
 func (a *App) API(o APIOptions) (*api.API, error) {
 	c := a.config
 	conf := api.Config{
-		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, LaunchValidation: o.LaunchValidation,
+		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, Limiter: a.Allowance, LaunchValidation: o.LaunchValidation,
 		Limits: api.MoreLimits{
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,

@@ -28,9 +28,11 @@ type App struct {
 	// Directory is the backup directory: an absolute path or s3://bucket/prefix.
 	Directory string
 	// Audit is the trail of who did what, in the bucket.
-	Audit  *audit.Trail
-	config Config
-	server io.Closer // the embedded store's process, if there is one
+	Audit *audit.Trail
+	// Allowance bounds the requests of each user of the API.
+	Allowance *registry.Allowance
+	config    Config
+	server    io.Closer // the embedded store's process, if there is one
 }
 
 // Options of Open.
@@ -57,6 +59,8 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a.Audit = audit.New(a.Store, audit.Options{Retention: c.auditRetention(), Log: o.Log})
+	a.Allowance = registry.NewAllowance(a.Store, c.MaxRequestsPerMinute, nil)
+	a.Allowance.Log = o.Log
 	reg := registry.New(a.Store, registry.Options{Log: o.Log, Defaults: registry.Settings{
 		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
 	}})

@@ -19,7 +19,7 @@ BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes wha
 while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
 
 The newest verified backup of each database, running and locked ones always stay. --dry-run lists exactly what
-would go, and why, and changes nothing.`
+would go, and why, and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30
@@ -60,6 +60,9 @@ func (p *program) cleanup(ctx context.Context, o backup.CleanupOptions) error {
 	bar := p.bar("cleaning up")
 	rep, err := a.Service.Cleanup(ctx, o)
 	bar.Close()
+	if !o.DryRun {
+		p.cleaned(ctx, a, rep, err)
+	}
 	if err != nil {
 		return err
 	}

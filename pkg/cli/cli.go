@@ -14,6 +14,8 @@
 //	url                     {"id", "url", "filename", "size", "checksum", "expiresAt"}
 //	restore                 {"backup", "target", "duration"}
 //	cleanup                 {"dryRun", "removed", "kept", "freedBytes", "leftovers", "policy", "failures"}
+//	audit list              {"records": [...], "next": "cursor of the next page"}, records as the API gives them
+//	audit verify            {"ok": bool, "count", "first", "last", "lastHash", "trimmed", "breaks": [{"kind", "sequence", "to", "message"}]}
 //	doctor                  {"ok": bool, "checks": [...]}
 //	version                 {"version", "commit", "go", "platform"}
 //

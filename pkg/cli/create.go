@@ -118,6 +118,7 @@ func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	bar := p.bar(backup.PhaseConnecting)
 	b, err := a.Service.Create(ctx, req, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()
+	p.acted(ctx, a, "create", b.ID, err, nil)
 	return p.made(cmd, a, b, err)
 }
 

@@ -39,6 +39,7 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 	defer a.Close()
 	b, err := a.Service.Info(ctx, ref)
 	if err != nil {
+		p.acted(ctx, a, "delete", ref, err, nil)
 		return err
 	}
 	if !yes && !p.json && p.asks() {
@@ -46,7 +47,9 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 			return err
 		}
 	}
-	b, err = a.Service.Delete(ctx, b.ID)
+	id, file := b.ID, b.Filepath
+	b, err = a.Service.Delete(ctx, id)
+	p.acted(ctx, a, "delete", id, err, map[string]string{"file": file})
 	if err != nil {
 		return err
 	}

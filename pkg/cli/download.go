@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -52,6 +53,7 @@ func (p *program) download(ctx context.Context, ref, file string, force bool) er
 	bar := p.bar("downloading")
 	b, err := p.watched(a, bar).Download(ctx, ref, file, force)
 	bar.Close()
+	p.acted(ctx, a, "download", cmp.Or(b.ID, ref), err, map[string]string{"as": "file"})
 	if err != nil {
 		return err
 	}

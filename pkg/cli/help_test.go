@@ -31,6 +31,9 @@ func TestHelp(t *testing.T) {
 	for _, c := range (&program{screen: term.NewScreen(os.Stderr, term.Look{})}).root().Commands() {
 		if c.Name() != "completion" && c.Name() != "help" {
 			names = append(names, c.Name())
+			for _, sub := range c.Commands() {
+				names = append(names, c.Name()+" "+sub.Name())
+			}
 		}
 		if c.GroupID == "" {
 			t.Errorf("%s stands in no group", c.Name())
@@ -38,7 +41,7 @@ func TestHelp(t *testing.T) {
 	}
 	for _, name := range append(names, "cofre") {
 		t.Run(name, func(t *testing.T) {
-			got := helpOf(t, slices.DeleteFunc([]string{name}, func(s string) bool { return s == "cofre" })...)
+			got := helpOf(t, slices.DeleteFunc(strings.Fields(name), func(s string) bool { return s == "cofre" })...)
 			for _, want := range []string{"Examples:\n", "Exit codes:\n", "--json", "130  stopped"} {
 				if !strings.Contains(got, want) {
 					t.Errorf("the help does not say %q", want)
@@ -49,7 +52,7 @@ func TestHelp(t *testing.T) {
 					t.Errorf("longer than 110 columns: %s", line)
 				}
 			}
-			golden := filepath.Join("testdata", "help", name+".golden")
+			golden := filepath.Join("testdata", "help", strings.ReplaceAll(name, " ", "_")+".golden")
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -69,16 +72,20 @@ func TestHelp(t *testing.T) {
 // TestExamplesParse guards examples against options that do not exist.
 func TestExamplesParse(t *testing.T) {
 	p := &program{screen: term.NewScreen(os.Stderr, term.Look{})}
-	for _, c := range p.root().Commands() {
+	commands := p.root().Commands()
+	for _, c := range commands {
+		commands = append(commands, c.Commands()...)
+	}
+	for _, c := range commands {
 		for _, line := range strings.Split(c.Example, "\n") {
-			_, call, ok := strings.Cut(line, "cofre "+c.Name())
+			_, call, ok := strings.Cut(line, c.CommandPath())
 			if !ok {
 				continue
 			}
 			call, _, _ = strings.Cut(call, "|")
 			call, _, _ = strings.Cut(call, "   ") // what follows is an explanation
 			root := p.root()
-			found, _, err := root.Find([]string{c.Name()})
+			found, _, err := root.Find(strings.Fields(c.CommandPath() + " " + call)[1:])
 			if err != nil {
 				t.Fatal(err)
 			}

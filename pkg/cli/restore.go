@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/postgres"
 )
 
 const restoreLong = `Restores a backup straight from storage into the database that --to names, checking the file's SHA-256
@@ -64,6 +66,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 	req.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
 	done, err := a.Service.Restore(ctx, ref, req)
 	bar.Close()
+	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req))
 	if err != nil {
 		return err
 	}
@@ -79,4 +82,13 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		return p.printf("%s backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID,
 			p.out.Bold(term.Clean(where)), term.Duration(time.Duration(done.DurationMS)*time.Millisecond))
 	})
+}
+
+// targetOf names the database that a restore was for, without what is secret.
+func (p *program) targetOf(req backup.RestoreRequest) map[string]string {
+	t, err := postgres.ParseTarget(req.URL, p.getenv)
+	if err != nil {
+		return nil
+	}
+	return map[string]string{"target": t.Redacted()}
 }

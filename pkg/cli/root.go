@@ -51,7 +51,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand())
+	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)

@@ -30,5 +30,6 @@ func (p *program) make(cmd *cobra.Command, id string) error {
 	bar := p.bar(backup.PhaseConnecting)
 	b, err := a.Service.Run(cmd.Context(), id, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()
+	p.acted(cmd.Context(), a, "run", id, err, nil)
 	return p.made(cmd, a, b, err)
 }

@@ -44,8 +44,10 @@ func (p *program) url(ctx context.Context, ref string, life time.Duration) error
 	defer a.Close()
 	link, err := a.Service.URL(ctx, ref, life)
 	if err != nil {
+		p.acted(ctx, a, "download", ref, err, nil)
 		return err
 	}
+	p.acted(ctx, a, "download", link.ID, nil, map[string]string{"as": "link", "expires_at": link.ExpiresAt.UTC().Format(time.RFC3339)})
 	if err := p.print(link, func() error { return p.printf("%s\n", link.URL) }); err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,15 +56,20 @@ func (p *program) validateCommand() *cobra.Command {
 }
 
 func (p *program) validate(ctx context.Context, refs []string, retag bool) error {
-	svc, closeApp, err := p.validator(ctx, refs)
+	svc, a, err := p.validator(ctx, refs)
 	if err != nil {
 		return err
 	}
-	defer closeApp()
+	if a != nil {
+		defer a.Close()
+	}
 	doc := validations{Valid: true, Results: []validation{}}
 	var first error
 	for _, ref := range refs {
 		v, err := p.validateOne(ctx, svc, ref, retag)
+		if a != nil && (err != nil || v.ID != "") { // local files are nobody's business
+			p.acted(ctx, a, "validate", cmp.Or(v.ID, ref), err, map[string]string{"valid": strconv.FormatBool(err == nil && v.Valid)})
+		}
 		if ctx.Err() != nil && err != nil {
 			return err
 		}
@@ -99,21 +106,21 @@ func (p *program) validate(ctx context.Context, refs []string, retag bool) error
 	return told{first}
 }
 
-// validator opens the service. Files alone need no backup directory.
-func (p *program) validator(ctx context.Context, refs []string) (*backup.Service, func() error, error) {
+// validator opens the service. Files alone need no backup directory; there is no app then.
+func (p *program) validator(ctx context.Context, refs []string) (*backup.Service, *app.App, error) {
 	if p.getenv("BACKUP_DIRECTORY") == "" && allFiles(refs) {
 		c, err := app.Load(p.environ)
 		if err != nil {
 			return nil, nil, err
 		}
 		svc, err := app.Files(c, p.log)
-		return svc, func() error { return nil }, err
+		return svc, nil, err
 	}
 	a, err := p.open(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	return a.Service, a.Close, nil
+	return a.Service, a, nil
 }
 
 func allFiles(refs []string) bool {
