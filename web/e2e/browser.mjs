@@ -21,6 +21,7 @@ export async function open(browser, { language = "en", theme = "light", width = 
   });
   const page = await context.newPage();
   page.trouble = [];
+  page.allowed = [...allowed];
   page.setDefaultTimeout(15_000);
   page.on("console", (m) => {
     if (m.type() === "error" || m.type() === "warning") page.trouble.push(`console: ${m.text()} (${m.location().url})`);
@@ -28,7 +29,7 @@ export async function open(browser, { language = "en", theme = "light", width = 
   page.on("pageerror", (e) => page.trouble.push(`exception: ${e.message}`));
   page.on("request", (r) => {
     const url = new URL(r.url());
-    if (!["data:", "blob:"].includes(url.protocol) && !allowed.includes(url.origin)) page.trouble.push(`foreign request: ${url.origin}${url.pathname}`);
+    if (!["data:", "blob:"].includes(url.protocol) && !page.allowed.includes(url.origin)) page.trouble.push(`foreign request: ${url.origin}${url.pathname}`);
   });
   return page;
 }
