@@ -6,22 +6,31 @@ LAYER    := lib/cofre/pg_dump/18
 FUZZTIME ?= 5s
 GOTEST   := go run ./tools/gotest
 
-.PHONY: help setup build demo test lint fuzz bench generate clean distclean FORCE
+UI       := web/dist/index.html
+UISOURCE := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.ts web/*.json web/.npmrc) web/index.html api/openapi.yaml
+
+.PHONY: help setup build ui demo test test-ui lint fuzz bench generate clean distclean FORCE
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 setup: ## get everything that building and testing needs (see scripts/setup)
 	@scripts/setup
 
-build: bin/cofre $(LAYER) ## build bin/cofre, and the pg_dump it uses into lib/
+build: bin/cofre $(LAYER) ## build bin/cofre with its web UI, and the pg_dump it uses into lib/
+
+ui: $(UI) ## build the web UI into web/dist, and hold it against its budget of bytes
 
 demo: build ## back a sample database up, verify and restore it; KEEP=1 leaves it running
 	@scripts/setup curl server-18
 	bin/cofre demo $(if $(KEEP),--keep)
 
-test: setup build lint ## run all tests with the race detector; a skipped test fails
+test: setup build lint test-ui ## run all tests with the race detector; a skipped test fails
 	$(GOTEST) -race -p 2 -timeout 15m ./...
+
+test-ui: ## run the web UI's component tests, and check its types and generated client
+	@scripts/setup node
+	cd web && npm test
 
 lint: ## check formatting and run go vet
 	@unformatted=$$(gofmt -l $$(find . -name '.?*' -prune -o -name node_modules -prune -o -name '*.go' -print)); \
@@ -34,19 +43,26 @@ fuzz: setup ## run each fuzz target for FUZZTIME (5s)
 bench: setup build ## measure cofre beside stock pg_dump pipelines
 	go run ./bench $(BENCHFLAGS)
 
-generate: ## make the Go side of the API's contract anew (api/openapi.yaml)
+generate: ## make what is generated from the API's contract anew (api/openapi.yaml)
 	api/generate
+	@scripts/setup node
+	cd web && npm run generate
 
 clean: ## remove what was built; set-up tools stay in .cache
 	rm -rf bin lib
+	find web/dist -mindepth 1 ! -name .gitkeep -delete
 
 distclean: clean ## remove everything that setup made, too
-	rm -rf .cache
+	rm -rf .cache web/node_modules
 
 include functions/build.mk
 
+$(UI): $(UISOURCE)
+	@scripts/setup node
+	cd web && npm run build
+
 # Go knows best what has to be built again.
-bin/cofre: FORCE
+bin/cofre: $(UI) FORCE
 	@scripts/setup system
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/cofre
 

@@ -109,7 +109,7 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
     <>
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>{t.nav.skip}</a>
       <header className="top">
-        <a className="brand" href="#/"><img src="./icon.svg" alt="" width="28" height="28" />cofre</a>
+        <a className="brand" href="#/"><img src="./icon.svg" alt="" width="28" height="28" /><span>cofre</span></a>
         <nav aria-label={t.nav.main}>
           {links.filter(([, , shown]) => shown).map(([to, name]) => (
             <a key={to} href={`#${to}`} aria-current={path === to || (to === "/" && (path.startsWith("/backups/") || path === "/new")) ? "page" : undefined}>{name}</a>
@@ -117,10 +117,13 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
         </nav>
         <div className="who">
           {config.auth.mode === "development" && <Badge tone="warn">{t.signIn.mode}</Badge>}
-          {session && <span className="user">{session.name || session.subject}<span className="muted"> · {session.role || t.noAccess.noRole}</span></span>}
-          <LanguageSwitch />
-          <ThemeSwitch />
-          <button type="button" onClick={signOut}>{t.nav.signOut}</button>
+          <button type="button" popoverTarget="account">{session?.role || t.noAccess.noRole}<span aria-hidden="true">▾</span><span className="hidden">{t.nav.account}</span></button>
+          <div id="account" popover="auto" role="group" aria-label={t.nav.account}>
+            {session && <p><strong>{session.name || session.subject}</strong><br /><span className="muted">{session.role || t.noAccess.noRole}</span></p>}
+            <LanguageSwitch />
+            <ThemeSwitch />
+            <button type="button" onClick={signOut}>{t.nav.signOut}</button>
+          </div>
         </div>
       </header>
       <main id="main" ref={main} tabIndex={-1}>{children}</main>

@@ -35,14 +35,14 @@ function useWidth() {
   return [ref, width] as const;
 }
 
-export function TimeChart({ title, series, format, floor, base, from, to }: {
+export function TimeChart({ title, series, format, floor, units, from, to }: {
   title: string;
   series: Series[];
   format: (value: number) => string;
   /** A difference that is never marked. */
   floor: number;
-  /** Ticks are round in steps of this: 1024 for bytes, 1 for plain numbers. */
-  base: number;
+  /** What the axis counts in. */
+  units: readonly number[];
   from: number;
   to: number;
 }) {
@@ -54,7 +54,7 @@ export function TimeChart({ title, series, format, floor, base, from, to }: {
     return { ...s, median: median(values), points: s.points.map((p, i) => ({ ...p, far: marks[i]! })) };
   });
   const all = shown.flatMap((s) => s.points);
-  const scale = ticks(Math.max(...all.map((p) => p.value), 0), 3, base);
+  const scale = ticks(Math.max(...all.map((p) => p.value), 0), 3, units);
   const top = scale.at(-1) || 1;
   const x = (at: number) => margin.left + ((at - from) / (to - from)) * (width - margin.left - margin.right);
   const y = (v: number) => height - margin.bottom - (v / top) * (height - margin.top - margin.bottom);
@@ -97,7 +97,8 @@ export function TimeChart({ title, series, format, floor, base, from, to }: {
           {anyFar && <li><svg className="mark" viewBox="0 0 20 20"><path className="far" d="M10 2l8 8-8 8-8-8z" /></svg>{t.charts.farLegend}</li>}
         </ul>
       )}
-      <table className="hidden">
+      <div className="hidden">
+      <table>
         <caption>{title}</caption>
         <thead><tr><th scope="col">{t.columns.database}</th><th scope="col">{t.columns.started}</th><th scope="col">{title}</th><th scope="col">{t.charts.remark}</th></tr></thead>
         <tbody>
@@ -106,6 +107,7 @@ export function TimeChart({ title, series, format, floor, base, from, to }: {
           )))}
         </tbody>
       </table>
+      </div>
     </figure>
   );
 }

@@ -36,18 +36,16 @@ export function worst(day: Pick<DaySummary, "succeeded" | "failed" | "running" |
   return day.succeeded > 0 ? "success" : "none";
 }
 
-/** ticks gives up to `count` round values from 0 to at least max, in steps of 1, 2 or 5 times a power of `base`'s unit. */
-export function ticks(max: number, count: number, base: number): number[] {
+/** Units whose round multiples are ticks, the smallest first. */
+export const byteUnits = [1, 2 ** 10, 2 ** 20, 2 ** 30, 2 ** 40, 2 ** 50];
+export const millisecondUnits = [1, 1_000, 60_000, 3_600_000, 86_400_000];
+
+/** ticks gives round values from 0 to at least max, about `count` steps of 1, 2 or 5 times a power of ten of a unit. */
+export function ticks(max: number, count: number, units: readonly number[]): number[] {
   if (!(max > 0)) return [0];
-  let unit = 1;
-  while (base > 1 && unit * base <= max) unit *= base;
+  const unit = units.findLast((u) => u <= max) ?? 1;
   const rough = max / unit / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5, 10].find((s) => s * power >= rough) ?? 10) * power * unit;
-  const out: number[] = [];
-  for (let i = 0; i <= count + 1; i++) {
-    out.push(i * step);
-    if (i * step >= max) break;
-  }
-  return out;
+  const step = [1, 2, 5, 10].find((s) => s * power >= rough)! * power * unit;
+  return Array.from({ length: Math.ceil(max / step) + 1 }, (_, i) => i * step);
 }

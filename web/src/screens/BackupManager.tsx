@@ -6,6 +6,7 @@ import type { Backup, Metrics } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
 import { DayStrip } from "../charts/DayStrip";
+import { byteUnits, millisecondUnits } from "../charts/statistics";
 import { TimeChart, type Series } from "../charts/TimeChart";
 import { Icon, Page, Time, useNow, type IconName } from "../components/basics";
 import { ConfirmDialog } from "../components/ConfirmDialog";
@@ -90,8 +91,11 @@ export function Tiles({ metrics: m, database }: { metrics: Metrics; database: st
   const { t, f } = useText();
   const now = useNow(30_000);
   const candidates = m.databases.filter((d) => !database || d.database === database);
-  // The worst of the databases is what matters: the one whose last good backup is the oldest.
-  const oldest = [...candidates].sort((a, b) => (a.lastSuccessAt ?? "").localeCompare(b.lastSuccessAt ?? ""))[0];
+  // The worst of the databases is what matters: one that is overdue, else the one whose last good backup is the oldest.
+  // A database that never had any, and that no schedule wants, is somebody's try.
+  const oldest = candidates
+    .filter((d) => d.overdue || d.lastSuccessAt)
+    .sort((a, b) => Number(b.overdue ?? false) - Number(a.overdue ?? false) || (a.lastSuccessAt ?? "").localeCompare(b.lastSuccessAt ?? ""))[0];
   const overdue = m.overdue || candidates.some((d) => d.overdue);
   const used = m.storageLimitBytes ? m.storageUsedBytes / m.storageLimitBytes : undefined;
   const ended = m.succeeded + m.failed;
@@ -102,7 +106,7 @@ export function Tiles({ metrics: m, database }: { metrics: Metrics; database: st
         name={t.tiles.lastGood}
         value={oldest?.lastSuccessAt ? <Time at={oldest.lastSuccessAt} relative /> : t.tiles.never}
         tone={overdue || !oldest?.lastSuccessAt ? "bad" : "ok"}
-        note={several + (overdue ? t.tiles.overdue : oldest?.lastSuccessAt ? t.tiles.onTime : t.tiles.neverNote)}
+        note={several + (overdue ? t.tiles.overdue : !oldest?.lastSuccessAt ? t.tiles.neverNote : m.schedule ? t.tiles.onTime : t.tiles.noSchedule)}
       />
       <Tile
         name={t.tiles.successRate(m.days)}
@@ -120,7 +124,7 @@ export function Tiles({ metrics: m, database }: { metrics: Metrics; database: st
       </Tile>
       <Tile
         name={t.tiles.next}
-        value={m.nextScheduledAt ? <Time at={m.nextScheduledAt} relative /> : t.tiles.noSchedule}
+        value={m.nextScheduledAt ? <Time at={m.nextScheduledAt} relative /> : t.tiles.none}
         note={m.nextScheduledAt ? f.dateTime(m.nextScheduledAt) : t.tiles.noScheduleNote}
       />
       <span className="hidden">{t.tiles.asOf(f.ago(m.at, now))}</span>
@@ -149,12 +153,12 @@ function Charts({ database }: { database: string | undefined }) {
     <div className="charts">
       <div className="card">
         <Loaded query={recent}>
-          {(r) => <TimeChart title={t.charts.size} series={seriesOf(r.backups, (b) => b.size, t.content)} format={f.bytes} floor={64 << 10} base={1024} from={from} to={to} />}
+          {(r) => <TimeChart title={t.charts.size} series={seriesOf(r.backups, (b) => b.size, t.content)} format={f.bytes} floor={64 << 10} units={byteUnits} from={from} to={to} />}
         </Loaded>
       </div>
       <div className="card">
         <Loaded query={recent}>
-          {(r) => <TimeChart title={t.charts.duration} series={seriesOf(r.backups, (b) => b.duration, t.content)} format={f.duration} floor={2_000} base={1} from={from} to={to} />}
+          {(r) => <TimeChart title={t.charts.duration} series={seriesOf(r.backups, (b) => b.duration, t.content)} format={f.duration} floor={2_000} units={millisecondUnits} from={from} to={to} />}
         </Loaded>
       </div>
     </div>

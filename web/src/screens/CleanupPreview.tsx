@@ -39,9 +39,11 @@ export function CleanupPreview() {
           {(p) => (
             <>
               <Policy policy={p.policy} />
-              <h2>{t.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</h2>
+              <div className="card-head">
+                <h2>{t.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</h2>
+                {p.removed.length > 0 && <button type="button" className="danger" disabled={!current || cleanup.isPending} onClick={() => setAsking(true)}><Icon name="trash" />{cleanup.isPending ? t.cleanup.running : t.cleanup.run}</button>}
+              </div>
               {p.removed.length === 0 ? <Empty title={t.cleanup.nothing} /> : <Items of={p.removed} caption={t.cleanup.goesCaption} />}
-              {p.removed.length > 0 && <p><button type="button" className="danger" disabled={!current || cleanup.isPending} onClick={() => setAsking(true)}><Icon name="trash" />{cleanup.isPending ? t.cleanup.running : t.cleanup.run(p.removed.length, f.bytes(p.freedBytes))}</button></p>}
               <h2>{t.cleanup.stays(p.kept.length)}</h2>
               {p.kept.length === 0 ? <p className="muted">{t.list.none}</p> : <Items of={p.kept} caption={t.cleanup.staysCaption} />}
             </>

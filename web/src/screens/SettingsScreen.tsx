@@ -14,12 +14,14 @@ export function SettingsScreen() {
   const { t } = useText();
   const may = useMay();
   const query = useSettings();
+  // Held here: the form begins anew when the settings have changed, by whomever.
+  const { saveSettings } = useActions();
   return (
     <Page title={t.settings.title}>
       <Loaded query={query} rows={6}>
         {(s) => (
           <div className="columns">
-            {may("settings_write") ? <SettingsForm given={s} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
+            {may("settings_write") ? <SettingsForm given={s} saveSettings={saveSettings} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
             <LimitsShown of={s} />
           </div>
         )}
@@ -45,9 +47,8 @@ function SettingsShown({ settings: s }: { settings: Settings }) {
 
 const whole = (text: string, max: number) => /^\d{1,7}$/.test(text.trim()) && Number(text) <= max;
 
-function SettingsForm({ given }: { given: SettingsResponse }) {
+function SettingsForm({ given, saveSettings }: { given: SettingsResponse; saveSettings: ReturnType<typeof useActions>["saveSettings"] }) {
   const { t } = useText();
-  const { saveSettings } = useActions();
   const [days, setDays] = useState(String(given.settings.retentionDays));
   const [count, setCount] = useState(String(given.settings.maxBackups));
   const [directory, setDirectory] = useState(given.settings.defaultDirectory);

@@ -1,0 +1,96 @@
+package uitest
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/internal/testenv/process"
+	"cofre/web"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// program builds cofre once for all tests, with the UI in it.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cofre-ui-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir, "./cmd/cofre")
+	cmd.Dir = testenv.Root()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	return filepath.Join(dir, "cofre"), cmd.Run()
+})
+
+// serve starts "cofre serve" on a free port with these variables, and gives its address. It ends with the test.
+func serve(t *testing.T, env ...string) string {
+	t.Helper()
+	if !web.Built() {
+		t.Fatal("the web UI is not built; run: make build")
+	}
+	path, err := program()
+	if err != nil {
+		t.Fatalf("build cofre: %v", err)
+	}
+	cmd := exec.Command(path, "serve", "--listen", "127.0.0.1:0", "--grace", "0s", "--json")
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PGDUMP_PATH=" + filepath.Join(testenv.ClientBin(testenv.NewestMajor), "pg_dump"),
+	}, env...)
+	var log strings.Builder
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := process.Start(cmd, syscall.SIGKILL)
+	if err != nil {
+		t.Fatalf("start cofre serve: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(syscall.SIGTERM, 20*time.Second); err != nil && !strings.Contains(err.Error(), "exit status") {
+			t.Errorf("stop cofre serve: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("cofre serve:\n%s", log.String())
+		}
+	})
+	// The announcement is one document over several lines.
+	var said struct {
+		URL string `json:"url"`
+	}
+	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&said); err != nil || said.URL == "" {
+		t.Fatalf("cofre serve announces nothing (%v):\n%s", err, log.String())
+	}
+	return said.URL
+}
+
+// drive runs a program of web/e2e, with these variables beside the test's own.
+func drive(t *testing.T, script string, env ...string) {
+	t.Helper()
+	root := testenv.Root()
+	shots := os.Getenv("COFRE_SCREENSHOTS")
+	if shots == "" {
+		shots = filepath.Join(root, ".cache", "ui-screenshots")
+	}
+	if _, err := os.Stat(filepath.Join(root, "web", "node_modules", "playwright-core")); err != nil {
+		t.Fatalf("%v; run: make setup", err)
+	}
+	cmd := exec.Command("node", script)
+	cmd.Dir = filepath.Join(root, "web", "e2e")
+	cmd.Env = append(append(os.Environ(), "COFRE_SCREENSHOTS="+shots), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("node %s: %v\n%s", script, err, out)
+	}
+	t.Logf("%s", out)
+}

@@ -1,0 +1,56 @@
+// What every screen is held against, and where its picture goes.
+import assert from "node:assert/strict";
+import { readFileSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const folder = process.env.COFRE_SCREENSHOTS;
+if (folder) mkdirSync(folder, { recursive: true });
+
+let started = Date.now();
+
+/** step runs a part of the test and says how long it took. */
+export async function step(name, work) {
+  started = Date.now();
+  try {
+    return await work();
+  } catch (err) {
+    err.message = `${name}: ${err.message}`;
+    throw err;
+  } finally {
+    console.log(`${String(Date.now() - started).padStart(6)} ms  ${name}`);
+  }
+}
+
+/** inspect holds what a page shows against the rules: accessibility, width, language, and nothing that went wrong. */
+export async function inspect(page, name) {
+  await page.evaluate(axe); // not as a script of the page: its policy would refuse that, and should
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  const found = violations.map((v) => `${v.id}: ${v.help}\n    ${v.nodes.map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? ""}`).slice(0, 4).join("\n    ")}`);
+  assert.deepEqual(found, [], `accessibility of ${name}:\n  ${found.join("\n  ")}`);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `${name} is ${over} px wider than the window`);
+  calm(page, name);
+}
+
+/** calm: no console error, no exception, no request to where none should go. */
+export function calm(page, name) {
+  assert.deepEqual(page.trouble, [], `${name}: trouble`);
+}
+
+/** picture writes a screenshot, of the whole page unless it shows a dialog. */
+export async function picture(page, name) {
+  if (!folder) return;
+  const dialog = await page.locator("dialog[open]").count();
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: dialog === 0, animations: "disabled" });
+}
+
+/** secretless: the token is in no address, and not where it would outlive the tab. */
+export async function secretless(page) {
+  const { local, href, token } = await page.evaluate(() => ({
+    local: JSON.stringify(localStorage), href: location.href, token: JSON.parse(sessionStorage.getItem("cofre.session"))?.token,
+  }));
+  assert.ok(token, "there is no session");
+  assert.ok(!local.includes(token) && !href.includes(token), "the token is where it should not be");
+}

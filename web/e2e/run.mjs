@@ -1,0 +1,248 @@
+// The web UI in a browser, as people use it. internal/uitest starts what this needs and names it by the environment.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { launch, open } from "./browser.mjs";
+import { calm, inspect, picture, secretless, step } from "./checks.mjs";
+import { makeHistory } from "./history.mjs";
+import { screens } from "./screens.mjs";
+
+const { COFRE_URL: origin, COFRE_BACKUPS: backups, COFRE_CLIENT_BIN: bin, COFRE_SOURCE: source, COFRE_TARGET: target } = process.env;
+
+/** signIn takes a role. The page is where it was before. */
+export async function signIn(page, role) {
+  await page.locator(".roles button", { hasText: new RegExp(`^${role}`) }).click();
+  await page.locator("header.top").waitFor();
+}
+
+const psql = (url, sql) => execFileSync(join(bin, "psql"), ["-X", "-A", "-t", "-d", url, "-c", sql], { encoding: "utf8" }).trim();
+const id = (page) => page.url().match(/#\/backups\/([0-9A-Z]{26})/)[1];
+
+/** create fills the form in and starts. It gives the new backup's id. */
+async function create(page, { database, name, directory, content }) {
+  await page.goto(`${origin}/#/new`);
+  if (database) await page.getByLabel("Database", { exact: true }).fill(database);
+  if (name) await page.getByLabel("Name", { exact: true }).fill(name);
+  if (directory) await page.getByLabel("Directory", { exact: true }).fill(directory);
+  if (content) await page.getByRole("radio", { name: content }).check();
+  await page.getByRole("button", { name: "Start backup" }).click();
+  await page.waitForURL(/#\/backups\//);
+  return id(page);
+}
+
+const ended = (page) => page.locator("section.running").waitFor({ state: "detached", timeout: 60_000 });
+const badge = (page) => page.locator(".summary .badge").textContent();
+
+async function roles(browser) {
+  const shown = async (role, may, mayNot) => {
+    const page = await open(browser, { allowed: [origin] });
+    await page.goto(`${origin}/`);
+    await signIn(page, role);
+    await page.locator("main h1").waitFor();
+    await page.waitForLoadState("networkidle");
+    for (const name of may) assert.ok(await page.getByRole("link", { name, exact: true }).first().isVisible(), `${role} sees no ${name}`);
+    for (const name of mayNot) assert.equal(await page.getByRole("link", { name, exact: true }).count(), 0, `${role} sees ${name}`);
+    await secretless(page);
+    await inspect(page, role);
+    if (role === "USUARIO") assert.match(await page.locator("main").textContent(), /ask an administrator/);
+    // Signing out ends it.
+    await page.locator("button[popovertarget=account]").click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("You are signed out.").waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.getItem("cofre.session")), null);
+    await page.context().close();
+  };
+  const all = ["Backups", "Cleanup", "Health", "Settings", "Create backup"];
+  await shown("SUPERADMIN", all, []);
+  await shown("ADMIN", all, []);
+  await shown("SUPERVISOR", ["Backups"], all.slice(1));
+  await shown("USUARIO", [], all);
+}
+
+async function journey(browser) {
+  const page = await open(browser, { allowed: [origin] });
+  await page.goto(`${origin}/`);
+  await signIn(page, "ADMIN");
+  await step("an empty home invites to the first backup", async () => {
+    await page.getByRole("link", { name: "Create the first backup" }).waitFor();
+    await inspect(page, "empty home");
+    await picture(page, "empty-home");
+  });
+
+  const first = await step("create a backup by the form", async () => {
+    const made = await create(page, { name: "e2e first", directory: "manual" });
+    await ended(page);
+    assert.match(await badge(page), /Verified/);
+    assert.match(await page.locator("main").textContent(), /files\/manual\/e2e first\.dump/);
+    return made;
+  });
+
+  await step("validate it", async () => {
+    await page.getByRole("button", { name: "Validate now" }).click();
+    await page.getByText("The backup is good").waitFor();
+    await page.getByText("read back in full").first().waitFor();
+  });
+
+  await step("download it: the file's SHA-256 is the one that is shown, and stock tools restore it", async () => {
+    const shown = await page.locator("dt", { hasText: "SHA-256" }).locator("xpath=..").locator("code").textContent();
+    await page.getByRole("button", { name: "Download" }).click();
+    const link = page.getByRole("link", { name: "Download the file" });
+    await link.waitFor();
+    assert.match(await page.locator("dialog").textContent(), /The link works until/);
+    await inspect(page, "download dialog");
+    const url = new URL(await link.getAttribute("href"));
+    page.allowed.push(url.origin); // storage's: the one place that the link leads to
+    const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    assert.equal(download.suggestedFilename(), "e2e first.dump");
+    const file = await download.path();
+    assert.equal(createHash("sha256").update(readFileSync(file)).digest("hex"), shown);
+    execFileSync(join(bin, "pg_restore"), ["--exit-on-error", "--no-owner", "-d", target, file]);
+    const sum = "SELECT count(*), md5(string_agg(c::text, ',' ORDER BY id)) FROM customers c";
+    assert.equal(psql(target, sum), psql(source, sum));
+    await page.getByRole("button", { name: "Close" }).click();
+  });
+
+  await step("copy the restore command", async () => {
+    await page.getByRole("button", { name: "Copy: Restore" }).click();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `cofre restore ${first} --to "$TARGET_DATABASE_URL"`);
+  });
+
+  await step("watch a backup, reload in the middle, and see it end", async () => {
+    const made = await create(page, { database: "archive", name: "watched" });
+    const read = page.locator(".counters dd").first();
+    await page.waitForFunction(() => /[MG]B/.test(document.querySelector(".counters dd")?.textContent ?? ""), undefined, { timeout: 30_000 });
+    assert.match(await page.locator(".steps [aria-current=step]").textContent(), /Dumping|Uploading/);
+    assert.match(await page.locator(".running").textContent(), /There is no estimate yet/);
+    assert.equal(await page.locator(".bar progress").getAttribute("value"), null);
+    await inspect(page, "progress");
+    await picture(page, "progress-1280");
+    await page.reload();
+    assert.equal(id(page), made);
+    await page.locator("section.running").waitFor();
+    assert.match(await read.textContent(), /B|—/);
+    await ended(page);
+    assert.match(await badge(page), /Verified/);
+  });
+
+  await step("a second one has an estimate, and is cancelled", async () => {
+    await create(page, { database: "archive", name: "cancelled" });
+    await page.locator(".bar progress[value]").waitFor({ timeout: 30_000 });
+    await page.locator("a.brand").click();
+    await page.locator("section.running").waitFor(); // at home, too
+    await page.locator("section.running").getByRole("button", { name: "Cancel backup" }).click();
+    await inspect(page, "cancel dialog");
+    await page.locator("dialog").getByRole("button", { name: "Cancel backup" }).click();
+    await ended(page);
+    await page.getByRole("link", { name: "cancelled.dump" }).click();
+    await page.locator(".summary").waitFor();
+    assert.match(await badge(page), /Cancelled/);
+  });
+
+  await step("a failure says why and what to do, and can be tried again", async () => {
+    await create(page, { database: "nowhere" });
+    await ended(page);
+    await page.getByText("The database does not exist").first().waitFor();
+    assert.match(await page.locator(".notice.bad").textContent(), /What to do:/);
+    const before = id(page);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.waitForFunction((old) => !location.hash.includes(old), before);
+    await ended(page);
+    await inspect(page, "failed details");
+    await picture(page, "failed-1280");
+  });
+
+  await step("delete several, and the only verified one by its name", async () => {
+    const second = await create(page, { name: "second" });
+    await ended(page);
+    await page.goto(`${origin}/#/?search=${second}`);
+    await page.getByText("1 of 1 backup").waitFor();
+    await page.goto(`${origin}/#/?status=failed`);
+    await page.getByText("3 of 3 backups").waitFor();
+    await page.getByRole("checkbox", { name: "Select all that are shown" }).check();
+    await page.getByRole("button", { name: "Delete selected…" }).click();
+    await inspect(page, "delete several");
+    await picture(page, "delete-several-1280");
+    await page.getByRole("button", { name: /^Delete 3 backups/ }).click();
+    await page.getByText("3 backups deleted.").waitFor();
+    await page.getByText("No backup matches these filters.").waitFor();
+
+    await page.goto(`${origin}/#/?database=archive`);
+    await page.getByRole("button", { name: "Delete watched.dump" }).click();
+    const sure = page.locator("dialog .danger");
+    assert.ok(await sure.isDisabled());
+    await picture(page, "delete-last-1280");
+    await inspect(page, "delete the last");
+    await page.locator("dialog input").fill("watched.dump");
+    await sure.click();
+    await page.getByText("1 backup deleted.").waitFor();
+    assert.ok(!readFileSync(join(backups, "registry.json"), "utf8").includes("watched.dump"));
+  });
+
+  await step("settings are changed", async () => {
+    await page.goto(`${origin}/#/settings`);
+    await page.getByLabel("Keep days").fill("20");
+    await page.getByText("With this the next cleanup may remove more.").waitFor();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+    await page.reload();
+    assert.equal(await page.getByLabel("Keep days").inputValue(), "20");
+    // The trail knows who did it.
+    await page.getByText("changed the settings").first().waitFor();
+  });
+
+  await step("a cleanup is shown, and then done", async () => {
+    makeHistory(backups, Date.now());
+    await page.goto(`${origin}/#/cleanup`);
+    const goes = page.getByRole("list", { name: "Backups that go" });
+    await goes.waitFor();
+    const count = Number((await page.getByRole("heading", { name: /^Goes/ }).textContent()).match(/\d+/)[0]);
+    assert.ok(count >= 5, `${count} backups go`);
+    assert.match(await goes.textContent(), /older than the retention/);
+    await inspect(page, "cleanup");
+    await page.getByRole("button", { name: "Clean up…" }).click();
+    await inspect(page, "cleanup dialog");
+    await page.locator("dialog .danger").click();
+    await page.getByText(`${count} backups removed`).waitFor({ timeout: 30_000 });
+    await page.getByText("There is nothing to remove.").waitFor();
+  });
+
+  await step("the keyboard alone opens a backup and its deletion, and goes back", async () => {
+    await page.goto(`${origin}/#/?search=second`);
+    await page.getByText("1 of 1 backup").waitFor();
+    const focused = () => page.evaluate(() => document.activeElement?.textContent || document.activeElement?.getAttribute("aria-label"));
+    const tabTo = async (pattern) => {
+      for (let i = 0; i < 90; i++) {
+        await page.keyboard.press("Tab");
+        if (pattern.test(await focused())) return;
+      }
+      throw new Error(`the tab key never comes to ${pattern}`);
+    };
+    await page.evaluate(() => document.querySelector("main").focus());
+    await tabTo(/^second\.dump$/);
+    await page.keyboard.press("Tab");
+    assert.match(await page.locator("td time").evaluate((e) => getComputedStyle(e, "::after").content), /UTC/); // shown on focus
+    await tabTo(/^Delete$/);
+    await page.keyboard.press("Enter");
+    await page.locator("dialog[open]").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog[open]").waitFor({ state: "detached" });
+    assert.match(await focused(), /^Delete$/); // the focus is where it was
+    calm(page, "keyboard");
+  });
+
+  await secretless(page);
+  calm(page, "journey");
+  await page.context().close();
+}
+
+const browser = await launch();
+try {
+  await step("each role sees what it may do", () => roles(browser));
+  await journey(browser);
+  makeHistory(backups, Date.now());
+  await screens(browser, origin, signIn);
+} finally {
+  await browser.close();
+}

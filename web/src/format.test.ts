@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { createFormats } from "./format";
+
+const plain = (s: string) => s.replace(/[\u00a0\u202f]/g, " ");
+const en = createFormats("en", "America/Sao_Paulo");
+const pt = createFormats("pt-BR", "America/Sao_Paulo");
+
+test("sizes step by 1024, as the command line's do", () => {
+  const cases: [number, string, string][] = [
+    [0, "0 bytes", "0 byte"],
+    [1, "1 byte", "1 byte"],
+    [999, "999 bytes", "999 bytes"],
+    [1_023_948, "999.9 kB", "999,9 kB"],
+    [1 << 20, "1.0 MB", "1,0 MB"],
+    [5 * 2 ** 30, "5.0 GB", "5,0 GB"],
+    [3 * 2 ** 40, "3.0 TB", "3,0 TB"],
+  ];
+  for (const [n, english, portuguese] of cases) {
+    expect(plain(en.bytes(n))).toBe(english);
+    expect(plain(pt.bytes(n))).toBe(portuguese);
+  }
+});
+
+test("durations have their two largest units", () => {
+  const cases: [number, string][] = [
+    [86, "86 ms"],
+    [1_500, "1.5 sec"],
+    [59_400, "59 sec"],
+    [60_000, "1 min"],
+    [123_000, "2 min 3 sec"],
+    [3_600_000, "1 hr"],
+    [5_430_000, "1 hr 30 min"],
+    [2 * 86_400_000 + 7_200_000, "2 days 2 hr"],
+  ];
+  for (const [ms, text] of cases) expect(plain(en.duration(ms))).toBe(text);
+  expect(plain(pt.duration(123_000))).toBe("2 min 3 s");
+});
+
+test("times are local, and UTC where asked for", () => {
+  const at = "2026-11-25T02:00:00Z";
+  expect(plain(en.dateTime(at))).toBe("Nov 24, 2026, 11:00 PM");
+  expect(plain(en.utc(at))).toContain("2:00:00 AM UTC");
+  expect(plain(pt.dateTime(at))).toBe("24 de nov. de 2026, 23:00");
+  expect(pt.utc(at)).toContain("02:00:00 UTC");
+  // A day of the API is a day in UTC, wherever the user is.
+  expect(en.day("2026-11-25")).toBe("Nov 25, 2026");
+});
+
+test("ages are in their largest unit", () => {
+  const now = Date.parse("2026-11-25T12:00:00Z");
+  expect(en.ago("2026-11-25T11:59:50Z", now)).toBe("now");
+  expect(en.ago("2026-11-25T11:00:00Z", now)).toBe("1 hour ago");
+  expect(pt.ago("2026-11-22T12:00:00Z", now)).toBe("há 3 dias");
+  expect(pt.ago("2026-11-26T06:00:00Z", now)).toBe("em 18 horas");
+});
+
+test("changes carry their sign, also when it is none", () => {
+  expect(en.change(110, 100)).toBe("+10%");
+  expect(en.change(95, 100)).toBe("-5%");
+  expect(en.change(100, 100)).toBe("0%");
+});

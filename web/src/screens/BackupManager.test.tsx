@@ -1,0 +1,130 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test } from "vitest";
+import { backup, metrics, problem, serve, show } from "../test/world";
+import { BackupManager, seriesOf, Tiles } from "./BackupManager";
+import { en } from "../i18n/en";
+
+const answers = (list: object = { backups: [backup({ filename: "one.dump", previousSize: 1024, size: 2048 })], total: 1 }, m = metrics()) => ({
+  "GET /api/metrics/summary": () => m,
+  "GET /api/backup/list": (a: { query: URLSearchParams }) => (a.query.get("status") === "in_progress" ? { backups: [], total: 0 } : list),
+});
+
+test("a row tells size with its change, how it was verified, until when it is kept, and why", async () => {
+  serve(answers());
+  show(<BackupManager userRole="ADMIN" />);
+  const row = (await screen.findByRole("link", { name: "one.dump" })).closest("tr")!;
+  for (const part of ["Verified", "shop", "1 min 1 sec", "2.0 kB", "+100%", "while it was made", "Until Dec 20, 2026", "within the limits"]) expect(row.textContent!.replace(/\u00a0/g, " ")).toContain(part);
+  const time = row.querySelector("time")!;
+  expect(time.textContent).toContain("Nov 19, 2026"); // local
+  expect(time.dataset.utc).toMatch(/Nov 20, 2026, 2:00:00\sAM UTC/); // shown when focused
+  expect(time.tabIndex).toBe(0);
+});
+
+test("filters go into the address and into the question to the API", async () => {
+  const asked = serve(answers());
+  show(<BackupManager userRole="ADMIN" />);
+  await screen.findByRole("link", { name: "one.dump" });
+  await userEvent.selectOptions(screen.getByRole("combobox", { name: "Status" }), "failed");
+  expect(location.hash).toBe("#/?status=failed");
+  await userEvent.type(screen.getByRole("searchbox"), "abc");
+  await waitFor(() => expect(location.hash).toBe("#/?status=failed&search=abc"));
+  await waitFor(() => expect(asked.some((a) => a.query.get("status") === "failed" && a.query.get("search") === "abc")).toBe(true));
+  await userEvent.selectOptions(screen.getByRole("combobox", { name: "Sort" }), "largest");
+  expect(location.hash).toBe("#/?status=failed&search=abc&sort=largest");
+});
+
+test("an address with filters shows them", async () => {
+  history.replaceState(null, "", "/#/?status=success&day=2026-11-19&label=why%3Dtest");
+  const asked = serve(answers({ backups: [], total: 0 }));
+  show(<BackupManager userRole="ADMIN" />);
+  expect(await screen.findByText("No backup matches these filters.")).toBeTruthy();
+  const list = asked.find((a) => a.query.get("label") === "why=test")!;
+  expect(list.query.get("since")).toBe("2026-11-19T00:00:00Z");
+  await userEvent.click(screen.getByRole("button", { name: "Remove the filter why=test" }));
+  expect(location.hash).toBe("#/?status=success&day=2026-11-19");
+});
+
+test("pages are loaded one after the other", async () => {
+  const asked = serve({
+    ...answers(),
+    "GET /api/backup/list": (a) =>
+      a.query.get("status") || a.query.get("since") ? { backups: [], total: 0 }
+      : a.query.get("cursor") ? { backups: [backup({ filename: "two.dump" })], total: 2 }
+      : { backups: [backup({ filename: "one.dump" })], total: 2, next: "CURSOR" },
+  });
+  show(<BackupManager userRole="ADMIN" />);
+  expect(await screen.findByText("1 of 2 backups")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Load more" }));
+  expect(await screen.findByRole("link", { name: "two.dump" })).toBeTruthy();
+  expect(asked.some((a) => a.query.get("cursor") === "CURSOR")).toBe(true);
+  expect(screen.queryByRole("button", { name: "Load more" })).toBeNull();
+});
+
+test("several are selected with their number and bytes; one that runs cannot be", async () => {
+  const list = [backup({ filename: "a.dump", size: 1 << 20 }), backup({ filename: "b.dump", size: 1 << 20 }), backup({ filename: "c.dump", status: "in_progress", size: 0 })];
+  serve(answers({ backups: list, total: 3 }));
+  show(<BackupManager userRole="ADMIN" />);
+  await userEvent.click(await screen.findByRole("checkbox", { name: "Select all that are shown" }));
+  const region = screen.getByRole("region", { name: "Selection" });
+  expect(region.textContent).toContain("2 selected, 2.0");
+  expect(screen.getByRole<HTMLInputElement>("checkbox", { name: "Select c.dump" }).disabled).toBe(true);
+  await userEvent.click(within(region).getByRole("button", { name: "Delete selected…" }));
+  expect(screen.getByRole("dialog").textContent).toContain("Delete 2 backups?");
+});
+
+test("an empty list invites to the first backup, a failing one offers to try again", async () => {
+  serve(answers({ backups: [], total: 0 }));
+  const { unmount } = show(<BackupManager userRole="ADMIN" />);
+  expect(await screen.findByRole("link", { name: "Create the first backup" })).toBeTruthy();
+  unmount();
+  serve({ "GET /api/metrics/summary": () => metrics(), "GET /api/backup/list": () => problem(500, { code: "FileSystemError", reason: "bucket_missing", detail: "the bucket backups is not there", hint: "Create it." }) });
+  show(<BackupManager userRole="ADMIN" />);
+  const alerts = await screen.findAllByText("The bucket does not exist");
+  expect(alerts.length).toBeGreaterThan(0);
+  expect(screen.getAllByText("Create it.").length).toBeGreaterThan(0);
+  expect(screen.getAllByRole("button", { name: "Try again" }).length).toBeGreaterThan(0);
+});
+
+test("an overdue backup is alarming, and a schedule or a quota that is not there is said", () => {
+  serve({});
+  const day = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+  const { rerender } = show(<Tiles database={undefined} metrics={metrics({ overdue: true, schedule: "0 2 * * *", nextScheduledAt: day(-5), databases: [{ database: "crm", backups: 1, bytes: 1, lastSuccessAt: day(1) }, { database: "shop", backups: 1, bytes: 1, lastSuccessAt: day(50), overdue: true }] })} />);
+  const tile = screen.getByRole("heading", { name: "Last good backup" }).closest(".tile")!;
+  expect(tile.className).toContain("bad");
+  expect(tile.textContent).toContain("2 days ago");
+  expect(tile.textContent).toContain("shop · overdue");
+  expect(screen.getByText("in 5 hours")).toBeTruthy();
+  expect(screen.getByText(/50% of the quota of 10\.0/)).toBeTruthy();
+  void rerender;
+});
+
+test("the strip says in words what its cells show", async () => {
+  serve(answers(undefined, metrics({ trend: [
+    { date: "2026-11-18", succeeded: 1, failed: 1, running: 0, overdue: false, bytes: 1 },
+    { date: "2026-11-19", succeeded: 0, failed: 0, running: 0, overdue: true, bytes: 0 },
+    { date: "2026-11-20", succeeded: 0, failed: 0, running: 0, overdue: false, bytes: 0 },
+  ] })));
+  show(<BackupManager userRole="ADMIN" />);
+  const strip = await screen.findByRole("list", { name: "The last 30 days" });
+  const cells = within(strip).getAllByRole("listitem");
+  expect(cells.map((c) => c.className)).toEqual(["cell bad failed", "cell warn overdue", "cell none none"]);
+  expect(within(strip).getByRole("link", { name: "Nov 18, 2026: 1 succeeded, 1 failed" }).getAttribute("href")).toBe("#/?day=2026-11-18");
+  expect(within(strip).getByRole("img", { name: "Nov 19, 2026: Overdue" })).toBeTruthy();
+  expect(within(strip).getByRole("img", { name: "Nov 20, 2026: No run" })).toBeTruthy();
+});
+
+test("charts have their figures in a table, with what departs from the median", async () => {
+  const list = Array.from({ length: 6 }, (_, i) => backup({ size: i === 2 ? 9 << 20 : 1 << 20, createdAt: new Date(Date.now() - (i + 1) * 86_400_000).toISOString() }));
+  serve(answers({ backups: list, total: 6 }));
+  show(<BackupManager userRole="ADMIN" />);
+  const table = await screen.findByRole("table", { name: "Size" });
+  const marked = within(table).getAllByRole("row").filter((r) => r.textContent!.includes("far from the median"));
+  expect(marked).toHaveLength(1);
+  expect(marked[0]!.textContent).toContain("9.0");
+});
+
+test("lines of a chart are apart by database and content", () => {
+  const list = [backup({ database: "crm" }), backup({ content: "schema" }), backup(), backup()];
+  expect(seriesOf(list, (b) => b.size, en.content).map((s) => [s.name, s.points.length])).toEqual([["shop", 2], ["shop (schema only)", 1], ["crm", 1]]);
+});

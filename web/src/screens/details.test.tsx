@@ -1,0 +1,126 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test, vi } from "vitest";
+import { backup, problem, serve, show } from "../test/world";
+import { BackupDetails, optionsOf } from "./BackupDetails";
+
+const noAudit = { "GET /api/audit": () => ({ records: [] }) };
+
+test("everything that is known is shown, and the commands to restore it", async () => {
+  const b = backup({ filename: "x.dump", createdBy: "ana", labels: { why: "test" } });
+  serve({ "GET /api/backup/:id": () => b, "GET /api/audit": () => ({ records: [{ id: "1", at: b.createdAt, actor: "u1", name: "Ana", role: "ADMIN", action: "create", outcome: "allowed", source: "10.0.0.1", previous: "", hash: "" }] }) });
+  show(<BackupDetails id={b.id} />);
+  expect(await screen.findByRole("heading", { level: 1, name: "x.dump" })).toBeTruthy();
+  for (const part of [b.checksum, b.id, b.filepath, "zstd:1", "18.1", "ana"]) expect(screen.getAllByText(part).length).toBeGreaterThan(0);
+  expect(screen.getByText(`cofre restore ${b.id} --to "$TARGET_DATABASE_URL"`)).toBeTruthy();
+  expect(screen.getByRole("link", { name: "why=test" }).getAttribute("href")).toBe("#/?label=why%3Dtest");
+  const trail = await screen.findByRole("region", { name: "Audit trail" });
+  expect(trail.textContent).toContain("Ana · ADMINcreatedallowed10.0.0.1");
+});
+
+test("the checksum is copied", async () => {
+  const b = backup();
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  const user = userEvent.setup();
+  show(<BackupDetails id={b.id} />);
+  await user.click(await screen.findByRole("button", { name: "Copy: SHA-256" }));
+  expect(await navigator.clipboard.readText()).toBe(b.checksum);
+  expect(await screen.findByText("Copied")).toBeTruthy();
+});
+
+test("a failure shows its reason in the user's language, the hint, and can be tried again as it was", async () => {
+  const b = backup({ status: "failed", size: 0, checksum: "", verification: undefined as never, filepath: "files/nightly/x.dump", content: "schema", error: { code: "DatabaseConnectionError", reason: "port_refused", message: "connect to db port 5432: refused", hint: "Start it." } });
+  delete b.verification;
+  const asked = serve({ ...noAudit, "GET /api/backup/:id": () => b, "POST /api/backup/create": () => Response.json(backup({ id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAA", status: "in_progress" }), { status: 202 }) });
+  show(<BackupDetails id={b.id} />, { language: "pt-BR" });
+  expect(await screen.findByText("Nada responde na porta do banco")).toBeTruthy();
+  expect(screen.getByText("connect to db port 5432: refused").lang).toBe("en");
+  expect(screen.getByText("Start it.")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Tentar de novo" }));
+  await waitFor(() => expect(location.hash).toBe("#/backups/01JZ8Q4M9T4Y3V6K2W1X0NAAAA"));
+  const create = asked.find((a) => a.method === "POST")!;
+  expect(create.body).toEqual({ options: { database: "shop", format: "custom", directory: "nightly", includeData: false, compression: "zstd:1" } });
+  expect(create.headers.get("Idempotency-Key")).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test("making it again keeps what it held", () => {
+  expect(optionsOf(backup({ encryption: "age", format: "plain", compression: "auto", content: "data", selection: { schemas: ["a"] }, labels: { k: "v" } }))).toEqual({
+    database: "shop", format: "plain", includeSchema: false, encrypt: true, selection: { schemas: ["a"] }, labels: { k: "v" },
+  });
+});
+
+test("a validation's outcome is told, good or bad", async () => {
+  const b = backup();
+  let valid = true;
+  serve({ ...noAudit, "GET /api/backup/:id": () => b, "POST /api/backup/validate/:id": () => ({ id: b.id, file: "x", valid, level: "full", size: 4096, checksum: "", problems: [], duration: 1200 }) });
+  show(<BackupDetails id={b.id} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Validate now" }));
+  expect(await screen.findByText(/The backup is good/)).toBeTruthy();
+  valid = false;
+  await userEvent.click(screen.getByRole("button", { name: "Validate now" }));
+  expect(await screen.findByText(/The backup is damaged/)).toBeTruthy();
+});
+
+test("a validation that takes longer is waited for by the record", async () => {
+  const b = backup();
+  let looks = 0;
+  serve({
+    ...noAudit,
+    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verification: { ok: false, level: "full", at: "2026-11-26T10:05:00Z", problems: [{ reason: "checksum_mismatch", detail: "is ab, was cd" }] } }),
+    "POST /api/backup/validate/:id": () => Response.json({ id: b.id, requestedAt: "2026-11-26T10:00:00Z" }, { status: 202 }),
+  });
+  show(<BackupDetails id={b.id} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Validate now" }));
+  expect(await screen.findByText(/read back and checked/)).toBeTruthy();
+  expect(await screen.findByText("This backup is damaged", {}, { timeout: 8_000 })).toBeTruthy();
+  expect(screen.getByText(/The checksum is wrong/)).toBeTruthy();
+  await waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button", { name: "Validate now" }).disabled).toBe(false));
+}, 12_000);
+
+test("a download is a plain link with its end, and none any more after that", async () => {
+  const b = backup({ filename: "x.dump" });
+  let life = 3_600_000;
+  serve({ ...noAudit, "GET /api/backup/:id": () => b, "GET /api/backup/download/:id": () => ({ url: "https://s3.example/x?sig=1", filename: "x.dump", size: 10, checksum: b.checksum, expiresAt: new Date(Date.now() + life).toISOString() }) });
+  show(<BackupDetails id={b.id} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Download" }));
+  const link = await screen.findByRole<HTMLAnchorElement>("link", { name: "Download the file" });
+  expect(link.href).toBe("https://s3.example/x?sig=1");
+  expect(screen.getByText(/The link works until/)).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Close" }));
+  life = 300;
+  await userEvent.click(screen.getByRole("button", { name: "Download" }));
+  expect(await screen.findByText("The link has expired.", {}, { timeout: 3_000 })).toBeTruthy();
+  expect(screen.queryByRole("link", { name: "Download the file" })).toBeNull();
+});
+
+test("one that is not there says so", async () => {
+  serve({ "GET /api/backup/:id": () => problem(404, { code: "ValidationError", reason: "not_found", detail: "there is no backup" }) });
+  show(<BackupDetails id="01JZ8Q4M9T4Y3V6K2W1X0N9999" />);
+  expect(await screen.findByText(/There is no such backup/)).toBeTruthy();
+});
+
+test("a running one is followed to its end, and can be cancelled after a question", async () => {
+  const b = backup({ status: "in_progress", size: 0, filename: "x.dump" });
+  let status: object = { id: b.id, status: "in_progress", detail: { phase: "dumping", attempt: 1, dumpBytes: 3 << 20, bytes: 1 << 20, bytesPerSec: 1 << 20, startedAt: new Date().toISOString(), updatedAt: new Date().toISOString() } };
+  let ended = false;
+  const asked = serve({
+    ...noAudit,
+    "GET /api/backup/:id": () => (ended ? { ...b, status: "failed", error: { code: "CanceledError", message: "cancelled by u1" } } : b),
+    "GET /api/backup/status/:id": () => Response.json(status, { headers: { "Retry-After": "1" } }),
+    "POST /api/backup/cancel/:id": () => {
+      ended = true;
+      status = { id: b.id, status: "failed" };
+      return Response.json(b, { status: 202 });
+    },
+  });
+  vi.useRealTimers();
+  show(<BackupDetails id={b.id} />);
+  const steps = await screen.findByRole("list", { name: "Steps" });
+  await waitFor(() => expect(within(steps).getByText("Dumping").closest("li")!.getAttribute("aria-current")).toBe("step"));
+  expect(screen.getByText(/There is no estimate yet/)).toBeTruthy();
+  expect(screen.getByRole("progressbar").getAttribute("value")).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: "Cancel backup" }));
+  expect(asked.some((a) => a.path.includes("cancel"))).toBe(false);
+  await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel backup" }));
+  expect((await screen.findAllByText("Cancelled", {}, { timeout: 5_000 })).length).toBeGreaterThan(0);
+});

@@ -1,0 +1,149 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test, vi } from "vitest";
+import { en } from "../i18n/en";
+import { backup, metrics, problem, serve, show } from "../test/world";
+import { BackupProgress } from "./BackupProgress";
+import { CleanupPreview } from "./CleanupPreview";
+import { CreateBackupForm, optionsOf, blank, wrongDirectory, wrongName } from "./CreateBackupForm";
+import { HealthScreen } from "./HealthScreen";
+import { SettingsScreen } from "./SettingsScreen";
+
+const settings = (change: object = {}) => ({
+  settings: { maxBackups: 5, retentionDays: 30, defaultDirectory: "nightly" },
+  limits: { maxConcurrent: 2, allowedDirectories: [], compress: true, encryptBackups: false, database: "shop", ...change },
+});
+
+test("the form says in plain words and as a command what it will do", async () => {
+  const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup({ status: "in_progress" }), { status: 202 }) });
+  const created = vi.fn();
+  show(<CreateBackupForm onBackupCreated={created} />);
+  await userEvent.click(await screen.findByRole("radio", { name: /Schema only/ }));
+  await userEvent.type(screen.getByRole("textbox", { name: "Name" }), "before upgrade");
+  expect(screen.getByText(/The definitions of shop are read, without any rows/)).toBeTruthy();
+  expect(screen.getByText(/It is kept for 30 days/)).toBeTruthy();
+  expect(screen.getByText(/newest 5 successful backups stay/)).toBeTruthy();
+  expect(screen.getByText("cofre create -n 'before upgrade' --schema-only")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Start backup" }));
+  await waitFor(() => expect(created).toHaveBeenCalledOnce());
+  expect(asked.find((a) => a.method === "POST")!.body).toEqual({ options: { filename: "before upgrade", includeData: false } });
+});
+
+test("sent again after a lost answer it is the same request, changed it is another", async () => {
+  let lost = true;
+  const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => {
+    if (lost) throw new TypeError("network");
+    return Response.json(backup(), { status: 202 });
+  } });
+  show(<CreateBackupForm onBackupCreated={() => {}} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Start backup" }));
+  const again = await screen.findByRole("button", { name: "Try again" });
+  lost = false;
+  await userEvent.click(again);
+  await userEvent.type(screen.getByRole("textbox", { name: "Name" }), "x");
+  await userEvent.click(screen.getByRole("button", { name: "Start backup" }));
+  await waitFor(() => expect(asked.filter((a) => a.method === "POST")).toHaveLength(3));
+  const [first, second, third] = asked.filter((a) => a.method === "POST").map((a) => a.headers.get("Idempotency-Key"));
+  expect(second).toBe(first);
+  expect(third).not.toBe(first);
+});
+
+test("only allowed directories are offered", async () => {
+  serve({ "GET /api/backup/settings": () => settings({ allowedDirectories: ["nightly", "manual"] }), "GET /api/metrics/summary": () => metrics() });
+  show(<CreateBackupForm onBackupCreated={() => {}} />);
+  const select = await screen.findByRole("combobox", { name: "Directory" });
+  expect(within(select).getAllByRole("option").map((o) => o.textContent)).toEqual(["nightly (default)", "manual"]);
+});
+
+test("names that the API would refuse are refused at once", () => {
+  for (const name of ["a/b", "a:b", ".hidden", "-flag", "dot.", 'q"', "x".repeat(201)]) expect(wrongName(en, name), name).toBeTruthy();
+  for (const name of ["", "ok", "Ação 1.dump", "a-b_c"]) expect(wrongName(en, name), name).toBeUndefined();
+  for (const path of ["/a", "a//b", "../x", "a/-b", Array(11).fill("a").join("/")]) expect(wrongDirectory(en, path), path).toBeTruthy();
+  expect(wrongDirectory(en, "a/b/c")).toBeUndefined();
+});
+
+test("what is left as it is, is not asked for", () => {
+  expect(optionsOf(blank, "shop")).toEqual({});
+  expect(optionsOf({ ...blank, database: "shop" }, "shop")).toEqual({});
+  expect(optionsOf({ ...blank, content: "data", format: "plain", encrypt: "no", labels: [{ key: " k ", value: "v" }, { key: "", value: "x" }] }, undefined)).toEqual({ includeSchema: false, format: "plain", encrypt: false, labels: { k: "v" } });
+});
+
+test("a percentage is shown only when there is one", () => {
+  const detail = { phase: "uploading", attempt: 2, dumpBytes: 10 << 20, bytes: 5 << 20, bytesPerSec: 2 << 20, startedAt: new Date().toISOString(), updatedAt: "" };
+  show(<BackupProgress isActive progress={42} message={undefined} detail={detail} startedAt={detail.startedAt} />);
+  expect(screen.getByRole("progressbar").getAttribute("value")).toBe("42");
+  expect(screen.getByText("42%")).toBeTruthy();
+  expect(screen.getByText(/Attempt 2/)).toBeTruthy();
+  expect(document.querySelector("[aria-live=polite]")!.textContent).toBe("Uploading, 40%");
+  expect(document.body.textContent!.replace(/\u00a0/g, " ")).toContain("2.0 MB/s");
+});
+
+test("a cleanup is shown with its reasons, asked about, and then done", async () => {
+  const item = (filename: string, code: string) => ({ backup: backup({ filename, size: 1 << 20 }), reasons: [{ code, text: "x" }] });
+  const policy = { keepDays: 30, maxBackups: 0, maxTotalBytes: 0 };
+  const leftovers = { failed: [], completed: [], removed: [], problems: [] };
+  const asked = serve({
+    "POST /api/backup/cleanup": (a) => {
+      const body = a.body as { dryRun?: boolean };
+      return { dryRun: Boolean(body.dryRun), removed: [item("old.dump", "expired")], kept: [item("new.dump", "newest_verified")], freedBytes: 1 << 20, policy, leftovers };
+    },
+  });
+  show(<CleanupPreview />);
+  const goes = await screen.findByRole("list", { name: "Backups that go" });
+  expect(goes.textContent).toContain("old.dump");
+  expect(goes.textContent).toContain("older than the retention");
+  expect(screen.getByRole("list", { name: "Backups that stay" }).textContent).toContain("newest verified backup of its database");
+  await userEvent.type(screen.getByRole("textbox", { name: "Keep days" }), "7");
+  await waitFor(() => expect(asked.at(-1)!.body).toEqual({ dryRun: true, days: 7 }));
+  await waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button", { name: "Clean up…" }).disabled).toBe(false));
+  await userEvent.click(screen.getByRole("button", { name: "Clean up…" }));
+  expect(asked.every((a) => (a.body as { dryRun?: boolean }).dryRun)).toBe(true);
+  await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: /^Delete 1 backup/ }));
+  expect(await screen.findByText(/1 backup removed/)).toBeTruthy();
+  expect(asked.some((a) => !(a.body as { dryRun?: boolean }).dryRun && (a.body as { days?: number }).days === 7)).toBe(true);
+});
+
+test("health shows what to do, also when it comes with 503", async () => {
+  serve({ "GET /api/health": () => Response.json({ status: "failing", checkedAt: new Date().toISOString(), checks: [
+    { name: "database", result: "failed", detail: "refused", hint: "Start the server.", code: "DatabaseConnectionError", reason: "port_refused" },
+    { name: "permissions", result: "ok", detail: "fine" },
+    { name: "backup_integrity", result: "warning", detail: "1 damaged" },
+  ] }, { status: 503 }) });
+  show(<HealthScreen />);
+  expect(await screen.findByText("Something is failing")).toBeTruthy();
+  expect(screen.getByText("Nothing answers at the database's port")).toBeTruthy();
+  expect(screen.getByText("Start the server.")).toBeTruthy();
+  expect(screen.getByText(/Make a new backup now/)).toBeTruthy(); // where the API has no hint
+});
+
+test("settings are shown to who may read, and changed by who may write", async () => {
+  let saved = settings();
+  const asked = serve({ "GET /api/backup/settings": () => saved, "PUT /api/backup/settings": (a) => (saved = { ...saved, settings: a.body as typeof saved.settings }) });
+  const { unmount } = show(<SettingsScreen />, { permissions: ["settings_read"] });
+  expect(await screen.findByText("30 days")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Save" })).toBeNull();
+  unmount();
+  show(<SettingsScreen />, { permissions: ["settings_read", "settings_write"] });
+  const days = await screen.findByRole("textbox", { name: "Keep days" });
+  const save = () => screen.getByRole<HTMLButtonElement>("button", { name: "Save" });
+  expect(save().disabled).toBe(true);
+  await userEvent.clear(days);
+  await userEvent.type(days, "x");
+  expect(screen.getByText("A whole number from 0 to 36,500.")).toBeTruthy();
+  expect(save().disabled).toBe(true);
+  await userEvent.clear(days);
+  await userEvent.type(days, "7");
+  expect(screen.getByText(/the next cleanup may remove more/)).toBeTruthy();
+  await userEvent.click(save());
+  await waitFor(() => expect(asked.find((a) => a.method === "PUT")!.body).toEqual({ retentionDays: 7, maxBackups: 5, defaultDirectory: "nightly" }));
+  expect(await screen.findByText("Saved.")).toBeTruthy();
+});
+
+test("a setting that is refused says why", async () => {
+  serve({ "GET /api/backup/settings": () => settings(), "PUT /api/backup/settings": () => problem(422, { code: "ValidationError", reason: "invalid_input", detail: "the directory is not allowed", hint: "Use nightly." }) });
+  show(<SettingsScreen />);
+  await userEvent.type(await screen.findByRole("textbox", { name: "Default directory" }), "x");
+  await userEvent.click(screen.getByRole("button", { name: "Save" }));
+  expect(await screen.findByText("the directory is not allowed")).toBeTruthy();
+  expect(screen.getByText("Use nightly.")).toBeTruthy();
+});

@@ -1,0 +1,20 @@
+// What jsdom lacks of a browser, and a clean page for every test.
+
+import { cleanup } from "@testing-library/react";
+import { afterEach } from "vitest";
+
+// jsdom knows the element, and not that it opens.
+HTMLDialogElement.prototype.showModal = function () {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close = function () {
+  this.open = false;
+};
+globalThis.scrollTo = () => {};
+
+afterEach(() => {
+  cleanup();
+  sessionStorage.clear();
+  localStorage.clear();
+  history.replaceState(null, "", "/");
+});

@@ -1,0 +1,121 @@
+// The app, or a part of it, against an API made of functions: what a test says, it answers.
+
+import { QueryClientProvider } from "@tanstack/react-query";
+import { render } from "@testing-library/react";
+import type { ReactNode } from "react";
+import { vi } from "vitest";
+import { Router } from "wouter";
+import { createApi, type Backup, type Metrics, type SessionInfo } from "../api/client";
+import { ServicesContext, SessionContext } from "../api/context";
+import { createQueryClient } from "../api/queries";
+import { App } from "../App";
+import { SessionStore } from "../auth/session";
+import type { Config } from "../config";
+import { LanguageProvider, type Language } from "../i18n";
+import { en } from "../i18n/en";
+import { ptBR } from "../i18n/pt-BR";
+import { useHashPath, useHashSearch } from "../url";
+
+export interface Asked {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: Headers;
+  body: unknown;
+}
+
+type Answer = (asked: Asked) => Response | object | Promise<Response | object>;
+
+/** serve makes fetch answer by "METHOD /path" (":id" stands for one element), and gives what was asked, in order. */
+export function serve(answers: Record<string, Answer>): Asked[] {
+  const asked: Asked[] = [];
+  vi.stubGlobal("fetch", async (input: Request | string, init?: RequestInit) => {
+    const request = input instanceof Request ? input : new Request(new URL(input, location.href), init);
+    const url = new URL(request.url);
+    const text = await request.text();
+    const one: Asked = { method: request.method, path: url.pathname, query: url.searchParams, headers: request.headers, body: text.startsWith("{") ? JSON.parse(text) : text };
+    asked.push(one);
+    for (const [route, answer] of Object.entries(answers)) {
+      const [method, path] = route.split(" ");
+      const pattern = new RegExp(`^${path!.replace(/:[a-z]+/g, "[^/]+")}$`);
+      if (method === request.method && pattern.test(url.pathname)) {
+        const got = await answer(one);
+        return got instanceof Response ? got : Response.json(got);
+      }
+    }
+    return problem(404, { code: "ValidationError", reason: "route_unknown", detail: `no answer for ${request.method} ${url.pathname}` });
+  });
+  return asked;
+}
+
+export function problem(status: number, p: { code: string; reason?: string; detail: string; hint?: string }): Response {
+  return Response.json({ type: "about:blank", title: "x", status, requestId: "REQ1", ...p }, { status, headers: { "Content-Type": "application/problem+json" } });
+}
+
+export const everything = ["create", "list", "download", "validate", "cancel", "delete", "cleanup", "settings_read", "settings_write", "audit", "metrics"];
+
+const development: Config = { api: "", auth: { mode: "development" } };
+
+function services(config: Config, signedIn: boolean) {
+  if (signedIn) sessionStorage.setItem("cofre.session", JSON.stringify({ token: "T", expiresAt: Date.now() + 3_600_000 }));
+  const sessions = new SessionStore(sessionStorage, Date.now());
+  return { config, sessions, api: createApi(config.api, sessions) };
+}
+
+/** show renders a part as a user with these permissions. */
+export function show(part: ReactNode, options: { permissions?: string[]; language?: Language } = {}) {
+  const session: SessionInfo = { subject: "u1", role: "ADMIN", permissions: options.permissions ?? everything };
+  const language = options.language ?? "en";
+  return render(
+    <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
+      <QueryClientProvider client={createQueryClient()}>
+        <ServicesContext value={services(development, true)}>
+          <SessionContext value={session}>
+            <Router hook={useHashPath} searchHook={useHashSearch} hrefs={useHashPath.hrefs}>{part}</Router>
+          </SessionContext>
+        </ServicesContext>
+      </QueryClientProvider>
+    </LanguageProvider>,
+  );
+}
+
+/** start renders the whole app. */
+export function start(options: { config?: Config; signedIn?: boolean; language?: Language } = {}) {
+  const s = services(options.config ?? development, options.signedIn ?? true);
+  const language = options.language ?? "en";
+  render(
+    <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
+      <QueryClientProvider client={createQueryClient()}>
+        <ServicesContext value={s}>
+          <App />
+        </ServicesContext>
+      </QueryClientProvider>
+    </LanguageProvider>,
+  );
+  return s;
+}
+
+let made = 0;
+
+export function backup(change: Partial<Backup> = {}): Backup {
+  made++;
+  return {
+    id: `01JZ8Q4M9T4Y3V6K2W1X0N${String(made).padStart(4, "0")}`,
+    filename: `backup_${made}.dump`, filepath: `files/backup_${made}.dump`, size: 2048 * made, checksum: "ab".repeat(32),
+    createdAt: "2026-11-20T02:00:00Z", status: "success", duration: 61_000, databaseVersion: "18.1", schemaVersion: "7",
+    database: "shop", format: "custom", compression: "zstd:1", encryption: "none", content: "all", trigger: "schedule", attempt: 1,
+    verification: { ok: true, level: "stream", at: "2026-11-20T02:01:01Z" },
+    retention: { removed: false, onlyVerified: false, expiresAt: "2026-12-20T02:00:00Z", reasons: [{ code: "within_limits", text: "no limit of the policy is exceeded" }] },
+    ...change,
+  };
+}
+
+export function metrics(change: Partial<Metrics> = {}): Metrics {
+  return {
+    at: new Date().toISOString(), days: 30, total: 10, succeeded: 9, failed: 1, running: 0, damaged: 0, successRate: 0.9,
+    storageUsedBytes: 5 * 2 ** 30, storageLimitBytes: 10 * 2 ** 30,
+    trend: [{ date: "2026-11-19", succeeded: 1, failed: 0, running: 0, overdue: false, bytes: 1 }],
+    errors: [], databases: [{ database: "shop", backups: 9, bytes: 1, lastSuccessAt: new Date(Date.now() - 7_200_000).toISOString() }],
+    ...change,
+  };
+}
