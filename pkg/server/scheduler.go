@@ -117,15 +117,20 @@ func (s *scheduler) due(ctx context.Context, t task, began, done time.Time) (tim
 	return t.schedule.Next(last), nil
 }
 
-// await waits until a time has come by the clock.
+// await waits until a time has come by the clock, or the clock was set back: then another time may be due.
 func (s *scheduler) await(ctx context.Context, due time.Time) error {
 	for {
-		left := due.Sub(s.now().Round(0)) // by the wall's clock, not by the monotonic one
+		now := s.now().Round(0) // by the wall's clock, not by the monotonic one
+		left := due.Sub(now)
 		if left <= 0 {
 			return ctx.Err()
 		}
 		if err := s.sleep(ctx, min(left, lookAgain)); err != nil {
 			return err
+		}
+		if s.now().Round(0).Before(now) {
+			s.log.Warn("the clock was set back")
+			return ctx.Err()
 		}
 	}
 }
