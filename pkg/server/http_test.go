@@ -282,10 +282,10 @@ func TestForwardedFor(t *testing.T) {
 		"203.0.113.7": "203.0.113.7", "10.0.0.1, 203.0.113.8": "203.0.113.8", "2001:db8::1": "2001:db8::1", "[2001:db8::2]:443": "2001:db8::2", "203.0.113.9:1234": "203.0.113.9",
 		"": "127.0.0.1", "nonsense": "127.0.0.1", "203.0.113.7, nonsense": "127.0.0.1",
 	} {
-		w.do("GET", "/api/backup/list", "", map[string]string{"X-Forwarded-For": header, "User-Agent": "for " + header})
+		w.do("GET", "/api/backup/list", "", map[string]string{"X-Forwarded-For": header, "User-Agent": "for (" + header + ")"})
 		found := ""
 		for _, r := range w.recorded("anonymous") {
-			if r.UserAgent == "for "+header {
+			if r.UserAgent == "for ("+header+")" {
 				found = r.Source
 			}
 		}

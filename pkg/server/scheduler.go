@@ -29,8 +29,15 @@ type task struct {
 	schedule api.Schedule
 	// last gives when it was last done, not later than now; zero for never.
 	last func(x *registry.Index, now time.Time) time.Time
-	// do does what was due at a time. begun tells that it has left a record: it is not tried again before its next time.
-	do func(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error)
+	// do does what was due. begun tells that it has left a record: it is not tried again before its next time.
+	do func(context.Context, occasion) (begun bool, err error)
+}
+
+// occasion is one time that a task is done.
+type occasion struct {
+	due     time.Time
+	request string // its id, in the log and in the audit trail
+	log     *slog.Logger
 }
 
 // Waits of the scheduler. It looks at the clock again after a while, because clocks are set and machines sleep.
@@ -81,8 +88,9 @@ func (s *scheduler) follow(ctx context.Context, t task) {
 			}
 			continue // look again: another server may have done it
 		}
-		request := rand.Text()
-		begun, err := t.do(ctx, due, log.With("request_id", request))
+		now := occasion{due: due.UTC(), request: rand.Text()}
+		now.log = log.With("request_id", now.request)
+		begun, err := t.do(ctx, now)
 		switch {
 		case ctx.Err() != nil:
 			return

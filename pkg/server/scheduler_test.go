@@ -82,15 +82,15 @@ func (s *story) tell(expr, from, until string) {
 }
 
 // do makes a backup, which takes ten minutes. The same key makes no second one.
-func (s *story) do(_ context.Context, due time.Time, _ *slog.Logger) (bool, error) {
+func (s *story) do(_ context.Context, o occasion) (bool, error) {
 	if s.fail > 0 {
 		s.fail--
 		return false, errors.New("too many at once")
 	}
-	id := due.UTC().Format(time.RFC3339)
+	id := o.due.Format(time.RFC3339)
 	if s.index.Find(id) == nil {
 		s.index.Upsert(registry.Backup{ID: id, Database: "shop", Trigger: bySchedule, CreatedAt: s.clock.Add(300 * time.Millisecond)})
-		s.done = append(s.done, fmt.Sprintf("%s at %s", due.UTC().Format("02 15:04"), s.clock.UTC().Format("02 15:04")))
+		s.done = append(s.done, fmt.Sprintf("%s at %s", o.due.Format("02 15:04"), s.clock.UTC().Format("02 15:04")))
 	}
 	s.clock = s.clock.Add(10 * time.Minute)
 	return true, nil
