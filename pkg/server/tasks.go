@@ -82,14 +82,17 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 	done := make(chan error, 1)
 	err = s.launcher.start("backup", b.ID, func() {
 		_, err := s.launcher.run(b.ID)
-		done <- err
+		select {
+		case done <- err:
+		default: // of a second run, nobody waits for
+		}
 	})
 	if err != nil { // the server stops at this very moment
 		s.launcher.giveUp(b.ID, err)
 	} else {
 		err = <-done
 	}
-	if fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) {
+	if elsewhere(err) {
 		log.Info("another server makes this backup")
 		return true, nil
 	}
@@ -98,6 +101,12 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 	}
 	s.record(ctx, note, log, err)
 	return true, err
+}
+
+// elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
+// (its record is seen a moment before it can be claimed).
+func elsewhere(err error) bool {
+	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
 }
 
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.
