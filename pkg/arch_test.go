@@ -71,10 +71,10 @@ var own = map[string][]string{
 	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/cli/term",
 		"pkg/access", "pkg/api", "pkg/api/contract", "pkg/audit", "pkg/metrics", "pkg/schedule", "pkg/server"},
 	"pkg/api/contract": {},
-	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract"},
+	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract", "pkg/schedule"},
 	"pkg/api/gateway":  {"pkg/api"},
-	"pkg/metrics":      {"pkg/fault", "pkg/registry"},
-	"pkg/server":       {"pkg/fault", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/registry", "pkg/schedule", "pkg/metrics"},
+	"pkg/metrics":      {"pkg/fault", "pkg/registry", "pkg/schedule"},
+	"pkg/server":       {"pkg/fault", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/registry", "pkg/metrics"},
 	"cmd/cofre":        {"pkg/cli", "pkg/storage/embedded"},
 }
 

@@ -22,6 +22,13 @@ func OtherCA(tb testing.TB) string {
 	return file
 }
 
+// Certificate makes a certificate for 127.0.0.1 and localhost with a new authority: the authority's file, and the
+// certificate and its key in PEM.
+func Certificate(tb testing.TB) (caFile string, cert, key []byte) {
+	tb.Helper()
+	return certificate(tb, "")
+}
+
 // certificate makes a new authority, written to caFile, and a server certificate signed by it,
 // both PEM, valid for an hour.
 func certificate(tb testing.TB, host string) (caFile string, cert, key []byte) {

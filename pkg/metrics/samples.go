@@ -7,6 +7,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/schedule"
 )
 
 // Ended gives the samples of a backup that has ended; err is why it failed, nil when it did not. A failed one gives a
@@ -87,18 +88,9 @@ func State(now time.Time, x *registry.Index, e Expectation) []Sample {
 		if last.IsZero() { // none ever succeeded: counted from the first attempt
 			last = first
 		}
-		out = append(out, Overdue.Of(flag(late(e.Schedule, last, now)), e.Database))
+		out = append(out, Overdue.Of(flag(schedule.Missed(e.Schedule, last, now)), e.Database))
 	}
 	return out
-}
-
-// grace is how long a scheduled backup may take before it is missed: its time to run, and a second attempt.
-const grace = time.Hour
-
-// late tells whether a backup was due after the last good one, and its time to be made is over.
-func late(s interface{ Next(time.Time) time.Time }, last, now time.Time) bool {
-	due := s.Next(last)
-	return !due.IsZero() && now.After(due.Add(grace))
 }
 
 func flag(b bool) float64 {

@@ -120,13 +120,12 @@ func (f *files) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3). A weight of nothing but zeros is a no.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		coding, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
-		weight = strings.ReplaceAll(weight, " ", "")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") && strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || strings.EqualFold(strings.TrimSpace(coding), "gzip") && weight == "" {
-			return true
+		coding, weight, weighted := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			return !weighted || strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.") != ""
 		}
 	}
 	return false

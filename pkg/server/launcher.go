@@ -26,16 +26,20 @@ type launcher struct {
 
 	mu       sync.Mutex
 	stopping bool
-	busy     map[string]bool // by kind and id
+	busy     map[string]*job // by kind and id
 	backups  int             // in hand: running or waiting for a slot
 	ended    sync.WaitGroup
 }
+
+// job is work in hand. again tells that it was asked for once more meanwhile: the run that is about to end may be one
+// that came too early, before its reservation was complete.
+type job struct{ again bool }
 
 // maxValidations bounds the validations that wait for a slot.
 const maxValidations = 64
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), busy: map[string]bool{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), busy: map[string]*job{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
 	return l
@@ -60,33 +64,46 @@ func (l *launcher) start(kind, id string, do func()) error {
 		f := fault.Wrap(errStopping, fault.Canceled, "", "Ask again in a moment.", "the server is being stopped")
 		f.Transient = true
 		return f
-	case l.busy[kind+id]:
+	case l.busy[kind+id] != nil:
+		l.busy[kind+id].again = true
 		return nil
 	case kind == "validation" && len(l.busy)-l.backups >= maxValidations:
 		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d validations are waiting already", maxValidations)
 	}
-	l.busy[kind+id] = true
+	j := &job{}
+	l.busy[kind+id] = j
 	if kind == "backup" {
 		l.backups++
 	}
 	l.ended.Go(func() {
-		defer func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			delete(l.busy, kind+id)
-			if kind == "backup" {
-				l.backups--
-			}
-		}()
-		do()
+		for do(); !l.leave(kind, id, j); {
+			do()
+		}
 	})
 	return nil
+}
+
+// leave ends a job, unless it was asked for again.
+func (l *launcher) leave(kind, id string, j *job) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if j.again {
+		j.again = false
+		return false
+	}
+	delete(l.busy, kind+id)
+	if kind == "backup" {
+		l.backups--
+	}
+	return true
 }
 
 // make makes a backup whose slot may have to be waited for.
 func (l *launcher) make(id string) {
 	_, err := l.run(id)
-	if err != nil {
+	if elsewhere(err) {
+		l.log.Info("nothing to do for this backup", "backup_id", id, "error", err.Error())
+	} else if err != nil {
 		f := fault.From(err)
 		l.log.Error("backup failed", "backup_id", id, "code", string(f.Code), "reason", string(f.Reason), "error", err.Error())
 	}

@@ -29,8 +29,15 @@ type task struct {
 	schedule api.Schedule
 	// last gives when it was last done, not later than now; zero for never.
 	last func(x *registry.Index, now time.Time) time.Time
-	// do does what was due at a time. begun tells that it has left a record: it is not tried again before its next time.
-	do func(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error)
+	// do does what was due. begun tells that it has left a record: it is not tried again before its next time.
+	do func(context.Context, occasion) (begun bool, err error)
+}
+
+// occasion is one time that a task is done.
+type occasion struct {
+	due     time.Time
+	request string // its id, in the log and in the audit trail
+	log     *slog.Logger
 }
 
 // Waits of the scheduler. It looks at the clock again after a while, because clocks are set and machines sleep.
@@ -81,8 +88,9 @@ func (s *scheduler) follow(ctx context.Context, t task) {
 			}
 			continue // look again: another server may have done it
 		}
-		request := rand.Text()
-		begun, err := t.do(ctx, due, log.With("request_id", request))
+		now := occasion{due: due.UTC(), request: rand.Text()}
+		now.log = log.With("request_id", now.request)
+		begun, err := t.do(ctx, now)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -117,15 +125,20 @@ func (s *scheduler) due(ctx context.Context, t task, began, done time.Time) (tim
 	return t.schedule.Next(last), nil
 }
 
-// await waits until a time has come by the clock.
+// await waits until a time has come by the clock, or the clock was set back: then another time may be due.
 func (s *scheduler) await(ctx context.Context, due time.Time) error {
 	for {
-		left := due.Sub(s.now().Round(0)) // by the wall's clock, not by the monotonic one
+		now := s.now().Round(0) // by the wall's clock, not by the monotonic one
+		left := due.Sub(now)
 		if left <= 0 {
 			return ctx.Err()
 		}
 		if err := s.sleep(ctx, min(left, lookAgain)); err != nil {
 			return err
+		}
+		if s.now().Round(0).Before(now) {
+			s.log.Warn("the clock was set back")
+			return ctx.Err()
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package server_test
 
 import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +84,32 @@ func TestStopWithGrace(t *testing.T) {
 	}
 	if b := w.backups()[0]; b.Status != registry.Success {
 		t.Errorf("the backup is %+v", b)
+	}
+}
+
+// A request that is under way when the server is told to stop gets its answer.
+func TestRequestUnderWay(t *testing.T) {
+	w := serve(t, options{database: nowhere})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.server.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /dev/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"role\":")
+	time.Sleep(100 * time.Millisecond)
+	w.stop()
+	time.Sleep(300 * time.Millisecond)
+	fmt.Fprint(conn, "\"ADMIN\"}")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("it is answered with %s", resp.Status)
+	}
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

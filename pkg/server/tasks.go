@@ -57,36 +57,42 @@ func lastCleanup(x *registry.Index, now time.Time) time.Time {
 
 // scheduledBackup makes the backup that was due. Its idempotency key is that time: servers that think of it at the same
 // moment reserve the same backup, and one of them makes it.
-func (s *Server) scheduledBackup(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error) {
+func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, err error) {
 	service := s.Service
 	req := backup.Request{Trigger: bySchedule, CreatedBy: bySchedule}
 	if service.Engine != nil {
-		req.IdempotencyKey = service.Engine.Database() + " " + due.UTC().Format(time.RFC3339)
+		req.IdempotencyKey = service.Engine.Database() + " " + o.due.Format(time.RFC3339)
 	}
-	note := contract.AuditRecord{Action: "create", Detail: map[string]string{"due": due.UTC().Format(time.RFC3339)}}
+	note := contract.AuditRecord{Action: "create", RequestID: o.request, Detail: map[string]string{"due": o.due.Format(time.RFC3339)}}
 	b, err := service.Reserve(ctx, req)
+	log := o.log
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return false, context.Cause(ctx)
 	case fault.HasReason(err, fault.AlreadyExists), err == nil && b.Status != registry.InProgress:
-		log.Info("another server makes this backup", "backup_id", b.ID, "due", due.UTC())
+		log.Info("another server makes this backup", "backup_id", b.ID, "due", o.due)
 		return true, nil
 	case err != nil:
 		s.record(ctx, note, log, err)
 		return false, fmt.Errorf("reserve a backup: %w", err)
 	}
 	log = log.With("backup_id", b.ID)
-	log.Info("scheduled backup", "due", due.UTC(), "late_ms", max(0, s.Now().Sub(due).Milliseconds()))
+	log.Info("scheduled backup", "due", o.due, "late_ms", max(0, s.Now().Sub(o.due).Milliseconds()))
 	note.Resource = b.ID
 	done := make(chan error, 1)
 	err = s.launcher.start("backup", b.ID, func() {
 		_, err := s.launcher.run(b.ID)
-		done <- err
+		select {
+		case done <- err:
+		default: // of a second run, nobody waits for
+		}
 	})
 	if err != nil { // the server stops at this very moment
 		s.launcher.giveUp(b.ID, err)
 	} else {
 		err = <-done
 	}
-	if fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) {
+	if elsewhere(err) {
 		log.Info("another server makes this backup")
 		return true, nil
 	}
@@ -97,22 +103,28 @@ func (s *Server) scheduledBackup(ctx context.Context, due time.Time, log *slog.L
 	return true, err
 }
 
+// elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
+// (its record is seen a moment before it can be claimed).
+func elsewhere(err error) bool {
+	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
+}
+
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.
-func (s *Server) scheduledCleanup(ctx context.Context, due time.Time, log *slog.Logger) (begun bool, err error) {
+func (s *Server) scheduledCleanup(ctx context.Context, o occasion) (begun bool, err error) {
 	rep, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
-	note := contract.AuditRecord{Action: "cleanup", Detail: map[string]string{
-		"due": due.UTC().Format(time.RFC3339), "removed": strconv.Itoa(len(rep.Removed)), "dry_run": "false",
+	note := contract.AuditRecord{Action: "cleanup", RequestID: o.request, Detail: map[string]string{
+		"due": o.due.Format(time.RFC3339), "removed": strconv.Itoa(len(rep.Removed)), "dry_run": "false",
 	}}
 	if err == nil && len(rep.Failures) > 0 {
 		f := rep.Failures[0]
 		err = fmt.Errorf("%d backups could not be removed; the first, %s: %w", len(rep.Failures), f.ID,
 			&fault.Error{Code: f.Error.Code, Reason: f.Error.Reason, Message: f.Error.Message, Hint: f.Error.Hint})
 	}
-	s.record(ctx, note, log, err)
+	s.record(ctx, note, o.log, err)
 	if err != nil {
 		return false, err
 	}
-	log.Info("scheduled cleanup", "due", due.UTC(), "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
+	o.log.Info("scheduled cleanup", "due", o.due, "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
 	if s.TrimAudit == nil {
 		return true, nil
 	}
@@ -124,9 +136,6 @@ func (s *Server) scheduledCleanup(ctx context.Context, due time.Time, log *slog.
 
 // record writes scheduled work into the audit trail. When that fails the work stands, as at the API; the log has it.
 func (s *Server) record(ctx context.Context, r contract.AuditRecord, log *slog.Logger, err error) {
-	if ctx.Err() != nil && r.Resource == "" {
-		return // nothing was done
-	}
 	r.Actor, r.Outcome = bySchedule, contract.AuditOutcomeAllowed
 	if err != nil {
 		f := fault.From(err)

@@ -1,0 +1,103 @@
+package server_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/registry"
+)
+
+// from gives a clock that starts at a time and then goes on.
+func from(at time.Time) func() time.Time {
+	began := time.Now()
+	return func() time.Time { return at.Add(time.Since(began)) }
+}
+
+// night is two seconds before a scheduled backup.
+var night = time.Date(2026, 11, 25, 1, 59, 58, 0, time.UTC)
+
+func scheduled(backups []registry.Backup) (found []registry.Backup) {
+	for _, b := range backups {
+		if b.Trigger == "schedule" {
+			found = append(found, b)
+		}
+	}
+	return found
+}
+
+// Two servers over one place make one backup when it is due; one that starts later makes the one that was missed
+// meanwhile, once, and one that starts again makes none.
+func TestScheduledBackups(t *testing.T) {
+	o := options{database: newDatabase(t), directory: filepath.Join(t.TempDir(), "backups"), schedule: "0 2 * * *", cleanup: "0 2 * * *", now: from(night)}
+	a, b := serve(t, o), serve(t, o)
+	a.wait("the scheduled backup", func() bool { return len(scheduled(a.backups())) > 0 && a.allEnded() })
+	a.wait("the cleanup", func() bool {
+		x, err := a.Service.Registry.Load(t.Context())
+		return err == nil && x.LastCleanup != nil
+	})
+	time.Sleep(time.Second)
+	made := a.backups()
+	if len(made) != 1 || made[0].Status != registry.Success || made[0].CreatedBy != "schedule" || made[0].CreatedAt.Before(night.Add(2*time.Second)) {
+		t.Fatalf("made was %+v", made)
+	}
+	actions := map[string]int{}
+	a.wait("the audit trail", func() bool {
+		clear(actions)
+		for _, r := range a.recorded("schedule") {
+			actions[r.Action]++
+			if r.Action == "create" && (r.Resource != made[0].ID || r.Outcome != "allowed" || r.Detail["due"] != "2026-11-25T02:00:00Z" || r.RequestID == "") {
+				t.Errorf("recorded as %+v", r)
+			}
+		}
+		return actions["create"] > 0 && actions["cleanup"] > 0
+	})
+	if actions["create"] != 1 {
+		t.Errorf("recorded were %v", actions)
+	}
+	for _, w := range []*world{a, b} {
+		w.stop()
+		if err := w.end(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	}
+	// Every line about the run carries its id, and that of the schedule's request where the scheduler wrote it.
+	log := a.log.String() + b.log.String()
+	if n := strings.Count(log, `"backup_id":"`+made[0].ID+`"`); n < 2 || !strings.Contains(log, `"request_id":"`) {
+		t.Errorf("%d lines of the log speak of the backup", n)
+	}
+
+	o.now = from(night.Add(3 * 24 * time.Hour)) // two nights later, and before the third
+	w := serve(t, o)
+	w.wait("the missed backup", func() bool { return len(w.backups()) == 2 && w.allEnded() })
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	o.now = from(night.Add(3*24*time.Hour - time.Hour))
+	again := serve(t, o)
+	time.Sleep(700 * time.Millisecond)
+	if n := len(again.backups()); n != 2 {
+		t.Errorf("there are %d backups after another start", n)
+	}
+}
+
+// A scheduled backup that fails is recorded, counted and logged, and the server serves on.
+func TestScheduledFailure(t *testing.T) {
+	w := serve(t, options{database: nowhere, schedule: "0 2 * * *", now: from(night)})
+	w.wait("the failure", func() bool {
+		return strings.Contains(w.do("GET", "/metrics", "", nil).body, `cofre_schedule_failures_total{task="backup"} 1`)
+	})
+	b := w.backups()
+	if len(b) != 1 || b[0].Status != registry.Failed || b[0].Database != "none" {
+		t.Errorf("recorded was %+v", b)
+	}
+	w.wait("the audit record", func() bool {
+		r := w.recorded("schedule")
+		return len(r) == 1 && r[0].Outcome == "failed" && r[0].Code == "DatabaseConnectionError" && r[0].Resource == b[0].ID
+	})
+	if !strings.Contains(w.log.String(), "scheduled backup failed") {
+		t.Error("the log does not say so")
+	}
+}
