@@ -90,6 +90,9 @@ type Config struct {
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
 	// Without it every validation is made within its request.
 	LaunchValidation func(ctx context.Context, id string) error
+	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
+	// cannot reach themselves.
+	Link func(r *http.Request, link string) string
 	// ValidateInline is the size in bytes up to which a backup is validated within the request even where LaunchValidation
 	// is set; default 256 MiB, which takes seconds.
 	ValidateInline int64

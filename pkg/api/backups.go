@@ -117,6 +117,9 @@ func (a *API) download(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if a.Link != nil {
+		link.URL = a.Link(c.request, link.URL)
+	}
 	c.note("expires_at", link.ExpiresAt.UTC().Format(time.RFC3339))
 	if p.Redirect == contract.DownloadBackupParamsRedirectN1 {
 		return answer{status: http.StatusFound, header: http.Header{"Location": {link.URL}}}, nil

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
 	"cofre/pkg/access"
 	"cofre/pkg/api"
@@ -15,8 +16,9 @@ type APIOptions struct {
 	Launcher     api.Launcher
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
-	Operations       []string // see api.Config
-	Version          string   // cofre's own
+	Link             func(r *http.Request, link string) string // see api.Config
+	Operations       []string                                  // see api.Config
+	Version          string                                    // cofre's own
 	Log              *slog.Logger
 }
 
@@ -29,7 +31,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,
 		},
-		Operations: o.Operations, Version: o.Version, Log: o.Log,
+		Link: o.Link, Operations: o.Operations, Version: o.Version, Log: o.Log,
 	}
 	if c.Schedule != "" {
 		s, err := schedule.Parse(c.Schedule)
@@ -37,6 +39,9 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 			return nil, err
 		}
 		conf.Schedule = s
+	}
+	if a.Local {
+		conf.FreeSpace = a.freeSpace
 	}
 	return api.New(conf)
 }

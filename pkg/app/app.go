@@ -32,7 +32,9 @@ type App struct {
 	// Allowance bounds the requests of each user of the API.
 	Allowance *registry.Allowance
 	config    Config
-	server    io.Closer // the embedded store's process, if there is one
+	// StoreURL is where the store of a local directory listens on loopback, "" without Options.Links.
+	StoreURL string
+	server   io.Closer // the embedded store's process, if there is one
 }
 
 // Options of Open.

@@ -25,6 +25,6 @@ func (a *App) openLocal(ctx context.Context, c Config, o Options) error {
 		server.Close()
 		return err
 	}
-	a.Store, a.Local, a.server = store, true, server
+	a.Store, a.Local, a.StoreURL, a.server = store, true, server.Endpoint(), server
 	return nil
 }

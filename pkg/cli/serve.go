@@ -96,8 +96,9 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		_, err := a.TrimAudit(ctx)
 		return err
 	}
-	conf.NewAPI = func(l api.Launcher, validate func(context.Context, string) error) (http.Handler, error) {
-		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: l, LaunchValidation: validate, Version: p.build().Version, Log: p.log})
+	conf.StoreURL = a.StoreURL
+	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
+		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: p.build().Version, Log: p.log})
 	}
 	s, err := server.New(conf)
 	if err != nil {

@@ -41,8 +41,8 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 		return nil, fmt.Errorf("claim backup %s: %w", id, err)
 	}
 	switch {
-	case !in.Admitted:
-		return nil, notFound(id)
+	case !in.Admitted: // being reserved this very moment, or nobody ever finished that: Reconcile ends it then
+		return nil, busy(id)
 	case in.Kind == kindRemove:
 		return nil, fault.New(fault.Validation, fault.NotFound, "", "backup %s is being removed", id)
 	case in.Kind != kindCreate:

@@ -19,7 +19,7 @@ import (
 
 // routes puts the parts together.
 func (s *Server) routes(apiHandler http.Handler, ui *files) http.Handler {
-	scrape := s.Metrics.Handler(s.state)
+	scrape, store := s.Metrics.Handler(s.state), s.store()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.harden(w.Header())
 		local := s.local(r)
@@ -34,6 +34,8 @@ func (s *Server) routes(apiHandler http.Handler, ui *files) http.Handler {
 			apiHandler.ServeHTTP(w, r)
 		case r.URL.Path == "/dev/token" && s.SignIn.Development != nil:
 			s.SignIn.token(w, r, local)
+		case strings.HasPrefix(r.URL.Path, linkPrefix):
+			only(w, r, func() { store.ServeHTTP(w, r) })
 		case r.URL.Path == "/healthz":
 			only(w, r, func() { text(w, "ok\n") })
 		case r.URL.Path == "/config.json":

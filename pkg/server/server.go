@@ -6,6 +6,7 @@
 //	/              the web UI, with a strict content security policy
 //	/config.json   what the UI has to know before anybody has signed in: how to sign in
 //	/dev/token     in development mode only, to this machine only: a token for a role
+//	/store/...     downloads by presigned links, from the store of a local directory
 //	/metrics       for Prometheus; to this machine, or to whoever has the metrics token
 //	/healthz       200 while the process serves; /api/health looks at storage and database
 //
@@ -44,11 +45,13 @@ import (
 type Config struct {
 	Service *backup.Service
 	Audit   api.Auditor
-	// NewAPI makes the API over the launcher of long work that the server is.
-	NewAPI  func(l api.Launcher, launchValidation func(ctx context.Context, id string) error) (http.Handler, error)
-	UI      fs.FS // built web UI, index.html at its root; nil shows a page that says that there is none
-	SignIn  SignIn
-	Metrics *metrics.Recorder
+	// NewAPI makes the API over what the server gives it.
+	NewAPI func(Doors) (http.Handler, error)
+	// StoreURL is where the store of a local directory listens on loopback, "" where there is none.
+	StoreURL string
+	UI       fs.FS // built web UI, index.html at its root; nil shows a page that says that there is none
+	SignIn   SignIn
+	Metrics  *metrics.Recorder
 
 	Listen string // host:port; port 0 chooses one
 	// CertFile and KeyFile are PEM files; with them the server speaks TLS. They are read again when they change.
@@ -68,6 +71,13 @@ type Config struct {
 
 	Log *slog.Logger
 	Now func() time.Time // default time.Now
+}
+
+// Doors is what a server gives to its API; see the fields of the same names in api.Config.
+type Doors struct {
+	Launcher         api.Launcher
+	LaunchValidation func(ctx context.Context, id string) error
+	Link             func(r *http.Request, link string) string
 }
 
 // Server serves. Make it with [New], then call [Server.Serve] once.
@@ -107,7 +117,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c, sources: newSources(c.SignIn)}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
-	handler, err := c.NewAPI(s.launcher, s.launcher.LaunchValidation)
+	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.Link})
 	if err != nil {
 		return nil, err
 	}

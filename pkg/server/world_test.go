@@ -146,8 +146,9 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 			*s.into = parsed
 		}
 	}
-	conf.NewAPI = func(l api.Launcher, validate func(context.Context, string) error) (http.Handler, error) {
-		return w.API(app.APIOptions{Launcher: l, LaunchValidation: validate, Version: "1.2.3", Log: log,
+	conf.StoreURL = w.StoreURL
+	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
+		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: "1.2.3", Log: log,
 			Authenticate: api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
 				i, err := dev.Verify(ctx, token)
 				return app.Caller(i), err
