@@ -129,12 +129,9 @@ func TestOneProcess(t *testing.T) {
 // TestDeathAtEveryStep: the process dies before or after any request of three appends. The next one goes on, and the chain holds.
 func TestDeathAtEveryStep(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, _ storage.Store) {
+	onBoth(t, func(t *testing.T, store storage.Store) {
 		run := func(n int) (calls int) {
-			store := storagetest.NewEmbedded(t)
-			if strings.HasSuffix(t.Name(), "minio") {
-				store = storagetest.NewMinIO(t)
-			}
+			wipe(t, store)
 			hook, count := storagetest.DieAt(n)
 			dying := New(storagetest.Faulty(store, hook), Options{})
 			acknowledged := int64(0)

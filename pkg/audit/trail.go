@@ -107,17 +107,12 @@ func (t *Trail) append(ctx context.Context, r contract.AuditRecord) (record, err
 	clean(&r)
 	r.ID, r.At = ulid.Make().String(), moment(t.now())
 	for lost := 0; ; lost++ {
-		if !t.known {
-			if err := t.locate(ctx); err != nil {
-				return record{}, err
-			}
+		if err := t.findEnd(ctx, lost > 1); err != nil {
+			return record{}, err
 		}
 		rec, won, err := t.write(ctx, r)
 		if won || err != nil {
 			return rec, err
-		}
-		if lost > 0 { // others are far ahead, perhaps
-			t.known = false
 		}
 		select {
 		case <-time.After(rand.N(time.Millisecond * time.Duration(5<<min(lost, 6)))):
@@ -125,6 +120,28 @@ func (t *Trail) append(ctx context.Context, r contract.AuditRecord) (record, err
 			return record{}, busy(context.Cause(ctx))
 		}
 	}
+}
+
+// findEnd makes sure that the end of the chain is known. behind says that others are far ahead, perhaps: it is looked for
+// from where it was last seen.
+func (t *Trail) findEnd(ctx context.Context, behind bool) error {
+	if !t.known {
+		return t.locate(ctx)
+	}
+	if !behind {
+		return nil
+	}
+	last, err := t.lastBehind(ctx, t.end.sequence)
+	if err != nil || last == t.end.sequence {
+		return err
+	}
+	data, _, err := t.store.Get(ctx, keyOf(last))
+	if err != nil {
+		t.known = false
+		return fmt.Errorf("read the newest audit record: %w", err)
+	}
+	t.end = tip{last, linkOf(data)}
+	return nil
 }
 
 // write tries the next place. It tells whether the record is there now; if not, and without an error, another one is.

@@ -85,8 +85,9 @@ func TestTrimDies(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	start := c.now()
+	store := storagetest.NewEmbedded(t)
 	run := func(n int) int {
-		store := storagetest.NewEmbedded(t)
+		wipe(t, store)
 		c := &clock{t: start}
 		fill(t, store, c, 6)
 		hook, count := storagetest.DieAt(n)

@@ -101,6 +101,15 @@ func put(t testing.TB, store storage.Store, key string, data []byte) {
 	must(t, err)
 }
 
+// wipe removes everything, for the next run: a store of its own each would take much longer to start.
+func wipe(t testing.TB, store storage.Store) {
+	t.Helper()
+	for o, err := range store.List(context.Background(), storage.ListOptions{}) {
+		must(t, err)
+		must(t, store.Delete(context.Background(), o.Key))
+	}
+}
+
 func remove(t testing.TB, store storage.Store, sequences ...int64) {
 	t.Helper()
 	for _, n := range sequences {
