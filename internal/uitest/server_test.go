@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,7 +62,9 @@ func serve(t *testing.T, env ...string) string {
 			t.Errorf("stop cofre serve: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("cofre serve:\n%s", log.String())
+			lines := strings.Split(log.String(), "\n")
+			lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"msg":"request"`) && strings.Contains(l, `"level":"INFO"`) })
+			t.Logf("cofre serve:\n%s", strings.Join(lines, "\n"))
 		}
 	})
 	// The announcement is one document over several lines.

@@ -21,7 +21,7 @@ const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", "
  * large and one far too slow. It gives how many it wrote. */
 export function makeHistory(directory, now, days = 30) {
   const manifests = readdirSync(join(directory, "manifests")).map((f) => JSON.parse(readFileSync(join(directory, "manifests", f), "utf8")));
-  const real = manifests.find((m) => m.backup.status === "success" && m.backup.content === "all");
+  const real = manifests.find((m) => m.backup.status === "success" && m.backup.content === "all" && m.backup.trigger !== "schedule");
   const midnight = Math.floor(now / 86_400_000) * 86_400_000;
   let number = 0;
   for (let ago = days - 3; ago >= 1; ago--) {

@@ -87,7 +87,7 @@ async function journey(browser) {
 
   await step("download it: the file's SHA-256 is the one that is shown, and stock tools restore it", async () => {
     const shown = await page.locator("dt", { hasText: "SHA-256" }).locator("xpath=..").locator("code").textContent();
-    await page.getByRole("button", { name: "Download" }).click();
+    await page.getByRole("button", { name: "Download", exact: true }).click();
     const link = page.getByRole("link", { name: "Download the file" });
     await link.waitFor();
     assert.match(await page.locator("dialog").textContent(), /The link works until/);
@@ -177,6 +177,7 @@ async function journey(browser) {
     await page.locator("dialog input").fill("watched.dump");
     await sure.click();
     await page.getByText("1 backup deleted.").waitFor();
+    await page.waitForFunction(() => document.activeElement?.id === "backups"); // not lost with the button
     assert.ok(!readFileSync(join(backups, "registry.json"), "utf8").includes("watched.dump"));
   });
 
@@ -195,6 +196,7 @@ async function journey(browser) {
   await step("a cleanup is shown, and then done", async () => {
     makeHistory(backups, Date.now());
     await page.goto(`${origin}/#/cleanup`);
+    await page.getByLabel("Keep days").fill("10");
     const goes = page.getByRole("list", { name: "Backups that go" });
     await goes.waitFor();
     const count = Number((await page.getByRole("heading", { name: /^Goes/ }).textContent()).match(/\d+/)[0]);

@@ -36,6 +36,8 @@ export async function screens(browser, origin, signIn) {
         await page.goto(`${origin}/${address}`);
         await page.locator(there).first().waitFor();
         await page.waitForLoadState("networkidle");
+        const failing = page.locator(".check-failed");
+        if (await failing.count()) throw new Error(`health: ${await failing.first().textContent()}`);
         // The browser itself tells of every answer that is an error: here one is wanted.
         if (name === "missing") page.trouble = page.trouble.filter((t) => !t.includes("status of 404"));
         await inspect(page, `${name} ${tag}`);

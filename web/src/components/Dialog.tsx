@@ -1,6 +1,6 @@
 // A modal dialog: the native element, which traps and gives back the focus.
 
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import { useText } from "../i18n";
 
 export function Dialog({ title, onClose, busy, children, footer }: {
@@ -13,7 +13,8 @@ export function Dialog({ title, onClose, busy, children, footer }: {
 }) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the element goes, or the browser would not give the focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current!;
     dialog.showModal();
     return () => dialog.close();

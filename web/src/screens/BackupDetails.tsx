@@ -211,7 +211,7 @@ function Restore({ backup: b }: { backup: Backup }) {
       <p>{t.restore.cofre}</p>
       <Command text={restoreCommand(b)} what={t.restore.title} />
       <p>{b.encryption === "age" ? t.restore.stockEncrypted : t.restore.stock}</p>
-      <Command text={stockCommand(b)} what={t.restore.stock} />
+      <Command text={stockCommand(b)} what={b.format === "custom" ? "pg_restore" : "psql"} />
     </section>
   );
 }

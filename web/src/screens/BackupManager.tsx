@@ -174,7 +174,7 @@ function Backups({ filters, onChange }: { filters: Filters; onChange: (f: Filter
   const backups = query.data?.pages.flatMap((p) => p.backups) ?? [];
   return (
     <section className="card list" aria-labelledby="backups">
-      <h2 id="backups">{t.list.title}</h2>
+      <h2 id="backups" tabIndex={-1}>{t.list.title}</h2>
       <p role="status" className={said ? "said" : "hidden"}>{said}</p>
       {query.data === undefined ? (query.error ? <Failed error={query.error} retry={() => query.refetch()} /> : <Loading rows={6} />) : (
         <>
@@ -197,6 +197,8 @@ function Backups({ filters, onChange }: { filters: Filters; onChange: (f: Filter
           onDeleted={(ids) => {
             setDeleting(null);
             setSaid(t.list.deleted(ids.length));
+            // The button that was pressed has gone with its row.
+            requestAnimationFrame(() => document.getElementById("backups")?.focus());
           }}
         />
       )}
