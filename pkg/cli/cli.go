@@ -36,6 +36,7 @@ import (
 
 	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/secret"
 )
 
 // program is one call of the command line.
@@ -100,9 +101,18 @@ func (p *program) getenv(name string) string {
 	return ""
 }
 
+// config reads the environment. DATABASE_URL may name a secret, as it does in a container on AWS.
+func (p *program) config(ctx context.Context) (app.Config, error) {
+	environ, _, err := secret.Environment(ctx, p.environ)
+	if err != nil {
+		return app.Config{}, err
+	}
+	return app.Load(environ)
+}
+
 // open wires the service from the environment. The caller closes the app.
 func (p *program) open(ctx context.Context, links bool) (*app.App, error) {
-	c, err := app.Load(p.environ)
+	c, err := p.config(ctx)
 	if err != nil {
 		return nil, err
 	}

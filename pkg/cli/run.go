@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"cofre/pkg/backup"
+	"cofre/pkg/metrics"
 )
 
 const runLong = `Makes a backup that was reserved elsewhere: by the API, which hands it to a workflow or a container. It
@@ -31,5 +34,10 @@ func (p *program) make(cmd *cobra.Command, id string) error {
 	b, err := a.Service.Run(cmd.Context(), id, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()
 	p.acted(cmd.Context(), a, "run", id, err, nil)
+	if b.ID != "" && p.getenv("AWS_EXECUTION_ENV") == "AWS_ECS_FARGATE" { // CloudWatch finds metrics in the log
+		if merr := metrics.EMF(p.screen, time.Now(), metrics.Ended(b, err)); merr != nil {
+			p.log.Warn("metrics not written", "error", merr.Error())
+		}
+	}
 	return p.made(cmd, a, b, err)
 }

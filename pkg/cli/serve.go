@@ -72,7 +72,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	defer release()
 	asJSON := p.json || !p.screen.Live
 	p.log = p.serverLog(asJSON)
-	c, err := app.Load(p.environ)
+	c, err := p.config(ctx)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (p *program) validate(ctx context.Context, refs []string, retag bool) error
 // validator opens the service. Files alone need no backup directory; there is no app then.
 func (p *program) validator(ctx context.Context, refs []string) (*backup.Service, *app.App, error) {
 	if p.getenv("BACKUP_DIRECTORY") == "" && allFiles(refs) {
-		c, err := app.Load(p.environ)
+		c, err := p.config(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
