@@ -9,13 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cofre/internal/testenv"
 )
 
 // definition reads the workflow, with what the template puts into it, and with seconds in place of minutes: retries and
 // waits of one second, and for tasks and containers the time that a test asks for.
-func definition(t *testing.T, seconds int, container bool) []byte {
+func (c *cloud) definition(t *testing.T, seconds int, container bool) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(testenv.Root(), "workflow", "backup.asl.json"))
 	if err != nil {
@@ -26,9 +27,9 @@ func definition(t *testing.T, seconds int, container bool) []byte {
 		enabled = "enabled"
 	}
 	filled := strings.NewReplacer(
-		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:create", "${Container}", enabled,
-		"${ContainerAboveBytes}", "1000", "${ContainerTimeoutSeconds}", strconv.Itoa(seconds),
-		"${Cluster}", "cofre", "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${AssignPublicIp}", "DISABLED",
+		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${Container}", enabled,
+		"${ContainerTimeoutSeconds}", strconv.Itoa(seconds),
+		"${Cluster}", c.name, "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${AssignPublicIp}", "DISABLED",
 	).Replace(string(data))
 	if strings.Contains(filled, "${") {
 		t.Fatalf("the test does not know a value that the template fills in: %s", filled[strings.Index(filled, "${"):][:40])
@@ -67,8 +68,6 @@ func answers(plan object, other map[string]func() (any, *failure)) func(object) 
 			return f()
 		}
 		switch action {
-		case "reserve":
-			return object{"id": anID}, nil
 		case "plan":
 			return plan, nil
 		case "run", "finalize":
@@ -89,6 +88,10 @@ func failing(kind string) func() (any, *failure) {
 	return func() (any, *failure) { return nil, &failure{kind: kind, message: "it failed"} }
 }
 
+func canceled() (any, *failure) {
+	return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was cancelled by ana"}}, nil
+}
+
 func status(s string) func() (any, *failure) {
 	return func() (any, *failure) { return object{"id": anID, "status": s}, nil }
 }
@@ -96,7 +99,9 @@ func status(s string) func() (any, *failure) {
 // TestWorkflow takes every way through the workflow.
 func TestWorkflow(t *testing.T) {
 	type actions = map[string]func() (any, *failure)
-	backup, scheduled := object{"id": anID}, object{"action": "reserve", "trigger": "schedule", "scheduledTime": "2026-11-23T02:00:00Z"}
+	backup, validation := object{"id": anID}, object{"id": anID, "action": "validate"}
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
 	var planned, running, finalized atomic.Int32
 	for _, c := range []struct {
 		name      string
@@ -117,19 +122,14 @@ func TestWorkflow(t *testing.T) {
 		{name: "a small backup runs in a function", input: backup, plan: small, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize"}},
 		{name: "a large one runs in a container", input: backup, plan: large, status: "SUCCEEDED", last: "Done",
 			functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
-		{name: "the estimate alone chooses the container", input: backup, plan: object{"engine": "lambda", "estimatedBytes": 1001}, status: "SUCCEEDED", last: "Done",
-			functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "where there is no container the function does what it can", input: backup, plan: large, none: true, status: "SUCCEEDED", last: "Done",
 			functions: []string{"plan", "run", "finalize"}},
-		{name: "the schedule reserves first", input: scheduled, plan: small, status: "SUCCEEDED", last: "Done", functions: []string{"reserve", "plan", "run", "finalize"}},
-		{name: "a reservation that is refused fails", input: scheduled, plan: small, actions: actions{"reserve": failing("ValidationError")},
-			status: "FAILED", error: "ValidationError", last: "NotReserved", functions: []string{"reserve"}},
 		{name: "a failure is recorded", input: backup, plan: small, actions: actions{"run": failing("BackupCreationError"), "finalize": status("failed")},
-			status: "FAILED", error: "BackupFailed", cause: "it failed", last: "Failed", functions: []string{"plan", "run", "finalize"}},
+			status: "FAILED", error: "BackupFailed", cause: `"status":"failed"`, last: "Failed", functions: []string{"plan", "run", "finalize"}},
 		{name: "a failure of the plan is recorded", input: backup, plan: small, actions: actions{"plan": failing("PermissionError"), "finalize": status("failed")},
 			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}},
 		{name: "a failure of the container is recorded", input: backup, plan: large, exit: 4, actions: actions{"finalize": status("failed")},
-			status: "FAILED", error: "BackupFailed", cause: `ExitCode`, last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "what may pass is tried again", input: backup, actions: actions{"plan": func() (any, *failure) {
 			switch planned.Add(1) {
 			case 1:
@@ -142,22 +142,23 @@ func TestWorkflow(t *testing.T) {
 		{name: "but not for ever", input: backup, plan: small, actions: actions{"run": failing("FileSystemError.Transient"), "finalize": status("failed")},
 			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "run", "run", "finalize"}},
 		{name: "a function that hangs is given up", input: backup, plan: small, seconds: 1, actions: actions{"run": func() (any, *failure) {
-			<-t.Context().Done()
+			<-over
 			return nil, nil
-		}, "finalize": status("failed")}, status: "FAILED", error: "BackupFailed", cause: "States.Timeout", last: "Failed", functions: []string{"plan", "run", "finalize"}},
+		}, "finalize": status("failed")}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "finalize"}},
 		{name: "a container that hangs is given up", input: backup, plan: large, seconds: 2, hang: true, actions: actions{"finalize": status("failed")},
-			status: "FAILED", error: "BackupFailed", cause: "States.Timeout", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
-		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError"), "finalize": status("failed")},
+			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError"), "finalize": canceled},
 			status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "run", "finalize"}},
-		{name: "nor is one that was canceled in the container", input: backup, plan: large, exit: 130, actions: actions{"finalize": func() (any, *failure) {
-			return object{"id": anID, "status": "failed", "code": "CanceledError"}, nil
-		}}, status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
-		{name: "a second delivery waits for the first", input: backup, plan: small, actions: actions{"run": failing("ValidationError"), "finalize": func() (any, *failure) {
+		{name: "nor is one that was canceled in the container", input: backup, plan: large, exit: 130, actions: actions{"finalize": canceled}, status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "one that AWS stopped is", input: backup, plan: large, exit: 130, actions: actions{"finalize": func() (any, *failure) {
+			return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was stopped before it was finished"}}, nil
+		}}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
+		{name: "a run that is alive after all is waited for", input: backup, plan: small, actions: actions{"run": failing("BackupCreationError.Transient"), "finalize": func() (any, *failure) {
 			if running.Add(1) < 3 {
 				return object{"id": anID, "status": "in_progress"}, nil
 			}
 			return object{"id": anID, "status": "success"}, nil
-		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize", "finalize", "finalize"}},
+		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "run", "run", "finalize", "finalize", "finalize"}},
 		{name: "a second delivery after the end finds it", input: backup, plan: small, actions: actions{"plan": failing("ValidationError")},
 			status: "SUCCEEDED", last: "Done", functions: []string{"plan", "finalize"}},
 		{name: "recording is tried again", input: backup, plan: small, actions: actions{"finalize": func() (any, *failure) {
@@ -167,17 +168,19 @@ func TestWorkflow(t *testing.T) {
 			return object{"id": anID, "status": "success"}, nil
 		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "run", "finalize", "finalize"}},
 		{name: "a record that cannot be written fails", input: backup, plan: small, actions: actions{"finalize": failing("PermissionError")},
-			status: "FAILED", error: "PermissionError", last: "NotRecorded", functions: []string{"plan", "run", "finalize"}},
-		{name: "a backup is validated in a function", input: object{"action": "validate", "id": anID, "bytes": 1000}, status: "SUCCEEDED", last: "Done", functions: []string{"validate"}},
-		{name: "a large one in a container", input: object{"action": "validate", "id": anID, "bytes": 1001}, status: "SUCCEEDED", last: "Done", container: []string{"validate", anID}},
-		{name: "one of unknown size in a function", input: object{"action": "validate", "id": anID}, status: "SUCCEEDED", last: "Done", functions: []string{"validate"}},
-		{name: "damage is told", input: object{"action": "validate", "id": anID}, actions: actions{"validate": func() (any, *failure) {
+			status: "FAILED", error: "NotRecorded", cause: "PermissionError", last: "NotRecorded", functions: []string{"plan", "run", "finalize"}},
+		{name: "a backup is validated in a function", input: validation, status: "SUCCEEDED", last: "Done", functions: []string{"validate"}},
+		{name: "damage is told", input: validation, actions: actions{"validate": func() (any, *failure) {
 			return object{"id": anID, "valid": false}, nil
 		}}, status: "FAILED", error: "BackupDamaged", last: "Damaged", functions: []string{"validate"}},
-		{name: "damage that the container finds, too", input: object{"action": "validate", "id": anID, "bytes": 1001}, exit: 6,
-			status: "FAILED", last: "NotValidated", container: []string{"validate", anID}},
-		{name: "a validation that fails", input: object{"action": "validate", "id": anID}, actions: actions{"validate": failing("FileSystemError")},
-			status: "FAILED", error: "FileSystemError", last: "NotValidated", functions: []string{"validate"}},
+		{name: "one that takes longer in a container", input: validation, actions: actions{"validate": failing("BackupCreationError")},
+			status: "SUCCEEDED", last: "Done", functions: []string{"validate"}, container: []string{"validate", anID}},
+		{name: "or not, where there is none", input: validation, actions: actions{"validate": failing("BackupCreationError")}, none: true,
+			status: "FAILED", error: "NotValidated", cause: "BackupCreationError", last: "NotValidated", functions: []string{"validate"}},
+		{name: "damage that the container finds, too", input: validation, exit: 6, actions: actions{"validate": failing("BackupCreationError")},
+			status: "FAILED", error: "NotValidated", cause: "ExitCode", last: "NotValidated", functions: []string{"validate"}, container: []string{"validate", anID}},
+		{name: "a validation that fails", input: validation, actions: actions{"validate": failing("FileSystemError")},
+			status: "FAILED", error: "NotValidated", cause: "FileSystemError", last: "NotValidated", functions: []string{"validate"}},
 		{name: "nonsense is refused", input: object{"action": "drop", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 		{name: "emptiness too", input: object{}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 	} {
@@ -186,22 +189,34 @@ func TestWorkflow(t *testing.T) {
 			cl := newCloud(t)
 			cl.function = answers(c.plan, c.actions)
 			var args []string
+			stopped := make(chan struct{})
 			cl.container = func(a []string, stop <-chan struct{}) int {
 				args = a
 				if c.hang {
-					<-t.Context().Done()
+					select {
+					case <-stop:
+						close(stopped)
+					case <-over:
+					}
 				}
 				return c.exit
 			}
 			if c.seconds == 0 {
 				c.seconds = 60
 			}
-			o := newInterpreter(t, cl.Server).start(definition(t, c.seconds, !c.none), c.input).wait()
+			o := cl.start(t, cl.definition(t, c.seconds, !c.none), c.input).wait()
 			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
 				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
 			}
 			if made := cl.made(); !slices.Equal(made, c.functions) {
 				t.Errorf("the function was asked for %v, want %v", made, c.functions)
+			}
+			if c.hang {
+				select {
+				case <-stopped:
+				case <-time.After(20 * time.Second):
+					t.Error("the container was not stopped")
+				}
 			}
 			if !slices.Equal(args, c.container) {
 				t.Errorf("the container ran %v, want %v", args, c.container)
