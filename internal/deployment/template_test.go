@@ -1,0 +1,283 @@
+package deployment
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"cofre/internal/testenv"
+)
+
+// run runs one of the tools on the template and gives what it prints on standard output.
+func run(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	program, err := tool(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = testenv.Root()
+	home := t.TempDir() // sam keeps notes there
+	cmd.Env = append(os.Environ(), "HOME="+home, "SAM_CLI_TELEMETRY=0", "AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, said.String())
+	}
+	return out
+}
+
+// TestLint lets the tools of deployments read the template: sam, with cfn-lint's rules.
+func TestLint(t *testing.T) {
+	run(t, "sam", "validate", "--lint", "--template-file", "template.yaml")
+}
+
+// resource is one of CloudFormation's.
+type resource struct {
+	Type       string
+	Properties object
+}
+
+var expanded struct {
+	once sync.Once
+	all  map[string]resource
+}
+
+// resources are the template's, with SAM's expanded.
+func resources(t *testing.T) map[string]resource {
+	t.Helper()
+	expanded.once.Do(func() {
+		out := run(t, "python3", filepath.Join("internal", "deployment", "testdata", "expand.py"), "template.yaml")
+		var template struct{ Resources map[string]resource }
+		if err := json.Unmarshal(out, &template); err != nil {
+			t.Fatal(err)
+		}
+		expanded.all = template.Resources
+	})
+	if expanded.all == nil {
+		t.Fatal("the template could not be expanded")
+	}
+	return expanded.all
+}
+
+// statement is one of a policy. Resources are as [arn] writes them.
+type statement struct {
+	Sid, Effect        string
+	Actions, Resources []string
+	Condition          any
+}
+
+// statements reads a policy document. Of an Fn::If, both branches count.
+func statements(document any) []statement {
+	var out []statement
+	for _, s := range flatten(document.(object)["Statement"]) {
+		o := s.(object)
+		st := statement{Sid: text(o["Sid"]), Effect: text(o["Effect"]), Condition: o["Condition"]}
+		for _, a := range flatten(o["Action"]) {
+			st.Actions = append(st.Actions, text(a))
+		}
+		for _, r := range flatten(o["Resource"]) {
+			st.Resources = append(st.Resources, arn(r))
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// flatten makes a list of one or many values, with both branches of each Fn::If and without AWS::NoValue.
+func flatten(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		var out []any
+		for _, x := range v {
+			out = append(out, flatten(x)...)
+		}
+		return out
+	case object:
+		if choice, ok := v["Fn::If"].([]any); ok {
+			return append(flatten(choice[1]), flatten(choice[2])...)
+		}
+		if v["Ref"] == "AWS::NoValue" {
+			return nil
+		}
+	}
+	return []any{v}
+}
+
+// arn writes a resource of a policy in a readable way: "BackupBucket/files/*" for a Sub or a GetAtt of another resource's ARN.
+func arn(v any) string {
+	o, _ := v.(object)
+	if sub := text(o["Fn::Sub"]); sub != "" {
+		return strings.NewReplacer("${", "", ".Arn}", "", "}", "").Replace(sub)
+	}
+	if ref := text(o["Ref"]); ref != "" {
+		return ref
+	}
+	if att, ok := o["Fn::GetAtt"].([]any); ok {
+		return text(att[0])
+	}
+	return text(v)
+}
+
+// policies are all statements of a role, those of the template's managed policies too; and the names of AWS's own.
+func policies(t *testing.T, role string) (all []statement, foreign []string) {
+	t.Helper()
+	r, ok := resources(t)[role]
+	if !ok || r.Type != "AWS::IAM::Role" {
+		t.Fatalf("there is no role %s", role)
+	}
+	for _, p := range flatten(r.Properties["Policies"]) {
+		all = append(all, statements(p.(object)["PolicyDocument"])...)
+	}
+	for _, p := range flatten(r.Properties["ManagedPolicyArns"]) {
+		name := arn(p)
+		if m, ok := resources(t)[name]; ok {
+			all = append(all, statements(m.Properties["PolicyDocument"])...)
+		} else {
+			foreign = append(foreign, name[strings.LastIndex(name, "/")+1:])
+		}
+	}
+	return all, foreign
+}
+
+func roles(t *testing.T) []string {
+	var out []string
+	for name, r := range resources(t) {
+		if r.Type == "AWS::IAM::Role" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// onlyAsAWhole are the actions for which AWS takes no narrower resource than "*" (Service Authorization Reference).
+var onlyAsAWhole = []string{
+	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups", "ecr:GetAuthorizationToken",
+}
+
+// TestNothingIsGrantedAsAWhole looks for actions and resources that are wider than need be.
+func TestNothingIsGrantedAsAWhole(t *testing.T) {
+	for _, role := range roles(t) {
+		all, foreign := policies(t, role)
+		for _, s := range all {
+			for _, a := range s.Actions {
+				if strings.Contains(a, "*") {
+					t.Errorf("%s, %s: allows %s", role, s.Sid, a)
+				}
+				if slices.Contains(s.Resources, "*") && !slices.Contains(onlyAsAWhole, a) {
+					t.Errorf("%s, %s: allows %s of everything", role, s.Sid, a)
+				}
+			}
+			for _, r := range s.Resources {
+				if strings.HasPrefix(r, "BackupBucket/") && strings.TrimPrefix(r, "BackupBucket/") == "*" {
+					t.Errorf("%s, %s: allows %v of all objects", role, s.Sid, s.Actions)
+				}
+			}
+		}
+		// Of AWS's own policies only the one for network interfaces, whose actions know no resource.
+		for _, name := range foreign {
+			if name != "AWSLambdaVPCAccessExecutionRole" {
+				t.Errorf("%s has AWS's policy %s", role, name)
+			}
+		}
+	}
+}
+
+// TestPolicyLinter lets parliament read every policy: unknown actions, resources that an action does not know, and the like.
+func TestPolicyLinter(t *testing.T) {
+	dir := t.TempDir()
+	for name, r := range resources(t) {
+		documents := map[string]any{}
+		switch r.Type {
+		case "AWS::IAM::ManagedPolicy":
+			documents[name] = r.Properties["PolicyDocument"]
+		case "AWS::IAM::Role":
+			for _, p := range flatten(r.Properties["Policies"]) {
+				documents[name+"-"+text(p.(object)["PolicyName"])] = p.(object)["PolicyDocument"]
+			}
+		}
+		for name, d := range documents {
+			var list []any
+			for _, s := range flatten(d.(object)["Statement"]) {
+				o := s.(object)
+				var filled []any
+				for _, r := range flatten(o["Resource"]) {
+					filled = append(filled, example(r))
+				}
+				o["Resource"] = filled
+				list = append(list, o)
+			}
+			data, err := json.Marshal(object{"Version": "2012-10-17", "Statement": fill(list)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name+".json"), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	out := run(t, "parliament", "--directory", dir, "--json")
+	for line := range strings.Lines(string(out)) {
+		var finding struct{ Issue, Severity, Detail, Location any }
+		if json.Unmarshal([]byte(line), &finding) == nil {
+			t.Errorf("%v: %v (%v)", finding.Issue, finding.Detail, finding.Location)
+		}
+	}
+}
+
+// example fills a resource in, as CloudFormation would.
+func example(v any) string {
+	const account = "eu-west-1:123456789012"
+	whole := map[string]string{
+		"BackupBucket": "arn:aws:s3:::bucket", "DeadLetterQueue": "arn:aws:sqs:" + account + ":queue", "DatabaseSecretArn": "arn:aws:secretsmanager:" + account + ":secret:shop-AbCdEf",
+		"DatabaseSecretKeyArn": "arn:aws:kms:" + account + ":key/1", "BackupTask": "arn:aws:ecs:" + account + ":task-definition/cofre:1", "*": "*",
+	}
+	name := arn(v)
+	for known, value := range whole {
+		if rest, ok := strings.CutPrefix(name, known); ok && (rest == "" || rest[0] == '/') {
+			return value + rest
+		}
+	}
+	switch {
+	case strings.HasSuffix(name, "LogGroup"):
+		return "arn:aws:logs:" + account + ":log-group:" + name + ":*"
+	case strings.HasSuffix(name, "Function"):
+		return "arn:aws:lambda:" + account + ":function:" + name
+	case strings.HasSuffix(name, "Role"):
+		return "arn:aws:iam::123456789012:role/" + name
+	}
+	return strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "eu-west-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre").Replace(name)
+}
+
+// fill replaces what is left of CloudFormation's functions, in conditions, by a word.
+func fill(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = fill(v[i])
+		}
+		return out
+	case object:
+		if len(v) == 1 && (v["Ref"] != nil || v["Fn::Sub"] != nil || v["Fn::GetAtt"] != nil) {
+			return "arn:aws:ecs:eu-west-1:123456789012:cluster/cofre"
+		}
+		out := object{}
+		for k := range v {
+			out[k] = fill(v[k])
+		}
+		return out
+	}
+	return v
+}
