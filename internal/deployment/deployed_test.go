@@ -1,0 +1,210 @@
+package deployment
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"cofre/internal/testenv"
+)
+
+// TestDeployed makes a backup as users and schedules do, and then does to it what the API offers, each function with no more rights than the
+// template gives it.
+func TestDeployed(t *testing.T) {
+	d := deploy(t, false)
+	made := d.api("create", "POST", "/api/backup/create", "", 202)
+	id := text(made["id"])
+	if o := d.follow(id); o.status != "SUCCEEDED" || !slices.Contains(o.states, "RunInLambda") {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "success" {
+		t.Fatalf("the backup is %v", b)
+	}
+	if s := d.api("status", "GET", "/api/backup/status/"+id, "", 200); s["status"] != "completed" {
+		t.Errorf("its status is %v", s)
+	}
+	link := d.api("download", "GET", "/api/backup/download/"+id, "", 200)
+	if sum := fetch(t, text(link["url"])); sum != link["checksum"] {
+		t.Errorf("the link gives a file with the SHA-256 %s, and says %v", sum, link["checksum"])
+	}
+	if v := d.api("validate", "POST", "/api/backup/validate/"+id, "", 200); v["valid"] != true {
+		t.Errorf("it is not valid: %v", v)
+	}
+	d.api("settings", "PUT", "/api/backup/settings", `{"maxBackups": 5, "retentionDays": 30, "defaultDirectory": ""}`, 200)
+	d.api("metrics", "GET", "/api/metrics/summary", "", 200)
+	if h := d.api("health", "GET", "/api/health", "", 200); h["status"] != "ok" {
+		t.Errorf("health is %v", h)
+	}
+	// Each function so far has written to the trail.
+	records, _ := d.api("audit", "GET", "/api/audit?limit=200", "", 200)["records"].([]any)
+	seen := map[string]bool{}
+	for _, r := range records {
+		seen[text(r.(object)["action"])] = true
+	}
+	if len(seen) < 7 {
+		t.Errorf("the audit trail knows only %v", seen)
+	}
+	d.api("list", "GET", "/api/session", "", 200)
+
+	// The schedule: the same event twice makes one backup.
+	due := object{"detail-type": "Scheduled Event", "id": "1", "time": "2026-11-23T02:00:00Z", "resources": []string{"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/cofre-backup"}}
+	var ids []string
+	for range 2 {
+		out, f := invoke(t, "create", d.env("CreateRole"), due)
+		if f != nil {
+			t.Fatalf("the scheduled event: %+v", f)
+		}
+		ids = append(ids, text(out["id"]))
+		d.follow(ids[0])
+	}
+	if ids[0] == id || ids[0] != ids[1] {
+		t.Errorf("the schedule made %v", ids)
+	}
+
+	// One that waits for its start can be canceled; so can the workflow see that.
+	out, f := invoke(t, "create", d.env("CreateRole"), object{"action": "reserve", "key": "k"})
+	if f != nil {
+		t.Fatalf("reserve: %+v", f)
+	}
+	waiting := text(out["id"])
+	d.api("cancel", "POST", "/api/backup/cancel/"+waiting, "", 202)
+	if o := d.cloud.start(t, d.cloud.definition(t, 60, true), object{"id": waiting}).wait(); o.states[len(o.states)-1] != "Canceled" {
+		t.Errorf("the workflow of a canceled backup ended as %+v", o)
+	}
+
+	d.api("delete", "DELETE", "/api/backup/"+id, "", 200)
+	d.api("cleanup", "POST", "/api/backup/cleanup", "", 200)
+	if _, f := invoke(t, "cleanup", d.env("CleanupRole"), due); f != nil {
+		t.Errorf("the scheduled cleanup: %+v", f)
+	}
+	if _, f := invoke(t, "metrics", d.env("MetricsRole"), due); f != nil {
+		t.Errorf("the scheduled measuring: %+v", f)
+	}
+	d.api("list", "GET", "/api/backup/"+id, "", 404)
+	d.refusals(ids[0])
+}
+
+// refusals tries what the roles may not.
+func (d *deployed) refusals(id string) {
+	ctx := context.Background()
+	client := func(role string) *minio.Client {
+		k := d.role(role)
+		c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(k.AccessKeyID, k.SecretAccessKey, k.SessionToken), Region: testenv.Region})
+		if err != nil {
+			d.Fatal(err)
+		}
+		return c
+	}
+	refused := func(what string, err error) {
+		d.Helper()
+		if minio.ToErrorResponse(err).Code != "AccessDenied" {
+			d.Errorf("%s: %v", what, err)
+		}
+	}
+	put := func(role, key string) error {
+		_, err := client(role).PutObject(ctx, d.bucket, key, strings.NewReader("x"), 1, minio.PutObjectOptions{})
+		return err
+	}
+	for _, key := range []string{"files/x", "manifests/x.json", "registry.json", "intents/x.json"} {
+		refused("List writes "+key, put("ListRole", key))
+		refused("Download writes "+key, put("DownloadRole", key))
+	}
+	for o := range client("DownloadRole").ListObjects(ctx, d.bucket, minio.ListObjectsOptions{Prefix: "files/", Recursive: true}) {
+		refused("Download lists files", o.Err)
+	}
+	for _, role := range []string{"CreateRole", "ListRole", "DownloadRole", "CancelRole", "HealthRole", "SettingsRole", "ValidateRole"} {
+		refused(role+" deletes a manifest", client(role).RemoveObject(ctx, d.bucket, "manifests/"+id+".json", minio.RemoveObjectOptions{}))
+		refused(role+" deletes the trail", client(role).RemoveObject(ctx, d.bucket, "audit/head.json", minio.RemoveObjectOptions{}))
+		if role != "CreateRole" {
+			refused(role+" deletes a file", client(role).RemoveObject(ctx, d.bucket, "files/x", minio.RemoveObjectOptions{}))
+		}
+	}
+	_, err := client("ListRole").StatObject(ctx, d.bucket, "files/x", minio.StatObjectOptions{})
+	refused("List reads a file", err)
+}
+
+// TestDeployedContainer makes a large backup, by the program of the container.
+func TestDeployedContainer(t *testing.T) {
+	d := deploy(t, true)
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	if o := d.follow(id); o.status != "SUCCEEDED" || !slices.Contains(o.states, "RunInContainer") {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "success" {
+		t.Errorf("the backup is %v", b)
+	}
+}
+
+// TestDeployedFailure takes the database away: the workflow fails, in the function and in the container, and the record says why.
+func TestDeployedFailure(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		d := deploy(t, large)
+		d.api("settings", "GET", "/api/backup/settings", "", 200)
+		good := d.database
+		asked := d.cloud.function
+		d.cloud.function = func(payload object) (any, *failure) {
+			out, f := asked(payload)
+			if payload["action"] == "plan" {
+				d.database = good[:strings.LastIndex(good, "/")+1] + "gone"
+			}
+			return out, f
+		}
+		id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+		o := d.follow(id)
+		if o.status != "FAILED" || o.error != "BackupFailed" || !strings.Contains(o.cause, "DatabaseConnectionError") {
+			t.Errorf("the workflow ended as %+v", o)
+		}
+		b := d.api("list", "GET", "/api/backup/"+id, "", 200)
+		if e, _ := b["error"].(object); b["status"] != "failed" || e["code"] != "DatabaseConnectionError" {
+			t.Errorf("the record says %v", b)
+		}
+	}
+}
+
+// TestDeployedStop makes pg_dump wait for a table that is locked. A user's wish ends the backup and is no failure; a container that
+// takes too long is stopped, tidies up, and is one.
+func TestDeployedStop(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		d := deploy(t, large)
+		conn, err := pgx.Connect(t.Context(), d.database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE orders"); err != nil {
+			t.Fatal(err)
+		}
+		seconds := 60
+		if large {
+			seconds = 10
+		}
+		out, f := invoke(t, "create", d.env("CreateRole"), object{"action": "reserve", "key": "k"})
+		if f != nil {
+			t.Fatalf("reserve: %+v", f)
+		}
+		id := text(out["id"])
+		e := d.cloud.start(t, d.cloud.definition(t, seconds, true), object{"id": id})
+		if large {
+			if o := e.wait(); o.status != "FAILED" || o.error != "BackupFailed" {
+				t.Errorf("the workflow ended as %+v", o)
+			}
+		} else {
+			for !slices.Contains(e.states(), "RunInLambda") {
+				time.Sleep(100 * time.Millisecond)
+			}
+			d.api("cancel", "POST", "/api/backup/cancel/"+id, "", 202)
+			if o := e.wait(); o.states[len(o.states)-1] != "Canceled" {
+				t.Errorf("the workflow ended as %+v", o)
+			}
+		}
+		if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "failed" {
+			t.Errorf("the record says %v", b)
+		}
+	}
+}

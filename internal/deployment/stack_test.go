@@ -1,0 +1,176 @@
+package deployment
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"cofre/internal/testenv"
+	"cofre/internal/testenv/process"
+)
+
+// deployed is the template's stack, as far as it can be had here: the functions' programs, the container's, the workflow in an
+// interpreter, a bucket in MinIO, and for each role keys that may do just what the template allows.
+type deployed struct {
+	*testing.T
+	minio    *testenv.MinIOServer
+	bucket   string
+	database string // URL
+	cloud    *cloud
+	machine  string // the workflow's ARN
+	keys     map[string]credentials.Value
+}
+
+// deploy sets it up. Large tells that the plan always chooses the container.
+func deploy(t *testing.T, large bool) *deployed {
+	t.Helper()
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	d := &deployed{T: t, minio: testenv.MinIO(t), database: server.NewDatabase(t), cloud: newCloud(t), keys: map[string]credentials.Value{}}
+	d.bucket = d.minio.NewBucket(t)
+	testenv.LoadSQL(t, d.database, "CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS code FROM generate_series(1, 5000) n")
+	d.cloud.function = func(payload object) (any, *failure) {
+		out, f := invoke(t, "create", d.env("CreateRole"), payload)
+		if large && f == nil && payload["action"] == "plan" {
+			out["engine"] = "container"
+		}
+		return out, f
+	}
+	d.cloud.container = d.container
+	in := theInterpreter(t)
+	definition := d.cloud.definition(t, 60, true)
+	d.machine = text(in.call(t, "CreateStateMachine", object{"name": d.cloud.name, "definition": string(definition), "roleArn": "arn:aws:iam::123456789012:role/workflow"})["stateMachineArn"])
+	return d
+}
+
+// container runs cofre, and sends it SIGTERM when the task is stopped.
+func (d *deployed) container(args []string, stop <-chan struct{}) int {
+	cmd := exec.Command(filepath.Join(built(d.T), "cofre"), args...)
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env("BackupTaskRole")...)
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	p, err := process.Start(cmd, syscall.SIGKILL)
+	if err != nil {
+		d.Error(err)
+		return 1
+	}
+	select {
+	case <-p.Done():
+	case <-stop:
+		if err := p.Stop(syscall.SIGTERM, time.Minute); err != nil {
+			d.Error(err)
+		}
+	}
+	if name := map[bool]string{true: "BackupSuccess", false: "BackupFailure"}[p.Err() == nil]; !strings.Contains(said.String(), name) {
+		d.Errorf("the container's log has no metric %s", name)
+	}
+	d.Logf("cofre %s: status %d\n%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), said.String())
+	return cmd.ProcessState.ExitCode()
+}
+
+// env is what a function's environment has, with the keys of its role.
+func (d *deployed) env(role string) []string {
+	k := d.role(role)
+	return []string{
+		"AWS_REGION=" + testenv.Region, "AWS_ENDPOINT_URL_S3=" + d.minio.Endpoint, "AWS_ENDPOINT_URL_SFN=" + theInterpreter(d.T).url, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=" + k.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + k.SecretAccessKey, "AWS_SESSION_TOKEN=" + k.SessionToken,
+		"BACKUP_DIRECTORY=s3://" + d.bucket, "DATABASE_URL=" + d.database, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
+		"BACKUP_WORKFLOW_ARN=" + d.machine, "BACKUP_CONNECT_RETRIES=0", "BACKUP_SCHEDULE=CRON_TZ=UTC cron(0 2 * * ? *)",
+	}
+}
+
+// role gives keys that may do to the bucket what the role in the template may.
+func (d *deployed) role(name string) credentials.Value {
+	d.Helper()
+	d.cloud.mu.Lock()
+	defer d.cloud.mu.Unlock()
+	if k, ok := d.keys[name]; ok {
+		return k
+	}
+	var list []any
+	all, _ := policies(d.T, name)
+	for _, s := range all {
+		o := object{"Effect": s.Effect}
+		var actions, places []string
+		for _, a := range s.Actions {
+			if strings.HasPrefix(a, "s3:") {
+				actions = append(actions, a)
+			}
+		}
+		for _, r := range s.Resources {
+			if rest, ok := strings.CutPrefix(r, "BackupBucket"); ok {
+				places = append(places, "arn:aws:s3:::"+d.bucket+rest)
+			}
+		}
+		if len(actions) == 0 || len(places) == 0 || strings.Contains(s.Sid, "Lock") { // the bucket has no lock
+			continue
+		}
+		o["Action"], o["Resource"] = actions, places
+		if s.Condition != nil {
+			o["Condition"] = s.Condition
+		}
+		list = append(list, o)
+	}
+	text, err := json.Marshal(object{"Version": "2012-10-17", "Statement": list})
+	if err != nil {
+		d.Fatal(err)
+	}
+	c, err := credentials.NewSTSAssumeRole(d.minio.Endpoint, credentials.STSAssumeRoleOptions{
+		AccessKey: d.minio.AccessKey, SecretKey: d.minio.SecretKey, Location: testenv.Region, Policy: string(text), DurationSeconds: 3600,
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	k, err := c.GetWithContext(nil)
+	if err != nil {
+		d.Fatalf("%s, policy of %d bytes: %v", name, len(text), err)
+	}
+	d.keys[name] = k
+	return k
+}
+
+// api sends a request to a function and gives the answer's body. The answer must have this status.
+func (d *deployed) api(function, method, path, body string, status int) object {
+	d.Helper()
+	role := strings.ToUpper(function[:1]) + function[1:] + "Role"
+	out, f := invoke(d.T, function, d.env(role), request(method, path, body))
+	if f != nil {
+		d.Fatalf("%s %s: %+v", method, path, f)
+	}
+	if got := out["statusCode"]; got != float64(status) {
+		d.Fatalf("%s %s: %v %v, want %d", method, path, got, out["body"], status)
+	}
+	var answer object
+	_ = json.Unmarshal([]byte(text(out["body"])), &answer)
+	return answer
+}
+
+// follow waits for the end of the workflow that makes a backup.
+func (d *deployed) follow(id string) outcome {
+	d.Helper()
+	return (&execution{d.T, theInterpreter(d.T), strings.Replace(d.machine, ":stateMachine:", ":execution:", 1) + ":" + id}).wait()
+}
+
+// fetch gives the SHA-256 of what is at a URL.
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r.Body); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("fetch: %s %v", r.Status, err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
