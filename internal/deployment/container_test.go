@@ -58,10 +58,13 @@ func TestContainer(t *testing.T) {
 	cmd.Dir = "/"
 	cmd.Env = append(without(d.env("BackupTaskRole"), "PGDUMP_PATH=", "DATABASE_URL="), "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+secrets.URL, "DATABASE_URL="+arn)
-	// A user namespace lets anybody change the root, and makes the user the container's.
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Chroot: root, Cloneflags: syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getgid(), Size: 1}},
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65532, Gid: 65532}
+	} else { // a user namespace lets anybody change the root
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getgid(), Size: 1}}
 	}
 	// Containers have a /dev.
 	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err == nil {

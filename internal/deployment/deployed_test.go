@@ -182,7 +182,7 @@ func TestDeployedStop(t *testing.T) {
 		}
 		seconds := 60
 		if large {
-			seconds = 10
+			seconds = 15
 		}
 		out, f := invoke(t, "create", d.env("CreateRole"), object{"action": "reserve", "key": "k"})
 		if f != nil {

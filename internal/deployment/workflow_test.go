@@ -141,11 +141,11 @@ func TestWorkflow(t *testing.T) {
 		}}, status: "SUCCEEDED", last: "Done", functions: []string{"plan", "plan", "plan", "run", "finalize"}},
 		{name: "but not for ever", input: backup, plan: small, actions: actions{"run": failing("FileSystemError.Transient"), "finalize": status("failed")},
 			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "run", "run", "finalize"}},
-		{name: "a function that hangs is given up", input: backup, plan: small, seconds: 1, actions: actions{"run": func() (any, *failure) {
+		{name: "a function that hangs is given up", input: backup, plan: small, seconds: 4, actions: actions{"run": func() (any, *failure) {
 			<-over
 			return nil, nil
 		}, "finalize": status("failed")}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "finalize"}},
-		{name: "a container that hangs is given up", input: backup, plan: large, seconds: 2, hang: true, actions: actions{"finalize": status("failed")},
+		{name: "a container that hangs is given up", input: backup, plan: large, seconds: 4, hang: true, actions: actions{"finalize": status("failed")},
 			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError"), "finalize": canceled},
 			status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "run", "finalize"}},
