@@ -224,3 +224,28 @@ func TestWorkflow(t *testing.T) {
 		})
 	}
 }
+
+// TestStoppedExecution stops an execution from outside: its container is stopped too, and so records the failure itself.
+func TestStoppedExecution(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.function = answers(large, nil)
+	started, stopped := make(chan struct{}), make(chan struct{})
+	c.container = func(_ []string, stop <-chan struct{}) int {
+		close(started)
+		<-stop
+		close(stopped)
+		return 130
+	}
+	e := c.start(t, c.definition(t, 60, true), object{"id": anID})
+	<-started
+	e.in.call(t, "StopExecution", object{"executionArn": e.arn})
+	if o := e.wait(); o.status != "ABORTED" {
+		t.Errorf("the execution ended as %+v", o)
+	}
+	select {
+	case <-stopped:
+	case <-time.After(20 * time.Second):
+		t.Error("the container was not stopped")
+	}
+}
