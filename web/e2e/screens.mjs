@@ -94,7 +94,7 @@ async function details(page, origin, tag) {
 /** documents makes the pictures of docs/ui.md: few, small, of what there is to see first. */
 async function documents(browser, origin, signIn, folder) {
   mkdirSync(folder, { recursive: true });
-  const shoot = (page, name, height) => page.screenshot({ path: join(folder, `${name}.jpg`), type: "jpeg", quality: 80, animations: "disabled", clip: { x: 0, y: 0, width: page.viewportSize().width, height } });
+  const shoot = (page, name, height) => page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled", clip: { x: 0, y: 0, width: page.viewportSize().width, height } });
   const page = await open(browser, { width: 1280, height: 1000, allowed: [origin] });
   await page.goto(`${origin}/`);
   await page.locator(".roles").waitFor();

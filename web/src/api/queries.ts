@@ -2,7 +2,7 @@
 
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { listQuery, type Filters } from "../url";
-import { answer, ApiError, refusal, whole, type Backup, type Health, type Options, type Settings } from "./client";
+import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings } from "./client";
 import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
@@ -102,14 +102,21 @@ export function useStatus(id: string, active: boolean) {
   });
 }
 
-export function useAudit(resource: string | undefined) {
+export interface AuditFilter {
+  resource?: string;
+  action?: string;
+  outcome?: AuditRecord["outcome"];
+}
+
+export function useAudit(filter: AuditFilter) {
   const { api } = useServices();
   return useInfiniteQuery({
-    queryKey: ["audit", resource],
+    queryKey: ["audit", filter],
     queryFn: ({ signal, pageParam }) =>
-      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...(resource ? { resource } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
+      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } } })),
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
   });
 }
 

@@ -300,11 +300,12 @@ export const en = {
   },
   audit: {
     title: "Audit trail",
-    none: "Nothing is recorded yet.",
+    none: "Nothing is recorded.", anyAction: "All actions", anyOutcome: "Any outcome",
     at: "When", who: "Who", action: "What", outcome: "Outcome", source: "From",
     actions: {
-      create: "created", list: "listed", download: "made a link", delete: "deleted", validate: "validated", cancel: "cancelled", cleanup: "cleaned up",
-      settings_read: "read the settings", settings_write: "changed the settings", audit: "read the audit trail", metrics: "looked at health",
+      create: "created", download: "made a link", validate: "validated", cancel: "cancelled", delete: "deleted", cleanup: "cleaned up",
+      settings_write: "changed the settings", settings_read: "read the settings", list: "listed", info: "read the record",
+      status: "followed", metrics: "read the figures", health: "looked at health", audit: "read the audit trail", session: "signed in",
     },
     outcomes: { allowed: "allowed", denied: "denied", failed: "failed" },
   },

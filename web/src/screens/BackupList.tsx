@@ -171,7 +171,7 @@ export function Kept({ backup }: { backup: Backup }) {
   if (!r || backup.status === "in_progress") return <span className="muted">—</span>;
   return (
     <>
-      <span className={r.removed ? "goes" : ""}>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.day(r.expiresAt.slice(0, 10))) : t.retention.forever}</span>
+      <span className={r.removed ? "goes" : ""}>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.date(r.expiresAt)) : t.retention.forever}</span>
       <span className="muted why">{r.reasons.map((x) => reasonText(t, x)).join("; ")}</span>
     </>
   );
