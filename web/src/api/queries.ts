@@ -22,6 +22,11 @@ export function createQueryClient(): QueryClient {
 
 const pageSize = 50;
 
+/** How often what is shown is asked for again, in milliseconds: while a backup is being made, and otherwise. Each question costs the
+ * server a record in its audit trail, so it is seldom; nothing is asked while the page is hidden. */
+const busy = 5_000;
+const idle = 60_000;
+
 export function useSession() {
   const { api } = useServices();
   return useQuery({ queryKey: ["session"], queryFn: ({ signal }) => answer(api.GET("/api/session", { signal })), staleTime: Infinity });
@@ -33,7 +38,7 @@ export function useMetrics(database: string | undefined) {
     queryKey: ["backups", "metrics", database],
     queryFn: ({ signal }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: database ? { database } : {} } })),
     placeholderData: keepPreviousData,
-    refetchInterval: 30_000,
+    refetchInterval: idle,
   });
 }
 
@@ -48,7 +53,7 @@ export function useBackups(filters: Filters) {
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
-    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? 3_000 : 30_000),
+    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? busy : idle),
   });
 }
 
@@ -58,7 +63,7 @@ export function useRunning(database: string | undefined) {
   return useQuery({
     queryKey: ["backups", "running", database],
     queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(database ? { database } : {}) } } })),
-    refetchInterval: 5_000,
+    refetchInterval: (q) => (q.state.data?.backups.length ? busy : idle),
   });
 }
 
@@ -72,7 +77,7 @@ export function useRecent(database: string | undefined, days: number) {
       return answer(api.GET("/api/backup/list", { signal, params: { query: { status: "success", since, limit: 200, ...(database ? { database } : {}) } } }));
     },
     placeholderData: keepPreviousData,
-    refetchInterval: 60_000,
+    refetchInterval: 5 * idle,
   });
 }
 
@@ -131,7 +136,7 @@ export function useHealth() {
       if (typeof got.error === "object" && got.error !== null && "checkedAt" in got.error) return got.error as Health;
       throw refusal(got.response.status, got.error);
     },
-    refetchInterval: 30_000,
+    refetchInterval: idle,
   });
 }
 

@@ -300,7 +300,7 @@ export const en = {
   },
   audit: {
     title: "Audit trail",
-    none: "Nothing is recorded.", anyAction: "All actions", anyOutcome: "Any outcome",
+    none: "Nothing is recorded.", previewed: "looked at a cleanup", anyAction: "All actions", anyOutcome: "Any outcome",
     at: "When", who: "Who", action: "What", outcome: "Outcome", source: "From",
     actions: {
       create: "created", download: "made a link", validate: "validated", cancel: "cancelled", delete: "deleted", cleanup: "cleaned up",

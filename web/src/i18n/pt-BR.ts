@@ -302,7 +302,7 @@ export const ptBR: Messages = {
   },
   audit: {
     title: "Trilha de auditoria",
-    none: "Nada registrado.", anyAction: "Todas as ações", anyOutcome: "Qualquer resultado",
+    none: "Nada registrado.", previewed: "olhou uma limpeza", anyAction: "Todas as ações", anyOutcome: "Qualquer resultado",
     at: "Quando", who: "Quem", action: "O quê", outcome: "Resultado", source: "De onde",
     actions: {
       create: "criou", download: "criou um link", validate: "validou", cancel: "cancelou", delete: "excluiu", cleanup: "limpou",

@@ -43,7 +43,7 @@ export function AuditTrail({ resource }: { resource?: string }) {
                 <tr key={r.id}>
                   <td><Time at={r.at} /></td>
                   <td>{r.name || r.actor}{r.role && <span className="muted"> · {r.role}</span>}</td>
-                  <td>{word(t.audit.actions, r.action)}</td>
+                  <td>{r.detail?.dry_run === "true" ? t.audit.previewed : word(t.audit.actions, r.action)}</td>
                   <td><Badge tone={tones[r.outcome]}>{t.audit.outcomes[r.outcome]}</Badge>{r.reason && <span className="muted"> {word(t.reasons, r.reason)}</span>}</td>
                   <td className="muted">{r.source}</td>
                 </tr>

@@ -199,8 +199,8 @@ function Row({ backup: b, selected, onSelect, onDelete, onDownload }: {
       </td>
       <td role="cell" data-label={t.columns.started}><Time at={b.createdAt} /></td>
       <td role="cell" data-label={t.columns.duration} className="number">{running ? "—" : f.duration(b.duration)}</td>
-      <td role="cell" data-label={t.columns.size} className="number">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
-      <td role="cell" data-label={t.columns.verified}>
+      <td role="cell" data-label={t.columns.size} className="number size">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
+      <td role="cell" data-label={t.columns.verified} className="verified">
         {b.status === "failed" && b.error ? <span className="muted">{word(t.reasons, b.error.reason, t.codes[b.error.code])}</span> : <Verified backup={b} />}
       </td>
       <td role="cell" data-label={t.columns.kept} className="kept"><Kept backup={b} /></td>
