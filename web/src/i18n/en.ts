@@ -245,6 +245,7 @@ export const en = {
     phases: { connecting: "Connecting", dumping: "Dumping", uploading: "Uploading", verifying: "Verifying", done: "Done" },
     read: "Read", stored: "Stored", rate: "Rate", elapsed: "Elapsed",
     attempt: (count: number) => `Attempt ${count}: the one before was interrupted.`,
+    waiting: "Waiting to be started.",
     noEstimate: "There is no estimate yet: this is the first backup of its kind.",
     cancel: "Cancel backup",
     stopping: "Stopping…",

@@ -247,6 +247,7 @@ export const ptBR: Messages = {
     phases: { connecting: "Conectando", dumping: "Extraindo", uploading: "Enviando", verifying: "Verificando", done: "Concluído" },
     read: "Lido", stored: "Armazenado", rate: "Velocidade", elapsed: "Decorrido",
     attempt: (count) => `Tentativa ${count}: a anterior foi interrompida.`,
+    waiting: "Esperando para começar.",
     noEstimate: "Ainda não há estimativa: é o primeiro backup deste tipo.",
     cancel: "Cancelar backup",
     stopping: "Parando…",
