@@ -100,7 +100,7 @@ export function useStatus(id: string, active: boolean) {
     queryFn: async ({ signal }) => {
       const got = await whole(api.GET("/api/backup/status/{id}", { signal, params: { path: { id } } }));
       if (!got.data) throw refusal(got.response.status, got.error);
-      return { ...got.data, again: Number(got.response.headers.get("Retry-After")) || 1 };
+      return { ...got.data, again: Number(got.response.headers.get("Retry-After")) || 3 };
     },
     staleTime: 0,
     refetchInterval: (q) => (q.state.data && q.state.data.status !== "in_progress" ? false : (q.state.data?.again ?? 2) * 1000),

@@ -7,7 +7,7 @@ import { Icon, Time, word } from "../components/basics";
 import { Empty } from "../components/states";
 import { reasonText, StatusBadge, Verified } from "../components/Verified";
 import { useText } from "../i18n";
-import { sortings, type Filters, type Sorting } from "../url";
+import { parseHash, readFilters, sortings, type Filters, type Sorting } from "../url";
 
 const compare: Record<Sorting, (a: Backup, b: Backup) => number> = {
   newest: (a, b) => (a.id < b.id ? 1 : -1),
@@ -117,7 +117,7 @@ function FilterBar({ filters, onFilter }: { filters: Filters; onFilter: (f: Filt
   useEffect(() => {
     if (text === (filters.search ?? "")) return;
     const timer = setTimeout(() => {
-      const { search: _, ...rest } = filters;
+      const { search: _, ...rest } = readFilters(parseHash(location.hash).search); // as they are then
       onFilter(text ? { ...rest, search: text } : rest);
     }, 300);
     return () => clearTimeout(timer);
