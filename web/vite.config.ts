@@ -6,8 +6,6 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   base: "./",
   plugins: [react()],
-  // wouter brings what React 18 and later have themselves.
-  resolve: { alias: { "use-sync-external-store/shim/index.js": "react" } },
   build: {
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
     modulePreload: false,

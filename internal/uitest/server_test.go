@@ -63,7 +63,9 @@ func serve(t *testing.T, env ...string) string {
 		}
 		if t.Failed() {
 			lines := strings.Split(log.String(), "\n")
-			lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"msg":"request"`) && strings.Contains(l, `"level":"INFO"`) })
+			lines = slices.DeleteFunc(lines, func(l string) bool {
+				return strings.Contains(l, `"msg":"request"`) && strings.Contains(l, `"level":"INFO"`)
+			})
 			t.Logf("cofre serve:\n%s", strings.Join(lines, "\n"))
 		}
 	})

@@ -26,7 +26,8 @@ export async function step(name, work) {
 /** inspect holds what a page shows against the rules: accessibility, width, language, and nothing that went wrong. */
 export async function inspect(page, name) {
   await page.evaluate(axe); // not as a script of the page: its policy would refuse that, and should
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  const { violations, passes } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  assert.ok(passes.length > 10, `axe looked at nothing of ${name}`);
   const found = violations.map((v) => `${v.id}: ${v.help}\n    ${v.nodes.map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? ""}`).slice(0, 4).join("\n    ")}`);
   assert.deepEqual(found, [], `accessibility of ${name}:\n  ${found.join("\n  ")}`);
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -190,7 +190,10 @@ async function journey(browser) {
     await page.reload();
     assert.equal(await page.getByLabel("Keep days").inputValue(), "20");
     // The trail knows who did it.
-    await page.getByText("changed the settings").first().waitFor();
+    await page.getByRole("cell", { name: "changed the settings" }).waitFor();
+    await page.getByLabel("What", { exact: true }).selectOption({ label: "deleted" });
+    await page.getByRole("cell", { name: "deleted" }).first().waitFor();
+    await page.getByRole("cell", { name: "changed the settings" }).waitFor({ state: "detached" });
   });
 
   await step("a cleanup is shown, and then done", async () => {

@@ -94,13 +94,13 @@ async function details(page, origin, tag) {
 /** documents makes the pictures of docs/ui.md: few, small, of what there is to see first. */
 async function documents(browser, origin, signIn, folder) {
   mkdirSync(folder, { recursive: true });
-  const shoot = (page, name, height) => page.screenshot({ path: join(folder, `${name}.jpg`), type: "jpeg", quality: 80, animations: "disabled", clip: { x: 0, y: 0, width: page.viewportSize().width, height } });
+  const shoot = (page, name, height) => page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled", clip: { x: 0, y: 0, width: page.viewportSize().width, height } });
   const page = await open(browser, { width: 1280, height: 1000, allowed: [origin] });
   await page.goto(`${origin}/`);
   await page.locator(".roles").waitFor();
   await shoot(page, "sign-in", 700);
   await signIn(page, "ADMIN");
-  for (const [name, address, there, height] of [["home", "#/", "table.backups tbody tr:nth-child(10)", 1000], ["new", "#/new", "form.create", 800], ["cleanup", "#/cleanup", ".items li", 800], ["health", "#/health", ".checks li", 560]]) {
+  for (const [name, address, there, height] of [["home", "#/", "table.backups tbody tr:nth-child(10)", 1000], ["new", "#/new", "form.create", 740], ["cleanup", "#/cleanup", ".items li", 720], ["health", "#/health", ".checks li", 560]]) {
     await page.goto(`${origin}/${address}`);
     await page.locator(there).first().waitFor();
     await page.waitForLoadState("networkidle");
@@ -110,7 +110,7 @@ async function documents(browser, origin, signIn, folder) {
   await page.locator("td.file a").nth(3).click();
   await page.locator(".timeline").waitFor();
   await page.waitForLoadState("networkidle");
-  await shoot(page, "details", 900);
+  await shoot(page, "details", 820);
   await page.context().close();
   const phone = await open(browser, { width: 375, height: 780, theme: "dark", language: "pt-BR", allowed: [origin] });
   await phone.goto(`${origin}/`);

@@ -2,7 +2,6 @@
 
 import { useEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
 import { useQueryClient } from "@tanstack/react-query";
-import { Route, Router, Switch, useLocation } from "wouter";
 import { SessionContext, useMay, useServices } from "./api/context";
 import { useSession } from "./api/queries";
 import type { SessionInfo } from "./api/client";
@@ -18,7 +17,7 @@ import { CleanupPreview } from "./screens/CleanupPreview";
 import { CreateBackupForm } from "./screens/CreateBackupForm";
 import { HealthScreen } from "./screens/HealthScreen";
 import { SettingsScreen } from "./screens/SettingsScreen";
-import { navigate, useHashPath, useHashSearch } from "./url";
+import { navigate, usePath } from "./url";
 
 export function App({ problem }: { problem?: SignInError | undefined }) {
   const { sessions } = useServices();
@@ -38,10 +37,10 @@ export function App({ problem }: { problem?: SignInError | undefined }) {
   }, [state.session, sessions]);
 
   return (
-    <Router hook={useHashPath} searchHook={useHashSearch} hrefs={useHashPath.hrefs}>
+    <>
       <Offline />
       {token ? <SignedIn key={token} /> : <SignIn ended={state.ended} problem={problem} />}
-    </Router>
+    </>
   );
 }
 
@@ -63,23 +62,21 @@ function SignedIn() {
 function Screens({ session }: { session: SessionInfo }) {
   const { t } = useText();
   const may = useMay();
-  return (
-    <Switch>
-      <Route path="/"><BackupManager userRole={session.role} /></Route>
-      {may("create") && <Route path="/new"><CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} /></Route>}
-      <Route path="/backups/:id">{({ id }) => <BackupDetails key={id} id={id} />}</Route>
-      {may("cleanup") && <Route path="/cleanup"><CleanupPreview /></Route>}
-      {may("metrics") && <Route path="/health"><HealthScreen /></Route>}
-      {may("settings_read") && <Route path="/settings"><SettingsScreen /></Route>}
-      <Route><Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.details.toList}</a></Empty></Page></Route>
-    </Switch>
-  );
+  const path = usePath();
+  const id = path.match(/^\/backups\/([^/]+)$/)?.[1];
+  if (path === "/") return <BackupManager userRole={session.role} />;
+  if (id) return <BackupDetails key={id} id={id} />;
+  if (path === "/new" && may("create")) return <CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} />;
+  if (path === "/cleanup" && may("cleanup")) return <CleanupPreview />;
+  if (path === "/health" && may("metrics")) return <HealthScreen />;
+  if (path === "/settings" && may("settings_read")) return <SettingsScreen />;
+  return <Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.details.toList}</a></Empty></Page>;
 }
 
 function Frame({ session, children }: { session: SessionInfo | null; children: ReactNode }) {
   const { t } = useText();
   const { config, sessions } = useServices();
-  const [path] = useLocation();
+  const path = usePath();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   // A new screen begins at its top, for the keyboard and the screen reader too.

@@ -14,6 +14,7 @@ export function createFormats(language: string, timeZone?: string) {
   const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long", timeZone: "UTC" });
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium", ...zone });
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const localDay = new Intl.DateTimeFormat(language, { dateStyle: "medium", ...zone });
   const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   const unit = (value: number, name: string, digits = 0) =>
@@ -32,7 +33,7 @@ export function createFormats(language: string, timeZone?: string) {
   /** duration of milliseconds, in its two largest units. */
   const duration = (ms: number): string => {
     if (ms < 1000) return unit(Math.round(ms), "millisecond");
-    if (ms < 10_000) return unit(ms / 1000, "second", 1);
+    if (ms < 10_000) return unit(ms / 1000, "second", ms % 1000 ? 1 : 0);
     const s = Math.round(ms / 1000);
     if (s < 60) return unit(s, "second");
     const parts: [number, string][] =
@@ -63,6 +64,8 @@ export function createFormats(language: string, timeZone?: string) {
     percent: (n: number) => percent.format(n),
     /** change between two sizes, as a percentage with its sign. */
     change: (now: number, before: number) => change.format((now - before) / before),
+    /** date of a time, as the user's clock has it. */
+    date: (at: string) => localDay.format(new Date(at)),
     dateTime: (at: string) => dateTime.format(new Date(at)),
     utc: (at: string) => exact.format(new Date(at)),
     clock: (at: string | number) => clock.format(new Date(at)),

@@ -30,10 +30,10 @@ export function navigate(to: string, options?: { replace?: boolean }): void {
   dispatchEvent(new Event(changed));
 }
 
-/** useHashPath and useHashSearch are the hooks that wouter's Router takes. */
-export const useHashPath = (): [string, typeof navigate] => [useSyncExternalStore(subscribe, () => parseHash(location.hash).path), navigate];
-export const useHashSearch = (): string => useSyncExternalStore(subscribe, () => parseHash(location.hash).search);
-useHashPath.hrefs = (href: string) => `#${href}`;
+/** usePath and useSearch give the parts of the address behind the "#". With a handful of routes that is all the routing there is:
+ * a router's code would be larger than what it does here. */
+export const usePath = (): string => useSyncExternalStore(subscribe, () => parseHash(location.hash).path);
+export const useSearch = (): string => useSyncExternalStore(subscribe, () => parseHash(location.hash).search);
 
 export const sortings = ["newest", "oldest", "largest", "smallest", "longest", "shortest", "name"] as const;
 export type Sorting = (typeof sortings)[number];

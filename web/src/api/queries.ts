@@ -2,7 +2,7 @@
 
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { listQuery, type Filters } from "../url";
-import { answer, ApiError, refusal, whole, type Backup, type Health, type Options, type Settings } from "./client";
+import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings } from "./client";
 import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
@@ -22,6 +22,11 @@ export function createQueryClient(): QueryClient {
 
 const pageSize = 50;
 
+/** How often what is shown is asked for again, in milliseconds: while a backup is being made, and otherwise. Each question costs the
+ * server a record in its audit trail, so it is seldom; nothing is asked while the page is hidden. */
+const busy = 5_000;
+const idle = 60_000;
+
 export function useSession() {
   const { api } = useServices();
   return useQuery({ queryKey: ["session"], queryFn: ({ signal }) => answer(api.GET("/api/session", { signal })), staleTime: Infinity });
@@ -33,7 +38,7 @@ export function useMetrics(database: string | undefined) {
     queryKey: ["backups", "metrics", database],
     queryFn: ({ signal }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: database ? { database } : {} } })),
     placeholderData: keepPreviousData,
-    refetchInterval: 30_000,
+    refetchInterval: idle,
   });
 }
 
@@ -48,7 +53,7 @@ export function useBackups(filters: Filters) {
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
-    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? 3_000 : 30_000),
+    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? busy : idle),
   });
 }
 
@@ -58,7 +63,7 @@ export function useRunning(database: string | undefined) {
   return useQuery({
     queryKey: ["backups", "running", database],
     queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(database ? { database } : {}) } } })),
-    refetchInterval: 5_000,
+    refetchInterval: (q) => (q.state.data?.backups.length ? busy : idle),
   });
 }
 
@@ -72,7 +77,7 @@ export function useRecent(database: string | undefined, days: number) {
       return answer(api.GET("/api/backup/list", { signal, params: { query: { status: "success", since, limit: 200, ...(database ? { database } : {}) } } }));
     },
     placeholderData: keepPreviousData,
-    refetchInterval: 60_000,
+    refetchInterval: 5 * idle,
   });
 }
 
@@ -95,21 +100,28 @@ export function useStatus(id: string, active: boolean) {
     queryFn: async ({ signal }) => {
       const got = await whole(api.GET("/api/backup/status/{id}", { signal, params: { path: { id } } }));
       if (!got.data) throw refusal(got.response.status, got.error);
-      return { ...got.data, again: Number(got.response.headers.get("Retry-After")) || 1 };
+      return { ...got.data, again: Number(got.response.headers.get("Retry-After")) || 3 };
     },
     staleTime: 0,
     refetchInterval: (q) => (q.state.data && q.state.data.status !== "in_progress" ? false : (q.state.data?.again ?? 2) * 1000),
   });
 }
 
-export function useAudit(resource: string | undefined) {
+export interface AuditFilter {
+  resource?: string;
+  action?: string;
+  outcome?: AuditRecord["outcome"];
+}
+
+export function useAudit(filter: AuditFilter) {
   const { api } = useServices();
   return useInfiniteQuery({
-    queryKey: ["audit", resource],
+    queryKey: ["audit", filter],
     queryFn: ({ signal, pageParam }) =>
-      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...(resource ? { resource } : {}), ...(pageParam ? { cursor: pageParam } : {}) } } })),
+      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } } })),
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -124,7 +136,7 @@ export function useHealth() {
       if (typeof got.error === "object" && got.error !== null && "checkedAt" in got.error) return got.error as Health;
       throw refusal(got.response.status, got.error);
     },
-    refetchInterval: 30_000,
+    refetchInterval: idle,
   });
 }
 

@@ -9,6 +9,9 @@ import { worst, type DayStatus } from "./statistics";
 const tones: Record<DayStatus, Tone> = { failed: "bad", overdue: "warn", running: "run", success: "ok", none: "none" };
 const legend: DayStatus[] = ["success", "failed", "overdue", "running", "none"];
 
+/** toList brings the list into view, and the focus with it: it shows the day that was chosen. */
+const toList = () => requestAnimationFrame(() => document.getElementById("backups")?.focus());
+
 export function DayStrip({ days, database }: { days: DaySummary[]; database: string | undefined }) {
   const { t, f } = useText();
   const describe = (d: DaySummary) => {
@@ -27,7 +30,7 @@ export function DayStrip({ days, database }: { days: DaySummary[]; database: str
           return (
             <li key={d.date} className={`cell ${tones[status]} ${status}`} title={text}>
               {ran ? (
-                <a href={`#/?${writeFilters({ ...(database ? { database } : {}), day: d.date })}`} aria-label={text}><Icon name={tones[status]} /></a>
+                <a href={`#/?${writeFilters({ ...(database ? { database } : {}), day: d.date })}`} aria-label={text} onClick={toList}><Icon name={tones[status]} /></a>
               ) : (
                 <span role="img" aria-label={text}><Icon name={tones[status]} /></span>
               )}

@@ -76,7 +76,14 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
     const timer = setTimeout(() => setState("idle"), 2_500);
     return () => clearTimeout(timer);
   }, [state]);
-  const copy = () => navigator.clipboard.writeText(text).then(() => setState("copied"), () => setState("failed"));
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text); // there is no clipboard on a page without TLS
+      setState("copied");
+    } catch {
+      setState("failed");
+    }
+  };
   return (
     <button type="button" className="small" onClick={copy} aria-label={t.copy.label(what)}>
       <Icon name={state === "copied" ? "ok" : "copy"} />

@@ -245,6 +245,7 @@ export const en = {
     phases: { connecting: "Connecting", dumping: "Dumping", uploading: "Uploading", verifying: "Verifying", done: "Done" },
     read: "Read", stored: "Stored", rate: "Rate", elapsed: "Elapsed",
     attempt: (count: number) => `Attempt ${count}: the one before was interrupted.`,
+    waiting: "Waiting to be started.",
     noEstimate: "There is no estimate yet: this is the first backup of its kind.",
     cancel: "Cancel backup",
     stopping: "Stopping…",
@@ -300,11 +301,12 @@ export const en = {
   },
   audit: {
     title: "Audit trail",
-    none: "Nothing is recorded yet.",
+    none: "Nothing is recorded.", previewed: "looked at a cleanup", anyAction: "All actions", anyOutcome: "Any outcome",
     at: "When", who: "Who", action: "What", outcome: "Outcome", source: "From",
     actions: {
-      create: "created", list: "listed", download: "made a link", delete: "deleted", validate: "validated", cancel: "cancelled", cleanup: "cleaned up",
-      settings_read: "read the settings", settings_write: "changed the settings", audit: "read the audit trail", metrics: "looked at health",
+      create: "created", download: "made a link", validate: "validated", cancel: "cancelled", delete: "deleted", cleanup: "cleaned up",
+      settings_write: "changed the settings", settings_read: "read the settings", list: "listed", info: "read the record",
+      status: "followed", metrics: "read the figures", health: "looked at health", audit: "read the audit trail", session: "signed in",
     },
     outcomes: { allowed: "allowed", denied: "denied", failed: "failed" },
   },

@@ -247,6 +247,7 @@ export const ptBR: Messages = {
     phases: { connecting: "Conectando", dumping: "Extraindo", uploading: "Enviando", verifying: "Verificando", done: "Concluído" },
     read: "Lido", stored: "Armazenado", rate: "Velocidade", elapsed: "Decorrido",
     attempt: (count) => `Tentativa ${count}: a anterior foi interrompida.`,
+    waiting: "Esperando para começar.",
     noEstimate: "Ainda não há estimativa: é o primeiro backup deste tipo.",
     cancel: "Cancelar backup",
     stopping: "Parando…",
@@ -302,11 +303,12 @@ export const ptBR: Messages = {
   },
   audit: {
     title: "Trilha de auditoria",
-    none: "Nada registrado ainda.",
+    none: "Nada registrado.", previewed: "olhou uma limpeza", anyAction: "Todas as ações", anyOutcome: "Qualquer resultado",
     at: "Quando", who: "Quem", action: "O quê", outcome: "Resultado", source: "De onde",
     actions: {
-      create: "criou", list: "listou", download: "criou um link", delete: "excluiu", validate: "validou", cancel: "cancelou", cleanup: "limpou",
-      settings_read: "leu as configurações", settings_write: "mudou as configurações", audit: "leu a trilha de auditoria", metrics: "olhou a saúde",
+      create: "criou", download: "criou um link", validate: "validou", cancel: "cancelou", delete: "excluiu", cleanup: "limpou",
+      settings_write: "mudou as configurações", settings_read: "leu as configurações", list: "listou", info: "leu o registro",
+      status: "acompanhou", metrics: "leu os números", health: "olhou a saúde", audit: "leu a trilha de auditoria", session: "entrou",
     },
     outcomes: { allowed: "permitido", denied: "negado", failed: "falhou" },
   },

@@ -196,7 +196,7 @@ function KeepCard({ backup: b }: { backup: Backup }) {
   return (
     <section className="card">
       <h2>{t.retention.title}</h2>
-      <p>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.day(r.expiresAt.slice(0, 10))) : t.retention.forever}</p>
+      <p>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.date(r.expiresAt)) : t.retention.forever}</p>
       <ul>{r.reasons.map((x) => <li key={x.code}>{reasonText(t, x)}</li>)}</ul>
       {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{t.retention.onlyVerified(b.database)}</p>}
     </section>

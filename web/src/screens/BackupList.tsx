@@ -7,7 +7,7 @@ import { Icon, Time, word } from "../components/basics";
 import { Empty } from "../components/states";
 import { reasonText, StatusBadge, Verified } from "../components/Verified";
 import { useText } from "../i18n";
-import { sortings, type Filters, type Sorting } from "../url";
+import { parseHash, readFilters, sortings, type Filters, type Sorting } from "../url";
 
 const compare: Record<Sorting, (a: Backup, b: Backup) => number> = {
   newest: (a, b) => (a.id < b.id ? 1 : -1),
@@ -117,7 +117,7 @@ function FilterBar({ filters, onFilter }: { filters: Filters; onFilter: (f: Filt
   useEffect(() => {
     if (text === (filters.search ?? "")) return;
     const timer = setTimeout(() => {
-      const { search: _, ...rest } = filters;
+      const { search: _, ...rest } = readFilters(parseHash(location.hash).search); // as they are then
       onFilter(text ? { ...rest, search: text } : rest);
     }, 300);
     return () => clearTimeout(timer);
@@ -171,7 +171,7 @@ export function Kept({ backup }: { backup: Backup }) {
   if (!r || backup.status === "in_progress") return <span className="muted">—</span>;
   return (
     <>
-      <span className={r.removed ? "goes" : ""}>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.day(r.expiresAt.slice(0, 10))) : t.retention.forever}</span>
+      <span className={r.removed ? "goes" : ""}>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.date(r.expiresAt)) : t.retention.forever}</span>
       <span className="muted why">{r.reasons.map((x) => reasonText(t, x)).join("; ")}</span>
     </>
   );
@@ -199,8 +199,8 @@ function Row({ backup: b, selected, onSelect, onDelete, onDownload }: {
       </td>
       <td role="cell" data-label={t.columns.started}><Time at={b.createdAt} /></td>
       <td role="cell" data-label={t.columns.duration} className="number">{running ? "—" : f.duration(b.duration)}</td>
-      <td role="cell" data-label={t.columns.size} className="number">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
-      <td role="cell" data-label={t.columns.verified}>
+      <td role="cell" data-label={t.columns.size} className="number size">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
+      <td role="cell" data-label={t.columns.verified} className="verified">
         {b.status === "failed" && b.error ? <span className="muted">{word(t.reasons, b.error.reason, t.codes[b.error.code])}</span> : <Verified backup={b} />}
       </td>
       <td role="cell" data-label={t.columns.kept} className="kept"><Kept backup={b} /></td>

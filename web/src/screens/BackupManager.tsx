@@ -1,7 +1,6 @@
 // The home screen: is everything all right, what happened lately, and the list of backups.
 
 import { useState } from "react";
-import { useSearch } from "wouter";
 import type { Backup, Metrics } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
@@ -13,7 +12,7 @@ import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
 import { Failed, Loaded, Loading } from "../components/states";
 import { useText } from "../i18n";
-import { navigate, readFilters, writeFilters, type Filters } from "../url";
+import { navigate, readFilters, useSearch, writeFilters, type Filters } from "../url";
 import { BackupList } from "./BackupList";
 import { RunningBackup } from "./RunningBackup";
 

@@ -45,8 +45,8 @@ export function BackupProgress({ isActive, progress, message, detail, startedAt 
         <div><dt>{t.progress.elapsed}</dt><dd>{f.duration(Math.max(0, Math.round((now - Date.parse(startedAt)) / 1000) * 1000))}</dd></div>
       </dl>
       {detail && detail.attempt > 1 && <p className="hint">{t.progress.attempt(detail.attempt)}</p>}
-      {progress === undefined && isActive && <p className="hint">{t.progress.noEstimate}</p>}
-      {message && isActive && <p className="hint" lang="en">{message}</p>}
+      {progress === undefined && isActive && detail && <p className="hint">{t.progress.noEstimate}</p>}
+      {message && isActive && <p className="hint">{message}</p>}
     </div>
   );
 }

@@ -15,6 +15,9 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
   const status = useStatus(backup.id, true);
   const { cancel, stale } = useActions();
   const [asking, setAsking] = useState(false);
+  // The API's message repeats the phase, unless there is more to say: that the run shows no sign of life.
+  const { detail, message: said } = status.data ?? {};
+  const message = status.data && !detail ? t.progress.waiting : said === detail?.phase ? undefined : said;
   const ended = status.data !== undefined && status.data.status !== "in_progress";
   useEffect(() => {
     if (ended) void stale();
@@ -30,7 +33,7 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
       <BackupProgress
         isActive={!ended}
         progress={status.data?.progress}
-        message={undefined}
+        message={message}
         detail={status.data?.detail}
         startedAt={status.data?.detail?.startedAt ?? backup.createdAt}
       />

@@ -139,6 +139,15 @@ test("settings are shown to who may read, and changed by who may write", async (
   expect(await screen.findByText("Saved.")).toBeTruthy();
 });
 
+test("the audit trail of everything is narrowed by what was done, and how it ended", async () => {
+  const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/audit": () => ({ records: [] }) });
+  show(<SettingsScreen />);
+  expect(await screen.findByText("Nothing is recorded.")).toBeTruthy();
+  await userEvent.selectOptions(screen.getByRole("combobox", { name: "What" }), "deleted");
+  await userEvent.selectOptions(screen.getByRole("combobox", { name: "Outcome" }), "denied");
+  await waitFor(() => expect(String(asked.at(-1)!.query)).toBe("limit=20&action=delete&outcome=denied"));
+});
+
 test("a setting that is refused says why", async () => {
   serve({ "GET /api/backup/settings": () => settings(), "PUT /api/backup/settings": () => problem(422, { code: "ValidationError", reason: "invalid_input", detail: "the directory is not allowed", hint: "Use nightly." }) });
   show(<SettingsScreen />);

@@ -4,7 +4,6 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { vi } from "vitest";
-import { Router } from "wouter";
 import { createApi, type Backup, type Metrics, type SessionInfo } from "../api/client";
 import { ServicesContext, SessionContext } from "../api/context";
 import { createQueryClient } from "../api/queries";
@@ -14,7 +13,6 @@ import type { Config } from "../config";
 import { LanguageProvider, type Language } from "../i18n";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
-import { useHashPath, useHashSearch } from "../url";
 
 export interface Asked {
   method: string;
@@ -70,9 +68,7 @@ export function show(part: ReactNode, options: { permissions?: string[]; languag
     <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
       <QueryClientProvider client={createQueryClient()}>
         <ServicesContext value={services(development, true)}>
-          <SessionContext value={session}>
-            <Router hook={useHashPath} searchHook={useHashSearch} hrefs={useHashPath.hrefs}>{part}</Router>
-          </SessionContext>
+          <SessionContext value={session}>{part}</SessionContext>
         </ServicesContext>
       </QueryClientProvider>
     </LanguageProvider>,
