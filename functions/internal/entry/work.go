@@ -21,11 +21,17 @@ type Outcome struct {
 	File     string          `json:"file,omitempty"`
 	Size     int64           `json:"size,omitempty"`     // stored bytes
 	Duration int64           `json:"duration,omitempty"` // milliseconds
-	Error    *registry.Error `json:"error,omitempty"`
+	Code     fault.Code      `json:"code,omitempty"`     // why it failed
+	Reason   fault.Reason    `json:"reason,omitempty"`
+	Message  string          `json:"message,omitempty"`
 }
 
 func outcome(b backup.Backup) Outcome {
-	return Outcome{ID: b.ID, Status: b.Status, Database: b.Database, File: b.Filepath, Size: b.Size, Duration: b.Duration, Error: b.Error}
+	o := Outcome{ID: b.ID, Status: b.Status, Database: b.Database, File: b.Filepath, Size: b.Size, Duration: b.Duration}
+	if b.Error != nil {
+		o.Code, o.Reason, o.Message = b.Error.Code, b.Error.Reason, b.Error.Message
+	}
+	return o
 }
 
 // scheduler is who makes what no user asked for.
@@ -42,11 +48,7 @@ func (s *Instance) reserve(ctx context.Context, j Job) (backup.Backup, error) {
 	if trigger == "" {
 		trigger = backup.TriggerSchedule
 	}
-	key := j.Key
-	if j.ScheduledTime != "" {
-		key = j.ScheduledTime
-	}
-	return s.Service.Reserve(ctx, backup.Request{CreatedBy: scheduler, Trigger: trigger, IdempotencyKey: key})
+	return s.Service.Reserve(ctx, backup.Request{CreatedBy: scheduler, Trigger: trigger, IdempotencyKey: j.Key})
 }
 
 // Engines that a workflow chooses from.
@@ -121,9 +123,13 @@ func (s *Instance) follow(ctx context.Context, id string) (backup.Backup, error)
 	}
 }
 
-// Finalize ends a backup whose run has ended without recording that, because it was killed or timed out. One that has
-// ended is given as it is.
+// Finalize ends a backup whose run has ended without recording that, because it was killed or timed out: the job's error
+// says so. One that has ended is given as it is, and so is any without an error.
 func Finalize(ctx context.Context, s *Instance, j Job) (any, error) {
+	if j.Error == nil {
+		b, err := s.Service.Info(ctx, j.ID)
+		return outcome(b), err
+	}
 	b, err := s.Service.GiveUp(ctx, j.ID, j.Error.Fault())
 	if err != nil {
 		return nil, err
