@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,15 @@ func TestLifeOfABackup(t *testing.T) {
 	}
 	w.start("cancel").invoke(event(t, "cancel", made.ID)).http(409, nil)
 	w.start("metrics").invoke(event(t, "metrics", "")).http(200, nil)
-	w.start("audit").invoke(event(t, "audit", "")).http(200, nil)
+	var trail struct {
+		Records []struct{ Actor, Action, Resource string }
+	}
+	w.start("audit").invoke(event(t, "audit", "")).http(200, &trail)
+	if !slices.ContainsFunc(trail.Records, func(r struct{ Actor, Action, Resource string }) bool {
+		return r.Actor == "schedule" && r.Action == "create" && r.Resource == made.ID
+	}) {
+		t.Errorf("the audit trail lacks what the schedule did: %+v", trail)
+	}
 	w.start("health").invoke(event(t, "health", "")).http(200, nil)
 	settings := w.start("settings")
 	settings.invoke(event(t, "settings-put", "")).http(200, nil)

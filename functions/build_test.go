@@ -1,7 +1,9 @@
 package functions_test
 
 import (
+	"debug/elf"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,5 +91,65 @@ func BenchmarkColdStart(b *testing.B) {
 			b.ReportMetric(float64(info.Size())/1e6, "MB/zip")
 			b.ReportMetric(0, "ns/op")
 		})
+	}
+}
+
+// The template's own architecture is arm64, wherever this runs.
+func TestBothArchitecturesAreBuilt(t *testing.T) {
+	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
+		dir := t.TempDir()
+		make := exec.Command("make", "--silent", "build-CreateFunction", "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+dir)
+		make.Dir = testenv.Root()
+		if out, err := make.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", arch, err, out)
+		}
+		f, err := elf.Open(filepath.Join(dir, "bootstrap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		libraries, err := f.ImportedLibraries()
+		f.Close()
+		if err != nil || f.Machine != machine || len(libraries) > 0 {
+			t.Errorf("%s is for %v and needs %v, %v", arch, f.Machine, libraries, err)
+		}
+	}
+	make := exec.Command("make", "--silent", "build-CreateFunction", "ARCHITECTURE=riscv", "ARTIFACTS_DIR="+t.TempDir())
+	make.Dir = testenv.Root()
+	if out, err := make.CombinedOutput(); err == nil || !strings.Contains(string(out), "arm64 or x86_64") {
+		t.Errorf("an unknown architecture: %v\n%s", err, out)
+	}
+}
+
+// Where there is no apt, as on Amazon Linux, the layer that is there is taken, and without one the build says what to do.
+func TestLayerWithoutApt(t *testing.T) {
+	bin := t.TempDir()
+	for _, name := range []string{"sh", "make", "git", "find", "cp", "mkdir", "echo"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(root string) (string, string, error) {
+		dir := t.TempDir()
+		make := exec.Command(filepath.Join(bin, "make"), "--silent", "build-PgDumpLayer", "ARCHITECTURE="+architecture(), "ARTIFACTS_DIR="+dir)
+		make.Dir, make.Env = root, []string{"PATH=" + bin}
+		out, err := make.CombinedOutput()
+		return dir, string(out), err
+	}
+	dir, out, err := run(testenv.Root())
+	if _, serr := os.Stat(filepath.Join(dir, "pg_dump/18/bin/pg_dump")); err != nil || serr != nil {
+		t.Errorf("%v, %v\n%s", err, serr, out)
+	}
+	bare := t.TempDir() // a checkout without .cache
+	for _, name := range []string{"Makefile", "functions"} {
+		if err := os.Symlink(filepath.Join(testenv.Root(), name), filepath.Join(bare, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, out, err := run(bare); err == nil || !strings.Contains(out, "scripts/setup layer-"+architecture()) {
+		t.Errorf("without a layer: %v\n%s", err, out)
 	}
 }
