@@ -45,8 +45,9 @@ func (w *world) start(name string, more ...string) *function {
 
 // outcome is what a function says of a backup.
 type outcome struct {
-	ID, Status, Database, File, Code, Reason, Message string
-	Size                                              int64
+	ID, Status, Database, File string
+	Size                       int64
+	Error                      struct{ Code, Reason, Message string }
 }
 
 // list gives the backups on record.

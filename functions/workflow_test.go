@@ -102,7 +102,7 @@ func TestWorkflow(t *testing.T) {
 		reserved = r
 	}
 	// One whose run died without a word.
-	if create.invoke(event(t, "create-finalize", reserved.ID)).into(&again); again.Status != "failed" || again.Code != "BackupCreationError" || again.Reason != "timeout" {
+	if create.invoke(event(t, "create-finalize", reserved.ID)).into(&again); again.Status != "failed" || again.Error.Code != "BackupCreationError" || again.Error.Reason != "timeout" {
 		t.Errorf("finalize gave %+v", again)
 	}
 	// A schedule without a state machine of its own hands over, too.

@@ -23,15 +23,21 @@ type Outcome struct {
 	File     string          `json:"file,omitempty"`
 	Size     int64           `json:"size,omitempty"`     // stored bytes
 	Duration int64           `json:"duration,omitempty"` // milliseconds
-	Code     fault.Code      `json:"code,omitempty"`     // why it failed
-	Reason   fault.Reason    `json:"reason,omitempty"`
-	Message  string          `json:"message,omitempty"`
+	Error    *Problem        `json:"error,omitempty"`    // why it failed
+}
+
+// Problem is the public part of a record's error.
+type Problem struct {
+	Code    fault.Code   `json:"code"`
+	Reason  fault.Reason `json:"reason,omitempty"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
 }
 
 func outcome(b backup.Backup) Outcome {
 	o := Outcome{ID: b.ID, Status: b.Status, Database: b.Database, File: b.Filepath, Size: b.Size, Duration: b.Duration}
-	if b.Error != nil {
-		o.Code, o.Reason, o.Message = b.Error.Code, b.Error.Reason, b.Error.Message
+	if e := b.Error; e != nil {
+		o.Error = &Problem{e.Code, e.Reason, e.Message, e.Hint}
 	}
 	return o
 }
