@@ -53,7 +53,7 @@ generate: ## make what is generated from the API's contract anew (api/openapi.ya
 	cd web && npm run generate
 
 clean: ## remove what was built; set-up tools stay in .cache
-	rm -rf bin lib
+	rm -rf bin lib .aws-sam
 	find web/dist -mindepth 1 ! -name .gitkeep -delete
 
 distclean: clean ## remove everything that setup made, too
