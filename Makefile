@@ -9,7 +9,7 @@ GOTEST   := go run ./tools/gotest
 UI       := web/dist/index.html
 UISOURCE := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.ts web/*.json web/.npmrc) web/index.html api/openapi.yaml
 
-.PHONY: help setup build ui demo test test-ui lint fuzz bench generate clean distclean FORCE
+.PHONY: help setup build ui demo test test-ui sam-test lint fuzz bench generate clean distclean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ test-ui: ## run the web UI's component tests, and check its types and generated 
 	@scripts/setup node
 	cd web && npm test
 
+sam-test: ## build all functions with the SAM CLI and invoke each in a container; needs root, for Docker
+	@scripts/setup system server-18 minio sam docker
+	$(GOTEST) -tags sam -timeout 15m -run 'Sam|TemplateHas' ./functions
+
 lint: ## check formatting and run go vet
 	@unformatted=$$(gofmt -l $$(find . -name '.?*' -prune -o -name node_modules -prune -o -name '*.go' -print)); \
 	  [ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on:" $$unformatted; exit 1; }
@@ -49,7 +53,7 @@ generate: ## make what is generated from the API's contract anew (api/openapi.ya
 	cd web && npm run generate
 
 clean: ## remove what was built; set-up tools stay in .cache
-	rm -rf bin lib
+	rm -rf bin lib .aws-sam
 	find web/dist -mindepth 1 ! -name .gitkeep -delete
 
 distclean: clean ## remove everything that setup made, too

@@ -291,7 +291,7 @@ func TestMakeTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := regexp.MustCompile(`(?:^|\s)make ([a-z]+)`)
+	made := regexp.MustCompile(`(?:^|\s)make ([a-z-]+)`)
 	for _, d := range documents(t) {
 		texts := d.spans()
 		for _, b := range d.blocks {

@@ -47,7 +47,7 @@ func MinIO(tb testing.TB) *MinIOServer {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		atEnd(s.stop)
+		AtEnd(s.stop)
 		shared.minio = s
 	}
 	return shared.minio

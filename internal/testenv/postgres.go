@@ -70,7 +70,7 @@ func Postgres(tb testing.TB, major int) *Server {
 	s.once.Do(func() {
 		if s.server, s.err = start(Options{Major: major}, nil, nil); s.err == nil {
 			s.server.shared = true
-			atEnd(s.server.Stop)
+			AtEnd(s.server.Stop)
 		}
 	})
 	if s.err != nil {

@@ -96,7 +96,8 @@ var stoppers struct {
 	list []func() error
 }
 
-func atEnd(stop func() error) {
+// AtEnd has something done after the last test of the process, in the opposite order of the calls.
+func AtEnd(stop func() error) {
 	stoppers.Lock()
 	defer stoppers.Unlock()
 	stoppers.list = append(stoppers.list, stop)

@@ -49,6 +49,7 @@ func Open(ctx context.Context, arn string) (*Workflow, error) {
 type input struct {
 	ID     string `json:"id"`
 	Action string `json:"action,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
 }
 
 // Launch starts the execution that makes a reserved backup.
@@ -56,10 +57,10 @@ func (w *Workflow) Launch(ctx context.Context, id string) error {
 	return w.start(ctx, id, input{ID: id})
 }
 
-// LaunchValidation starts one that validates a backup. Within the same minute a backup is validated once, however
+// LaunchValidation starts one that validates a backup of so many stored bytes. Within the same minute a backup is validated once, however
 // often that is asked for.
-func (w *Workflow) LaunchValidation(ctx context.Context, id string) error {
-	return w.start(ctx, "validate-"+id+"-"+strconv.FormatInt(w.now().Unix()/60, 10), input{ID: id, Action: "validate"})
+func (w *Workflow) LaunchValidation(ctx context.Context, id string, bytes int64) error {
+	return w.start(ctx, "validate-"+id+"-"+strconv.FormatInt(w.now().Unix()/60, 10), input{ID: id, Action: "validate", Bytes: bytes})
 }
 
 func (w *Workflow) start(ctx context.Context, name string, in input) error {

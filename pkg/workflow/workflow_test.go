@@ -68,11 +68,11 @@ func TestLaunch(t *testing.T) {
 		if err := w.Launch(t.Context(), id); err != nil {
 			t.Error(err)
 		}
-		if err := w.LaunchValidation(t.Context(), id); err != nil {
+		if err := w.LaunchValidation(t.Context(), id, 5); err != nil {
 			t.Error(err)
 		}
 	}
-	want := []started{{arn, id, `{"id":"` + id + `"}`}, {arn, "validate-" + id + "-10", `{"id":"` + id + `","action":"validate"}`}}
+	want := []started{{arn, id, `{"id":"` + id + `"}`}, {arn, "validate-" + id + "-10", `{"id":"` + id + `","action":"validate","bytes":5}`}}
 	for i, got := range *all {
 		if got != want[i%2] {
 			t.Errorf("request %d is %+v, want %+v", i, got, want[i%2])

@@ -132,7 +132,7 @@ func (d *door) instance(ctx context.Context) (*Instance, error) {
 	if d.opened != nil && !d.opened.stale(time.Now()) {
 		return d.opened, nil
 	}
-	s, err := open(ctx, os.Environ(), d.function.Operations, d.log)
+	s, err := d.open(ctx, os.Environ())
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,9 @@ type Job struct {
 	// Action is one of those in the package comment; "" in a scheduled event.
 	Action string `json:"action"`
 	ID     string `json:"id"` // of the backup
-	// Key names what is to be made: two jobs with the same key make one backup. For a workflow it is the execution.
-	Key string `json:"key"`
-	// ScheduledTime does the same for a workflow that a schedule starts.
-	ScheduledTime string `json:"scheduledTime"`
-	Trigger       string `json:"trigger"`
+	// Key names what is to be made: two jobs with the same key make one backup.
+	Key     string `json:"idempotencyKey"`
+	Trigger string `json:"trigger"`
 	// Error is why a workflow gives a backup up: what its Catch has caught.
 	Error *Caught `json:"error"`
 }

@@ -19,7 +19,7 @@ func TestRead(t *testing.T) {
 		"scheduler": {nightly, scheduled, "2026-11-25T02:00:00Z arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"},
 		"no time":   {`{"detail-type":"Scheduled Event","id":"e1"}`, scheduled, "e1"},
 		"nothing":   {` {} `, scheduled, "r1"},
-		"step":      {`{"action":"reserve","trigger":"schedule","key":"k"}`, task, "k"},
+		"step":      {`{"action":"reserve","trigger":"schedule","idempotencyKey":"k"}`, task, "k"},
 	} {
 		got, err := read([]byte(x.event), "r1")
 		if err != nil || got.kind != x.kind || got.job.Key != x.key {

@@ -38,9 +38,6 @@ func recorded(e *registry.Error) error {
 // Fault makes what a workflow has caught readable again. An error of ours carries its code and its message; the others are
 // Lambda's, Fargate's and Step Functions' own.
 func (c *Caught) Fault() error {
-	if c == nil {
-		return fault.New(fault.BackupCreation, "", "Look at the execution of the workflow.", "the workflow gave the backup up")
-	}
 	code, isTransient := strings.CutSuffix(c.Error, transient)
 	switch code := fault.Code(code); code {
 	case fault.DatabaseConnection, fault.BackupCreation, fault.FileSystem, fault.Validation, fault.Permission, fault.DiskSpace, fault.Canceled, fault.Internal:

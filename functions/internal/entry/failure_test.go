@@ -38,7 +38,6 @@ func TestCaught(t *testing.T) {
 		caught *Caught
 		reason fault.Reason
 	}{
-		{nil, ""},
 		{&Caught{Error: "States.Timeout"}, fault.Timeout},
 		{&Caught{Error: "Lambda.Unknown", Cause: "The cause could not be determined because Lambda did not return an error type"}, ""},
 		{&Caught{Error: "Sandbox.Timedout", Cause: `{"errorMessage":"RequestId: x Error: Task timed out after 900.00 seconds"}`}, fault.Timeout},

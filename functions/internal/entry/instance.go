@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"cofre/pkg/api"
@@ -25,6 +26,7 @@ type Instance struct {
 	api      http.Handler
 	workflow *workflow.Workflow // nil: backups are made here
 	log      *slog.Logger
+	current  *atomic.Pointer[string]
 	secret   bool // the database's URL came out of a secret
 	opened   time.Time
 }
@@ -32,8 +34,9 @@ type Instance struct {
 func (s *Instance) stale(now time.Time) bool { return s.secret && now.Sub(s.opened) > secretLife }
 
 // open wires the parts as the environment says. It makes no request to storage and none to the database.
-func open(ctx context.Context, environ, operations []string, log *slog.Logger) (*Instance, error) {
-	s := &Instance{log: log, opened: time.Now()}
+func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
+	log := d.log
+	s := &Instance{log: log, current: &d.current, opened: time.Now()}
 	var err error
 	if environ, s.secret, err = secret.Environment(ctx, environ); err != nil {
 		return nil, err
@@ -46,16 +49,33 @@ func open(ctx context.Context, environ, operations []string, log *slog.Logger) (
 		return nil, err
 	}
 	options := app.APIOptions{
-		Authenticate: gateway.Authenticator(s.FromClaims), Launcher: noWorkflow{s.App}, Operations: operations, Version: version, Log: log,
+		Authenticate: gateway.Authenticator(s.FromClaims), Launcher: noWorkflow{s.App}, Operations: d.function.Operations, Version: version, Log: log,
 	}
 	if config.Workflow != "" {
 		if s.workflow, err = workflow.Open(ctx, config.Workflow); err != nil {
 			return nil, err
 		}
-		options.Launcher, options.LaunchValidation = s.workflow, s.workflow.LaunchValidation
+		options.Launcher, options.LaunchValidation = s.workflow, s.launchValidation
 	}
 	s.api, err = s.API(options)
 	return s, err
+}
+
+// launchValidation tells the workflow the size, by which it chooses who validates.
+func (s *Instance) launchValidation(ctx context.Context, id string) error {
+	b, err := s.Service.Info(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.workflow.LaunchValidation(ctx, id, b.Size)
+}
+
+// invocation is the id of the event that is handled now.
+func (s *Instance) invocation() string {
+	if id := s.current.Load(); id != nil {
+		return *id
+	}
+	return ""
 }
 
 // noWorkflow makes backups within the request, for want of a workflow. It is meant for "sam local": API Gateway does not

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
+	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
@@ -21,11 +23,23 @@ type Outcome struct {
 	File     string          `json:"file,omitempty"`
 	Size     int64           `json:"size,omitempty"`     // stored bytes
 	Duration int64           `json:"duration,omitempty"` // milliseconds
-	Error    *registry.Error `json:"error,omitempty"`
+	Error    *Problem        `json:"error,omitempty"`    // why it failed
+}
+
+// Problem is the public part of a record's error.
+type Problem struct {
+	Code    fault.Code   `json:"code"`
+	Reason  fault.Reason `json:"reason,omitempty"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
 }
 
 func outcome(b backup.Backup) Outcome {
-	return Outcome{ID: b.ID, Status: b.Status, Database: b.Database, File: b.Filepath, Size: b.Size, Duration: b.Duration, Error: b.Error}
+	o := Outcome{ID: b.ID, Status: b.Status, Database: b.Database, File: b.Filepath, Size: b.Size, Duration: b.Duration}
+	if e := b.Error; e != nil {
+		o.Error = &Problem{e.Code, e.Reason, e.Message, e.Hint}
+	}
+	return o
 }
 
 // scheduler is who makes what no user asked for.
@@ -42,11 +56,9 @@ func (s *Instance) reserve(ctx context.Context, j Job) (backup.Backup, error) {
 	if trigger == "" {
 		trigger = backup.TriggerSchedule
 	}
-	key := j.Key
-	if j.ScheduledTime != "" {
-		key = j.ScheduledTime
-	}
-	return s.Service.Reserve(ctx, backup.Request{CreatedBy: scheduler, Trigger: trigger, IdempotencyKey: key})
+	b, err := s.Service.Reserve(ctx, backup.Request{CreatedBy: scheduler, Trigger: trigger, IdempotencyKey: j.Key})
+	s.record(ctx, contract.AuditRecord{Action: "create", Resource: b.ID}, err)
+	return b, err
 }
 
 // Engines that a workflow chooses from.
@@ -84,31 +96,25 @@ func Run(ctx context.Context, s *Instance, j Job) (any, error) {
 	return outcome(b), nil
 }
 
+// lookEvery is how often somebody else's run is looked at.
+const lookEvery = 2 * time.Second
+
 func (s *Instance) run(ctx context.Context, id string) (backup.Backup, error) {
-	b, err := s.Service.Run(ctx, id, nil)
-	switch {
-	case fault.HasReason(err, fault.Busy), fault.HasReason(err, fault.AlreadyExists):
-		return s.follow(ctx, id)
-	case b.ID != "":
-		s.emit(ctx, metrics.Ended(b, err))
-	}
-	return b, err
-}
-
-// followEvery is how often somebody else's run is looked at.
-const followEvery = 2 * time.Second
-
-// follow waits for the end of a backup that somebody else makes, or has made.
-func (s *Instance) follow(ctx context.Context, id string) (backup.Backup, error) {
 	for {
-		b, err := s.Service.Info(ctx, id)
-		if err != nil {
+		b, err := s.Service.Run(ctx, id, nil)
+		if !elsewhere(err) {
+			if b.ID != "" {
+				s.emit(metrics.Ended(b, err))
+			}
 			return b, err
 		}
-		switch b.Status {
-		case registry.Success:
+		b, err = s.Service.Info(ctx, id)
+		switch {
+		case err != nil:
+			return b, err
+		case b.Status == registry.Success:
 			return b, nil
-		case registry.Failed:
+		case b.Status == registry.Failed:
 			return b, recorded(b.Error)
 		}
 		select {
@@ -116,14 +122,24 @@ func (s *Instance) follow(ctx context.Context, id string) (backup.Backup, error)
 			f := fault.New(fault.BackupCreation, fault.Busy, "Look at it later: cofre status.", "somebody else is still making this backup")
 			f.Transient = true
 			return b, f
-		case <-time.After(followEvery):
+		case <-time.After(lookEvery):
 		}
 	}
 }
 
-// Finalize ends a backup whose run has ended without recording that, because it was killed or timed out. One that has
-// ended is given as it is.
+// elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
+// (its record is seen a moment before it can be claimed).
+func elsewhere(err error) bool {
+	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
+}
+
+// Finalize ends a backup whose run has ended without recording that, because it was killed or timed out: the job's error
+// says so. One that has ended is given as it is, and so is any without an error.
 func Finalize(ctx context.Context, s *Instance, j Job) (any, error) {
+	if j.Error == nil {
+		b, err := s.Service.Info(ctx, j.ID)
+		return outcome(b), err
+	}
 	b, err := s.Service.GiveUp(ctx, j.ID, j.Error.Fault())
 	if err != nil {
 		return nil, err
@@ -157,17 +173,33 @@ type Swept struct {
 	Removed int   `json:"removed"`
 	Kept    int   `json:"kept"`
 	Freed   int64 `json:"freedBytes"`
-	Failed  int   `json:"failed"`
 }
 
-// Cleanup removes expired backups and what dead runs left, and then measures the state of all backups.
+// Cleanup removes expired backups and what dead runs left, then expired audit records, and measures the state of all
+// backups whatever came of that.
 func Cleanup(ctx context.Context, s *Instance, _ Job) (any, error) {
-	r, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
-	out := Swept{Removed: len(r.Removed), Kept: len(r.Kept), Freed: r.FreedBytes, Failed: len(r.Failures)}
+	out, err := s.sweep(ctx)
 	if merr := s.measure(ctx); err == nil {
 		err = merr
 	}
 	return out, err
+}
+
+func (s *Instance) sweep(ctx context.Context) (Swept, error) {
+	r, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
+	if err == nil && len(r.Failures) > 0 {
+		first := r.Failures[0]
+		err = fmt.Errorf("%d backups could not be removed; the first, %s: %w", len(r.Failures), first.ID, recorded(first.Error))
+	}
+	out := Swept{Removed: len(r.Removed), Kept: len(r.Kept), Freed: r.FreedBytes}
+	s.record(ctx, contract.AuditRecord{Action: "cleanup", Detail: map[string]string{"removed": strconv.Itoa(out.Removed), "dry_run": "false"}}, err)
+	if err != nil {
+		return out, err
+	}
+	if _, err := s.TrimAudit(ctx); err != nil {
+		return out, fmt.Errorf("trim the audit trail: %w", err)
+	}
+	return out, nil
 }
 
 // Measure writes the gauges of the state of all backups.
@@ -188,13 +220,31 @@ func (s *Instance) measure(ctx context.Context) error {
 		}
 		expect.Schedule = plan
 	}
-	s.emit(ctx, metrics.State(time.Now(), x, expect))
+	s.emit(metrics.State(time.Now(), x, expect))
 	return nil
 }
 
 // emit writes metrics. A metric that is lost fails nothing.
-func (s *Instance) emit(ctx context.Context, samples []metrics.Sample) {
+func (s *Instance) emit(samples []metrics.Sample) {
 	if err := metrics.EMF(os.Stdout, time.Now(), samples); err != nil {
-		s.log.WarnContext(ctx, "metrics not written", "error", err.Error())
+		s.log.Warn("metrics not written", "error", err.Error())
+	}
+}
+
+// settleTime bounds what is recorded after the work's time is over.
+const settleTime = 10 * time.Second
+
+// record writes work that no user asked for into the audit trail. When that fails the work stands, as at the API; the log
+// has it.
+func (s *Instance) record(ctx context.Context, r contract.AuditRecord, err error) {
+	r.Actor, r.Outcome, r.RequestID = scheduler, contract.AuditOutcomeAllowed, s.invocation()
+	if err != nil {
+		f := fault.From(err)
+		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if err := s.Audit.Append(ctx, r); err != nil {
+		s.log.Error("audit record not written", "action", r.Action, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
 	}
 }

@@ -1,0 +1,216 @@
+// Package functions_test runs the functions as Lambda does: their zips, under Lambda's own runtime interface emulator, in a
+// root that holds nothing else, against a real PostgreSQL and a real S3 server.
+package functions_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"cofre/internal/testenv"
+)
+
+const sample = `
+CREATE TABLE customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
+INSERT INTO customer (name) SELECT 'customer ' || g FROM generate_series(1, 2000) g;
+`
+
+// world is a bucket and a database, and the environment of functions that use them.
+type world struct {
+	t        testing.TB
+	bucket   string
+	database string
+	env      []string
+}
+
+func newWorld(t testing.TB, more ...string) *world {
+	t.Helper()
+	s3 := testenv.MinIO(t)
+	w := &world{t: t, bucket: s3.NewBucket(t), database: testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)}
+	testenv.LoadSQL(t, w.database, sample)
+	w.env = append(s3.Env(), "BACKUP_DIRECTORY=s3://"+w.bucket+"/backups", "DATABASE_URL="+w.database, "BACKUP_CONNECT_RETRIES=0")
+	w.env = append(w.env, more...)
+	return w
+}
+
+func (w *world) start(name string, more ...string) *function {
+	w.t.Helper()
+	return start(w.t, name, append(w.env[:len(w.env):len(w.env)], more...)...)
+}
+
+// outcome is what a function says of a backup.
+type outcome struct {
+	ID, Status, Database, File string
+	Size                       int64
+	Error                      struct{ Code, Reason, Message string }
+}
+
+// list gives the backups on record.
+func (w *world) list(f *function) []outcome {
+	w.t.Helper()
+	var page struct{ Backups []outcome }
+	e := strings.ReplaceAll(string(event(w.t, "list", "")), "status=success&", "")
+	f.invoke([]byte(e)).http(200, &page)
+	return page.Backups
+}
+
+// Each function answers its events: the whole life of a backup, from the schedule to its removal.
+func TestLifeOfABackup(t *testing.T) {
+	w := newWorld(t)
+	create, list := w.start("create"), w.start("list")
+
+	var made outcome
+	create.invoke(event(t, "create-schedule", "")).into(&made)
+	if made.Status != "success" || made.Size == 0 || made.Database == "" {
+		t.Fatalf("the schedule made %+v", made)
+	}
+	if log := create.log.String(); !strings.Contains(log, `"BackupSuccess":1`) || !strings.Contains(log, `"invocation_id":`) || !strings.Contains(log, made.ID) {
+		t.Errorf("the log lacks ids or metrics")
+	}
+	var asked outcome
+	if headers := create.invoke(event(t, "create", "")).http(202, &asked); headers["Location"] != "/api/backup/status/"+asked.ID {
+		t.Errorf("the answer's headers are %v", headers)
+	}
+	if all := w.list(list); len(all) != 2 || all[0].ID != asked.ID || all[1].ID != made.ID || all[0].Status != "success" {
+		t.Errorf("the list is %+v", all)
+	}
+	var one outcome
+	list.invoke(event(t, "list-info", made.ID)).http(200, &one)
+	list.invoke(event(t, "list-session", "")).http(200, nil)
+	w.start("status").invoke(event(t, "status", made.ID)).http(200, &one)
+
+	var link struct {
+		URL, Checksum string
+		Size          int64
+	}
+	download := w.start("download")
+	download.invoke(event(t, "download", made.ID)).http(200, &link)
+	if got := fetch(t, link.URL); got != link.Checksum || link.Checksum == "" {
+		t.Errorf("what the link gives has the SHA-256 %s, the record %s", got, link.Checksum)
+	}
+	if signature := link.URL[strings.Index(link.URL, "X-Amz-Signature="):]; strings.Contains(download.log.String(), signature) {
+		t.Error("the link is in the log")
+	}
+
+	var checked struct{ Valid bool }
+	if w.start("validate").invoke(event(t, "validate", made.ID)).http(200, &checked); !checked.Valid {
+		t.Error("the backup is not valid")
+	}
+	if create.invoke(event(t, "create-validate", made.ID)).into(&checked); !checked.Valid {
+		t.Error("the backup is not valid, says the workflow's step")
+	}
+	w.start("cancel").invoke(event(t, "cancel", made.ID)).http(409, nil)
+	w.start("metrics").invoke(event(t, "metrics", "")).http(200, nil)
+	var trail struct {
+		Records []struct{ Actor, Action, Resource string }
+	}
+	w.start("audit").invoke(event(t, "audit", "")).http(200, &trail)
+	if !slices.ContainsFunc(trail.Records, func(r struct{ Actor, Action, Resource string }) bool {
+		return r.Actor == "schedule" && r.Action == "create" && r.Resource == made.ID
+	}) {
+		t.Errorf("the audit trail lacks what the schedule did: %+v", trail)
+	}
+	w.start("health").invoke(event(t, "health", "")).http(200, nil)
+	settings := w.start("settings")
+	settings.invoke(event(t, "settings-put", "")).http(200, nil)
+	settings.invoke(event(t, "settings", "")).http(200, nil)
+
+	cleanup := w.start("cleanup")
+	var report struct{ DryRun bool }
+	if cleanup.invoke(event(t, "cleanup", "")).http(200, &report); !report.DryRun {
+		t.Error("the cleanup was none of those that only look")
+	}
+	var swept struct{ Kept int }
+	cleanup.invoke(event(t, "cleanup-schedule", "")).into(&swept)
+	if log := cleanup.log.String(); swept.Kept != 2 || !strings.Contains(log, `"LastGoodBackupAge":`) || !strings.Contains(log, `"StorageUsed":`) {
+		t.Errorf("the cleanup kept %d, or wrote no gauges", swept.Kept)
+	}
+	w.start("delete").invoke(event(t, "delete", made.ID)).http(200, nil)
+	if all := w.list(list); len(all) != 1 || all[0].ID != asked.ID {
+		t.Errorf("after the removal the list is %+v", all)
+	}
+}
+
+// fetch gives the SHA-256 of what a link gives.
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, resp.Body); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("status %d, %v", resp.StatusCode, err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// F11: the same event delivered twice, at once to two processes and again later, makes one backup. Another one makes
+// another.
+func TestDeliveredTwice(t *testing.T) {
+	w := newWorld(t)
+	functions := []*function{w.start("create"), w.start("create")}
+	made := make([]outcome, 4)
+	var both sync.WaitGroup
+	for i, f := range functions {
+		both.Go(func() { f.invoke(event(t, "create-schedule", "")).into(&made[i]) })
+	}
+	both.Wait()
+	for i, f := range functions {
+		f.invoke(event(t, "create-schedule", "")).into(&made[2+i])
+	}
+	for i, m := range made {
+		if m.ID != made[0].ID || m.Status != "success" {
+			t.Errorf("delivery %d gave %+v, the first %+v", i, m, made[0])
+		}
+	}
+	var other outcome
+	functions[0].invoke([]byte(strings.ReplaceAll(string(event(t, "create-schedule", "")), "T02:00:00Z", "T03:00:00Z"))).into(&other)
+	if all := w.list(w.start("list")); len(all) != 2 || other.ID == made[0].ID {
+		t.Errorf("two events gave %d backups", len(all))
+	}
+}
+
+// Each function knows its own operations and no others.
+func TestOtherOperationsAreUnknown(t *testing.T) {
+	w := newWorld(t)
+	list := w.start("list")
+	for _, other := range []string{"create", "download", "cleanup", "health"} {
+		list.invoke(event(t, other, "")).http(404, nil)
+	}
+	if headers := list.invoke(event(t, "delete", "")).http(405, nil); headers["Allow"] != "GET" { // it has that path for another method
+		t.Errorf("the methods are said to be %q", headers["Allow"])
+	}
+	list.invoke(event(t, "cleanup-schedule", "")).failed("ValidationError")
+	list.invoke(task("run", sampleID)).failed("ValidationError")
+	list.invoke([]byte(`{"Records":[]}`)).failed("ValidationError")
+	list.invoke([]byte(`[]`)).failed("ValidationError")
+	no := strings.ReplaceAll(string(event(t, "list", "")), "[ADMIN]", "[USUARIO]")
+	list.invoke([]byte(no)).http(403, nil)
+}
+
+// What is wrong with the settings is told to whoever invokes, and to callers of the API only that something is.
+func TestWrongSettings(t *testing.T) {
+	w := newWorld(t)
+	for env, want := range map[string]string{
+		"BACKUP_DIRECTORY=/srv/backups":     "BACKUP_DIRECTORY is a local directory",
+		"BACKUP_MAX_CONCURRENT=many":        "BACKUP_MAX_CONCURRENT is not usable",
+		"BACKUP_WORKFLOW_ARN=arn:aws:s3:::": "BACKUP_WORKFLOW_ARN is no ARN",
+	} {
+		f := w.start("create", env)
+		if got := f.invoke(event(t, "create-schedule", "")).failed("ValidationError"); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", env, got)
+		}
+		var problem map[string]any
+		f.invoke(event(t, "create", "")).http(500, &problem)
+		if text := problem["detail"].(string); strings.Contains(text, "BACKUP_") || problem["requestId"] == "" {
+			t.Errorf("%s: %v", env, problem)
+		}
+	}
+}

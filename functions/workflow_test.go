@@ -1,0 +1,187 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+)
+
+// stepFunctions takes executions as AWS Step Functions does, and runs nothing.
+type stepFunctions struct {
+	*httptest.Server
+	mu      sync.Mutex
+	started []struct{ Name, Input string }
+}
+
+const stateMachine = "arn:aws:states:us-east-1:123456789012:stateMachine:cofre"
+
+func newStepFunctions(t *testing.T) *stepFunctions {
+	t.Helper()
+	s := &stepFunctions{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		var in struct{ Name, Input, StateMachineArn string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.StateMachineArn != stateMachine {
+			t.Errorf("asked to start %+v, %v", in, err)
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		for _, before := range s.started {
+			if before.Name == in.Name {
+				w.WriteHeader(400)
+				io.WriteString(w, `{"__type":"ExecutionAlreadyExists","message":"it has ended"}`)
+				return
+			}
+		}
+		s.started = append(s.started, struct{ Name, Input string }{in.Name, in.Input})
+		fmt.Fprintf(w, `{"executionArn":"%s:%s","startDate":1.5e9}`, stateMachine, in.Name)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *stepFunctions) executions() []struct{ Name, Input string } {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
+// An API call is answered at once and starts the workflow, whose steps then do the work. Steps that are delivered twice
+// give the same answer.
+func TestWorkflow(t *testing.T) {
+	states := newStepFunctions(t)
+	w := newWorld(t, "BACKUP_WORKFLOW_ARN="+stateMachine, "AWS_ENDPOINT_URL_SFN="+states.URL, "BACKUP_MAX_CONCURRENT=10")
+	create := w.start("create")
+	keyed := strings.Replace(string(event(t, "create", "")), `"accept"`, `"idempotency-key": "k1", "accept"`, 1)
+	var b, again outcome
+	first := create.invoke([]byte(keyed))
+	first.http(202, &b)
+	if first.took > time.Second || b.Status != "in_progress" {
+		t.Errorf("a cold start took %s, and gave %+v", first.took, b)
+	}
+	create.invoke([]byte(keyed)).http(202, &again)
+	started := states.executions()
+	if again.ID != b.ID || len(started) != 1 || started[0].Name != b.ID || started[0].Input != `{"id":"`+b.ID+`"}` {
+		t.Errorf("twice %s and %s started %+v", b.ID, again.ID, started)
+	}
+	var plan struct {
+		ID, Engine     string
+		EstimatedBytes int64
+	}
+	if create.invoke(event(t, "create-plan", b.ID)).into(&plan); plan.ID != b.ID || plan.Engine != "lambda" || plan.EstimatedBytes == 0 {
+		t.Errorf("the plan is %+v", plan)
+	}
+	for range 2 {
+		if create.invoke(event(t, "create-run", b.ID)).into(&again); again.ID != b.ID || again.Status != "success" {
+			t.Errorf("the run gave %+v", again)
+		}
+	}
+	// A workflow that was told of a failure all the same cannot undo what was committed.
+	if create.invoke(event(t, "create-finalize", b.ID)).into(&again); again.Status != "success" {
+		t.Errorf("finalize gave %+v", again)
+	}
+	create.invoke(task("plan", b.ID)).failed("ValidationError")
+	create.invoke(task("run", sampleID)).failed("ValidationError")
+	create.invoke(task("finalize", "../../x")).failed("ValidationError")
+
+	var reserved outcome
+	for range 2 {
+		var r outcome
+		create.invoke(event(t, "create-reserve", "")).into(&r)
+		if r.Status != "in_progress" || reserved.ID != "" && r.ID != reserved.ID {
+			t.Errorf("reserved %+v, before %+v", r, reserved)
+		}
+		reserved = r
+	}
+	// One whose run died without a word.
+	if create.invoke(event(t, "create-finalize", reserved.ID)).into(&again); again.Status != "failed" || again.Error.Code != "BackupCreationError" || again.Error.Reason != "timeout" {
+		t.Errorf("finalize gave %+v", again)
+	}
+	// A schedule without a state machine of its own hands over, too.
+	if create.invoke(event(t, "create-schedule", "")).into(&again); again.Status != "in_progress" || len(states.executions()) != 2 {
+		t.Errorf("the schedule gave %+v", again)
+	}
+}
+
+// A failure says whether a workflow may try again, and nothing that is secret.
+func TestFailuresOfTheWorkflow(t *testing.T) {
+	w := newWorld(t)
+	proxy := testenv.Proxy(t, address(t, w.database))
+	through := testenv.Postgres(t, testenv.NewestMajor).URLThrough(proxy.Addr(), database(t, w.database))
+	create := w.start("create", "DATABASE_URL="+through)
+	var b outcome
+	create.invoke(event(t, "create-reserve", "")).into(&b)
+	proxy.Cut()
+	message := create.invoke(event(t, "create-plan", b.ID)).failed("DatabaseConnectionError.Transient")
+	if !strings.Contains(message, "127.0.0.1") {
+		t.Errorf("the message is %s", message)
+	}
+	create.invoke(event(t, "create-run", b.ID)).failed("DatabaseConnectionError.Transient")
+	// It is recorded; the same work again says the same, though the database is back.
+	proxy.Heal()
+	create.invoke(event(t, "create-run", b.ID)).failed("DatabaseConnectionError")
+	if secret := password(t, w.database); strings.Contains(create.log.String(), secret) {
+		t.Error("the password is in the log")
+	}
+}
+
+// A function stops in time: the upload is aborted, and the record says that the time was up and what to do.
+func TestTimeIsUp(t *testing.T) {
+	w := newWorld(t)
+	testenv.LoadSQL(t, w.database, "CREATE TABLE large AS SELECT g, md5(g::text) || md5((g+1)::text) AS v FROM generate_series(1, 300000) g")
+	proxy := testenv.Proxy(t, address(t, w.database))
+	proxy.Throttle(testenv.ToClient, 1<<20)
+	through := testenv.Postgres(t, testenv.NewestMajor).URLThrough(proxy.Addr(), database(t, w.database))
+	create := w.start("create", "DATABASE_URL="+through, "AWS_LAMBDA_FUNCTION_TIMEOUT=9")
+	started := time.Now()
+	message := create.invoke(event(t, "create-schedule", "")).failed("BackupCreationError")
+	if took := time.Since(started); took > 9*time.Second {
+		t.Errorf("the function took %s of its 9 s", took)
+	}
+	if !strings.Contains(message, "time was up") || !strings.Contains(message, "container") {
+		t.Errorf("the message is %s", message)
+	}
+	var one struct {
+		Status string
+		Error  struct{ Code, Reason string }
+	}
+	list := w.start("list")
+	all := w.list(list)
+	if len(all) != 1 {
+		t.Fatalf("on record are %+v", all)
+	}
+	list.invoke(event(t, "list-info", all[0].ID)).http(200, &one)
+	if one.Status != "failed" || one.Error.Code != "BackupCreationError" || one.Error.Reason != "timeout" {
+		t.Errorf("on record is %+v", one)
+	}
+	for u := range testenv.MinIO(t).Client(t).ListIncompleteUploads(t.Context(), w.bucket, "", true) {
+		t.Errorf("an upload is left: %s", u.Key)
+	}
+}
+
+// The settings name a secret, and the log does not have it.
+func TestDatabaseFromASecret(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf"
+	w := newWorld(t)
+	manager := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		json.NewEncoder(rw).Encode(map[string]string{"ARN": arn, "Name": "shop", "SecretString": w.database})
+	}))
+	t.Cleanup(manager.Close)
+	create := w.start("create", "DATABASE_URL="+arn, "AWS_ENDPOINT_URL_SECRETS_MANAGER="+manager.URL)
+	var b outcome
+	if create.invoke(event(t, "create-schedule", "")).into(&b); b.Status != "success" {
+		t.Errorf("made %+v", b)
+	}
+	if strings.Contains(create.log.String(), password(t, w.database)) {
+		t.Error("the password is in the log")
+	}
+}
