@@ -62,7 +62,7 @@ var own = map[string][]string{
 	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/embedded", "pkg/registry", "pkg/backup",
 		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/access", "pkg/audit", "pkg/schedule"},
 	"functions": {"functions/internal/entry"}, // each of the entry points below it
-	"functions/internal/entry": {"pkg/fault", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
+	"functions/internal/entry": {"pkg/fault", "pkg/access", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
 		"pkg/secret", "pkg/workflow"},
 	"pkg/secret":   {"pkg/fault"},
 	"pkg/workflow": {"pkg/fault"},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"cofre/pkg/api"
-	"cofre/pkg/api/gateway"
 	"cofre/pkg/app"
 	"cofre/pkg/secret"
 	"cofre/pkg/workflow"
@@ -48,8 +47,12 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 	if s.App, err = app.Open(ctx, config, app.Options{Log: log}); err != nil {
 		return nil, err
 	}
+	authenticate, err := s.authenticator()
+	if err != nil {
+		return nil, err
+	}
 	options := app.APIOptions{
-		Authenticate: gateway.Authenticator(s.FromClaims), Launcher: noWorkflow{s.App}, Operations: d.function.Operations, Version: version, Log: log,
+		Authenticate: authenticate, Launcher: noWorkflow{s.App}, Operations: d.function.Operations, Version: version, Log: log,
 	}
 	if config.Workflow != "" {
 		if s.workflow, err = workflow.Open(ctx, config.Workflow); err != nil {

@@ -93,6 +93,12 @@ func path(e events.APIGatewayV2HTTPRequest) string {
 
 type claimsKey struct{}
 
+// HasClaims tells whether the gateway has verified a token of this request.
+func HasClaims(r *http.Request) bool {
+	given, _ := r.Context().Value(claimsKey{}).(map[string]string)
+	return given != nil
+}
+
 // Authenticator authenticates by the claims of the event, which the gateway has verified. caller reads whom they stand
 // for.
 func Authenticator(caller func(claims map[string]any) (api.Caller, error)) api.Authenticator {
