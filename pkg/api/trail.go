@@ -29,7 +29,7 @@ func (a *API) record(ctx context.Context, c *call, out answer) {
 	switch {
 	case r.Outcome == contract.AuditOutcomeAllowed && c.op.Anonymous:
 		return // whoever watches the health asks every few seconds
-	case r.Outcome == contract.AuditOutcomeAllowed && c.op.ID == "getBackupStatus" && !a.polls.first(r.Actor+" "+r.Resource, a.Now()):
+	case r.Outcome == contract.AuditOutcomeAllowed && polled[c.op.ID] && !a.polls.first(r.Actor+" "+c.op.ID+" "+r.Resource, a.Now()):
 		return
 	case !c.known:
 		missed, let := a.denials.let(a.Now())
@@ -98,8 +98,11 @@ func (d *denials) let(now time.Time) (missed int, let bool) {
 	return missed, true
 }
 
-// pollSpan is how long following the same backup counts as one action of the same caller. Somebody who follows one
-// asks every few seconds, and a trail of that would hide everything else.
+// polled are the operations that a page which somebody has open asks for again and again.
+var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true}
+
+// pollSpan is how long asking for the same thing counts as one action of the same caller: whoever follows a backup asks
+// every few seconds, and a trail of that would hide everything else.
 const pollSpan = 10 * time.Minute
 
 // polls remembers who follows what.
