@@ -6,6 +6,9 @@ LAYER    := lib/cofre/pg_dump/18
 FUZZTIME ?= 5s
 GOTEST   := go run ./tools/gotest
 
+# Where scripts/setup puts a Node.js if the system's is too old.
+export PATH := $(CURDIR)/.cache/nodejs:$(PATH)
+
 UI       := web/dist/index.html
 UISOURCE := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.ts web/*.json web/.npmrc) web/index.html api/openapi.yaml
 
