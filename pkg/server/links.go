@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -44,11 +45,10 @@ func (s *Server) store() http.Handler {
 					p.Out.Header.Set(name, v)
 				}
 			}
-			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = origin.Scheme, origin.Host, origin.Host
-			path := strings.TrimPrefix(p.In.URL.EscapedPath(), strings.TrimSuffix(linkPrefix, "/"))
-			if p.Out.URL, err = p.Out.URL.Parse(path + "?" + p.In.URL.RawQuery); err != nil {
-				p.Out.URL = origin
-			}
+			// Put together and not parsed again: a path such as //host/ would be read as the address of another server.
+			path, raw := "/"+strings.TrimPrefix(p.In.URL.Path, linkPrefix), "/"+strings.TrimPrefix(p.In.URL.EscapedPath(), linkPrefix)
+			p.Out.URL = &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path, RawPath: raw, RawQuery: p.In.URL.RawQuery}
+			p.Out.Host = origin.Host
 		},
 		ModifyResponse: func(r *http.Response) error {
 			r.Header.Del("Server")
@@ -56,6 +56,7 @@ func (s *Server) store() http.Handler {
 			r.Header.Set("Cache-Control", "no-store")
 			return nil
 		},
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			s.Log.Warn("download failed", "error", err.Error())
 			refused(w, http.StatusBadGateway, "the store does not answer")

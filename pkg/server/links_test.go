@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"cofre/pkg/api/contract"
@@ -67,5 +69,37 @@ func TestDownloadThroughTheServer(t *testing.T) {
 	}
 	if r := w.do("DELETE", strings.TrimPrefix(link.URL, w.server.URL()), "", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("DELETE answers %d", r.StatusCode)
+	}
+}
+
+// A path that reads as the address of another host must not make the server ask that host: anybody could reach what only
+// the server can.
+func TestLinksLeadNowhereElse(t *testing.T) {
+	w := serve(t, options{database: newDatabase(t)})
+	var asked atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		io.WriteString(rw, "inside")
+	}))
+	defer other.Close()
+	host := strings.TrimPrefix(other.URL, "http://")
+	for _, path := range []string{"/store//" + host + "/x", "/store///" + host + "/x", "/store/%2F" + host + "/x", "/store/\\" + host, "/store//user@" + host, "/store/http://" + host + "/x", "/store/x/..//" + host} {
+		req, err := http.NewRequest(http.MethodGet, w.server.URL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL.Opaque = path + "?X-Amz-Signature=0"
+		resp, err := w.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode < 400 || string(body) == "inside" {
+			t.Errorf("%s: %s, %.100s, %v", path, resp.Status, body, err)
+		}
+	}
+	if n := asked.Load(); n > 0 {
+		t.Errorf("another host was asked %d times", n)
 	}
 }
