@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
+	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 )
 
@@ -31,7 +32,7 @@ func (a *API) create(ctx context.Context, c *call) (answer, error) {
 	c.resource = b.ID
 	if b.Status == registry.InProgress { // not one that an earlier delivery of this request has finished
 		if err := a.Launcher.Launch(ctx, b.ID); err != nil {
-			a.abandon(ctx, c, b.ID)
+			a.abandon(ctx, c, b.ID, err)
 			return answer{}, fmt.Errorf("start backup %s: %w", b.ID, err)
 		}
 	}
@@ -41,11 +42,13 @@ func (a *API) create(ctx context.Context, c *call) (answer, error) {
 // settle bounds what is done after a request has failed or its caller has gone.
 const settle = 20 * time.Second
 
-// abandon ends a backup that nobody is going to make.
-func (a *API) abandon(ctx context.Context, c *call, id string) {
+// abandon ends a backup that nobody is going to make. One that was begun is somebody's: of an earlier delivery of the same
+// request, or of a launcher whose answer was lost.
+func (a *API) abandon(ctx context.Context, c *call, id string, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
 	defer cancel()
-	if _, err := a.Service.Cancel(ctx, id, "cofre"); err != nil {
+	_, err := a.Service.Withdraw(ctx, id, cause)
+	if err != nil && !fault.HasReason(err, fault.Busy) && !fault.HasReason(err, fault.AlreadyExists) {
 		c.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())
 	}
 }

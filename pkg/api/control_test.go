@@ -112,3 +112,26 @@ func TestSession(t *testing.T) {
 		t.Errorf("ADMIN: %+v", s)
 	}
 }
+
+// A request that is sent again may find that the launcher refuses: what the first one began goes on.
+func TestLaunchRefusedOnceBegun(t *testing.T) {
+	w := newWorld(t, newDatabase(t), nil)
+	w.launcher.hold = make(chan struct{})
+	var b contract.BackupMetadata
+	again := ask{"POST", "/api/backup/create", "ADMIN", "", map[string]string{"Idempotency-Key": "k"}}
+	w.http(again).want(202).into(&b)
+	lease, err := w.Service.Registry.Claim(t.Context(), b.ID, "elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.launcher.err = fault.New(fault.BackupCreation, "", "", "too many executions")
+	w.http(again).want(500)
+	if c, err := lease.Canceled(t.Context()); c != nil || err != nil {
+		t.Errorf("the run is told to stop: %+v, %v", c, err)
+	}
+	w.http(ask{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&b)
+	if b.Status != "in_progress" {
+		t.Errorf("it is %+v", b)
+	}
+	close(w.launcher.hold)
+}

@@ -39,6 +39,16 @@ func (s *Service) GiveUp(ctx context.Context, id string, cause error) (Backup, e
 	return b, err
 }
 
+// Withdraw records that a backup failed because whoever was to start it cannot. One that was started elsewhere goes on: busy.
+// One that has ended is already_exists.
+func (s *Service) Withdraw(ctx context.Context, id string, cause error) (Backup, error) {
+	b, err := s.Registry.Withdraw(ctx, id, cause)
+	if err == nil {
+		s.Log.Warn("backup given up before it was started", "backup_id", id, "error", cause.Error())
+	}
+	return b, err
+}
+
 // Settings gives the settings that count: those saved in the registry, or the environment's where none were saved.
 func (s *Service) Settings(ctx context.Context) (registry.Settings, error) {
 	x, err := s.Registry.Load(ctx)

@@ -86,24 +86,47 @@ func (r *Registry) GiveUp(ctx context.Context, id string, cause error) (Backup, 
 	}
 }
 
+// Withdraw ends a backup that waits to be started, and no other: whoever was to start it cannot, and it may have been started
+// elsewhere. One that is being made is busy, one that has ended already_exists.
+func (r *Registry) Withdraw(ctx context.Context, id string, cause error) (Backup, error) {
+	in, o, err := r.waiting(ctx, id)
+	if err != nil {
+		return in.Backup, err
+	}
+	b, err := r.takeOver(ctx, in, o, cause)
+	if lost(err) { // it was claimed just now
+		return b, busy(id)
+	}
+	return b, err
+}
+
 // Waiting gives a reserved backup that nobody has claimed yet, and what was reserved with it. One that is being made is
 // busy, one that has ended already_exists.
 func (r *Registry) Waiting(ctx context.Context, id string) (Backup, json.RawMessage, error) {
-	if !ValidID(id) {
-		return Backup{}, nil, notFound(id)
-	}
-	in, _, err := r.intent(ctx, id)
-	switch {
-	case storage.IsNotFound(err):
-		return Backup{}, nil, r.whyNoIntent(ctx, id)
-	case err != nil:
-		return Backup{}, nil, fmt.Errorf("look at backup %s: %w", id, err)
-	case in.Kind != kindCreate || !in.Admitted:
-		return Backup{}, nil, hasEnded(id)
-	case in.Runner != "":
-		return in.Backup, nil, busy(id)
+	in, _, err := r.waiting(ctx, id)
+	if err != nil {
+		return in.Backup, nil, err
 	}
 	return in.Backup, in.Request, nil
+}
+
+// waiting gives the intent of a backup that nobody has claimed yet.
+func (r *Registry) waiting(ctx context.Context, id string) (Intent, storage.Object, error) {
+	if !ValidID(id) {
+		return Intent{}, storage.Object{}, notFound(id)
+	}
+	in, o, err := r.intent(ctx, id)
+	switch {
+	case storage.IsNotFound(err):
+		return in, o, r.whyNoIntent(ctx, id)
+	case err != nil:
+		return in, o, fmt.Errorf("look at backup %s: %w", id, err)
+	case in.Kind != kindCreate || !in.Admitted:
+		return in, o, hasEnded(id)
+	case in.Runner != "":
+		return in, o, busy(id)
+	}
+	return in, o, nil
 }
 
 // maxTakeovers bounds how often a lease that is renewed at that moment is tried for.

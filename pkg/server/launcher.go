@@ -109,7 +109,8 @@ func (l *launcher) make(id string) {
 	}
 }
 
-// run waits for a slot and makes a backup. One that is interrupted before its turn is recorded as failed.
+// run waits for a slot and makes a backup. One that is interrupted before its turn is recorded as failed, unless another
+// server makes it.
 func (l *launcher) run(id string) (backup.Backup, error) {
 	select {
 	case l.runs <- struct{}{}:
@@ -117,8 +118,7 @@ func (l *launcher) run(id string) (backup.Backup, error) {
 	case <-l.work.Done():
 	}
 	if l.work.Err() != nil {
-		cause := context.Cause(l.work)
-		return l.giveUp(id, cause), cause
+		return l.withdraw(id, context.Cause(l.work))
 	}
 	return l.service.Run(l.work, id, nil)
 }
@@ -126,15 +126,19 @@ func (l *launcher) run(id string) (backup.Backup, error) {
 // settleTime bounds what is recorded after the server was told to stop.
 const settleTime = 20 * time.Second
 
-// giveUp records that a backup failed before it was begun.
-func (l *launcher) giveUp(id string, cause error) backup.Backup {
+// withdraw records that a backup failed before it was begun, and gives why. One that another server has begun is left alone:
+// the error then says so.
+func (l *launcher) withdraw(id string, cause error) (backup.Backup, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
-	b, err := l.service.GiveUp(ctx, id, cause)
-	if err != nil {
+	b, err := l.service.Withdraw(ctx, id, cause)
+	switch {
+	case elsewhere(err):
+		return b, err
+	case err != nil:
 		l.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())
 	}
-	return b
+	return b, cause
 }
 
 func (l *launcher) validate(id string) {

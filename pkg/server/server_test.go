@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,32 @@ func TestRequestUnderWay(t *testing.T) {
 	}
 	if err := w.end(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A backup that waits here for its turn may have been begun elsewhere: a request or a schedule that two servers got. A server that
+// is stopped leaves it alone.
+func TestStopLeavesWhatAnotherMakes(t *testing.T) {
+	url, proxy := newSlow(t)
+	o := options{database: url, env: []string{"BACKUP_MAX_CONCURRENT=3"}, directory: filepath.Join(t.TempDir(), "backups")}
+	o.change = configured(0, 1)
+	w := serve(t, o)
+	w.wait("the first dump to be under way", w.underWay(w.create()))
+	second := w.create() // waits for the only slot
+	other, _ := configure(t, o)
+	made := make(chan error, 1)
+	go func() {
+		_, err := other.Service.Run(t.Context(), second, nil)
+		made <- err
+	}()
+	w.wait("the second dump to be under way", w.underWay(second))
+	w.stop()
+	if err := w.end(); !fault.HasCode(err, fault.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	proxy.Heal()
+	if err := <-made; err != nil {
+		t.Errorf("the other's backup: %v", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 		}
 	})
 	if err != nil { // the server stops at this very moment
-		s.launcher.giveUp(b.ID, err)
+		_, err = s.launcher.withdraw(b.ID, err)
 	} else {
 		err = <-done
 	}
