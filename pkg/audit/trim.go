@@ -29,12 +29,9 @@ type TrimReport struct {
 // Trim removes the records that were written before a time, the oldest first, after a record that says so. The newest record
 // stays, whatever its age, and so does everything from the first record on that is locked. What an interrupted trim left is
 // removed too. A beginning that does not hold is left as it is, for [Trail.Verify] to show, and is an error (structure_damaged).
+//
+// Records are appended meanwhile: reading and removing many takes minutes, and nobody's request waits for it.
 func (t *Trail) Trim(ctx context.Context, before time.Time) (TrimReport, error) {
-	release, err := t.take(ctx)
-	if err != nil {
-		return TrimReport{}, err
-	}
-	defer release()
 	cut, n, err := t.plan(ctx, before)
 	if fault.HasReason(err, fault.StructureDamaged) { // or another trim was at work just then
 		cut, n, err = t.plan(ctx, before)
@@ -54,24 +51,37 @@ func (t *Trail) Trim(ctx context.Context, before time.Time) (TrimReport, error) 
 
 // plan finds the last record to go, and how many there are that no trim before this one let go.
 func (t *Trail) plan(ctx context.Context, before time.Time) (cut trim, n int64, err error) {
-	if err := t.locate(ctx); err != nil {
-		return trim{}, 0, err
-	}
-	done, err := t.lastTrim(ctx)
+	end, h, err := t.standing(ctx)
 	if err != nil {
 		return trim{}, 0, err
 	}
-	return t.expired(ctx, done, before)
+	done, err := t.lastTrim(ctx, h.doc.Trim)
+	if err != nil {
+		return trim{}, 0, err
+	}
+	return t.expired(ctx, done, end.sequence, before)
 }
 
-// lastTrim gives the newest trim: by the head, or by reading everything where the beginning is not what the head says.
-func (t *Trail) lastTrim(ctx context.Context) (trim, error) {
+// standing gives the end of the chain, and the head.
+func (t *Trail) standing(ctx context.Context) (tip, head, error) {
+	release, err := t.take(ctx)
+	if err != nil {
+		return tip{}, head{}, err
+	}
+	defer release()
+	err = t.locate(ctx)
+	return t.end, t.head, err
+}
+
+// lastTrim gives the newest trim: by the head, which says the number of its record, or by reading everything where the
+// beginning is not what the head says.
+func (t *Trail) lastTrim(ctx context.Context, n int64) (trim, error) {
 	first, err := t.first(ctx)
 	if err != nil {
 		return trim{}, err
 	}
 	var done trim
-	if n := t.head.doc.Trim; n > 0 {
+	if n > 0 {
 		data, _, err := t.store.Get(ctx, keyOf(n))
 		if err != nil && !storage.IsNotFound(err) {
 			return trim{}, fmt.Errorf("read the record of the last trim: %w", err)
@@ -97,8 +107,9 @@ func broken(what string) error {
 	return fault.New(fault.Validation, fault.StructureDamaged, "Nothing was removed. See what is wrong: cofre audit verify", "the audit trail is not trimmed, because %s", what)
 }
 
-// expired walks from the last trim to the first record that is to stay. It gives the last one to go, and how many they are.
-func (t *Trail) expired(ctx context.Context, done trim, before time.Time) (cut trim, n int64, err error) {
+// expired walks from the last trim to the first record that is to stay, the newest at the latest. It gives the last one to go,
+// and how many they are.
+func (t *Trail) expired(ctx context.Context, done trim, newest int64, before time.Time) (cut trim, n int64, err error) {
 	cut = done
 	link := done.hash
 	if done.upTo == 0 {
@@ -114,7 +125,7 @@ func (t *Trail) expired(ctx context.Context, done trim, before time.Time) (cut t
 		}
 		r, sound := parse(f.data)
 		switch {
-		case f.sequence >= t.end.sequence || f.sequence == 0:
+		case f.sequence >= newest || f.sequence == 0:
 			return cut, n, nil
 		case f.sequence != cut.upTo+1 || !sound || r.Sequence != f.sequence || r.Previous != link:
 			return cut, 0, broken(fmt.Sprintf("record %d does not follow the one before it", f.sequence))
@@ -131,6 +142,11 @@ func (t *Trail) expired(ctx context.Context, done trim, before time.Time) (cut t
 func (t *Trail) recordTrim(ctx context.Context, cut trim, n int64, before time.Time) (trim, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
+	release, err := t.take(ctx)
+	if err != nil {
+		return trim{}, err
+	}
+	defer release()
 	rec, err := t.append(ctx, contract.AuditRecord{
 		Actor: "cofre", Action: trimAction, Outcome: contract.AuditOutcomeAllowed,
 		Detail: map[string]string{

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -78,6 +79,45 @@ func TestTrimWithoutPointer(t *testing.T) {
 		t.Fatalf("%+v, %v", rep, err)
 	}
 	sound(t, store, 3)
+}
+
+// TestTrimHoldsNobodyUp: removing thousands of records takes minutes; whoever has to write one meanwhile does not wait for it.
+func TestTrimHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	store := storagetest.NewEmbedded(t)
+	c := newClock()
+	fill(t, store, c, 6)
+	removing, written := make(chan struct{}, 10), make(chan struct{})
+	slow := slowDeletes{store, func() {
+		removing <- struct{}{}
+		<-written
+	}}
+	trail := New(slow, Options{Now: c.now})
+	trimmed := make(chan error, 1)
+	go func() {
+		_, err := trail.Trim(t.Context(), c.now())
+		trimmed <- err
+	}()
+	<-removing
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := trail.Append(ctx, did("x", "list")); err != nil {
+		t.Errorf("while a trim removes records: %v", err)
+	}
+	close(written)
+	must(t, <-trimmed)
+	sound(t, store, 3) // the newest of before, the trim's and x's
+}
+
+// slowDeletes waits before it removes something.
+type slowDeletes struct {
+	storage.Store
+	wait func()
+}
+
+func (s slowDeletes) Delete(ctx context.Context, key string) error {
+	s.wait()
+	return s.Store.Delete(ctx, key)
 }
 
 // TestTrimDies: the process ends before or after any request of a trim. The chain holds at once, and the next trim does the rest.
