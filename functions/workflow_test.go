@@ -105,6 +105,9 @@ func TestWorkflow(t *testing.T) {
 	if create.invoke(event(t, "create-finalize", reserved.ID)).into(&again); again.Status != "failed" || again.Error.Code != "BackupCreationError" || again.Error.Reason != "timeout" {
 		t.Errorf("finalize gave %+v", again)
 	}
+	if n := strings.Count(create.log.String(), `"BackupFailure":1`); n != 1 { // its run could not say so
+		t.Errorf("the metrics count %d failures", n)
+	}
 	// A schedule without a state machine of its own hands over, too.
 	if create.invoke(event(t, "create-schedule", "")).into(&again); again.Status != "in_progress" || len(states.executions()) != 2 {
 		t.Errorf("the schedule gave %+v", again)

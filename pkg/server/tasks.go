@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -121,17 +122,17 @@ func (s *Server) scheduledCleanup(ctx context.Context, o occasion) (begun bool, 
 			&fault.Error{Code: f.Error.Code, Reason: f.Error.Reason, Message: f.Error.Message, Hint: f.Error.Hint})
 	}
 	s.record(ctx, note, o.log, err)
-	if err != nil {
-		return false, err
+	if err == nil {
+		o.log.Info("scheduled cleanup", "due", o.due, "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
 	}
-	o.log.Info("scheduled cleanup", "due", o.due, "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
-	if s.TrimAudit == nil {
-		return true, nil
+	begun = err == nil
+	// Also when a backup could not be removed: that may stay so for months, and records expire all the same.
+	if s.TrimAudit != nil && ctx.Err() == nil {
+		if terr := s.TrimAudit(ctx); terr != nil {
+			err = errors.Join(err, fmt.Errorf("trim the audit trail: %w", terr))
+		}
 	}
-	if err := s.TrimAudit(ctx); err != nil {
-		return true, fmt.Errorf("trim the audit trail: %w", err)
-	}
-	return true, nil
+	return begun, err
 }
 
 // record writes scheduled work into the audit trail. When that fails the work stands, as at the API; the log has it.

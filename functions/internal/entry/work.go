@@ -140,9 +140,16 @@ func Finalize(ctx context.Context, s *Instance, j Job) (any, error) {
 		b, err := s.Service.Info(ctx, j.ID)
 		return outcome(b), err
 	}
+	before, err := s.Service.Info(ctx, j.ID)
+	if err != nil {
+		return nil, err
+	}
 	b, err := s.Service.GiveUp(ctx, j.ID, j.Error.Fault())
 	if err != nil {
 		return nil, err
+	}
+	if before.Status == registry.InProgress && b.Status == registry.Failed { // its run could not count it
+		s.emit(metrics.Ended(b, recorded(b.Error)))
 	}
 	return outcome(b), nil
 }
@@ -193,13 +200,11 @@ func (s *Instance) sweep(ctx context.Context) (Swept, error) {
 	}
 	out := Swept{Removed: len(r.Removed), Kept: len(r.Kept), Freed: r.FreedBytes}
 	s.record(ctx, contract.AuditRecord{Action: "cleanup", Detail: map[string]string{"removed": strconv.Itoa(out.Removed), "dry_run": "false"}}, err)
-	if err != nil {
-		return out, err
+	// Also when a backup could not be removed: that may stay so for months, and records expire all the same.
+	if _, terr := s.TrimAudit(ctx); terr != nil && err == nil {
+		err = fmt.Errorf("trim the audit trail: %w", terr)
 	}
-	if _, err := s.TrimAudit(ctx); err != nil {
-		return out, fmt.Errorf("trim the audit trail: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 // Measure writes the gauges of the state of all backups.
