@@ -24,7 +24,7 @@ func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.Schedule)
+	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.plan())
 	s.StorageLimitBytes = a.Service.Limits.MaxTotalBytes
 	if x.LastCleanup != nil {
 		s.LastCleanup = *x.LastCleanup
@@ -34,7 +34,7 @@ func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 
 // summarize is pure: the clock and the records are its arguments. Backups dated in the future count as made today. With
 // a database, what goes by time is of its backups alone.
-func summarize(now time.Time, backups []registry.Backup, database string, schedule Schedule) contract.MetricsSummary {
+func summarize(now time.Time, backups []registry.Backup, database string, plan plan) contract.MetricsSummary {
 	s := contract.MetricsSummary{At: now.Truncate(time.Second), Days: figureDays}
 	today := now.Truncate(24 * time.Hour)
 	first := today.AddDate(0, 0, 1-figureDays)
@@ -96,8 +96,8 @@ func summarize(now time.Time, backups []registry.Backup, database string, schedu
 	for _, name := range slices.Sorted(maps.Keys(databases)) {
 		s.Databases = append(s.Databases, *databases[name])
 	}
-	if schedule != nil {
-		expect(&s, now, backups, database, schedule)
+	if plan.Schedule != nil {
+		expect(&s, now, backups, database, plan)
 	}
 	return s
 }

@@ -21,7 +21,7 @@ func TestSummarize(t *testing.T) {
 		{ID: "E", Database: "", Status: registry.Failed, CreatedAt: ago(0), Error: &registry.Error{Code: fault.DatabaseConnection}},
 		{ID: "F", Database: "log", Status: registry.InProgress, CreatedAt: now},
 		{ID: "G", Database: "log", Status: registry.Success, CreatedAt: now.AddDate(0, 0, 3), Size: 7, Verification: verified}, // a wrong clock
-	}, "", nil)
+	}, "", plan{})
 	if s.Total != 6 || s.Succeeded != 3 || s.Failed != 2 || s.Running != 1 || s.Damaged != 1 || s.StorageUsedBytes != 1407 || *s.SuccessRate != 0.6 {
 		t.Errorf("summary is %+v", s)
 	}
@@ -45,7 +45,7 @@ func TestSummarize(t *testing.T) {
 	if log := s.Databases[0]; *log.LastSuccessAge != 0 || log.LastSuccessID != "G" {
 		t.Errorf("log is %+v", log)
 	}
-	if empty := summarize(now, nil, "", nil); empty.SuccessRate != nil || empty.Errors == nil || empty.Databases == nil || len(empty.Trend) != 30 {
+	if empty := summarize(now, nil, "", plan{}); empty.SuccessRate != nil || empty.Errors == nil || empty.Databases == nil || len(empty.Trend) != 30 {
 		t.Errorf("without backups it is %+v", empty)
 	}
 }
@@ -79,7 +79,7 @@ func TestOverdue(t *testing.T) {
 		}
 		return days
 	}
-	s := summarize(day(13, 12), backups, "shop", daily{})
+	s := summarize(day(13, 12), backups, "shop", plan{daily{}, "shop"})
 	if days := overdue(s); len(days) != 3 || days[0] != "2026-03-11" || days[2] != "2026-03-13" {
 		t.Errorf("overdue days of shop are %v", days)
 	}
@@ -90,17 +90,24 @@ func TestOverdue(t *testing.T) {
 		t.Errorf("of shop alone it is %+v", s)
 	}
 	// All databases together: log's backup makes the day good, and shop is overdue all the same.
-	if s := summarize(day(13, 12), backups, "", daily{}); len(overdue(s)) != 2 || !s.Overdue {
+	if s := summarize(day(13, 12), backups, "", plan{daily{}, "shop"}); len(overdue(s)) != 2 || !s.Overdue {
 		t.Errorf("overdue days of all are %v", overdue(s))
 	}
 	// A backup takes its time: an hour later it is missed, not before. And nothing is before the first one ever.
-	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", daily{}); s.Overdue || len(overdue(s)) != 0 {
+	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", plan{daily{}, "log"}); s.Overdue || len(overdue(s)) != 0 {
 		t.Errorf("half an hour after its time it is %+v", s)
 	}
-	if s := summarize(day(14, 4), backups[2:], "", daily{}); !s.Overdue || len(overdue(s)) != 1 {
+	if s := summarize(day(14, 4), backups[2:], "", plan{daily{}, "log"}); !s.Overdue || len(overdue(s)) != 1 {
 		t.Errorf("two hours after its time it is %+v", s)
 	}
-	if s := summarize(day(14, 4), nil, "", daily{}); s.Overdue || len(overdue(s)) != 0 {
+	// Nobody scheduled log: one backup that somebody asked for makes no duty.
+	if s := summarize(day(20, 12), append(backups, registry.Backup{ID: "D", Database: "shop", Status: registry.Success, CreatedAt: day(20, 2), Verification: good}), "", plan{daily{}, "shop"}); s.Overdue || s.Databases[0].Overdue {
+		t.Errorf("with another database than the scheduled one it is %+v", s)
+	}
+	if s := summarize(day(20, 12), backups, "log", plan{daily{}, "shop"}); s.Overdue || len(overdue(s)) != 0 || !s.Databases[1].Overdue {
+		t.Errorf("of log alone it is %+v", s)
+	}
+	if s := summarize(day(14, 4), nil, "", plan{daily{}, "shop"}); s.Overdue || len(overdue(s)) != 0 {
 		t.Errorf("without a backup ever it is %+v", s)
 	}
 }

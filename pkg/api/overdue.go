@@ -4,22 +4,44 @@ import (
 	"time"
 
 	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
 
+// plan is what is made by schedule: backups of one database. Those of others are made when somebody asks, and never overdue.
+type plan struct {
+	Schedule
+	database string
+}
+
+func (a *API) plan() plan {
+	p := plan{Schedule: a.Schedule}
+	if a.Service.Engine != nil {
+		p.database = a.Service.Engine.Database()
+	}
+	return p
+}
+
 // expect adds what the schedule wants: the next run, what is overdue, and the days on which a backup was wanted and none
 // succeeded. Nothing is overdue before the first backup ever.
-func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup, database string, when Schedule) {
-	s.Schedule, s.NextScheduledAt = when.String(), when.Next(now).UTC()
+func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup, database string, p plan) {
+	s.Schedule, s.NextScheduledAt = p.String(), schedule.Upcoming(p, lastScheduled(backups, p.database, now), now).UTC()
+	asked := database == "" || database == p.database
 	for i := range s.Databases {
 		d := &s.Databases[i]
+		if d.Database != p.database {
+			continue
+		}
 		last := d.LastSuccessAt
 		if last.IsZero() {
 			last = first(backups, d.Database)
 		}
-		d.Overdue = schedule.Missed(when, last, now)
-		s.Overdue = s.Overdue || d.Overdue && (database == "" || d.Database == database)
+		d.Overdue = schedule.Missed(p, last, now)
+		s.Overdue = d.Overdue && asked
+	}
+	if !asked {
+		return
 	}
 	for i := range s.Trend {
 		day := &s.Trend[i]
@@ -27,9 +49,19 @@ func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup
 		if err != nil || day.Succeeded > 0 {
 			continue
 		}
-		at := when.Next(start.Add(-time.Second))
-		day.Overdue = !at.IsZero() && at.Before(start.AddDate(0, 0, 1)) && at.Before(now.Add(-schedule.Grace)) && firstBefore(backups, database, at)
+		at := p.Next(start.Add(-time.Second))
+		day.Overdue = !at.IsZero() && at.Before(start.AddDate(0, 0, 1)) && at.Before(now.Add(-schedule.Grace)) && firstBefore(backups, p.database, at)
 	}
+}
+
+// lastScheduled gives when the last backup of a database that the schedule asked for was begun; zero where there is none.
+func lastScheduled(backups []registry.Backup, database string, now time.Time) (at time.Time) {
+	for i := range backups {
+		if b := &backups[i]; b.Trigger == backup.TriggerSchedule && b.Database == database && b.CreatedAt.After(at) && !b.CreatedAt.After(now) {
+			at = b.CreatedAt
+		}
+	}
+	return at
 }
 
 // first gives when the first backup of a database was begun; there is one.
@@ -42,10 +74,10 @@ func first(backups []registry.Backup, database string) (at time.Time) {
 	return at
 }
 
-// firstBefore tells whether there was a backup of a database ("" is any) before t.
+// firstBefore tells whether there was a backup of a database before t.
 func firstBefore(backups []registry.Backup, database string, t time.Time) bool {
 	for i := range backups {
-		if b := &backups[i]; (database == "" || b.Database == database) && b.CreatedAt.Before(t) {
+		if b := &backups[i]; b.Database == database && b.CreatedAt.Before(t) {
 			return true
 		}
 	}

@@ -181,3 +181,26 @@ func TestMissed(t *testing.T) {
 		}
 	}
 }
+
+// What comes so long after the last time does not come ever later because somebody looks.
+func TestUpcoming(t *testing.T) {
+	last := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		expr      string
+		last, now time.Time
+		want      time.Time
+	}{
+		{"rate(1 day)", last, last.Add(5 * time.Hour), last.Add(24 * time.Hour)},
+		{"rate(1 day)", time.Time{}, last, last.Add(24 * time.Hour)},
+		{"0 2 * * *", last, last.Add(5 * time.Hour), last.Add(24 * time.Hour)},
+		{"0 2 * * *", last, last.Add(50 * time.Hour), last.Add(72 * time.Hour)}, // one is late
+	} {
+		s, err := schedule.Parse(test.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := schedule.Upcoming(s, test.last, test.now); !got.Equal(test.want) {
+			t.Errorf("%s, last at %s: at %s comes %s", test.expr, test.last, test.now, got)
+		}
+	}
+}
