@@ -100,7 +100,32 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 	if made != nil && errors.Is(err, errMade) {
 		return *made, nil
 	}
+	if req.IdempotencyKey != "" && fault.HasReason(err, fault.AlreadyExists) {
+		if twin := s.twin(ctx, id); twin != nil {
+			return *twin, nil
+		}
+	}
 	return got, err
+}
+
+// twin gives the backup that the same request reserved in the same millisecond: even its id is the same. It may be on its way
+// into the index. nil when there is none.
+func (s *Service) twin(ctx context.Context, id string) *Backup {
+	for range 10 {
+		x, err := s.Registry.Load(ctx)
+		if err != nil {
+			return nil
+		}
+		if b := x.Find(id); b != nil {
+			return b
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
 }
 
 // errMade ends a reservation whose backup was reserved by an earlier delivery of the same request.

@@ -342,6 +342,28 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Fatalf("sent again it made %s, first %s: %v", again.ID, first.ID, err)
 		}
 	}
+	same := open(t, w.dir, w.url) // and in the same millisecond
+	at := time.Now()
+	w.Service.Now, same.Service.Now = func() time.Time { return at }, func() time.Time { return at }
+	twice := req
+	twice.IdempotencyKey = "twice"
+	ids := make(chan string, 2)
+	for _, s := range []*backup.Service{w.Service, same.Service} {
+		go func() {
+			b, err := s.Reserve(t.Context(), twice)
+			if err != nil {
+				t.Error(err)
+			}
+			ids <- b.ID
+		}()
+	}
+	a, b := <-ids, <-ids
+	if a != b {
+		t.Errorf("at once it made %s and %s", a, b)
+	}
+	if _, err := w.Service.Cancel(t.Context(), a, "ana"); err != nil {
+		t.Fatal(err)
+	}
 	req.CreatedBy = "rui" // somebody else's key is another one
 	if other, err := w.Service.Reserve(t.Context(), req); err != nil || other.ID == first.ID {
 		t.Fatalf("another creator got %s: %v", other.ID, err)
