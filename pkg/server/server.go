@@ -174,8 +174,9 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	go func() { failed <- s.listen() }()
 	select {
 	case err := <-failed:
-		s.launcher.stop(context.Background(), abort)
-		return fmt.Errorf("serve on %s: %w", s.Listen, err)
+		grace, cancel := context.WithTimeout(abort, s.Grace)
+		defer cancel()
+		return errors.Join(fmt.Errorf("serve on %s: %w", s.Listen, err), s.launcher.stop(grace, abort))
 	case <-ctx.Done():
 	}
 	stopBeside()

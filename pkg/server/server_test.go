@@ -114,6 +114,24 @@ func TestRequestUnderWay(t *testing.T) {
 	}
 }
 
+// A server that loses its address gives running backups the same grace, and no more.
+func TestAddressLost(t *testing.T) {
+	url, _ := newSlow(t)
+	w := serve(t, options{database: url, change: configured(300*time.Millisecond, 1)})
+	w.wait("the dump to be under way", w.underWay(w.create()))
+	start := time.Now()
+	w.server.Close()
+	if err := w.end(); !fault.HasCode(err, fault.Canceled) || !strings.Contains(err.Error(), "serve on") {
+		t.Errorf("it ended with %v", err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if b := w.backups()[0]; b.Status != registry.Failed || b.Error.Code != fault.Canceled {
+		t.Errorf("the backup is %+v", b)
+	}
+}
+
 // A backup that waits here for its turn may have been begun elsewhere: a request or a schedule that two servers got. A server that
 // is stopped leaves it alone.
 func TestStopLeavesWhatAnotherMakes(t *testing.T) {
