@@ -41,12 +41,19 @@ func (a *API) record(ctx context.Context, c *call, out answer) {
 			r.Detail = map[string]string{"not_recorded_before": strconv.Itoa(missed)}
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	within := settle
+	if deadline, ok := ctx.Deadline(); ok { // a function's: it is ended before its answer when this takes longer
+		within = min(within, max(0, time.Until(deadline))+lastMoment)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := a.Audit.Append(ctx, r); err != nil {
 		c.log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
 	}
 }
+
+// lastMoment is what a record gets of the time that is left for the answer once a request's time is over.
+const lastMoment = 500 * time.Millisecond
 
 // action names an operation in the audit trail: by the permission it asks for, which people know from the role table,
 // and by its own name where several operations share one.
