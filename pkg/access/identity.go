@@ -138,7 +138,7 @@ func namesIn(v any) []string {
 		if len(v) < 2 || v[0] != '[' || v[len(v)-1] != ']' {
 			return []string{v}
 		}
-		return strings.FieldsFunc(v[1:len(v)-1], func(r rune) bool { return r == ' ' || r == ',' })
+		return strings.Fields(v[1 : len(v)-1])
 	case []string:
 		return v
 	case []any:

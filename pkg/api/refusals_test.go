@@ -124,6 +124,15 @@ func TestLauncherFails(t *testing.T) {
 	if page.Total != 0 {
 		t.Errorf("in progress: %+v", page)
 	}
+	// Whoever comes back as told, with the same key, gets a backup.
+	key := ask{"POST", "/api/backup/create", "ADMIN", "", map[string]string{"Idempotency-Key": "release-7"}}
+	w.http(key).want(503)
+	w.launcher.err = nil
+	var b contract.BackupMetadata
+	w.http(key).want(202).into(&b)
+	if s := w.finished(w.http, b.ID); s.Status != "completed" {
+		t.Errorf("ended as %+v", s)
+	}
 }
 
 // A large backup is validated elsewhere; the outcome is found where the answer says.

@@ -42,7 +42,9 @@ func (s *Service) GiveUp(ctx context.Context, id string, cause error) (Backup, e
 // Withdraw records that a backup failed because whoever was to start it cannot. One that was started elsewhere goes on: busy.
 // One that has ended is already_exists.
 func (s *Service) Withdraw(ctx context.Context, id string, cause error) (Backup, error) {
-	b, err := s.Registry.Withdraw(ctx, id, cause)
+	f := *fault.From(cause)
+	f.Reason = fault.NotStarted
+	b, err := s.Registry.Withdraw(ctx, id, &f)
 	if err == nil {
 		s.Log.Warn("backup given up before it was started", "backup_id", id, "error", cause.Error())
 	}

@@ -39,6 +39,8 @@ func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 	}
 	b, err := s.reserve(ctx, req, raw)
 	switch {
+	case (fault.HasReason(err, fault.LimitReached) || fault.HasCode(err, fault.DiskSpace)) && !s.mayTidy():
+		return b, err
 	case fault.HasReason(err, fault.LimitReached):
 		// What counts may be the remains of a dead process.
 		if _, rerr := s.Registry.Reconcile(ctx); rerr != nil {
@@ -52,6 +54,15 @@ func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 		return b, err
 	}
 	return s.reserve(ctx, req, raw)
+}
+
+// tidyGap is at least between two looks for room that a full limit makes a process take: a look lists all files, and
+// whoever is at a limit can ask as often as he likes.
+const tidyGap = 10 * time.Second
+
+func (s *Service) mayTidy() bool {
+	now, last := time.Now().UnixNano(), s.tidied.Load()
+	return (last == 0 || now-last >= int64(tidyGap)) && s.tidied.CompareAndSwap(last, now)
 }
 
 func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage) (Backup, error) {
@@ -131,13 +142,14 @@ func (s *Service) twin(ctx context.Context, id string) *Backup {
 // errMade ends a reservation whose backup was reserved by an earlier delivery of the same request.
 var errMade = errors.New("the same request was made before")
 
-// earlier finds the backup that a request with the same idempotency key made.
+// earlier finds the backup that a request with the same idempotency key made. One that nobody could be found to start was
+// refused to its caller, who may ask for it again.
 func earlier(x *registry.Index, req Request, id string) *Backup {
 	if req.IdempotencyKey == "" {
 		return nil
 	}
 	for i := range x.Backups {
-		if b := x.Backups[i]; b.ID != id && sameKey(b.ID, id) {
+		if b := x.Backups[i]; b.ID != id && sameKey(b.ID, id) && !(b.Error != nil && b.Error.Reason == fault.NotStarted) {
 			return &b
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"filippo.io/age"
@@ -66,6 +67,7 @@ type Defaults struct {
 // Service holds the use cases. It is safe for use by several goroutines.
 type Service struct {
 	Config
+	tidied atomic.Int64 // when room was last looked for, in nanoseconds; see mayTidy
 }
 
 // New makes a service. It does no input or output.
