@@ -63,21 +63,23 @@ type function struct {
 	process *process.Process
 }
 
+// buffer is a log that may be read while it is written. The bytes are no embedded field: exec would read into them past
+// the lock.
 type buffer struct {
-	sync.Mutex
-	bytes.Buffer
+	mu    sync.Mutex
+	bytes bytes.Buffer
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.Write(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
 }
 
 func (b *buffer) String() string {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.String()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
 }
 
 // start starts a function with nothing in its environment but env. The emulator starts the function's own process when
