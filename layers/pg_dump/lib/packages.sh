@@ -178,6 +178,26 @@ libraries_of() {
 	echo "$seen"
 }
 
+# check_pin NAME VERSION ARCH FILE holds a package against $PINS, the versions and digests that were tried last. Other bytes
+# under a pinned version are an error. Debian keeps no old versions in its mirrors, so another version is told and taken,
+# as it is signed by Debian, unless PIN_STRICT is set. With PINS_OUT it is only written down there, for layers/pg_dump/pin.
+check_pin() {
+	local digest want
+	digest=$(sha256sum "$4" | cut -d ' ' -f 1)
+	if [ -n "${PINS_OUT:-}" ]; then
+		echo "$1 $2 $3 $digest" >>"$PINS_OUT"
+		return
+	fi
+	[ -n "${PINS:-}" ] || return 0
+	want=$(awk -v n="$1" -v v="$2" -v a="$3" '$1 == n && $2 == v && $3 == a { print $4 }' "$PINS")
+	case $want in
+	"$digest") return ;;
+	?*) die "package $1 $2 for $3 is not the one that $PINS pins: its SHA-256 is $digest" ;;
+	esac
+	[ -z "${PIN_STRICT:-}" ] || die "package $1 $2 for $3 is not pinned in $PINS; try it, then pin it with layers/pg_dump/pin"
+	say "note: $1 $2 for $3 is newer than what layers/pg_dump/versions pins; Debian's signature was verified"
+}
+
 # fetch DIR ROOT PACKAGE... downloads packages and unpacks them below ROOT. The list of what
 # was unpacked, "name version" per line, is ROOT.packages.
 fetch() {
@@ -193,6 +213,7 @@ fetch() {
 	while read -r name version arch; do
 		file=$pool/${name}_$(printf '%s' "$version" | sed 's/:/%3a/')_$arch.deb
 		[ -f "$file" ] || die "package $name $version was not downloaded to $pool"
+		check_pin "$name" "$version" "$arch" "$file"
 		dpkg-deb -x "$file" "$root"
 	done <"$root.packages"
 }
