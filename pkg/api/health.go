@@ -83,9 +83,9 @@ func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 	for _, b := range x.Backups {
 		used += b.Size
 	}
-	check.Detail = size(used) + " are stored; there is no quota"
+	check.Detail = backup.DescribeSize(used) + " are stored; there is no quota"
 	if quota := a.Service.Limits.MaxTotalBytes; quota > 0 {
-		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", size(used), size(quota))
+		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", backup.DescribeSize(used), backup.DescribeSize(quota))
 		grade(&check, float64(used)/float64(quota), "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.")
 	}
 	if a.FreeSpace == nil || check.Result == contract.HealthCheckResultFailed {
@@ -95,24 +95,11 @@ func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 	if err != nil {
 		return failing(check.Name, fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Look at the disk of the backup directory.", "the free space of the disk cannot be told"))
 	}
-	check.Detail += fmt.Sprintf("; %s of the disk are free", size(free))
+	check.Detail += fmt.Sprintf("; %s of the disk are free", backup.DescribeSize(free))
 	if total > 0 {
 		grade(&check, 1-float64(free)/float64(total), "Make room on the disk of the backup directory.")
 	}
 	return check
-}
-
-// size writes bytes for people, in units of 1000.
-func size(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB", "PB", "EB"}
-	f, i := float64(n), 0
-	for ; f >= 999.5 && i < len(units)-1; i++ {
-		f /= 1000
-	}
-	if i == 0 || f >= 99.5 {
-		return fmt.Sprintf("%.0f %s", f, units[i])
-	}
-	return fmt.Sprintf("%.1f %s", f, units[i])
 }
 
 // grade warns when something is nearly full, and fails when it is.

@@ -72,6 +72,9 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 	if !caps.Tags {
 		c = Check{Name: "storage: tags", Result: CheckOK, Detail: "this service has no object tags; the manifests carry on alone"}
 	}
+	if caps.ObjectLock {
+		c.Detail += "; the bucket has object lock, which keeps audit records from being removed"
+	}
 	checks = append(checks, c)
 	c = Check{Name: "storage: checksums", Result: CheckOK, Detail: "the service keeps a CRC-64/NVME of each object"}
 	if !caps.CRC64NVME {
@@ -107,7 +110,7 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		}
 		bytes += b.Size
 	}
-	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, describeSize(bytes), failed, len(rep.Running))}}
+	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, DescribeSize(bytes), failed, len(rep.Running))}}
 	if damaged > 0 {
 		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which with: cofre list --damaged"})
 	}

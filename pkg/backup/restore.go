@@ -178,8 +178,8 @@ func (r *reporting) Read(buf []byte) (int, error) {
 	return n, err
 }
 
-// describeSize gives bytes for people, in the units that PostgreSQL's pg_size_pretty uses.
-func describeSize(n int64) string {
+// DescribeSize gives bytes for people, in the units that PostgreSQL's pg_size_pretty uses.
+func DescribeSize(n int64) string {
 	units := []string{"bytes", "kB", "MB", "GB", "TB"}
 	f, u := float64(n), 0
 	for f >= 10240 && u < len(units)-1 {
