@@ -33,15 +33,15 @@ type OIDCProvider struct {
 // noPage is where a provider sends people back to whom Token signs in. Nobody listens there.
 const noPage = "http://127.0.0.1:1/signed-in"
 
-// OIDC starts an OpenID provider of the test's own, whose client may be sent back to the given addresses.
-func OIDC(tb testing.TB, redirectURIs ...string) *OIDCProvider {
+// OIDC starts an OpenID provider of the test's own.
+func OIDC(tb testing.TB) *OIDCProvider {
 	tb.Helper()
 	folder := filepath.Join(Root(), ".cache", "oidc-provider")
 	program := filepath.Join(folder, "provider.mjs")
 	if _, err := os.Stat(program); err != nil {
 		tb.Fatalf("%v; run: make setup", err)
 	}
-	cmd := exec.Command("node", append([]string{program}, append(redirectURIs, noPage)...)...)
+	cmd := exec.Command("node", program)
 	cmd.Dir = folder
 	if _, err := cmd.StdinPipe(); err != nil { // it ends with its standard input
 		tb.Fatal(err)
