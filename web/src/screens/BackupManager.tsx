@@ -1,6 +1,6 @@
 // The home screen: is everything all right, what happened lately, and the list of backups.
 
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Backup, Metrics } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
@@ -170,10 +170,17 @@ function Backups({ filters, onChange }: { filters: Filters; onChange: (f: Filter
   const [deleting, setDeleting] = useState<Backup[] | null>(null);
   const [downloading, setDownloading] = useState<Backup | null>(null);
   const [said, setSaid] = useState("");
+  const [deletions, setDeletions] = useState(0);
+  const title = useRef<HTMLHeadingElement>(null);
+  // The button that was pressed has gone with its row. This runs after the dialog has closed: before, nothing outside of it
+  // can have the focus.
+  useEffect(() => {
+    if (deletions > 0) title.current?.focus();
+  }, [deletions]);
   const backups = query.data?.pages.flatMap((p) => p.backups) ?? [];
   return (
     <section className="card list" aria-labelledby="backups">
-      <h2 id="backups" tabIndex={-1}>{t.list.title}</h2>
+      <h2 id="backups" ref={title} tabIndex={-1}>{t.list.title}</h2>
       <p role="status" className={said ? "said" : "hidden"}>{said}</p>
       {query.data === undefined ? (query.error ? <Failed error={query.error} retry={() => query.refetch()} /> : <Loading rows={6} />) : (
         <>
@@ -196,8 +203,7 @@ function Backups({ filters, onChange }: { filters: Filters; onChange: (f: Filter
           onDeleted={(ids) => {
             setDeleting(null);
             setSaid(t.list.deleted(ids.length));
-            // The button that was pressed has gone with its row.
-            requestAnimationFrame(() => document.getElementById("backups")?.focus());
+            setDeletions((n) => n + 1);
           }}
         />
       )}
