@@ -170,12 +170,12 @@ function claimsOf(token: unknown): Record<string, unknown> {
 
 /** signOutUrl is where to go to end the provider's own session, or undefined where it has no such place. */
 export async function signOutUrl(config: OidcConfig, redirect: string, idToken: string | undefined): Promise<string | undefined> {
-  if (config.logoutUrl) return config.logoutUrl;
-  const provider = await discover(config.issuer).catch(() => undefined);
-  if (!provider?.end_session_endpoint) return undefined;
-  const url = new URL(provider.end_session_endpoint);
+  const place = config.logoutUrl ?? (await discover(config.issuer).catch(() => undefined))?.end_session_endpoint;
+  if (!place) return undefined;
+  const url = new URL(place);
   url.searchParams.set("client_id", config.clientId);
   url.searchParams.set("post_logout_redirect_uri", redirect);
+  url.searchParams.set("logout_uri", redirect); // Amazon Cognito's name for it
   if (idToken) url.searchParams.set("id_token_hint", idToken);
   return url.href;
 }
