@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"testing"
 
@@ -8,7 +9,8 @@ import (
 )
 
 // The route of health has no authorizer, as anybody may ask. A token that comes all the same is verified by the function
-// itself, a real provider's: administrators are told more, others not, and a bad one is refused.
+// itself, a real provider's: administrators are told more, others not, and a bad one is refused. Where the provider cannot
+// be reached, everybody is told the same.
 func TestHealthTellsAdministratorsMore(t *testing.T) {
 	w, provider := newWorld(t), testenv.OIDC(t)
 	health := w.start("health", "BACKUP_OIDC_ISSUER="+provider.Issuer, "BACKUP_OIDC_AUDIENCE="+testenv.OIDCAudience, "BACKUP_OIDC_ROLES_CLAIM=roles")
@@ -43,5 +45,11 @@ func TestHealthTellsAdministratorsMore(t *testing.T) {
 		if len(answer.Checks) != x.checks {
 			t.Errorf("%s is told of %d checks", x.who, len(answer.Checks))
 		}
+	}
+	cut := w.start("health", "BACKUP_OIDC_ISSUER=http://127.0.0.1:1", "BACKUP_OIDC_AUDIENCE="+testenv.OIDCAudience)
+	forged := "eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"http://127.0.0.1:1","sub":"x"}`)) + ".AAAA"
+	var answer struct{ Checks []any }
+	if cut.invoke(with(forged)).http(200, &answer); len(answer.Checks) != 0 {
+		t.Errorf("without the provider somebody is told of %d checks", len(answer.Checks))
 	}
 }
