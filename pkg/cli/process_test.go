@@ -56,7 +56,7 @@ func environment(t *testing.T, url, directory string, more ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + os.TempDir(), "TERM=xterm", "LC_ALL=C.UTF-8", "TZ=UTC",
 		"DATABASE_URL=" + url, "BACKUP_DIRECTORY=" + directory, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
-		"BACKUP_CONNECT_RETRIES=0", "AWS_EC2_METADATA_DISABLED=true",
+		"BACKUP_CONNECT_RETRIES=0", "AWS_EC2_METADATA_DISABLED=true", "GORACE=" + testenv.GoRace,
 	}, more...)
 }
 

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 				"BACKUP_CONNECT_RETRIES=0", "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "NEW_PG_DUMP=" + testenv.ClientBin(testenv.NewestMajor), "OLD_PG_DUMP=" + testenv.ClientBin(15),
 				"DB=" + database, "PGPORT_OF_TEST=" + strconv.Itoa(server.Port), "PASSWORD_OF_TEST=" + server.Password,
 				"SERVER=" + strings.TrimSuffix(server.URL(""), "/"), "HOME=" + env.WorkDir, "LONG_NAME=" + strings.Repeat("x", 1000), "CONTROL=bell\arings", "LC_ALL=C.UTF-8", "TZ=UTC",
-				"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true",
+				"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "GORACE=" + testenv.GoRace,
 			} {
 				name, value, _ := strings.Cut(kv, "=")
 				env.Setenv(name, value)

@@ -131,7 +131,7 @@ func (c *child) start(o order) (<-chan string, error) {
 // childEnvironment passes on nothing that could be secret.
 func childEnvironment() []string {
 	env := []string{childVariable + "=1"}
-	for _, name := range []string{"PATH", "TMPDIR", "TZ", "LANG", "GOCOVERDIR", "GOTRACEBACK"} {
+	for _, name := range []string{"PATH", "TMPDIR", "TZ", "LANG", "GOCOVERDIR", "GOTRACEBACK", "GORACE"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}
