@@ -54,6 +54,19 @@ test("ages are in their largest unit", () => {
   expect(pt.ago("2026-11-26T06:00:00Z", now)).toBe("em 18 horas");
 });
 
+test("an age names no calendar day that it may not be of", () => {
+  const now = Date.parse("2026-11-25T23:30:00Z");
+  expect(en.ago("2026-11-25T01:00:00Z", now)).toBe("1 day ago");
+  expect(pt.ago("2026-11-25T01:00:00Z", now)).toBe("há 1 dia");
+  expect(en.ago("2026-01-04T01:00:00Z", now)).toBe("1 year ago");
+});
+
+test("what is short of the whole is not rounded up to it", () => {
+  expect(en.percent(2999 / 3000)).toBe("99.9%");
+  expect(en.percent(1)).toBe("100%");
+  expect(en.percent(0.29)).toBe("29%");
+});
+
 test("changes carry their sign, also when it is none", () => {
   expect(en.change(110, 100)).toBe("+10%");
   expect(en.change(95, 100)).toBe("-5%");

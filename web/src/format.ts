@@ -16,7 +16,8 @@ export function createFormats(language: string, timeZone?: string) {
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const localDay = new Intl.DateTimeFormat(language, { dateStyle: "medium", ...zone });
   const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
-  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const relative = new Intl.RelativeTimeFormat(language);
+  const present = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second");
   const unit = (value: number, name: string, digits = 0) =>
     new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
 
@@ -43,11 +44,12 @@ export function createFormats(language: string, timeZone?: string) {
     return parts.filter(([n], i) => i === 0 || n > 0).map(([n, u]) => unit(n, u)).join(" ");
   };
 
-  /** ago tells how far a time is from now, in its largest unit: "3 hours ago", "in 2 days". */
+  /** ago tells how far a time is from now, in its largest unit: "3 hours ago", "in 2 days". Never "yesterday": what is 23 hours
+   * old may be of today. */
   const ago = (at: string | number, now: number): string => {
     const s = (new Date(at).getTime() - now) / 1000;
     const size = Math.abs(s);
-    if (size < 45) return relative.format(0, "second");
+    if (size < 45) return present;
     if (size < 45 * 60) return relative.format(Math.round(s / 60), "minute");
     if (size < 22 * 3600) return relative.format(Math.round(s / 3600), "hour");
     if (size < 26 * 86_400) return relative.format(Math.round(s / 86_400), "day");
@@ -61,7 +63,8 @@ export function createFormats(language: string, timeZone?: string) {
     ago,
     rate: (bytesPerSecond: number) => `${bytes(bytesPerSecond)}/s`,
     number: (n: number) => number.format(n),
-    percent: (n: number) => percent.format(n),
+    /** percent rounds, but never what is short of the whole up to it: one failure among thousands is no 100 %. */
+    percent: (n: number) => percent.format(n < 1 ? Math.min(n, 0.999) : n),
     /** change between two sizes, as a percentage with its sign. */
     change: (now: number, before: number) => change.format((now - before) / before),
     /** date of a time, as the user's clock has it. */
