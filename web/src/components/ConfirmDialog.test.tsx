@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { backup, problem, serve, show } from "../test/world";
@@ -58,6 +58,36 @@ test("one that became the last verified backup meanwhile stays", async () => {
   await userEvent.click(screen.getByRole("button", { name: /^Delete 2 backups/ }));
   expect(await screen.findByText(/has become the only verified backup/)).toBeTruthy();
   expect(asked.filter((a) => a.method === "DELETE").map((a) => a.path)).toEqual([`/api/backup/${backups[0]!.id}`]);
+});
+
+test("a single one that became the last verified backup meanwhile stays, too", async () => {
+  const b = backup({ filename: "a.dump" });
+  const asked = serve({ "GET /api/backup/:id": () => ({ ...b, retention: only }), "DELETE /api/backup/:id": gone });
+  show(<ConfirmDialog backups={[b]} onClose={() => {}} onDeleted={() => {}} />);
+  await userEvent.click(screen.getByRole("button", { name: /^Delete 1 backup/ }));
+  expect(await screen.findByText(/has become the only verified backup/)).toBeTruthy();
+  expect(asked.some((a) => a.method === "DELETE")).toBe(false);
+});
+
+test("a browser that closes the dialog by itself while backups go does not hide the outcome", async () => {
+  const b = backup({ filename: "a.dump" });
+  let refuse = () => {};
+  serve({
+    "GET /api/backup/:id": () => b,
+    "DELETE /api/backup/:id": () => new Promise((done) => { refuse = () => done(problem(409, { code: "ValidationError", reason: "busy", detail: "busy" })); }),
+  });
+  const onClose = vi.fn();
+  show(<ConfirmDialog backups={[b]} onClose={onClose} onDeleted={() => {}} />);
+  await userEvent.click(screen.getByRole("button", { name: /^Delete 1 backup/ }));
+  const dialog = screen.getByRole<HTMLDialogElement>("dialog");
+  dialog.close(); // Chromium does so on the second Escape, whatever becomes of "cancel"
+  fireEvent(dialog, new Event("close"));
+  expect(dialog.open).toBe(true);
+  expect(onClose).not.toHaveBeenCalled();
+  await waitFor(() => expect(screen.getByRole("progressbar")).toBeTruthy());
+  await new Promise((r) => setTimeout(r, 50));
+  refuse();
+  expect((await screen.findByRole("alert")).textContent).toBe("0 backups deleted, 1 not:");
 });
 
 test("what is gone already counts as gone", async () => {

@@ -40,8 +40,8 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
     for (const [i, backup] of backups.entries()) {
       setDone(i);
       try {
-        // Deleting several may make one of them the last: nobody typed that one's name.
-        if (backups.length > 1 && !backup.retention?.onlyVerified && (await read(backup.id)).retention?.onlyVerified) {
+        // Deleting several may make one of them the last, and so may somebody else: nobody typed that one's name.
+        if (!backup.retention?.onlyVerified && (await read(backup.id)).retention?.onlyVerified) {
           failed.push({ backup, message: t.confirm.becameLast });
           continue;
         }

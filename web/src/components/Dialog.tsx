@@ -27,6 +27,12 @@ export function Dialog({ title, onClose, busy, children, footer }: {
         e.preventDefault();
         if (!busy) onClose();
       }}
+      // A browser closes it by itself on a second Escape: then it opens again, or whoever shows it learns of it.
+      onClose={() => {
+        if (!ref.current || ref.current.open) return;
+        if (busy) ref.current.showModal();
+        else onClose();
+      }}
     >
       <h2 id={id}>{title}</h2>
       <div className="dialog-body">{children}</div>
