@@ -23,7 +23,8 @@ export function BackupDetails({ id }: { id: string }) {
   const backup = query.data;
   // A validation that takes longer than a request is over when its outcome is later than the request.
   useEffect(() => {
-    if (awaited && backup?.verification && backup.verification.at > awaited) setAwaited(null);
+    // As times, not as texts: a fraction of a second may stand in one and not in the other.
+    if (awaited && backup?.verification && Date.parse(backup.verification.at) > Date.parse(awaited)) setAwaited(null);
   }, [awaited, backup]);
 
   if (!backup) {
@@ -113,7 +114,7 @@ function Details({ backup: b, awaited, onAwait, error, retry }: {
 export function optionsOf(b: Backup): Options {
   const directory = b.filepath.split("/").slice(1, -1).join("/");
   return {
-    database: b.database,
+    ...(b.database ? { database: b.database } : {}), // it may have failed before its database was known
     format: b.format,
     ...(directory ? { directory } : {}),
     ...(b.content === "schema" ? { includeData: false } : {}),
@@ -128,7 +129,9 @@ export function optionsOf(b: Backup): Options {
 function TryAgain({ backup }: { backup: Backup }) {
   const { t } = useText();
   const { create } = useActions();
-  const again = () => create.mutate({ options: optionsOf(backup), key: crypto.randomUUID() }, { onSuccess: (b) => navigate(`/backups/${b.id}`) });
+  // One key for all clicks, so that one after a lost answer makes no second backup.
+  const [key] = useState(() => crypto.randomUUID());
+  const again = () => create.mutate({ options: optionsOf(backup), key }, { onSuccess: (b) => navigate(`/backups/${b.id}`) });
   return (
     <>
       <p><button type="button" onClick={again} disabled={create.isPending}>{t.states.tryAgain}</button></p>

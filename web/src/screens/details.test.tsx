@@ -43,6 +43,22 @@ test("a failure shows its reason in the user's language, the hint, and can be tr
   expect(create.headers.get("Idempotency-Key")).toMatch(/^[0-9a-f-]{36}$/);
 });
 
+test("trying again after a lost answer makes no second backup", async () => {
+  const b = backup({ status: "failed", error: { code: "DatabaseConnectionError", reason: "port_refused", message: "refused", hint: "" } });
+  const asked = serve({ ...noAudit, "GET /api/backup/:id": () => b, "POST /api/backup/create": () => Promise.reject(new TypeError("network")) });
+  show(<BackupDetails id={b.id} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Try again" }));
+  await screen.findByText("The server cannot be reached");
+  await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+  const keys = () => asked.filter((a) => a.method === "POST").map((a) => a.headers.get("Idempotency-Key"));
+  await waitFor(() => expect(keys()).toHaveLength(2));
+  expect(new Set(keys()).size).toBe(1);
+});
+
+test("one whose database was never known is made again of the configured one", () => {
+  expect(optionsOf(backup({ database: "" }))).not.toHaveProperty("database");
+});
+
 test("making it again keeps what it held", () => {
   expect(optionsOf(backup({ encryption: "age", format: "plain", compression: "auto", content: "data", selection: { schemas: ["a"] }, labels: { k: "v" } }))).toEqual({
     database: "shop", format: "plain", includeSchema: false, encrypt: true, selection: { schemas: ["a"] }, labels: { k: "v" },
@@ -66,7 +82,7 @@ test("a validation that takes longer is waited for by the record", async () => {
   let looks = 0;
   serve({
     ...noAudit,
-    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verification: { ok: false, level: "full", at: "2026-11-26T10:05:00Z", problems: [{ reason: "checksum_mismatch", detail: "is ab, was cd" }] } }),
+    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verification: { ok: false, level: "full", at: "2026-11-26T10:00:00.25Z", problems: [{ reason: "checksum_mismatch", detail: "is ab, was cd" }] } }),
     "POST /api/backup/validate/:id": () => Response.json({ id: b.id, requestedAt: "2026-11-26T10:00:00Z" }, { status: 202 }),
   });
   show(<BackupDetails id={b.id} />);
