@@ -100,6 +100,15 @@ test("a server that cannot be reached is told, and tried again when asked", asyn
   expect(await screen.findByRole("heading", { level: 1, name: "Backups" })).toBeTruthy();
 });
 
+test("coming back from the provider's page by the browser's button, one can sign in again", async () => {
+  serve({ "GET /.well-known/openid-configuration": () => new Promise(() => {}) });
+  start({ signedIn: false, config: { api: "", auth: { mode: "oidc", issuer: location.origin, clientId: "c", scope: "openid" } } });
+  await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: /Going to/ }).disabled).toBe(true);
+  act(() => void dispatchEvent(new Event("pageshow")));
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Sign in" }).disabled).toBe(false);
+});
+
 test("being offline is said on every screen", async () => {
   serve(home);
   start();

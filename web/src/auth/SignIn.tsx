@@ -1,6 +1,6 @@
 // Signing in: by the configured issuer, or as a role of one's choice where a developer's own machine offers it.
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { answerOf } from "./development";
 import { useServices } from "../api/context";
 import { Icon } from "../components/basics";
@@ -45,6 +45,12 @@ function OidcSignIn({ problem }: { problem: SignInError | undefined }) {
   const { config } = useServices();
   const [error, setError] = useState<Error | undefined>(problem);
   const [leaving, setLeaving] = useState(false);
+  // "Back" from the provider's page may bring this one as it was left.
+  useEffect(() => {
+    const back = () => setLeaving(false);
+    addEventListener("pageshow", back);
+    return () => removeEventListener("pageshow", back);
+  }, []);
   if (config.auth.mode !== "oidc") return null;
   const auth = config.auth;
   const go = async () => {
