@@ -40,6 +40,9 @@ export function optionsOf(d: Draft, configured: string | undefined): Options {
   };
 }
 
+/** formatOf is the format that a draft asks for: an SQL script's ending in the name asks for one, too. */
+export const formatOf = (d: Draft): Draft["format"] => (/\.sql(\.gz|\.zst)?(\.age)?$/i.test(d.filename.trim()) ? "plain" : d.format);
+
 const forbidden = /[\x00-\x1f\x7f/\\:*?"<>|]/;
 
 /** wrongName tells what is wrong with a file name, as the contract has it; undefined is nothing. */
@@ -220,7 +223,7 @@ export function Plan({ draft, settings }: { draft: Draft; settings: SettingsResp
   const database = draft.database.trim() || settings?.limits.database;
   const lines = [
     t.create.planWhat[draft.content](database),
-    draft.format === "custom" ? t.create.planCustom : t.create.planPlain,
+    formatOf(draft) === "custom" ? t.create.planCustom : t.create.planPlain,
     t.create.planVerify,
   ];
   const encrypt = draft.encrypt ? draft.encrypt === "yes" : settings?.limits.encryptBackups;
