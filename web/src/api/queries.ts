@@ -87,7 +87,8 @@ export function useBackup(id: string, every: number | false = false) {
   return useQuery({
     queryKey: ["backups", "one", id],
     queryFn: ({ signal }) => answer(api.GET("/api/backup/{id}", { signal, params: { path: { id } } })),
-    refetchInterval: every,
+    // One that is being made is followed by its status; the record is asked for too, in case the question at its end got lost.
+    refetchInterval: (q) => every || (q.state.data?.status === "in_progress" && idle),
   });
 }
 

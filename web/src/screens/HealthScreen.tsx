@@ -16,13 +16,21 @@ export function HealthScreen() {
       <Loaded query={query} rows={4}>
         {(h) => (
           <>
-            <p className="summary" role="status"><Badge tone={h.status === "ok" ? "ok" : "bad"}>{h.status === "ok" ? t.health.ok : t.health.failing}</Badge> <span className="muted">{t.health.checked} </span><Time at={h.checkedAt} relative />{h.version && <span className="muted"> · cofre {h.version}</span>}</p>
+            <p className="summary" role="status"><Overall of={h} /> <span className="muted">{t.health.checked} </span><Time at={h.checkedAt} relative />{h.version && <span className="muted"> · cofre {h.version}</span>}</p>
             <Checks checks={h.checks} />
           </>
         )}
       </Loaded>
     </Page>
   );
+}
+
+/** Overall is the worst of the checks: a warning is not "all is well". */
+function Overall({ of: h }: { of: Health }) {
+  const { t } = useText();
+  if (h.status !== "ok") return <Badge tone="bad">{t.health.failing}</Badge>;
+  if (h.checks?.some((c) => c.result !== "ok")) return <Badge tone="warn">{t.health.results.warning}</Badge>;
+  return <Badge tone="ok">{t.health.ok}</Badge>;
 }
 
 function Checks({ checks }: { checks: Health["checks"] }) {

@@ -4,8 +4,9 @@ import { useEffect, useState } from "react";
 import type { Backup } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useStatus } from "../api/queries";
+import { Badge } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
-import { Failed } from "../components/states";
+import { Explanation, Failed } from "../components/states";
 import { useText } from "../i18n";
 import { BackupProgress } from "./BackupProgress";
 
@@ -30,13 +31,14 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
       </div>
       {status.error && <Failed error={status.error} retry={() => status.refetch()} />}
       {cancel.error && <Failed error={cancel.error} />}
-      <BackupProgress
+      {/* "Done" is said of a success only. */}
+      {status.data?.status === "failed" ? (status.data.error ? <Explanation error={status.data.error} /> : <Badge tone="bad">{t.status.failed}</Badge>) : <BackupProgress
         isActive={!ended}
         progress={status.data?.progress}
         message={message}
         detail={status.data?.detail}
         startedAt={status.data?.detail?.startedAt ?? backup.createdAt}
-      />
+      />}
       {asking && !ended && (
         <Dialog
           title={t.progress.cancelTitle}

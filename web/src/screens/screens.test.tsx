@@ -7,6 +7,7 @@ import { BackupProgress } from "./BackupProgress";
 import { CleanupPreview } from "./CleanupPreview";
 import { CreateBackupForm, optionsOf, blank, wrongDirectory, wrongName } from "./CreateBackupForm";
 import { HealthScreen } from "./HealthScreen";
+import { RunningBackup } from "./RunningBackup";
 import { SettingsScreen } from "./SettingsScreen";
 
 const settings = (change: object = {}) => ({
@@ -27,6 +28,14 @@ test("the form says in plain words and as a command what it will do", async () =
   await userEvent.click(screen.getByRole("button", { name: "Start backup" }));
   await waitFor(() => expect(created).toHaveBeenCalledOnce());
   expect(asked.find((a) => a.method === "POST")!.body).toEqual({ options: { filename: "before upgrade", includeData: false } });
+});
+
+test("a name's ending that asks for a script or an archive is believed, as the API does", async () => {
+  serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics() });
+  show(<CreateBackupForm onBackupCreated={() => {}} />);
+  await userEvent.type(await screen.findByRole("textbox", { name: "Name" }), "x.SQL.gz");
+  expect(screen.getByText(/It becomes one SQL script/)).toBeTruthy();
+  expect(screen.queryByText(/It becomes one archive/)).toBeNull();
 });
 
 test("sent again after a lost answer it is the same request, changed it is another", async () => {
@@ -114,6 +123,22 @@ test("health shows what to do, also when it comes with 503", async () => {
   expect(screen.getByText("Nothing answers at the database's port")).toBeTruthy();
   expect(screen.getByText("Start the server.")).toBeTruthy();
   expect(screen.getByText(/Make a new backup now/)).toBeTruthy(); // where the API has no hint
+});
+
+test("a warning is not told as all being well", async () => {
+  serve({ "GET /api/health": () => ({ status: "ok", checkedAt: new Date().toISOString(), checks: [{ name: "storage_space", result: "warning", detail: "91 % used" }] }) });
+  show(<HealthScreen />);
+  await screen.findByText("91 % used");
+  expect(screen.queryByText("All is well")).toBeNull();
+  expect(screen.getAllByText("Warning")).toHaveLength(2);
+});
+
+test("a run that failed is never said to be done", async () => {
+  const b = backup({ status: "in_progress" });
+  serve({ "GET /api/backup/status/:id": () => ({ id: b.id, status: "failed", error: { code: "DatabaseConnectionError", reason: "port_refused", message: "refused", hint: "Start it." } }) });
+  show(<RunningBackup backup={b} />);
+  expect(await screen.findByText("Nothing answers at the database's port")).toBeTruthy();
+  expect(screen.queryByText("Done")).toBeNull();
 });
 
 test("settings are shown to who may read, and changed by who may write", async () => {
