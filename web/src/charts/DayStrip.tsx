@@ -10,7 +10,7 @@ const tones: Record<DayStatus, Tone> = { failed: "bad", overdue: "warn", running
 const legend: DayStatus[] = ["success", "failed", "overdue", "running", "none"];
 
 /** toList brings the list into view, and the focus with it: it shows the day that was chosen. */
-const toList = () => requestAnimationFrame(() => document.getElementById("backups")?.focus());
+export const toList = () => requestAnimationFrame(() => document.getElementById("backups")?.focus());
 
 export function DayStrip({ days, database }: { days: DaySummary[]; database: string | undefined }) {
   const { t, f } = useText();

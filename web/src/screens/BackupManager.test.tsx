@@ -99,6 +99,12 @@ test("an overdue backup is alarming, and a schedule or a quota that is not there
   void rerender;
 });
 
+test("backups that were found damaged are told on the first screen, with the way to them", async () => {
+  serve(answers(undefined, metrics({ damaged: 2 })));
+  show(<BackupManager userRole="ADMIN" />);
+  expect((await screen.findByRole("link", { name: "Damaged: 2" })).getAttribute("href")).toBe("#/?damaged=true");
+});
+
 test("the strip says in words what its cells show", async () => {
   serve(answers(undefined, metrics({ trend: [
     { date: "2026-11-18", succeeded: 1, failed: 1, running: 0, overdue: false, bytes: 1 },

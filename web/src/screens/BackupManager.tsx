@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Backup, Metrics } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
-import { DayStrip } from "../charts/DayStrip";
+import { DayStrip, toList } from "../charts/DayStrip";
 import { byteUnits, millisecondUnits } from "../charts/statistics";
 import { TimeChart, type Series } from "../charts/TimeChart";
 import { Icon, Page, Time, useNow, type IconName } from "../components/basics";
@@ -19,7 +19,7 @@ import { RunningBackup } from "./RunningBackup";
 export const days = 30;
 
 export function BackupManager({ userRole }: { userRole: string }) {
-  const { t } = useText();
+  const { t, f } = useText();
   const may = useMay();
   const filters = readFilters(useSearch());
   const metrics = useMetrics(filters.database);
@@ -40,6 +40,12 @@ export function BackupManager({ userRole }: { userRole: string }) {
         {(m) => (
           <>
             <Tiles metrics={m} database={filters.database} />
+            {m.damaged > 0 && (
+              <p className="notice bad">
+                <Icon name="bad" />
+                <a href={`#/?${writeFilters({ ...(filters.database ? { database: filters.database } : {}), damaged: true })}`} onClick={toList}>{t.status.damaged}: {f.number(m.damaged)}</a>
+              </p>
+            )}
             {running.data?.backups.map((b) => <RunningBackup key={b.id} backup={b} />)}
             <section className="card">
               <h2>{t.strip.title}</h2>
