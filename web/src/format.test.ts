@@ -42,6 +42,7 @@ test("times are local, and UTC where asked for", () => {
   expect(plain(en.utc(at))).toContain("2:00:00 AM UTC");
   expect(plain(pt.dateTime(at))).toBe("24 de nov. de 2026, 23:00");
   expect(pt.utc(at)).toContain("02:00:00 UTC");
+  expect(en.shortDate(Date.parse(at))).toBe("Nov 24");
   // A day of the API is a day in UTC, wherever the user is.
   expect(en.day("2026-11-25")).toBe("Nov 25, 2026");
 });

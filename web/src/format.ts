@@ -16,6 +16,7 @@ export function createFormats(language: string, timeZone?: string) {
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const localDay = new Intl.DateTimeFormat(language, { dateStyle: "medium", ...zone });
   const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+  const localShortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", ...zone });
   const relative = new Intl.RelativeTimeFormat(language);
   const present = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second");
   const unit = (value: number, name: string, digits = 0) =>
@@ -69,6 +70,8 @@ export function createFormats(language: string, timeZone?: string) {
     change: (now: number, before: number) => change.format((now - before) / before),
     /** date of a time, as the user's clock has it. */
     date: (at: string) => localDay.format(new Date(at)),
+    /** shortDate of a time, without its year. */
+    shortDate: (at: number) => localShortDay.format(new Date(at)),
     dateTime: (at: string) => dateTime.format(new Date(at)),
     utc: (at: string) => exact.format(new Date(at)),
     clock: (at: string | number) => clock.format(new Date(at)),

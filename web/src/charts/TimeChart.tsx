@@ -58,7 +58,7 @@ export function TimeChart({ title, series, format, floor, units, from, to }: {
   const top = scale.at(-1) || 1;
   const x = (at: number) => margin.left + ((at - from) / (to - from)) * (width - margin.left - margin.right);
   const y = (v: number) => height - margin.bottom - (v / top) * (height - margin.top - margin.bottom);
-  const date = (at: number) => f.shortDay(new Date(at).toISOString().slice(0, 10));
+  const date = f.shortDate; // as the points' times are: by the user's clock
   const anyFar = all.some((p) => p.far);
 
   return (

@@ -83,7 +83,7 @@ export const en = {
   },
   strip: {
     title: "The last 30 days",
-    today: "today",
+    today: "today (UTC)",
     states: { success: "Succeeded", failed: "Failed", overdue: "Overdue", running: "Running", none: "No run" },
     succeeded: (count: number) => `${n(count)} succeeded`,
     failed: (count: number) => `${n(count)} failed`,

@@ -85,7 +85,7 @@ export const ptBR: Messages = {
   },
   strip: {
     title: "Últimos 30 dias",
-    today: "hoje",
+    today: "hoje (UTC)",
     states: { success: "Sucesso", failed: "Falha", overdue: "Atrasado", running: "Em andamento", none: "Sem execução" },
     succeeded: (count) => s(count, "sucesso"),
     failed: (count) => s(count, "falha"),
