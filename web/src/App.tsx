@@ -7,6 +7,7 @@ import { useSession } from "./api/queries";
 import type { SessionInfo } from "./api/client";
 import { signOutUrl, redirectUri, type SignInError } from "./auth/oidc";
 import { SignIn } from "./auth/SignIn";
+import { Boundary } from "./components/Boundary";
 import { Badge, Page } from "./components/basics";
 import { Empty, Failed, Loading, Offline } from "./components/states";
 import { LanguageSwitch, ThemeSwitch } from "./components/Switches";
@@ -123,7 +124,7 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
           </div>
         </div>
       </header>
-      <main id="main" ref={main} tabIndex={-1}>{children}</main>
+      <main id="main" ref={main} tabIndex={-1}><Boundary key={path}>{children}</Boundary></main>
     </>
   );
 }

@@ -9,22 +9,14 @@ import { createQueryClient } from "./api/queries";
 import { App } from "./App";
 import { complete, isAnswer, redirectUri, SignInError, takePending } from "./auth/oidc";
 import { SessionStore } from "./auth/session";
+import { Boundary, Broken } from "./components/Boundary";
 import { loadConfig, type Config } from "./config";
 import { LanguageProvider, loadCatalogue, useText, wantedLanguage } from "./i18n";
 import { applyTheme } from "./theme";
 import "./styles.css";
 
-function Broken({ error }: { error: unknown }) {
-  const { t } = useText();
-  return (
-    <main className="sign-in" id="main">
-      <div className="card" role="alert">
-        <h1>{t.states.noConfig}</h1>
-        <p lang="en">{error instanceof Error ? error.message : String(error)}</p>
-        <p><button type="button" onClick={() => location.reload()}>{t.states.tryAgain}</button></p>
-      </div>
-    </main>
-  );
+function CannotStart({ error }: { error: unknown }) {
+  return <main className="sign-in" id="main"><Broken title={useText().t.states.noConfig} error={error} /></main>;
 }
 
 /** finishSignIn takes the provider's answer out of the address before anything else happens, and makes a session of it. */
@@ -57,14 +49,14 @@ async function start(): Promise<void> {
         <LanguageProvider initial={initial} messages={messages}>
           <QueryClientProvider client={createQueryClient()}>
             <ServicesContext value={services}>
-              <App problem={problem} />
+              <Boundary><App problem={problem} /></Boundary>
             </ServicesContext>
           </QueryClientProvider>
         </LanguageProvider>
       </StrictMode>,
     );
   } catch (err) {
-    root.render(<LanguageProvider initial={initial} messages={messages}><Broken error={err} /></LanguageProvider>);
+    root.render(<LanguageProvider initial={initial} messages={messages}><CannotStart error={err} /></LanguageProvider>);
   }
 }
 
