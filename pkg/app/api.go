@@ -16,6 +16,7 @@ type APIOptions struct {
 	Launcher     api.Launcher
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
+	ValidateInline   int64                                     // see api.Config
 	Link             func(r *http.Request, link string) string // see api.Config
 	Operations       []string                                  // see api.Config
 	Version          string                                    // cofre's own
@@ -27,6 +28,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 	c := a.config
 	conf := api.Config{
 		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, Limiter: a.Allowance, LaunchValidation: o.LaunchValidation,
+		ValidateInline: o.ValidateInline,
 		Limits: api.MoreLimits{
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,

@@ -16,6 +16,10 @@ import (
 // version is cofre's own, set by the build.
 var version = "dev"
 
+// validateInline is the size in bytes up to which a backup is validated within a request: what a part of a processor reads and
+// decompresses well within the gateway's 30 seconds.
+const validateInline = 64 << 20
+
 // secretLife is how long a secret that was read is relied on: a password may be changed while a process lives on.
 const secretLife = 5 * time.Minute
 
@@ -58,7 +62,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 		if s.workflow, err = workflow.Open(ctx, config.Workflow); err != nil {
 			return nil, err
 		}
-		options.Launcher, options.LaunchValidation = s.workflow, s.launchValidation
+		options.Launcher, options.LaunchValidation, options.ValidateInline = s.workflow, s.launchValidation, validateInline
 	}
 	s.api, err = s.API(options)
 	return s, err

@@ -25,17 +25,21 @@ import (
 // answerMargin is kept of a function's time to give an answer in, when its work has to be stopped.
 const answerMargin = time.Second
 
+// answerWithin is how long a request may take: the gateway gives up after 30 seconds, and nobody hears what comes later.
+const answerWithin = 28 * time.Second
+
 // Handler is what lambda.Start takes.
 type Handler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 // Handle makes a Lambda handler of an http.Handler.
 func Handle(h http.Handler) Handler {
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		if deadline, ok := ctx.Deadline(); ok {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
-			defer cancel()
+		end := time.Now().Add(answerWithin)
+		if deadline, ok := ctx.Deadline(); ok && deadline.Add(-answerMargin).Before(end) {
+			end = deadline.Add(-answerMargin)
 		}
+		ctx, cancel := context.WithDeadline(ctx, end)
+		defer cancel()
 		r, err := Request(ctx, e)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err

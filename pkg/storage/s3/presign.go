@@ -16,6 +16,9 @@ import (
 // maxExpiry is the longest life of a link: the protocol's limit.
 const maxExpiry = 7 * 24 * time.Hour
 
+// sessionLife is what is promised of a link that session credentials of unknown end have signed.
+const sessionLife = time.Hour
+
 // Presign implements storage.Store.
 func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOptions) (storage.PresignedURL, error) {
 	if err := s.check(key); err != nil {
@@ -44,6 +47,10 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 		if !until.After(now) {
 			return storage.PresignedURL{}, say.told(context.DeadlineExceeded, byCode["ExpiredToken"], 0)
 		}
+	}
+	// Session credentials that do not say when they end, as a Lambda function's: so long they are sure to be good for.
+	if sure := now.Add(sessionLife).Truncate(time.Second); creds.SessionToken != "" && !creds.CanExpire && sure.Before(until) {
+		until = sure
 	}
 	in := &awss3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key))}
 	if o.Filename != "" {

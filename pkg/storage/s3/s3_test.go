@@ -198,6 +198,11 @@ func TestSessionEndsBeforeLink(t *testing.T) {
 	if err != nil || link.ExpiresAt.After(expires) || expires.Sub(link.ExpiresAt) > time.Second {
 		t.Errorf("link until %s, session until %s, %v", link.ExpiresAt, expires, err)
 	}
+	// A session that does not say when it ends: no more is promised than is sure.
+	c.Credentials.Expires = time.Time{}
+	if link, err := open(t, c).Presign(context.Background(), "x", storage.PresignOptions{Expires: 12 * time.Hour}); err != nil || time.Until(link.ExpiresAt) > time.Hour {
+		t.Errorf("link until %s, %v", link.ExpiresAt, err)
+	}
 	c.Credentials.Expires = time.Now().Add(-time.Minute)
 	if _, err := open(t, c).Presign(context.Background(), "x", storage.PresignOptions{Expires: time.Hour}); !fault.HasReason(err, fault.CredentialsExpired) {
 		t.Errorf("link of an ended session: %v", err)
