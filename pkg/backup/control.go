@@ -82,3 +82,9 @@ func (s *Service) SaveSettings(ctx context.Context, set registry.Settings) error
 	set.DefaultDirectory = dir.Directory
 	return s.Registry.SaveSettings(ctx, set, s.Now())
 }
+
+// Elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
+// (its record is seen a moment before it can be claimed).
+func Elsewhere(err error) bool {
+	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
+}

@@ -101,7 +101,7 @@ func (l *launcher) leave(kind, id string, j *job) bool {
 // make makes a backup whose slot may have to be waited for.
 func (l *launcher) make(id string) {
 	_, err := l.run(id)
-	if elsewhere(err) {
+	if backup.Elsewhere(err) {
 		l.log.Info("nothing to do for this backup", "backup_id", id, "error", err.Error())
 	} else if err != nil {
 		f := fault.From(err)
@@ -133,7 +133,7 @@ func (l *launcher) withdraw(id string, cause error) (backup.Backup, error) {
 	defer cancel()
 	b, err := l.service.Withdraw(ctx, id, cause)
 	switch {
-	case elsewhere(err):
+	case backup.Elsewhere(err):
 		return b, err
 	case err != nil:
 		l.log.Warn("backup not started and not ended; the next cleanup does it", "backup_id", id, "error", err.Error())

@@ -93,7 +93,7 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 	} else {
 		err = <-done
 	}
-	if elsewhere(err) {
+	if backup.Elsewhere(err) {
 		log.Info("another server makes this backup")
 		return true, nil
 	}
@@ -102,12 +102,6 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 	}
 	s.record(ctx, note, log, err)
 	return true, err
-}
-
-// elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
-// (its record is seen a moment before it can be claimed).
-func elsewhere(err error) bool {
-	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
 }
 
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.

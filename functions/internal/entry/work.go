@@ -102,7 +102,7 @@ const lookEvery = 2 * time.Second
 func (s *Instance) run(ctx context.Context, id string) (backup.Backup, error) {
 	for {
 		b, err := s.Service.Run(ctx, id, nil)
-		if !elsewhere(err) {
+		if !backup.Elsewhere(err) {
 			if b.ID != "" {
 				s.emit(metrics.Ended(b, err))
 			}
@@ -125,12 +125,6 @@ func (s *Instance) run(ctx context.Context, id string) (backup.Backup, error) {
 		case <-time.After(lookEvery):
 		}
 	}
-}
-
-// elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it
-// (its record is seen a moment before it can be claimed).
-func elsewhere(err error) bool {
-	return fault.HasReason(err, fault.Busy) || fault.HasReason(err, fault.AlreadyExists) || fault.HasReason(err, fault.NotFound)
 }
 
 // Finalize ends a backup whose run has ended without recording that, because it was killed or timed out: the job's error
