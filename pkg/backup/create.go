@@ -91,7 +91,8 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		b.Selection = &sel
 	}
 	var made *Backup // by the same request, delivered before
-	got, err := s.Registry.Reserve(ctx, b, raw, launchWithin, func(x *registry.Index, b *Backup) error {
+	occupied := false
+	decide := func(x *registry.Index, b *Backup) error {
 		if made = earlier(x, req, b.ID); made != nil {
 			return errMade
 		}
@@ -101,13 +102,17 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		if err := s.place(x, req, b); err != nil {
 			return err
 		}
-		if req.Filename == "" && x.Taken(b.Filepath, b.ID) { // two in the same second
+		if req.Filename == "" && (occupied || x.Taken(b.Filepath, b.ID)) { // two in the same second
 			stem, ext, _ := strings.Cut(b.Filename, ".")
 			b.Filename = stem + "_" + strings.ToLower(b.ID[20:]) + "." + ext
 			b.Filepath = path.Join(path.Dir(b.Filepath), b.Filename)
 		}
 		return nil
-	})
+	}
+	got, err := s.Registry.Reserve(ctx, b, raw, launchWithin, decide)
+	if occupied = errors.Is(err, registry.ErrOccupied); occupied && req.Filename == "" { // nobody chose that name
+		got, err = s.Registry.Reserve(ctx, b, raw, launchWithin, decide)
+	}
 	if made != nil && errors.Is(err, errMade) {
 		return *made, nil
 	}

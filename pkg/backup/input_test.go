@@ -10,6 +10,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // F17, I9: bad names, directories and options are refused before anything is written.
@@ -94,6 +95,29 @@ func TestNames(t *testing.T) {
 			t.Errorf("named %s, %v", b.Filepath, err)
 		}
 		seen[b.Filepath] = true
+	}
+}
+
+// An object that no backup knows is never written over: who chose its name is told, a name that nobody chose gives way.
+func TestOccupiedName(t *testing.T) {
+	w := open(t, "", "postgresql://a:b@127.0.0.1:1/x", "BACKUP_MAX_CONCURRENT=10")
+	at := time.Now()
+	w.Service.Now = func() time.Time { return at }
+	name := at.UTC().Format("backup_2006-01-02_15-04-05")
+	if _, err := w.Store.Put(t.Context(), "files/"+name+".dump", []byte("kept"), storage.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Service.Reserve(t.Context(), backup.Request{Filename: name})
+	if !fault.HasReason(err, fault.AlreadyExists) || !strings.Contains(err.Error(), name) {
+		t.Errorf("its name was chosen: %v", err)
+	}
+	first, err := w.Service.Reserve(t.Context(), backup.Request{})
+	if err != nil || !strings.HasPrefix(first.Filename, name+"_") {
+		t.Errorf("named %s, %v", first.Filename, err)
+	}
+	list, err := w.Service.List(t.Context(), backup.ListOptions{})
+	if err != nil || len(list.Backups) != 1 || list.Backups[0].Filepath != first.Filepath {
+		t.Errorf("reserved: %+v, %v", list.Backups, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -78,7 +79,8 @@ func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease,
 // Reserve begins a backup: its intent is written, then decide is asked inside the compare-and-swap (where
 // limits hold over any number of processes; it may set the file name) and the record enters the index as
 // in_progress. Whoever runs it must Claim it within launchWithin. When decide refuses, nothing stays behind.
-// An id that was used before, or a file name that is in use, is refused: already_exists.
+// An id that was used before, or a file name that is in use, is refused: already_exists; and as ErrOccupied, where it
+// is an object that no record knows.
 func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessage, launchWithin time.Duration,
 	decide func(*Index, *Backup) error) (Backup, error) {
 	b.Status = InProgress
@@ -135,12 +137,17 @@ func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Bac
 	return admitted, entered, err
 }
 
-// vacant refuses a file name under which there is an object that no record knows: better now than when the
-// dump is done. Where that cannot be seen, completing the upload finds it.
+// ErrOccupied refuses a file name under which there is an object that no record knows, such as one that is just being
+// removed. The same backup may be reserved again under another name.
+var ErrOccupied = errors.New("there is an object of that name already, although no backup has it")
+
+// vacant refuses an occupied file name: better now than when the dump is done. Where that cannot be seen, completing
+// the upload finds it.
 func (r *Registry) vacant(ctx context.Context, b Backup) error {
 	if _, err := r.store.Head(ctx, b.Filepath); err == nil {
-		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name; or look at that object, it may be on its way out.",
-			"there is an object named %s already, although no backup has that name", b.Filepath)
+		return fault.Wrap(ErrOccupied, fault.Validation, fault.AlreadyExists,
+			"Choose another name; or look at the object that is there: no backup has its name, and it may be on its way out.",
+			"no backup can be stored as %s", b.Filepath)
 	}
 	return ctx.Err()
 }
