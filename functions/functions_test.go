@@ -5,8 +5,12 @@ package functions_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -136,19 +140,47 @@ func TestLifeOfABackup(t *testing.T) {
 	}
 }
 
+// The layer has a client for each of the servers' majors, where a newer one's files cannot be read by the server's own
+// pg_restore.
+func TestClientOfTheServersMajor(t *testing.T) {
+	for _, major := range []int{15, 17} {
+		database := testenv.Postgres(t, major).NewDatabase(t)
+		testenv.LoadSQL(t, database, sample)
+		w := newWorld(t, "DATABASE_URL="+database, fmt.Sprintf("PGDUMP_PATH=/opt/pg_dump/%d/bin", major))
+		var made, link struct{ Status, ID, URL string }
+		w.start("create").invoke(event(t, "create-schedule", "")).into(&made)
+		w.start("download").invoke(event(t, "download", made.ID)).http(200, &link)
+		file := filepath.Join(t.TempDir(), "backup.dump")
+		if err := os.WriteFile(file, get(t, link.URL), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		list, err := exec.Command(filepath.Join(testenv.ClientBin(major), "pg_restore"), "--list", file).CombinedOutput()
+		if version := fmt.Sprintf("Dumped by pg_dump version: %d.", major); err != nil || !strings.Contains(string(list), version) {
+			t.Errorf("stock pg_restore %d: %v\n%s", major, err, list)
+		}
+	}
+}
+
 // fetch gives the SHA-256 of what a link gives.
 func fetch(t *testing.T, url string) string {
+	t.Helper()
+	sum := sha256.Sum256(get(t, url))
+	return hex.EncodeToString(sum[:])
+}
+
+// get gives what a link gives.
+func get(t *testing.T, url string) []byte {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, resp.Body); err != nil || resp.StatusCode != 200 {
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("status %d, %v", resp.StatusCode, err)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return data
 }
 
 // F11: the same event delivered twice, at once to two processes and again later, makes one backup. Another one makes

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"cofre/internal/testenv"
 )
 
@@ -64,6 +66,40 @@ func resources(t *testing.T) map[string]resource {
 		t.Fatal("the template could not be expanded")
 	}
 	return expanded.all
+}
+
+// The pg_dumps to choose from are those of the layer, and whoever starts one gets the choice.
+func TestPgDumpsOfTheLayer(t *testing.T) {
+	var template struct {
+		Parameters map[string]struct {
+			AllowedValues []string `yaml:"AllowedValues"`
+		} `yaml:"Parameters"`
+	}
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "template.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(data, &template)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs, err := filepath.Glob(filepath.Join(testenv.Layer(), "pg_dump", "*", "bin", "pg_dump"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	majors := []string{"newest"}
+	for _, file := range dirs {
+		majors = append(majors, filepath.Base(filepath.Dir(filepath.Dir(file))))
+	}
+	if offered := template.Parameters["PgDumpMajor"].AllowedValues; !slices.Equal(offered, majors) {
+		t.Errorf("offered are %v, the layer has %v", offered, majors)
+	}
+	for name, r := range resources(t) {
+		p, _ := json.Marshal(r.Properties)
+		starts := r.Type == "AWS::Lambda::Function" && r.Properties["Layers"] != nil || r.Type == "AWS::ECS::TaskDefinition"
+		if chooses := strings.Contains(string(p), "PGDUMP_PATH") && strings.Contains(string(p), "/opt/pg_dump/${PgDumpMajor}/bin"); chooses != starts {
+			t.Errorf("%s starts pg_dump: %v, and is told which: %v", name, starts, chooses)
+		}
+	}
 }
 
 // statement is one of a policy. Resources are as [arn] writes them.
