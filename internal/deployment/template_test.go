@@ -102,6 +102,27 @@ func TestPgDumpsOfTheLayer(t *testing.T) {
 	}
 }
 
+// Each stack has a namespace of its own, so that alarms and dashboards of one do not show the backups of another.
+func TestMetricsAreTheStacks(t *testing.T) {
+	own := "cofre/${AWS::StackName}"
+	for name, r := range resources(t) {
+		p, err := json.Marshal(r.Properties)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := strings.Contains(string(p), "BACKUP_METRICS_NAMESPACE") && strings.Contains(string(p), own)
+		if (r.Type == "AWS::Lambda::Function" || r.Type == "AWS::ECS::TaskDefinition") && !told {
+			t.Errorf("%s writes into another namespace", name)
+		}
+		text := strings.ReplaceAll(string(p), own, "")
+		for _, other := range []string{`"cofre"`, `\"cofre\"`, "{cofre,"} {
+			if strings.Contains(text, other) && strings.Contains(r.Type, "CloudWatch") {
+				t.Errorf("%s reads another namespace: %s", name, p)
+			}
+		}
+	}
+}
+
 // statement is one of a policy. Resources are as [arn] writes them.
 type statement struct {
 	Sid, Effect        string

@@ -2,10 +2,12 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -66,6 +68,8 @@ type Config struct {
 
 	Workflow string // BACKUP_WORKFLOW_ARN: the Step Functions state machine that makes backups; "" makes them here
 
+	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
+
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
 
@@ -112,6 +116,7 @@ var variables = []variable{
 	{"BACKUP_OIDC_CLIENT_ID", "cofre", func(c *Config, v string) error { c.ClientID = v; return nil }},
 	{"BACKUP_OIDC_ROLES_CLAIM", "cognito:groups", func(c *Config, v string) error { c.RolesClaim = v; return nil }},
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
+	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
 }
@@ -128,7 +133,8 @@ func Load(environ []string) (Config, error) {
 	c := Config{
 		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
 		AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
-		getenv: func(k string) string { return env[k] },
+		MetricsNamespace: "cofre",
+		getenv:           func(k string) string { return env[k] },
 	}
 	if err := refuseUnknown(env); err != nil {
 		return c, err
@@ -205,6 +211,17 @@ func setAllowed(c *Config, v string) error {
 			c.AllowedDirectory = append(c.AllowedDirectory, d)
 		}
 	}
+	return nil
+}
+
+// namespace is what CloudWatch takes, but for its own: those begin with AWS/.
+var namespace = regexp.MustCompile(`^[0-9A-Za-z._/#-]{1,255}$`)
+
+func setNamespace(c *Config, v string) error {
+	if !namespace.MatchString(v) || strings.HasPrefix(v, "AWS/") {
+		return errors.New("want up to 255 letters, digits and ._/#-, and none of AWS's own")
+	}
+	c.MetricsNamespace = v
 	return nil
 }
 

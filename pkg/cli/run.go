@@ -35,7 +35,7 @@ func (p *program) make(cmd *cobra.Command, id string) error {
 	bar.Close()
 	p.acted(cmd.Context(), a, "run", id, err, nil)
 	if b.ID != "" && p.getenv("AWS_EXECUTION_ENV") == "AWS_ECS_FARGATE" { // CloudWatch finds metrics in the log
-		if merr := metrics.EMF(p.screen, time.Now(), metrics.Ended(b, err)); merr != nil {
+		if merr := metrics.EMF(p.screen, a.Config().MetricsNamespace, time.Now(), metrics.Ended(b, err)); merr != nil {
 			p.log.Warn("metrics not written", "error", merr.Error())
 		}
 	}

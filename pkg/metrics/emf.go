@@ -10,18 +10,15 @@ import (
 	"time"
 )
 
-// Namespace is CloudWatch's namespace of all metrics.
-const Namespace = "cofre"
-
 // maxTarget bounds names and values of dimensions, by the specification, in characters.
 const maxTarget = 255
 
 // EMF writes samples as lines in CloudWatch's embedded metric format: one for each combination of label values. Samples
 // with labels are there by those (such as Database) and summed up over all of them, but for what only makes sense by
-// itself: an age, an overdue backup.
+// itself: an age, an overdue backup. Namespace is CloudWatch's; stacks with one of their own do not see each other's metrics.
 //
 // Specification: "Embedded metric format", in the CloudWatch User Guide.
-func EMF(w io.Writer, now time.Time, samples []Sample) error {
+func EMF(w io.Writer, namespace string, now time.Time, samples []Sample) error {
 	type line struct {
 		dimensions map[string]string
 		names      []string
@@ -55,7 +52,7 @@ func EMF(w io.Writer, now time.Time, samples []Sample) error {
 				sets = append(sets, []string{})
 			}
 		}
-		if err := writeEMF(w, now, sets, l.dimensions, l.samples); err != nil {
+		if err := writeEMF(w, namespace, now, sets, l.dimensions, l.samples); err != nil {
 			return err
 		}
 	}
@@ -79,8 +76,8 @@ type emfMetadata struct {
 	CloudWatchMetrics []emfDirective `json:"CloudWatchMetrics"`
 }
 
-func writeEMF(w io.Writer, now time.Time, sets [][]string, dimensions map[string]string, samples []Sample) error {
-	d := emfDirective{Namespace: Namespace, Dimensions: sets}
+func writeEMF(w io.Writer, namespace string, now time.Time, sets [][]string, dimensions map[string]string, samples []Sample) error {
+	d := emfDirective{Namespace: namespace, Dimensions: sets}
 	root := map[string]any{}
 	for name, value := range dimensions {
 		root[name] = value

@@ -113,7 +113,7 @@ func TestEMF(t *testing.T) {
 	samples = append(samples, metrics.Ended(failed(strings.Repeat("ä", 400), 0), errors.New("a defect"))...)
 	samples = append(samples, metrics.State(now, &registry.Index{Backups: []registry.Backup{good("shop", time.Hour, 100)}}, metrics.Expectation{Database: "shop", Schedule: daily(t)})...)
 	var out bytes.Buffer
-	if err := metrics.EMF(&out, now, samples); err != nil {
+	if err := metrics.EMF(&out, "cofre/shop", now, samples); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]float64{}

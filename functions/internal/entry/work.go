@@ -225,7 +225,7 @@ func (s *Instance) measure(ctx context.Context) error {
 
 // emit writes metrics. A metric that is lost fails nothing.
 func (s *Instance) emit(samples []metrics.Sample) {
-	if err := metrics.EMF(os.Stdout, time.Now(), samples); err != nil {
+	if err := metrics.EMF(os.Stdout, s.Config().MetricsNamespace, time.Now(), samples); err != nil {
 		s.log.Warn("metrics not written", "error", err.Error())
 	}
 }
