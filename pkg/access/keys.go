@@ -107,7 +107,7 @@ func (r *keyRing) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := provider.Claims(&doc); err != nil {
 		return nil, fmt.Errorf("discover the provider: %w", err)
 	}
-	if err := checkURL(doc.Keys); err != nil {
+	if err := CheckURL(doc.Keys); err != nil {
 		return nil, fmt.Errorf("discover the provider: jwks_uri: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, doc.Keys, nil)

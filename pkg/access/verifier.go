@@ -19,7 +19,7 @@ type Verifier struct{ rules rules }
 // It sends no request: the provider's keys are fetched when the first token comes, kept for an hour, and fetched again when a
 // token names a key that is not among them, at most once in ten seconds. client nil is http.DefaultClient, now nil is time.Now.
 func NewVerifier(issuer string, audiences []string, rolesClaim string, client *http.Client, now func() time.Time) (*Verifier, error) {
-	if err := checkURL(issuer); err != nil {
+	if err := CheckURL(issuer); err != nil {
 		return nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "For example: BACKUP_OIDC_ISSUER=https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLE", "the issuer is not a usable address")
 	}
 	audiences = slices.DeleteFunc(slices.Clone(audiences), func(s string) bool { return s == "" })
@@ -44,7 +44,7 @@ func NewVerifier(issuer string, audiences []string, rolesClaim string, client *h
 		if len(via) > 3 {
 			return errors.New("too many redirects")
 		}
-		return checkURL(r.URL.String())
+		return CheckURL(r.URL.String())
 	}
 	ring := &keyRing{issuer: issuer, client: &own, now: now}
 	return &Verifier{rules{issuer: issuer, audiences: audiences, rolesClaim: rolesClaim, now: now, keys: ring.find}}, nil
@@ -55,8 +55,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	return v.rules.verify(ctx, token)
 }
 
-// checkURL wants https, since whoever answers in the provider's place decides who may come in. On this machine http will do.
-func checkURL(s string) error {
+// CheckURL tells what is wrong with the address of an OpenID provider. It wants https, since whoever answers in the provider's
+// place decides who may come in. On this machine http will do.
+func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:

@@ -4,8 +4,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,6 +14,7 @@ import (
 
 	"filippo.io/age"
 
+	"cofre/pkg/access"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/schedule"
@@ -230,19 +229,9 @@ func commas(v string) []string {
 	return strings.FieldsFunc(strings.ReplaceAll(v, " ", ""), func(r rune) bool { return r == ',' })
 }
 
-// setIssuer takes an OpenID issuer: an https URL, or http on this machine.
 func setIssuer(c *Config, v string) error {
-	u, err := url.Parse(v)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return fmt.Errorf("%.80q is not an https URL", v)
-	}
 	c.Issuer = v
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return access.CheckURL(v)
 }
 
 // cronExpression takes a cron expression.
