@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
 )
 
 // record writes what happened into the audit trail. It works on a context of its own: a caller who hangs up leaves a
@@ -48,8 +51,31 @@ func (a *API) record(ctx context.Context, c *call, out answer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := a.Audit.Append(ctx, r); err != nil {
-		c.log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
+		notRecorded(c.log, r, err)
 	}
+}
+
+// RecordScheduled writes work that no user asked for into the audit trail: r has the action and what it was about, err is how it
+// ended. It works on a context of its own, and when it cannot be written the work stands, as what was done is done.
+func RecordScheduled(ctx context.Context, trail Auditor, r contract.AuditRecord, log *slog.Logger, err error) {
+	r.Actor, r.Outcome = backup.Scheduler, contract.AuditOutcomeAllowed
+	if err != nil {
+		f := fault.From(err)
+		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	if err := trail.Append(ctx, r); err != nil {
+		notRecorded(log, r, err)
+	}
+}
+
+// recordTime bounds it: a function whose time is up has other things to settle, too.
+const recordTime = 10 * time.Second
+
+// notRecorded logs a record that the trail does not have.
+func notRecorded(log *slog.Logger, r contract.AuditRecord, err error) {
+	log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
 }
 
 // lastMoment is what a record gets of the time that is left for the answer once a request's time is over.

@@ -19,9 +19,12 @@ const (
 	FormatPlain  = "plain"  // an SQL script, for psql
 
 	// Triggers.
-	TriggerManual   = "manual"
-	TriggerSchedule = "schedule"
-	TriggerAPI      = "api"
+	TriggerManual   = registry.TriggerManual
+	TriggerSchedule = registry.TriggerSchedule
+	TriggerAPI      = registry.TriggerAPI
+
+	// Scheduler is who makes what no user asked for.
+	Scheduler = "schedule"
 
 	ContentAll    = "all"
 	ContentSchema = "schema"

@@ -43,16 +43,13 @@ type Expectation struct {
 	QuotaBytes int64                                  // of all backups; 0 is none
 }
 
-// scheduled is the trigger of backups that were made by schedule.
-const scheduled = "schedule"
-
 // State gives the samples of the state of all backups.
 func State(now time.Time, x *registry.Index, e Expectation) []Sample {
 	counts := map[registry.Status]int{registry.Success: 0, registry.Failed: 0, registry.InProgress: 0}
 	newest := map[string]time.Time{}
 	var used int64
 	damaged := 0
-	var first, last time.Time // sign of the expected database, and its last backup by schedule
+	var first time.Time // sign of the expected database
 	for i := range x.Backups {
 		b := &x.Backups[i]
 		counts[b.Status]++
@@ -65,9 +62,6 @@ func State(now time.Time, x *registry.Index, e Expectation) []Sample {
 		}
 		if b.Database == e.Database && (first.IsZero() || b.CreatedAt.Before(first)) {
 			first = b.CreatedAt
-		}
-		if b.Database == e.Database && b.Trigger == scheduled && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
-			last = b.CreatedAt
 		}
 	}
 	out := []Sample{StorageUsed.Of(float64(used)), Damaged.Of(float64(damaged))}
@@ -86,7 +80,7 @@ func State(now time.Time, x *registry.Index, e Expectation) []Sample {
 	if e.Schedule == nil {
 		return out
 	}
-	if next := schedule.Upcoming(e.Schedule, last, now); !next.IsZero() {
+	if next := schedule.Upcoming(e.Schedule, x.LastScheduled(e.Database, now), now); !next.IsZero() {
 		out = append(out, NextBackup.Of(seconds(next)))
 	}
 	if e.Database != "" && !first.IsZero() {

@@ -16,6 +16,13 @@ const (
 	InProgress Status = "in_progress"
 )
 
+// What made a backup.
+const (
+	TriggerManual   = "manual"
+	TriggerSchedule = "schedule"
+	TriggerAPI      = "api"
+)
+
 // Backup is the record of one backup (BackupMetadata in the API). The same JSON stands in registry.json, in
 // the manifest and in answers; the first block of fields is the design document's.
 type Backup struct {
@@ -176,6 +183,18 @@ func (x *Index) Remove(id string) bool {
 		x.Backups = append(x.Backups[:i], x.Backups[i+1:]...)
 	}
 	return ok
+}
+
+// LastScheduled gives when the last backup of a database that the schedule asked for was begun, whatever became of it; zero
+// where there is none. What bears a time after now was made by a clock that was wrong, and does not count.
+func (x *Index) LastScheduled(database string, now time.Time) (last time.Time) {
+	for i := range x.Backups {
+		b := &x.Backups[i]
+		if b.Trigger == TriggerSchedule && b.Database == database && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
+			last = b.CreatedAt
+		}
+	}
+	return last
 }
 
 // Taken tells whether another backup has this file path. A failed one has given it free.

@@ -39,16 +39,11 @@ var packed = map[string]bool{".png": true, ".ico": true, ".woff2": true}
 // hashed is the folder whose names change with their content; Vite makes it.
 const hashed = "assets/"
 
-// none is shown where the program was built without a UI.
-const none = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>cofre</title>
-<h1>cofre</h1><p>This program was built without the web UI. The API is at <code>/api</code>.</p></html>
-`
-
+// newFiles reads the web UI; nil is none.
 func newFiles(ui fs.FS) (*files, error) {
 	f := &files{byPath: map[string]file{}}
 	if ui == nil {
-		return f, f.add("index.html", []byte(none))
+		return f, nil
 	}
 	err := fs.WalkDir(ui, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || kinds[path.Ext(name)] == "" {

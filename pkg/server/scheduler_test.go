@@ -89,7 +89,7 @@ func (s *story) do(_ context.Context, o occasion) (bool, error) {
 	}
 	id := o.due.Format(time.RFC3339)
 	if s.index.Find(id) == nil {
-		s.index.Upsert(registry.Backup{ID: id, Database: "shop", Trigger: bySchedule, CreatedAt: s.clock.Add(300 * time.Millisecond)})
+		s.index.Upsert(registry.Backup{ID: id, Database: "shop", Trigger: registry.TriggerSchedule, CreatedAt: s.clock.Add(300 * time.Millisecond)})
 		s.done = append(s.done, fmt.Sprintf("%s at %s", o.due.Format("02 15:04"), s.clock.UTC().Format("02 15:04")))
 	}
 	s.clock = s.clock.Add(10 * time.Minute)
@@ -104,7 +104,7 @@ func (s *story) expect(want ...string) {
 }
 
 func (s *story) made(at string) {
-	s.index.Upsert(registry.Backup{ID: at, Database: "shop", Trigger: bySchedule, CreatedAt: when(s.t, at)})
+	s.index.Upsert(registry.Backup{ID: at, Database: "shop", Trigger: registry.TriggerSchedule, CreatedAt: when(s.t, at)})
 }
 
 func TestSchedulerDoesItOnTime(t *testing.T) {
@@ -135,7 +135,7 @@ func TestSchedulerCatchesUpOnce(t *testing.T) {
 	// Backups of other databases and those made by hand are none of its own.
 	s = &story{t: t}
 	s.made("2026-11-24 02:00:01")
-	s.index.Upsert(registry.Backup{ID: "2026-11-25 a", Database: "other", Trigger: bySchedule, CreatedAt: when(t, "2026-11-25 02:00:00")})
+	s.index.Upsert(registry.Backup{ID: "2026-11-25 a", Database: "other", Trigger: registry.TriggerSchedule, CreatedAt: when(t, "2026-11-25 02:00:00")})
 	s.index.Upsert(registry.Backup{ID: "2026-11-25 b", Database: "shop", Trigger: "manual", CreatedAt: when(t, "2026-11-25 03:00:00")})
 	s.tell("0 2 * * *", "2026-11-25 12:00:00", "2026-11-26 01:00:00")
 	s.expect("25 02:00 at 25 12:00")

@@ -49,7 +49,7 @@ type Config struct {
 	NewAPI func(Doors) (http.Handler, error)
 	// StoreURL is where the store of a local directory listens on loopback, "" where there is none.
 	StoreURL string
-	UI       fs.FS // built web UI, index.html at its root; nil shows a page that says that there is none
+	UI       fs.FS // built web UI, index.html at its root; nil serves none
 	SignIn   SignIn
 	Metrics  *metrics.Recorder
 

@@ -16,9 +16,6 @@ import (
 	"cofre/pkg/registry"
 )
 
-// bySchedule is who made a scheduled backup, and its trigger.
-const bySchedule = "schedule"
-
 // newScheduler makes the scheduler of a server: backups, and cleanups with the audit trail's.
 func (s *Server) newScheduler() *scheduler {
 	service := s.Service
@@ -36,17 +33,8 @@ func (s *Server) newScheduler() *scheduler {
 	}
 }
 
-// lastScheduled gives when the last scheduled backup of a database was begun, whatever became of it.
 func lastScheduled(database string) func(*registry.Index, time.Time) time.Time {
-	return func(x *registry.Index, now time.Time) (last time.Time) {
-		for i := range x.Backups {
-			b := &x.Backups[i]
-			if b.Trigger == bySchedule && b.Database == database && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
-				last = b.CreatedAt
-			}
-		}
-		return last
-	}
+	return func(x *registry.Index, now time.Time) time.Time { return x.LastScheduled(database, now) }
 }
 
 func lastCleanup(x *registry.Index, now time.Time) time.Time {
@@ -60,7 +48,7 @@ func lastCleanup(x *registry.Index, now time.Time) time.Time {
 // moment reserve the same backup, and one of them makes it.
 func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, err error) {
 	service := s.Service
-	req := backup.Request{Trigger: bySchedule, CreatedBy: bySchedule}
+	req := backup.Request{Trigger: backup.TriggerSchedule, CreatedBy: backup.Scheduler}
 	if service.Engine != nil {
 		req.IdempotencyKey = service.Engine.Database() + " " + o.due.Format(time.RFC3339)
 	}
@@ -129,18 +117,9 @@ func (s *Server) scheduledCleanup(ctx context.Context, o occasion) (begun bool, 
 	return begun, err
 }
 
-// record writes scheduled work into the audit trail. When that fails the work stands, as at the API; the log has it.
+// record writes scheduled work into the audit trail.
 func (s *Server) record(ctx context.Context, r contract.AuditRecord, log *slog.Logger, err error) {
-	r.Actor, r.Outcome = bySchedule, contract.AuditOutcomeAllowed
-	if err != nil {
-		f := fault.From(err)
-		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	if err := s.Audit.Append(ctx, r); err != nil {
-		log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
-	}
+	api.RecordScheduled(ctx, s.Audit, r, log, err)
 }
 
 // ended counts a run of this process that has ended.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 )
 
@@ -89,7 +90,7 @@ func read(payload []byte, requestID string) (event, error) {
 		if err := json.Unmarshal(payload, &s); err != nil {
 			return event{}, unknownEvent(err)
 		}
-		return event{kind: scheduled, job: Job{Trigger: "schedule", Key: s.key(requestID)}}, nil
+		return event{kind: scheduled, job: Job{Trigger: backup.TriggerSchedule, Key: s.key(requestID)}}, nil
 	}
 	return event{}, unknownEvent(fmt.Errorf("neither an API call nor a scheduled event nor an action"))
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
@@ -42,9 +43,6 @@ func outcome(b backup.Backup) Outcome {
 	return o
 }
 
-// scheduler is who makes what no user asked for.
-const scheduler = "schedule"
-
 // Reserve records a backup that is going to be made.
 func Reserve(ctx context.Context, s *Instance, j Job) (any, error) {
 	b, err := s.reserve(ctx, j)
@@ -56,7 +54,7 @@ func (s *Instance) reserve(ctx context.Context, j Job) (backup.Backup, error) {
 	if trigger == "" {
 		trigger = backup.TriggerSchedule
 	}
-	b, err := s.Service.Reserve(ctx, backup.Request{CreatedBy: scheduler, Trigger: trigger, IdempotencyKey: j.Key})
+	b, err := s.Service.Reserve(ctx, backup.Request{CreatedBy: backup.Scheduler, Trigger: trigger, IdempotencyKey: j.Key})
 	s.record(ctx, contract.AuditRecord{Action: "create", Resource: b.ID}, err)
 	return b, err
 }
@@ -230,20 +228,8 @@ func (s *Instance) emit(samples []metrics.Sample) {
 	}
 }
 
-// settleTime bounds what is recorded after the work's time is over.
-const settleTime = 10 * time.Second
-
-// record writes work that no user asked for into the audit trail. When that fails the work stands, as at the API; the log
-// has it.
+// record writes work that no user asked for into the audit trail.
 func (s *Instance) record(ctx context.Context, r contract.AuditRecord, err error) {
-	r.Actor, r.Outcome, r.RequestID = scheduler, contract.AuditOutcomeAllowed, s.invocation()
-	if err != nil {
-		f := fault.From(err)
-		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	if err := s.Audit.Append(ctx, r); err != nil {
-		s.log.Error("audit record not written", "action", r.Action, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
-	}
+	r.RequestID = s.invocation()
+	api.RecordScheduled(ctx, s.Audit, r, s.log, err)
 }
