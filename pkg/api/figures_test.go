@@ -89,9 +89,13 @@ func TestOverdue(t *testing.T) {
 	if s.Total != 2 || s.Succeeded != 1 || len(s.Databases) != 2 {
 		t.Errorf("of shop alone it is %+v", s)
 	}
-	// All databases together: log's backup makes the day good, and shop is overdue all the same.
-	if s := summarize(day(13, 12), backups, "", plan{daily{}, "shop"}); len(overdue(s)) != 2 || !s.Overdue {
+	// All databases together: log's backup takes nothing off shop's days, and a success of shop with a clock ahead is today's.
+	if s := summarize(day(13, 12), backups, "", plan{daily{}, "shop"}); len(overdue(s)) != 3 || s.Trend[29].Succeeded != 1 || !s.Overdue {
 		t.Errorf("overdue days of all are %v", overdue(s))
+	}
+	ahead := append(backups[:3:3], registry.Backup{ID: "E", Database: "shop", Status: registry.Success, CreatedAt: day(15, 2), Verification: good})
+	if s := summarize(day(13, 12), ahead, "", plan{daily{}, "shop"}); len(overdue(s)) != 2 {
+		t.Errorf("overdue days with a clock ahead are %v", overdue(s))
 	}
 	// A backup takes its time: an hour later it is missed, not before. And nothing is before the first one ever.
 	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", plan{daily{}, "log"}); s.Overdue || len(overdue(s)) != 0 {

@@ -24,7 +24,7 @@ func (a *API) plan() plan {
 }
 
 // expect adds what the schedule wants: the next run, what is overdue, and the days on which a backup was wanted and none
-// succeeded. Nothing is overdue before the first backup ever.
+// succeeded. What succeeds of another database makes up for none of them. Nothing is overdue before the first backup ever.
 func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup, database string, p plan) {
 	s.Schedule, s.NextScheduledAt = p.String(), schedule.Upcoming(p, lastScheduled(backups, p.database, now), now).UTC()
 	asked := database == "" || database == p.database
@@ -43,15 +43,31 @@ func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup
 	if !asked {
 		return
 	}
+	good := successDays(backups, p.database, now)
 	for i := range s.Trend {
 		day := &s.Trend[i]
 		start, err := time.Parse(time.DateOnly, day.Date)
-		if err != nil || day.Succeeded > 0 {
+		if err != nil || good[day.Date] {
 			continue
 		}
 		at := p.Next(start.Add(-time.Second))
 		day.Overdue = !at.IsZero() && at.Before(start.AddDate(0, 0, 1)) && at.Before(now.Add(-schedule.Grace)) && firstBefore(backups, p.database, at)
 	}
+}
+
+// successDays gives the days on which a backup of a database succeeded; as in the figures, one dated in the future is today's.
+func successDays(backups []registry.Backup, database string, now time.Time) map[string]bool {
+	days := map[string]bool{}
+	for i := range backups {
+		if b := &backups[i]; b.Database == database && b.Status == registry.Success {
+			at := b.CreatedAt
+			if at.After(now) {
+				at = now
+			}
+			days[at.UTC().Format(time.DateOnly)] = true
+		}
+	}
+	return days
 }
 
 // lastScheduled gives when the last backup of a database that the schedule asked for was begun; zero where there is none.

@@ -564,7 +564,7 @@ type DaySummary struct {
 	Date   string `json:"date"`
 	Failed int    `json:"failed"`
 
-	// Overdue the schedule wanted a backup on this day, after the first one ever, and none succeeded
+	// Overdue the schedule wanted a backup on this day, after the first one ever, and none of its database succeeded
 	Overdue   bool `json:"overdue"`
 	Running   int  `json:"running"`
 	Succeeded int  `json:"succeeded"`

@@ -764,7 +764,7 @@ export interface components {
             /** @description in UTC */
             date: string;
             running: number;
-            /** @description the schedule wanted a backup on this day, after the first one ever, and none succeeded */
+            /** @description the schedule wanted a backup on this day, after the first one ever, and none of its database succeeded */
             overdue: boolean;
             succeeded: number;
             failed: number;

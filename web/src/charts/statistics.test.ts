@@ -30,6 +30,7 @@ test("the worst status of a day wins", () => {
   expect(worst({ ...day, succeeded: 3 })).toBe("success");
   expect(worst({ ...day, succeeded: 3, running: 1 })).toBe("running");
   expect(worst({ ...day, running: 1, overdue: true })).toBe("overdue");
+  expect(worst({ ...day, succeeded: 3, overdue: true })).toBe("overdue"); // another database's
   expect(worst({ ...day, succeeded: 9, failed: 1 })).toBe("failed");
   expect(worst({ ...day, failed: 1, overdue: true })).toBe("failed");
 });

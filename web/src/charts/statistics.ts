@@ -25,7 +25,7 @@ export function outliers(values: readonly number[], floor: number): boolean[] {
   return values.map((v) => Math.abs(v - m) > far);
 }
 
-/** A day of the strip. "overdue": the schedule wanted a backup and none succeeded; "none": nothing was wanted. */
+/** A day of the strip. "overdue": the schedule wanted a backup and none of its database succeeded; "none": nothing was wanted. */
 export type DayStatus = "failed" | "overdue" | "running" | "success" | "none";
 
 /** worst gives the status of a day: its worst one wins. */
