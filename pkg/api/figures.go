@@ -68,6 +68,9 @@ func summarize(now time.Time, backups []registry.Backup, database string, plan p
 			s.Succeeded++
 			s.Trend[day].Succeeded++
 			s.Trend[day].Bytes += b.Size
+			if b.Damaged() {
+				s.Trend[day].Damaged++
+			}
 			duration += b.Duration
 			bytes += b.Size
 		case registry.Failed:

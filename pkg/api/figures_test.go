@@ -29,6 +29,7 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("averages are %d ms and %d bytes", s.AverageDuration, s.AverageSizeBytes)
 	}
 	if len(s.Trend) != 30 || s.Trend[0] != (contract.DaySummary{Date: "2026-03-02", Succeeded: 1, Bytes: 100}) ||
+		s.Trend[28] != (contract.DaySummary{Date: "2026-03-30", Succeeded: 1, Damaged: 1, Bytes: 300}) ||
 		s.Trend[29] != (contract.DaySummary{Date: "2026-03-31", Succeeded: 1, Failed: 2, Running: 1, Bytes: 7}) {
 		t.Errorf("trend is %+v", s.Trend)
 	}

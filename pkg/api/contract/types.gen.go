@@ -560,6 +560,9 @@ type DaySummary struct {
 	// Bytes stored by that day's successful backups
 	Bytes int64 `json:"bytes"`
 
+	// Damaged of those that succeeded, found damaged by their latest verification
+	Damaged int `json:"damaged"`
+
 	// Date in UTC
 	Date   string `json:"date"`
 	Failed int    `json:"failed"`

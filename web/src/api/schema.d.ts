@@ -768,6 +768,8 @@ export interface components {
             overdue: boolean;
             succeeded: number;
             failed: number;
+            /** @description of those that succeeded, found damaged by their latest verification */
+            damaged: number;
             /**
              * Format: int64
              * @description stored by that day's successful backups

@@ -15,7 +15,7 @@ export const toList = () => requestAnimationFrame(() => document.getElementById(
 export function DayStrip({ days, database }: { days: DaySummary[]; database: string | undefined }) {
   const { t, f } = useText();
   const describe = (d: DaySummary) => {
-    const counts = [d.succeeded && t.strip.succeeded(d.succeeded), d.failed && t.strip.failed(d.failed), d.running && t.strip.running(d.running)];
+    const counts = [d.succeeded && t.strip.succeeded(d.succeeded), d.failed && t.strip.failed(d.failed), d.damaged && `${t.status.damaged}: ${f.number(d.damaged)}`, d.running && t.strip.running(d.running)];
     const parts = counts.filter((c) => typeof c === "string");
     if (d.overdue) parts.push(t.strip.states.overdue);
     return `${f.day(d.date)}: ${parts.length ? parts.join(", ") : t.strip.states.none}`;

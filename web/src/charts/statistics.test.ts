@@ -24,13 +24,15 @@ test("too few values say nothing, and small differences never matter", () => {
 });
 
 test("the worst status of a day wins", () => {
-  const day = { succeeded: 0, failed: 0, running: 0, overdue: false };
+  const day = { succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: false };
   expect(worst(day)).toBe("none");
   expect(worst({ ...day, overdue: true })).toBe("overdue");
   expect(worst({ ...day, succeeded: 3 })).toBe("success");
   expect(worst({ ...day, succeeded: 3, running: 1 })).toBe("running");
   expect(worst({ ...day, running: 1, overdue: true })).toBe("overdue");
   expect(worst({ ...day, succeeded: 3, overdue: true })).toBe("overdue"); // another database's
+  expect(worst({ ...day, succeeded: 2, damaged: 1 })).toBe("failed");
+  expect(worst({ ...day, succeeded: 1, damaged: 1, overdue: true })).toBe("failed");
   expect(worst({ ...day, succeeded: 9, failed: 1 })).toBe("failed");
   expect(worst({ ...day, failed: 1, overdue: true })).toBe("failed");
 });

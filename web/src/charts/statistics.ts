@@ -25,12 +25,12 @@ export function outliers(values: readonly number[], floor: number): boolean[] {
   return values.map((v) => Math.abs(v - m) > far);
 }
 
-/** A day of the strip. "overdue": the schedule wanted a backup and none of its database succeeded; "none": nothing was wanted. */
+/** A day of the strip. "failed": a backup did, or was found damaged since. "overdue": the schedule wanted a backup and none of its database succeeded; "none": nothing was wanted. */
 export type DayStatus = "failed" | "overdue" | "running" | "success" | "none";
 
 /** worst gives the status of a day: its worst one wins. */
-export function worst(day: Pick<DaySummary, "succeeded" | "failed" | "running" | "overdue">): DayStatus {
-  if (day.failed > 0) return "failed";
+export function worst(day: Pick<DaySummary, "succeeded" | "failed" | "damaged" | "running" | "overdue">): DayStatus {
+  if (day.failed > 0 || day.damaged > 0) return "failed";
   if (day.overdue) return "overdue";
   if (day.running > 0) return "running";
   return day.succeeded > 0 ? "success" : "none";

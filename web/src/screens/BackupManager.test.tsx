@@ -107,19 +107,21 @@ test("backups that were found damaged are told on the first screen, with the way
 
 test("the strip says in words what its cells show", async () => {
   serve(answers(undefined, metrics({ trend: [
-    { date: "2026-11-18", succeeded: 1, failed: 1, running: 0, overdue: false, bytes: 1 },
-    { date: "2026-11-19", succeeded: 0, failed: 0, running: 0, overdue: true, bytes: 0 },
-    { date: "2026-11-20", succeeded: 0, failed: 0, running: 0, overdue: false, bytes: 0 },
-    { date: "2026-11-21", succeeded: 1, failed: 0, running: 0, overdue: true, bytes: 1 },
+    { date: "2026-11-18", succeeded: 1, failed: 1, damaged: 0, running: 0, overdue: false, bytes: 1 },
+    { date: "2026-11-19", succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: true, bytes: 0 },
+    { date: "2026-11-20", succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: false, bytes: 0 },
+    { date: "2026-11-21", succeeded: 1, failed: 0, damaged: 0, running: 0, overdue: true, bytes: 1 },
+    { date: "2026-11-22", succeeded: 2, failed: 0, damaged: 1, running: 0, overdue: false, bytes: 1 },
   ] })));
   show(<BackupManager userRole="ADMIN" />);
   const strip = await screen.findByRole("list", { name: "The last 30 days" });
   const cells = within(strip).getAllByRole("listitem");
-  expect(cells.map((c) => c.className)).toEqual(["cell bad failed", "cell warn overdue", "cell none none", "cell warn overdue"]);
+  expect(cells.map((c) => c.className)).toEqual(["cell bad failed", "cell warn overdue", "cell none none", "cell warn overdue", "cell bad failed"]);
   expect(within(strip).getByRole("link", { name: "Nov 18, 2026: 1 succeeded, 1 failed" }).getAttribute("href")).toBe("#/?day=2026-11-18");
   expect(within(strip).getByRole("img", { name: "Nov 19, 2026: Overdue" })).toBeTruthy();
   expect(within(strip).getByRole("img", { name: "Nov 20, 2026: No run" })).toBeTruthy();
   expect(within(strip).getByRole("link", { name: "Nov 21, 2026: 1 succeeded, Overdue" })).toBeTruthy();
+  expect(within(strip).getByRole("link", { name: "Nov 22, 2026: 2 succeeded, Damaged: 1" })).toBeTruthy();
 });
 
 test("charts have their figures in a table, with what departs from the median", async () => {

@@ -110,7 +110,7 @@ export function metrics(change: Partial<Metrics> = {}): Metrics {
   return {
     at: new Date().toISOString(), days: 30, total: 10, succeeded: 9, failed: 1, running: 0, damaged: 0, successRate: 0.9,
     storageUsedBytes: 5 * 2 ** 30, storageLimitBytes: 10 * 2 ** 30,
-    trend: [{ date: "2026-11-19", succeeded: 1, failed: 0, running: 0, overdue: false, bytes: 1 }],
+    trend: [{ date: "2026-11-19", succeeded: 1, failed: 0, damaged: 0, running: 0, overdue: false, bytes: 1 }],
     errors: [], databases: [{ database: "shop", backups: 9, bytes: 1, lastSuccessAt: new Date(Date.now() - 7_200_000).toISOString() }],
     ...change,
   };
