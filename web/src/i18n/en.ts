@@ -261,6 +261,7 @@ export const en = {
     validate: "Validate now",
     validating: "Validating…",
     validatingNote: "The whole file is read back and checked. This may take a while; you may leave this page.",
+    noResult: "No result of the validation has come. It may have been interrupted. If it still comes, it will be shown here.",
     valid: (bytes: string, duration: string) => `The backup is good: ${bytes} were read back and checked in ${duration}.`,
     invalid: "The backup is damaged. See below what was found.",
     damaged: "This backup is damaged",

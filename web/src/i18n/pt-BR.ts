@@ -263,6 +263,7 @@ export const ptBR: Messages = {
     validate: "Validar agora",
     validating: "Validando…",
     validatingNote: "O arquivo inteiro é relido e conferido. Pode demorar; você pode sair desta página.",
+    noResult: "Nenhum resultado da validação chegou. Ela pode ter sido interrompida. Se ainda chegar, será mostrado aqui.",
     valid: (bytes, duration) => `O backup está bom: ${bytes} foram relidos e conferidos em ${duration}.`,
     invalid: "O backup está danificado. Veja abaixo o que foi encontrado.",
     damaged: "Este backup está danificado",

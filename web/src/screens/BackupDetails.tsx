@@ -16,16 +16,29 @@ import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
 import { RunningBackup } from "./RunningBackup";
 
+/** patience is how long the result of a validation is waited for, in milliseconds: a quarter of an hour, and what reading
+ * the file takes at 60 MB in a second. */
+const patience = (b: Backup) => 900_000 + b.size / 60_000;
+
 export function BackupDetails({ id }: { id: string }) {
   const { t } = useText();
   const [awaited, setAwaited] = useState<string | null>(null);
-  const query = useBackup(id, awaited ? 3_000 : false);
+  const [late, setLate] = useState(false);
+  const query = useBackup(id, awaited ? (late ? 60_000 : 3_000) : false);
   const backup = query.data;
   // A validation that takes longer than a request is over when its outcome is later than the request.
   useEffect(() => {
     // As times, not as texts: a fraction of a second may stand in one and not in the other.
     if (awaited && backup?.verification && Date.parse(backup.verification.at) > Date.parse(awaited)) setAwaited(null);
   }, [awaited, backup]);
+  // Whoever does it may have died, which nobody tells.
+  const wait = awaited && backup && patience(backup);
+  useEffect(() => {
+    setLate(false);
+    if (!wait) return;
+    const timer = setTimeout(() => setLate(true), wait);
+    return () => clearTimeout(timer);
+  }, [awaited, wait]);
 
   if (!backup) {
     const missing = query.error instanceof ApiError && (query.error.status === 404 || query.error.status === 400);
@@ -39,14 +52,15 @@ export function BackupDetails({ id }: { id: string }) {
   return (
     <>
       <nav className="crumbs" aria-label={t.details.crumbs}><a href="#/">{t.home.title}</a><span aria-hidden="true"> / </span><span aria-current="page">{backup.filename}</span></nav>
-      <Details backup={backup} awaited={awaited !== null} onAwait={setAwaited} error={query.error} retry={() => query.refetch()} />
+      <Details backup={backup} awaited={awaited !== null && !late} late={awaited !== null && late} onAwait={setAwaited} error={query.error} retry={() => query.refetch()} />
     </>
   );
 }
 
-function Details({ backup: b, awaited, onAwait, error, retry }: {
+function Details({ backup: b, awaited, late, onAwait, error, retry }: {
   backup: Backup;
   awaited: boolean;
+  late: boolean;
   onAwait: (since: string) => void;
   error: unknown;
   retry: () => void;
@@ -78,6 +92,7 @@ function Details({ backup: b, awaited, onAwait, error, retry }: {
       {validate.error && <Failed error={validate.error} retry={check} />}
       <div role="status">
         {(validate.isPending || awaited) && <p className="notice run"><Icon name="run" />{t.details.validatingNote}</p>}
+        {late && !validate.isPending && <div className="notice warn"><Icon name="warn" /><div><p>{t.details.noResult}</p><p><button type="button" onClick={check}>{t.states.tryAgain}</button></p></div></div>}
         {validate.data && "valid" in validate.data && !validate.isPending && (
           <p className={`notice ${validate.data.valid ? "ok" : "bad"}`}>
             <Icon name={validate.data.valid ? "ok" : "bad"} />

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { backup, problem, serve, show } from "../test/world";
@@ -92,6 +92,47 @@ test("a validation that takes longer is waited for by the record", async () => {
   expect(screen.getByText(/The checksum is wrong/)).toBeTruthy();
   await waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button", { name: "Validate now" }).disabled).toBe(false));
 }, 12_000);
+
+test.each([
+  ["en", "Validate now", /No result of the validation has come/, "Try again"],
+  ["pt-BR", "Validar agora", /Nenhum resultado da validação chegou/, "Tentar de novo"],
+] as const)("a validation whose result never comes is given up, and can be asked for again (%s)", async (language, button, note, again) => {
+  const b = backup({ size: 60_000_000_000 });
+  let looks = 0;
+  const asked = serve({
+    ...noAudit,
+    "GET /api/backup/:id": () => (looks++, b),
+    "POST /api/backup/validate/:id": () => Response.json({ id: b.id, requestedAt: new Date().toISOString() }, { status: 202 }),
+  });
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const click = (name: string) => act(() => screen.getByRole<HTMLButtonElement>("button", { name }).click());
+  const pass = (minutes: number) => act(() => vi.advanceTimersByTimeAsync(minutes * 60_000));
+  try {
+    show(<BackupDetails id={b.id} />, { language });
+    await screen.findByRole("button", { name: button });
+    await click(button);
+    // A quarter of an hour, and what reading so many bytes takes: 1000 s for 60 GB.
+    await pass(31);
+    expect(screen.queryByText(note)).toBeNull();
+    expect(screen.queryByRole("button", { name: button })).toBeNull();
+    await pass(2);
+    expect(screen.getByText(note)).toBeTruthy();
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: button }).disabled).toBe(false);
+    // It is still looked for, less often: one that comes late after all is shown.
+    const before = looks;
+    await pass(3);
+    expect(looks - before).toBeGreaterThan(1);
+    expect(looks - before).toBeLessThan(6);
+    await click(again);
+    await pass(1);
+    expect(asked.filter((a) => a.method === "POST")).toHaveLength(2);
+    expect(screen.queryByText(note)).toBeNull();
+    await pass(33);
+    expect(screen.getByText(note)).toBeTruthy();
+  } finally {
+    vi.useRealTimers();
+  }
+}, 20_000);
 
 test("a download is a plain link with its end, and none any more after that", async () => {
   const b = backup({ filename: "x.dump" });
