@@ -127,7 +127,8 @@ func (a *API) download(ctx context.Context, c *call) (answer, error) {
 	if p.Redirect == contract.DownloadBackupParamsRedirectN1 {
 		return answer{status: http.StatusFound, header: http.Header{"Location": {link.URL}}}, nil
 	}
-	return ok(contract.DownloadLink{URL: link.URL, Filename: link.Filename, Size: link.Size, Checksum: link.Checksum, ExpiresAt: link.ExpiresAt}), nil
+	left := max(0, int64(link.ExpiresAt.Sub(a.Now())/time.Second))
+	return ok(contract.DownloadLink{URL: link.URL, Filename: link.Filename, Size: link.Size, Checksum: link.Checksum, ExpiresAt: link.ExpiresAt, ExpiresIn: left}), nil
 }
 
 func (a *API) delete(ctx context.Context, c *call) (answer, error) {

@@ -36,7 +36,7 @@ func TestLifeOfABackup(t *testing.T) {
 
 	var link contract.DownloadLink
 	w.http(ask{"GET", "/api/backup/download/" + b.ID, "SUPERVISOR", "", nil}).want(200).into(&link)
-	if left := time.Until(link.ExpiresAt); left < 14*time.Minute || left > 15*time.Minute || link.Checksum != b.Checksum || link.Size != b.Size || link.Filename != b.Filename {
+	if left := time.Until(link.ExpiresAt); left < 14*time.Minute || left > 15*time.Minute || link.ExpiresIn < 14*60 || link.ExpiresIn > 15*60 || link.Checksum != b.Checksum || link.Size != b.Size || link.Filename != b.Filename {
 		t.Errorf("link is %+v", link)
 	}
 	got, err := http.Get(link.URL)

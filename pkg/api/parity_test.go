@@ -113,7 +113,7 @@ var unlike = []struct {
 	{regexp.MustCompile(`"(requestId)":"[^"]*"`), `"$1":"R"`},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA"},
 	{regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), "ID"},
-	{regexp.MustCompile(`"(duration|size|bytes|freedBytes|averageDuration|averageSizeBytes|storageUsedBytes|lastSuccessAge|bytesPerSec|dumpBytes)":[0-9.]+`), `"$1":0`},
+	{regexp.MustCompile(`"(duration|size|bytes|freedBytes|averageDuration|averageSizeBytes|storageUsedBytes|lastSuccessAge|bytesPerSec|dumpBytes|expiresIn)":[0-9.]+`), `"$1":0`},
 	{regexp.MustCompile(`[0-9.]+ (bytes|[kMGT]B)`), "N bytes"},
 	{regexp.MustCompile(`[0-9]+ MB`), "N MB"},
 	{regexp.MustCompile(`(?i)"(etag|previous|hash|id)":"[^"]*"`), `"$1":"X"`},

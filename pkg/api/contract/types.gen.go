@@ -587,8 +587,11 @@ type DownloadLink struct {
 	// Checksum SHA-256 of the file, in hex
 	Checksum  string    `json:"checksum"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	Filename  string    `json:"filename"`
-	Size      int64     `json:"size"`
+
+	// ExpiresIn seconds from this answer to expiresAt, for whoever's clock differs
+	ExpiresIn int64  `json:"expiresIn"`
+	Filename  string `json:"filename"`
+	Size      int64  `json:"size"`
 
 	// URL the presigned link; a secret while it lives
 	URL string `json:"url"`

@@ -176,7 +176,15 @@ export function useActions() {
     }),
     cancel: useMutation({ mutationFn: (id: string) => answer(api.POST("/api/backup/cancel/{id}", at(id))), onSettled: stale }),
     validate: useMutation({ mutationFn: (id: string) => answer(api.POST("/api/backup/validate/{id}", at(id))), onSettled: stale }),
-    download: useMutation({ mutationFn: (id: string) => answer(api.GET("/api/backup/download/{id}", at(id))), gcTime: 0 }),
+    download: useMutation({
+      mutationFn: async (id: string) => {
+        const asked = Date.now();
+        const link = await answer(api.GET("/api/backup/download/{id}", at(id)));
+        // The end by the user's clock, which may not be the server's.
+        return { ...link, until: asked + link.expiresIn * 1000 };
+      },
+      gcTime: 0,
+    }),
     saveSettings: useMutation({
       mutationFn: (settings: Settings) => answer(api.PUT("/api/backup/settings", { body: settings })),
       onSuccess: (saved) => {

@@ -486,6 +486,11 @@ export interface components {
             checksum: string;
             /** Format: date-time */
             expiresAt: string;
+            /**
+             * Format: int64
+             * @description seconds from this answer to expiresAt, for whoever's clock differs
+             */
+            expiresIn: number;
         };
         BackupStatusResponse: {
             id: components["schemas"]["BackupId"];

@@ -17,7 +17,7 @@ export function DownloadDialog({ backup, onClose }: { backup: Backup; onClose: (
   const ask = () => download.mutate(backup.id);
   useEffect(ask, [backup.id]);
   const link = download.data;
-  const left = link ? Date.parse(link.expiresAt) - now : 0;
+  const left = link ? link.until - now : 0;
   return (
     <Dialog title={t.download.title} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
       {download.error ? <Failed error={download.error} retry={ask} /> : !link ? <Loading rows={2} /> : (
@@ -29,7 +29,7 @@ export function DownloadDialog({ backup, onClose }: { backup: Backup; onClose: (
                 {/* A navigation, not a fetch: the bytes go from storage to the disk. */}
                 <a className="button primary" href={link.url} download={link.filename} rel="noreferrer"><Icon name="download" />{t.download.file}</a>
               </p>
-              <p className="hint">{t.download.expires(f.clock(link.expiresAt), f.duration(left))}</p>
+              <p className="hint">{t.download.expires(f.clock(link.until), f.duration(left))}</p>
             </>
           ) : (
             <p>{t.download.expired} <button type="button" onClick={ask}>{t.download.again}</button></p>
