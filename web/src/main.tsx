@@ -11,12 +11,17 @@ import { complete, isAnswer, redirectUri, SignInError, takePending } from "./aut
 import { SessionStore } from "./auth/session";
 import { Boundary, Broken } from "./components/Boundary";
 import { loadConfig, type Config } from "./config";
-import { LanguageProvider, loadCatalogue, useText, wantedLanguage } from "./i18n";
+import { chooseLanguage, LanguageProvider, loadCatalogue, wantedLanguage, type Language } from "./i18n";
+import type { Messages } from "./i18n/en";
 import { applyTheme } from "./theme";
 import "./styles.css";
 
-function CannotStart({ error }: { error: unknown }) {
-  return <main className="sign-in" id="main"><Broken title={useText().t.states.noConfig} error={error} /></main>;
+/** What is said when there is no catalogue to say it from. */
+const plain = { en: ["cofre cannot start", "Try again"], "pt-BR": ["O cofre não pode iniciar", "Tentar de novo"] } as const;
+
+function CannotStart({ error, language, messages }: { error: unknown; language: Language; messages: Messages | undefined }) {
+  const [title, again] = messages ? [messages.states.noConfig, messages.states.tryAgain] : plain[language];
+  return <main className="sign-in" id="main" lang={language}><Broken title={title} again={again} error={error} /></main>;
 }
 
 /** finishSignIn takes the provider's answer out of the address before anything else happens, and makes a session of it. */
@@ -33,20 +38,22 @@ async function finishSignIn(config: Config, search: string, sessions: SessionSto
 }
 
 async function start(): Promise<void> {
-  applyTheme();
-  const search = location.search;
-  if (isAnswer(search)) history.replaceState(null, "", location.pathname + location.hash);
   const root = createRoot(document.getElementById("root")!);
-  const initial = wantedLanguage();
-  const messages = await loadCatalogue[initial]();
+  let language = chooseLanguage(null, navigator.languages);
+  let messages: Messages | undefined;
   try {
+    const search = location.search;
+    if (isAnswer(search)) history.replaceState(null, "", location.pathname + location.hash);
+    applyTheme();
+    language = wantedLanguage();
+    messages = await loadCatalogue[language]();
     const config = await loadConfig();
     const sessions = new SessionStore(sessionStorage, Date.now());
     const problem = isAnswer(search) ? await finishSignIn(config, search, sessions) : undefined;
     const services = { config, sessions, api: createApi(config.api, sessions) };
     root.render(
       <StrictMode>
-        <LanguageProvider initial={initial} messages={messages}>
+        <LanguageProvider initial={language} messages={messages}>
           <QueryClientProvider client={createQueryClient()}>
             <ServicesContext value={services}>
               <Boundary><App problem={problem} /></Boundary>
@@ -56,7 +63,7 @@ async function start(): Promise<void> {
       </StrictMode>,
     );
   } catch (err) {
-    root.render(<LanguageProvider initial={initial} messages={messages}><CannotStart error={err} /></LanguageProvider>);
+    root.render(<CannotStart error={err} language={language} messages={messages} />);
   }
 }
 

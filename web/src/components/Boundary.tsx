@@ -3,19 +3,20 @@
 import { Component, type ReactNode } from "react";
 import { useText } from "../i18n";
 
-export function Broken({ title, error }: { title: string; error: unknown }) {
-  const { t } = useText();
+/** Broken takes its words as arguments: the catalogue may be what is missing. */
+export function Broken({ title, again, error }: { title: string; again: string; error: unknown }) {
   return (
     <div className="card" role="alert">
       <h1>{title}</h1>
       <p lang="en">{error instanceof Error ? error.message : String(error)}</p>
-      <p><button type="button" onClick={() => location.reload()}>{t.states.tryAgain}</button></p>
+      <p><button type="button" onClick={() => location.reload()}>{again}</button></p>
     </div>
   );
 }
 
 function Failed({ error }: { error: unknown }) {
-  return <Broken title={useText().t.states.failed} error={error} />;
+  const { states } = useText().t;
+  return <Broken title={states.failed} again={states.tryAgain} error={error} />;
 }
 
 /** Boundary keeps what breaks within it from taking the rest of the page along. A new key gives it another chance. */
