@@ -214,6 +214,7 @@ export const en = {
     labelValue: (i: number) => `Value of label ${i}`,
     removeLabel: (i: number) => `Remove label ${i}`,
     addLabel: "Add a label",
+    labelNameless: "A value needs a name.",
     tooLong: "At most 200 characters.",
     badCharacters: 'None of these: / \\ : * ? " < > | or control characters.',
     badEnds: "It may not begin with a dot, a dash or a space, nor end with a dot or a space.",

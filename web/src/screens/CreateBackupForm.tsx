@@ -63,6 +63,9 @@ export function wrongDirectory(t: Messages, directory: string): string | undefin
   return parts.map((p) => wrongName(t, p)).find(Boolean);
 }
 
+/** nameless tells whether a label has a value and no name. */
+const nameless = (l: Draft["labels"][number]) => Boolean(l.value.trim() && !l.key.trim());
+
 export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup: Backup) => void }) {
   const { t } = useText();
   const may = useMay();
@@ -86,11 +89,13 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const key = useMemo(() => crypto.randomUUID(), [options]);
   const nameWrong = wrongName(t, draft.filename);
   const directoryWrong = wrongDirectory(t, draft.directory);
+  const labelWrong = draft.labels.some(nameless);
+  const wrong = Boolean(nameWrong || directoryWrong || labelWrong);
   const databases = [...new Set([limits?.database, ...(metrics.data?.databases ?? []).map((d) => d.database)])].filter((d): d is string => Boolean(d));
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    if (!nameWrong && !directoryWrong) create.mutate({ options, key }, { onSuccess: onBackupCreated });
+    if (!wrong) create.mutate({ options, key }, { onSuccess: onBackupCreated });
   };
 
   return (
@@ -113,7 +118,8 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
           {(ids) => <input {...ids} value={draft.filename} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ filename: e.target.value })} />}
         </Field>
         <DirectoryField draft={draft} set={set} settings={settings} error={directoryWrong} />
-        <details className="more-options">
+        {/* What is wrong with a label cannot be folded away. */}
+        <details className="more-options" onToggle={(e) => { e.currentTarget.open ||= labelWrong; }}>
           <summary>{t.create.more}</summary>
           <Choice legend={t.create.format} name="format" value={draft.format} onChange={(format) => set({ format, ...(format === "plain" && draft.compression === "lz4" ? { compression: "" } : {}) })} options={[
             ["custom", t.create.formats.custom, t.create.formats.customHint],
@@ -150,7 +156,7 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
         <Command text={createCommand(options)} what={t.create.command} />
         {create.error && <Failed error={create.error} retry={create.error instanceof ApiError && create.error.unreachable ? () => create.mutate({ options, key }, { onSuccess: onBackupCreated }) : undefined} />}
         <div className="actions">
-          <button type="submit" className="primary" disabled={create.isPending || Boolean(nameWrong || directoryWrong)}>{create.isPending ? t.create.starting : t.create.start}</button>
+          <button type="submit" className="primary" disabled={create.isPending || wrong}>{create.isPending ? t.create.starting : t.create.start}</button>
           <a className="button" href="#/">{t.create.back}</a>
         </div>
       </div>
@@ -207,9 +213,10 @@ function Labels({ draft, set }: { draft: Draft; set: Setter }) {
       <p className="hint">{t.create.labelsHint}</p>
       {draft.labels.map((l, i) => (
         <div className="label-row" key={i}>
-          <input aria-label={t.create.labelKey(i + 1)} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
+          <input aria-label={t.create.labelKey(i + 1)} aria-invalid={nameless(l)} aria-describedby={nameless(l) ? `label-${i}-wrong` : undefined} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
           <input aria-label={t.create.labelValue(i + 1)} placeholder={t.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
           <button type="button" className="small" aria-label={t.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
+          {nameless(l) && <p className="wrong" id={`label-${i}-wrong`}>{t.create.labelNameless}</p>}
         </div>
       ))}
       {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{t.create.addLabel}</button>}

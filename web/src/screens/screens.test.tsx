@@ -2,6 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { en } from "../i18n/en";
+import { ptBR } from "../i18n/pt-BR";
 import { backup, metrics, problem, serve, show } from "../test/world";
 import { BackupProgress } from "./BackupProgress";
 import { CleanupPreview } from "./CleanupPreview";
@@ -69,6 +70,31 @@ test("names that the API would refuse are refused at once", () => {
   for (const name of ["", "ok", "Ação 1.dump", "a-b_c"]) expect(wrongName(en, name), name).toBeUndefined();
   for (const path of ["/a", "a//b", "../x", "a/-b", Array(11).fill("a").join("/")]) expect(wrongDirectory(en, path), path).toBeTruthy();
   expect(wrongDirectory(en, "a/b/c")).toBeUndefined();
+});
+
+test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused at its field (%s)", async (language) => {
+  const { create } = language === "en" ? en : ptBR;
+  const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup(), { status: 202 }) });
+  show(<CreateBackupForm onBackupCreated={() => {}} />, { language });
+  await userEvent.click(await screen.findByText(create.more));
+  await userEvent.click(screen.getByRole("button", { name: create.addLabel }));
+  const key = screen.getByRole("textbox", { name: create.labelKey(1) });
+  const submit = screen.getByRole<HTMLButtonElement>("button", { name: create.start });
+  expect(submit.disabled).toBe(false); // an empty row asks for nothing
+  await userEvent.type(screen.getByRole("textbox", { name: create.labelValue(1) }), "audit");
+  const described = document.getElementById(key.getAttribute("aria-describedby")!)!;
+  expect(described.textContent).toBe(language === "en" ? "A value needs a name." : "Um valor precisa de um nome.");
+  expect([key.getAttribute("aria-invalid"), submit.disabled]).toEqual(["true", true]);
+  // What is wrong cannot be folded away.
+  const fold = key.closest("details")!;
+  fold.open = false;
+  await waitFor(() => expect(fold.open).toBe(true));
+  await userEvent.type(screen.getByRole("textbox", { name: create.filename }), "x{Enter}");
+  expect(asked.some((a) => a.method === "POST")).toBe(false);
+  await userEvent.type(key, "why");
+  expect(key.getAttribute("aria-describedby")).toBeNull();
+  await userEvent.click(submit);
+  await waitFor(() => expect(asked.find((a) => a.method === "POST")?.body).toEqual({ options: { filename: "x", labels: { why: "audit" } } }));
 });
 
 test("what is left as it is, is not asked for", () => {
