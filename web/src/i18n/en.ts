@@ -214,6 +214,7 @@ export const en = {
     labelValue: (i: number) => `Value of label ${i}`,
     removeLabel: (i: number) => `Remove label ${i}`,
     addLabel: "Add a label",
+    labelTwice: "Another label has this name.",
     labelNameless: "A value needs a name.",
     tooLong: "At most 200 characters.",
     badCharacters: 'None of these: / \\ : * ? " < > | or control characters.',

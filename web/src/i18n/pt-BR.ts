@@ -216,6 +216,7 @@ export const ptBR: Messages = {
     labelValue: (i) => `Valor do rótulo ${i}`,
     removeLabel: (i) => `Remover o rótulo ${i}`,
     addLabel: "Acrescentar rótulo",
+    labelTwice: "Outro rótulo já tem este nome.",
     labelNameless: "Um valor precisa de um nome.",
     tooLong: "No máximo 200 caracteres.",
     badCharacters: 'Nenhum destes: / \\ : * ? " < > | nem caracteres de controle.',

@@ -63,8 +63,12 @@ export function wrongDirectory(t: Messages, directory: string): string | undefin
   return parts.map((p) => wrongName(t, p)).find(Boolean);
 }
 
-/** nameless tells whether a label has a value and no name. */
-const nameless = (l: Draft["labels"][number]) => Boolean(l.value.trim() && !l.key.trim());
+/** labelWrong tells what is wrong with a label: a value without a name, or another one's name. */
+const labelWrong = (all: Draft["labels"], i: number): "labelNameless" | "labelTwice" | undefined => {
+  const { key, value } = all[i]!;
+  if (!key.trim()) return value.trim() ? "labelNameless" : undefined;
+  return all.some((l, j) => j < i && l.key.trim() === key.trim()) ? "labelTwice" : undefined;
+};
 
 export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup: Backup) => void }) {
   const { t } = useText();
@@ -89,8 +93,8 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const key = useMemo(() => crypto.randomUUID(), [options]);
   const nameWrong = wrongName(t, draft.filename);
   const directoryWrong = wrongDirectory(t, draft.directory);
-  const labelWrong = draft.labels.some(nameless);
-  const wrong = Boolean(nameWrong || directoryWrong || labelWrong);
+  const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
+  const wrong = Boolean(nameWrong || directoryWrong || labelsWrong);
   const databases = [...new Set([limits?.database, ...(metrics.data?.databases ?? []).map((d) => d.database)])].filter((d): d is string => Boolean(d));
 
   const submit = (e: FormEvent) => {
@@ -119,7 +123,7 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
         </Field>
         <DirectoryField draft={draft} set={set} settings={settings} error={directoryWrong} />
         {/* What is wrong with a label cannot be folded away. */}
-        <details className="more-options" onToggle={(e) => { e.currentTarget.open ||= labelWrong; }}>
+        <details className="more-options" onToggle={(e) => { e.currentTarget.open ||= labelsWrong; }}>
           <summary>{t.create.more}</summary>
           <Choice legend={t.create.format} name="format" value={draft.format} onChange={(format) => set({ format, ...(format === "plain" && draft.compression === "lz4" ? { compression: "" } : {}) })} options={[
             ["custom", t.create.formats.custom, t.create.formats.customHint],
@@ -211,14 +215,17 @@ function Labels({ draft, set }: { draft: Draft; set: Setter }) {
     <fieldset className="labels">
       <legend>{t.create.labels}</legend>
       <p className="hint">{t.create.labelsHint}</p>
-      {draft.labels.map((l, i) => (
-        <div className="label-row" key={i}>
-          <input aria-label={t.create.labelKey(i + 1)} aria-invalid={nameless(l)} aria-describedby={nameless(l) ? `label-${i}-wrong` : undefined} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
-          <input aria-label={t.create.labelValue(i + 1)} placeholder={t.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
-          <button type="button" className="small" aria-label={t.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
-          {nameless(l) && <p className="wrong" id={`label-${i}-wrong`}>{t.create.labelNameless}</p>}
-        </div>
-      ))}
+      {draft.labels.map((l, i, all) => {
+        const wrong = labelWrong(all, i);
+        return (
+          <div className="label-row" key={i}>
+            <input aria-label={t.create.labelKey(i + 1)} aria-invalid={Boolean(wrong)} aria-describedby={wrong && `label-${i}-wrong`} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
+            <input aria-label={t.create.labelValue(i + 1)} placeholder={t.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
+            <button type="button" className="small" aria-label={t.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
+            {wrong && <p className="wrong" id={`label-${i}-wrong`}>{t.create[wrong]}</p>}
+          </div>
+        );
+      })}
       {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{t.create.addLabel}</button>}
     </fieldset>
   );

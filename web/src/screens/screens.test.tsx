@@ -93,6 +93,13 @@ test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused
   expect(asked.some((a) => a.method === "POST")).toBe(false);
   await userEvent.type(key, "why");
   expect(key.getAttribute("aria-describedby")).toBeNull();
+  // Nor does one take another one's place.
+  await userEvent.click(screen.getByRole("button", { name: create.addLabel }));
+  const twin = screen.getByRole("textbox", { name: create.labelKey(2) });
+  await userEvent.type(twin, " why");
+  expect([document.getElementById(twin.getAttribute("aria-describedby")!)!.textContent, submit.disabled]).toEqual([create.labelTwice, true]);
+  expect(key.getAttribute("aria-invalid")).toBe("false");
+  await userEvent.clear(twin);
   await userEvent.click(submit);
   await waitFor(() => expect(asked.find((a) => a.method === "POST")?.body).toEqual({ options: { filename: "x", labels: { why: "audit" } } }));
 });
