@@ -98,6 +98,7 @@ func TestWhoMayDelete(t *testing.T) {
 		"manifests/*":     {"CleanupRole", "DeleteRole"},
 		"verifications/*": {"CleanupRole", "DeleteRole"},
 		"audit/*":         {"CleanupRole"},
+		"limits/*":        {"CleanupRole"},
 		"registry.json":   nil,
 	} {
 		if got := may[key]; !slices.Equal(got, want) {

@@ -75,6 +75,12 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 		if rep.Leftovers, err = s.Registry.Reconcile(ctx); err != nil {
 			return rep, err
 		}
+		// What cannot be forgotten now is of no harm, and goes the next time.
+		if n, err := s.Registry.ForgetAllowances(ctx); err != nil {
+			s.Log.Warn("counters of idle users were not removed", "error", err.Error())
+		} else if n > 0 {
+			s.Log.Info("counters of idle users removed", "count", n)
+		}
 	}
 	now := s.Now()
 	if err := s.plan(ctx, now, o.Days, &rep); err != nil || o.DryRun {

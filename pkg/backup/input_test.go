@@ -318,6 +318,27 @@ func TestCleanup(t *testing.T) {
 	want(t, err, fault.Validation, fault.InvalidInput)
 }
 
+// Counters of users who have asked for nothing for a day go with a cleanup, and not with a dry run.
+func TestCleanupForgetsIdleUsers(t *testing.T) {
+	w := open(t, "", "postgres://nobody@127.0.0.1:1/none")
+	if err := registry.NewAllowance(w.Store, 60, nil).Allow(t.Context(), "ana"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ahead time.Duration
+		dry   bool
+		left  int
+	}{{0, false, 1}, {25 * time.Hour, true, 1}, {25 * time.Hour, false, 0}} {
+		w.Service.Registry = registry.New(w.Store, registry.Options{Ahead: c.ahead})
+		if _, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{DryRun: c.dry}); err != nil {
+			t.Fatal(err)
+		}
+		if keys := w.keys("limits/"); len(keys) != c.left {
+			t.Errorf("%v later, dry run %v: left %v", c.ahead, c.dry, keys)
+		}
+	}
+}
+
 // F12: two cleanups and a backup at the same time.
 func TestCleanupsAtOnce(t *testing.T) {
 	w := open(t, "", newShop(t, 18), "BACKUP_MAX_CONCURRENT=10")

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -196,6 +197,56 @@ func (a *Allowance) take(ctx context.Context, subject string, n int) (got int, w
 			return 0, 0, errors.Join(serr, err)
 		}
 	}
+}
+
+// allowanceIdle is how long an allowance stands without a change before it may go: far longer than its minute.
+const allowanceIdle = 24 * time.Hour
+
+// ForgetAllowances removes the allowances that nobody has changed for a day, by the service's clock, and gives how many. What
+// they say was over long ago. Each is looked at again right before it goes. A user who comes back in the instant between that
+// look and the removal loses the count of one block, and so may get up to that block more in this one minute; a writer that
+// finds its object gone makes a new one.
+func (r *Registry) ForgetAllowances(ctx context.Context) (n int, err error) {
+	var old []string
+	var now time.Time
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: limitsPrefix}) {
+		if err != nil {
+			return 0, fmt.Errorf("list the users' allowances: %w", err)
+		}
+		if now.IsZero() {
+			if now, err = r.storeNow(ctx); err != nil {
+				return 0, err
+			}
+		}
+		if strings.HasSuffix(o.Key, ".json") && now.Sub(o.LastModified) > allowanceIdle {
+			old = append(old, o.Key)
+		}
+	}
+	for _, key := range old {
+		gone, err := r.forgetAllowance(ctx, key, now)
+		if err != nil {
+			return n, fmt.Errorf("remove a user's allowance: %w", err)
+		}
+		if gone {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// forgetAllowance removes one, unless it was changed since it was listed. A process that slept in between must not wake up and
+// remove it.
+func (r *Registry) forgetAllowance(ctx context.Context, key string, now time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	o, err := r.store.Head(ctx, key)
+	if storage.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil || now.Sub(o.LastModified) <= allowanceIdle {
+		return false, err
+	}
+	return true, r.store.Delete(ctx, key)
 }
 
 // settle drops what is over, and gives how much may be granted, or when the first of the others is over. A grant from the

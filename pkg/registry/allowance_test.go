@@ -236,3 +236,96 @@ func FuzzAllowance(f *testing.F) {
 		}
 	})
 }
+
+// TestIdleAllowancesGo: after a day without a change, and not before; one that is changed between the list and its removal stays,
+// and a writer that finds its object gone makes it anew.
+func TestIdleAllowancesGo(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store storage.Store) {
+		ctx, clock := t.Context(), newMovable()
+		for _, user := range []string{"a", "b", "c"} {
+			must(t, NewAllowance(store, 60, clock.now).Allow(ctx, user))
+		}
+		n, err := New(store, Options{Ahead: allowanceIdle - time.Hour}).ForgetAllowances(ctx)
+		if must(t, err); n != 0 {
+			t.Fatalf("%d went too early", n)
+		}
+		heads := 0
+		back := Options{Ahead: allowanceIdle + time.Hour}
+		hooked := storagetest.Faulty(store, func(op, key string) error {
+			if op == "before head" && strings.HasPrefix(key, limitsPrefix) {
+				if heads++; heads == 1 { // somebody else's cleanup was faster
+					return store.Delete(ctx, key)
+				}
+			}
+			return nil
+		})
+		n, err = New(hooked, back).ForgetAllowances(ctx)
+		if must(t, err); n != 2 || heads != 3 {
+			t.Fatalf("%d went, %d looked at", n, heads)
+		}
+		for o, err := range store.List(ctx, storage.ListOptions{Prefix: limitsPrefix}) {
+			must(t, err)
+			t.Errorf("%s is left", o.Key)
+		}
+		clock.add(time.Hour)
+		must(t, NewAllowance(store, 60, clock.now).Allow(ctx, "a"))
+		gone := false
+		racing := storagetest.Faulty(store, func(op, key string) error {
+			if op == "before put" && strings.HasPrefix(key, limitsPrefix) && !gone {
+				gone = true
+				_, err := New(store, back).ForgetAllowances(ctx)
+				return err
+			}
+			return nil
+		})
+		var log bytes.Buffer
+		a := NewAllowance(racing, 60, clock.now)
+		a.Log = slog.New(slog.NewTextHandler(&log, nil))
+		must(t, a.Allow(ctx, "a"))
+		if log.Len() > 0 {
+			t.Errorf("the writer did not find its way: %s", log.String())
+		}
+		found := 0
+		for _, err := range store.List(ctx, storage.ListOptions{Prefix: limitsPrefix}) {
+			must(t, err)
+			found++
+		}
+		if found != 1 {
+			t.Errorf("%d allowances", found)
+		}
+	})
+}
+
+// aged is a store in which one allowance is changed after it was listed, as its date shows.
+type aged struct {
+	storage.Store
+	key string
+}
+
+func (s aged) Head(ctx context.Context, key string) (storage.Object, error) {
+	o, err := s.Store.Head(ctx, key)
+	if key == s.key {
+		o.LastModified = o.LastModified.Add(allowanceIdle)
+	}
+	return o, err
+}
+
+func TestAllowanceThatCameBackStays(t *testing.T) {
+	ctx, clock := t.Context(), newMovable()
+	store := storagetest.NewEmbedded(t)
+	var keys []string
+	for _, user := range []string{"a", "b"} {
+		must(t, NewAllowance(store, 60, clock.now).Allow(ctx, user))
+	}
+	for o, err := range store.List(ctx, storage.ListOptions{Prefix: limitsPrefix}) {
+		must(t, err)
+		keys = append(keys, o.Key)
+	}
+	n, err := New(aged{store, keys[0]}, Options{Ahead: allowanceIdle + time.Hour}).ForgetAllowances(ctx)
+	if must(t, err); n != 1 {
+		t.Errorf("%d went", n)
+	}
+	_, err = store.Head(ctx, keys[0])
+	must(t, err)
+	absent(t, store, keys[1])
+}
