@@ -86,26 +86,34 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	if err := s.plan(ctx, now, o.Days, &rep); err != nil || o.DryRun {
 		return rep, err
 	}
-	removed := rep.Removed
-	rep.Removed = []CleanupItem{}
-	for _, it := range removed {
-		// The registry may have changed since the plan: decide again at the last moment.
-		if again, err := s.stillGoes(ctx, now, rep.Policy, it.Backup.ID); err != nil {
-			return rep, err
-		} else if !again {
-			continue
-		}
-		if _, err := s.Registry.Remove(ctx, it.Backup.ID); err != nil {
-			if ctx.Err() != nil {
-				return rep, context.Cause(ctx)
-			}
-			rep.Failures = append(rep.Failures, CleanupFailure{it.Backup.ID, registry.ErrorOf(err)})
-			continue
-		}
-		rep.Removed = append(rep.Removed, it)
-		rep.FreedBytes += it.Backup.Size
+	err := s.removePlanned(ctx, now, &rep)
+	return rep, err
+}
+
+// removePlanned removes what the plan says. The registry may have changed since: each batch is decided again where it leaves the
+// index. What a canceled cleanup leaves goes the next time.
+func (s *Service) removePlanned(ctx context.Context, now time.Time, rep *CleanupReport) error {
+	planned := map[string]CleanupItem{}
+	var ids []string
+	for _, it := range rep.Removed {
+		planned[it.Backup.ID] = it
+		ids = append(ids, it.Backup.ID)
 	}
-	return rep, s.Registry.MarkCleanup(ctx, now)
+	rep.Removed = []CleanupItem{}
+	err := s.Registry.RemoveAll(ctx, ids, func(x *registry.Index) map[string]bool { return goes(now, x, rep.Policy) }, func(m registry.Removal) {
+		it := planned[m.Backup.ID]
+		switch {
+		case m.Gone:
+			rep.Removed = append(rep.Removed, it)
+			rep.FreedBytes += it.Backup.Size
+		case m.Err != nil && ctx.Err() == nil:
+			rep.Failures = append(rep.Failures, CleanupFailure{m.Backup.ID, registry.ErrorOf(m.Err)})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.Registry.MarkCleanup(ctx, now)
 }
 
 // plan fills the report with what would go and what stays.
@@ -133,17 +141,15 @@ func (s *Service) plan(ctx context.Context, now time.Time, days *int, rep *Clean
 	return nil
 }
 
-func (s *Service) stillGoes(ctx context.Context, now time.Time, p retention.Policy, id string) (bool, error) {
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
-		return false, err
-	}
+// goes gives the ids of what a policy removes.
+func goes(now time.Time, x *registry.Index, p retention.Policy) map[string]bool {
+	out := map[string]bool{}
 	for _, d := range retention.Decide(now, items(x), p) {
-		if d.Item.ID == id {
-			return d.Remove, nil
+		if d.Remove {
+			out[d.Item.ID] = true
 		}
 	}
-	return false, nil
+	return out
 }
 
 func items(x *registry.Index) []retention.Item {

@@ -113,3 +113,33 @@ func BenchmarkRebuild(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRemove removes 300 of 2,000 backups: one by one with a look at the index each, and in batches.
+func BenchmarkRemove(b *testing.B) {
+	ctx := context.Background()
+	for _, batch := range []bool{false, true} {
+		b.Run(fmt.Sprintf("MinIO/batch=%v", batch), func(b *testing.B) {
+			store := storagetest.NewMinIO(b)
+			data, err := large(1700).marshal()
+			must(b, err)
+			_, err = store.Put(ctx, IndexKey, data, storage.PutOptions{})
+			must(b, err)
+			r := New(store, Options{})
+			for b.Loop() {
+				b.StopTimer()
+				ids := many(b, store, 300)
+				b.StartTimer()
+				if batch {
+					must(b, r.RemoveAll(ctx, ids, allGo(), func(m Removal) { must(b, m.Err) }))
+					continue
+				}
+				for _, id := range ids {
+					_, err := r.Load(ctx)
+					must(b, err)
+					_, err = r.Remove(ctx, id)
+					must(b, err)
+				}
+			}
+		})
+	}
+}

@@ -20,6 +20,8 @@ type Intent struct {
 	// rebuild takes it for a backup.
 	Backup   Backup `json:"backup"`
 	Admitted bool   `json:"admitted,omitempty"`
+	// Undecided is set in a removal that may still be given up, because the backup has not left the index. A rebuild lists it.
+	Undecided bool `json:"undecided,omitempty"`
 	// Request is what the run needs besides the record; the registry does not look into it. No secrets.
 	Request json.RawMessage `json:"request,omitempty"`
 	// Runner names the run that holds the lease, "" when none does yet.

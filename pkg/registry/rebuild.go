@@ -108,7 +108,7 @@ func (r *Registry) collect(ctx context.Context, x *Index) error {
 		return err
 	}
 	for id, b := range manifests {
-		if intents[id].Kind != kindRemove {
+		if in := intents[id]; in.Kind != kindRemove || in.Undecided {
 			x.Backups = append(x.Backups, b)
 		}
 	}
@@ -164,7 +164,7 @@ func (r *Registry) collectTagged(ctx context.Context, x *Index, intents map[stri
 			r.log.Warn("object without a record", "key", o.Key, "why", err.Error())
 			continue
 		}
-		if x.Find(b.ID) == nil && intents[b.ID].Kind != kindRemove {
+		if in := intents[b.ID]; x.Find(b.ID) == nil && (in.Kind != kindRemove || in.Undecided) {
 			x.Upsert(b)
 		}
 	}

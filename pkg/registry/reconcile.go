@@ -116,11 +116,7 @@ func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err e
 		}
 	}()
 	if l.intent.Kind == kindRemove {
-		if err := l.remove(ctx); err != nil {
-			return err
-		}
-		rep.Removed = append(rep.Removed, l.id)
-		return nil
+		return l.finishRemoval(ctx, rep)
 	}
 	held, err := l.r.settle(ctx, failed(l.intent.Backup, cause), nil)
 	if err != nil {

@@ -81,15 +81,7 @@ func (l *Lease) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range []string{VerificationKey(b.ID), ManifestKey(b.ID)} {
-		if err := l.r.store.Delete(ctx, key); err != nil {
-			return fmt.Errorf("remove %s: %w", key, err)
-		}
-	}
-	if err := l.deleteObject(ctx); err != nil {
-		return err
-	}
-	return l.end(ctx)
+	return l.removeStored(ctx)
 }
 
 // Sweep removes what the run has stored so far, its uploads and its object, and nothing of anybody else's, so

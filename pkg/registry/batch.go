@@ -1,0 +1,206 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Limits of one batch of removals.
+const (
+	batchSize    = 100 // backups that leave the index in one write
+	batchWorkers = 8   // of them looked after at once
+)
+
+// Removal is what became of one backup of RemoveAll.
+type Removal struct {
+	Backup Backup
+	Gone   bool  // it was removed. Neither this nor an error: it was not there, or it stays by the decision
+	Err    error // why it could not be removed now
+}
+
+// RemoveAll removes many backups, a hundred with one write of the index. goes is asked inside that compare-and-swap which of them
+// go as the index is then; it must depend on its argument alone. done hears of each backup, in the order of ids.
+//
+// Each has an intent first, which is undecided: whoever finds it after a crash finishes the removal if the backup has left the
+// index, and forgets it otherwise. The intents are decided next, the index is looked at once more, for a rebuild may have brought
+// back what was undecided, and last the records and the objects go. One that fails does not stop the others. The error is that of ctx.
+func (r *Registry) RemoveAll(ctx context.Context, ids []string, goes func(*Index) map[string]bool, done func(Removal)) error {
+	for len(ids) > 0 {
+		n := min(batchSize, len(ids))
+		for _, rm := range r.removeBatch(ctx, ids[:n], goes) {
+			done(rm)
+		}
+		ids = ids[n:]
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// removing is one backup of a batch.
+type removing struct {
+	Removal
+	lease *Lease // nil when it is not, or no longer, to be removed
+}
+
+// each works on those that are still to be removed, several at once.
+func each(all []*removing, work func(*removing)) {
+	var wg sync.WaitGroup
+	room := make(chan struct{}, batchWorkers)
+	for _, m := range all {
+		if m.lease == nil {
+			continue
+		}
+		room <- struct{}{}
+		wg.Go(func() { defer func() { <-room }(); work(m) })
+	}
+	wg.Wait()
+}
+
+// drop gives up on one: others may take its intent over at once.
+func (m *removing) drop(ctx context.Context, err error) {
+	m.lease.release(ctx)
+	m.lease, m.Err = nil, fmt.Errorf("remove backup %s: %w", m.Backup.ID, err)
+}
+
+func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Index) map[string]bool) (out []Removal) {
+	all := make([]*removing, len(ids))
+	for i, id := range ids {
+		all[i] = &removing{Removal: Removal{Backup: Backup{ID: id}}}
+	}
+	defer func() {
+		for _, m := range all {
+			out = append(out, m.Removal)
+		}
+	}()
+	r.begin(ctx, all, goes)
+	each(all, func(m *removing) {
+		err := m.lease.put(ctx, func(in *Intent) { in.Undecided = false })
+		if lost(err) {
+			m.lease, m.Gone = nil, true // it has left the index, so whoever holds the intent now removes the rest
+		} else if err != nil {
+			m.drop(ctx, err)
+		}
+	})
+	if err := r.takeOut(ctx, all, nil); err != nil {
+		each(all, func(m *removing) { m.drop(ctx, err) })
+	}
+	each(all, func(m *removing) {
+		if err := m.lease.removeStored(ctx); err != nil {
+			m.drop(ctx, err)
+			return
+		}
+		m.Gone = true
+	})
+	return nil
+}
+
+// begin writes the intents and takes the backups out of the index. All that ends within half a lease: a process that slept in
+// between must not take out what others have found undecided and forgotten.
+func (r *Registry) begin(ctx context.Context, all []*removing, goes func(*Index) map[string]bool) {
+	ctx, cancel := context.WithTimeout(ctx, r.lease/2)
+	defer cancel()
+	x, err := r.Load(ctx)
+	if err != nil {
+		for _, m := range all {
+			m.Err = err
+		}
+		return
+	}
+	going := goes(x)
+	for _, m := range all {
+		if b := x.Find(m.Backup.ID); b != nil && b.Status != InProgress && going[b.ID] {
+			m.Backup, m.lease = *b, &Lease{r: r, id: b.ID}
+		}
+	}
+	each(all, func(m *removing) {
+		in := Intent{Kind: kindRemove, Backup: m.Backup, Admitted: true, Undecided: true, LeaseMS: r.lease.Milliseconds()}
+		l, err := r.acquire(ctx, in, "")
+		if lost(err) {
+			l, err = r.overtake(ctx, in)
+		}
+		if err != nil {
+			m.lease, m.Err = nil, fmt.Errorf("remove backup %s: %w", m.Backup.ID, err)
+			return
+		}
+		m.lease = l
+	})
+	if err := r.takeOut(ctx, all, goes); err != nil {
+		each(all, func(m *removing) { m.drop(ctx, err) })
+	}
+}
+
+// takeOut takes out of the index what goes, in one write, and forgets the others. goes nil is all of them.
+func (r *Registry) takeOut(ctx context.Context, all []*removing, goes func(*Index) map[string]bool) error {
+	var stays map[string]bool
+	err := r.Update(ctx, func(x *Index) error {
+		var going map[string]bool
+		if goes != nil {
+			going = goes(x)
+		}
+		changed := false
+		stays = map[string]bool{}
+		for _, m := range all {
+			b := x.Find(m.Backup.ID)
+			switch {
+			case m.lease == nil || b == nil:
+			case goes != nil && !going[b.ID]:
+				stays[b.ID] = true
+			default:
+				changed = x.Remove(b.ID) || changed
+			}
+		}
+		if !changed {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	each(all, func(m *removing) {
+		if stays[m.Backup.ID] {
+			if err := m.lease.end(ctx); err != nil {
+				m.drop(ctx, err)
+			}
+			m.lease = nil
+		}
+	})
+	return nil
+}
+
+// finishRemoval is what follows the end of a removal's holder, by another process.
+func (l *Lease) finishRemoval(ctx context.Context, rep *Report) error {
+	if l.intent.Undecided {
+		x, err := l.r.Load(ctx)
+		if err != nil {
+			return err
+		}
+		if x.Find(l.id) != nil {
+			return l.end(ctx) // it had not begun; the next cleanup decides anew
+		}
+		if err := l.put(ctx, func(in *Intent) { in.Undecided = false }); err != nil {
+			return err
+		}
+	}
+	if err := l.remove(ctx); err != nil {
+		return err
+	}
+	rep.Removed = append(rep.Removed, l.id)
+	return nil
+}
+
+// removeStored removes the records and the object of a backup that has left the index, then the intent.
+func (l *Lease) removeStored(ctx context.Context) error {
+	for _, key := range []string{VerificationKey(l.id), ManifestKey(l.id)} {
+		if err := l.r.store.Delete(ctx, key); err != nil {
+			return fmt.Errorf("remove %s: %w", key, err)
+		}
+	}
+	if err := l.deleteObject(ctx); err != nil {
+		return err
+	}
+	return l.end(ctx)
+}

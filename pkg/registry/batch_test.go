@@ -1,0 +1,160 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"cofre/pkg/storage"
+	"cofre/pkg/storage/storagetest"
+)
+
+// allGo lets everything go but what is named.
+func allGo(but ...string) func(*Index) map[string]bool {
+	return func(x *Index) map[string]bool {
+		out := map[string]bool{}
+		for _, b := range x.Backups {
+			out[b.ID] = true
+		}
+		for _, id := range but {
+			delete(out, id)
+		}
+		return out
+	}
+}
+
+// many makes n backups with one write of the index.
+func many(t testing.TB, store storage.Store, n int) (ids []string) {
+	t.Helper()
+	ctx, r := context.Background(), New(store, Options{})
+	var made []Backup
+	for i := range n {
+		b := record(fmt.Sprintf("m%d_%s.dump", i, newID()))
+		_, err := store.Put(ctx, b.Filepath, []byte("x"), storage.PutOptions{Metadata: ObjectMetadata(b.ID)})
+		must(t, err)
+		b.Status, b.Size, b.Checksum = Success, 1, "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+		must(t, r.SetTags(ctx, b))
+		_, err = r.settle(ctx, b, nil)
+		must(t, err)
+		made, ids = append(made, b), append(ids, b.ID)
+	}
+	must(t, r.Update(ctx, func(x *Index) error {
+		for _, b := range made {
+			x.Upsert(b)
+		}
+		return nil
+	}))
+	return ids
+}
+
+func TestRemoveAllWritesTheIndexSeldom(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ids := many(t, store, 251)
+		var mu sync.Mutex
+		writes, gone := 0, 0
+		r := New(storagetest.Faulty(store, func(op, key string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if op == "before put" && key == IndexKey {
+				writes++
+			}
+			return nil
+		}), Options{})
+		must(t, r.RemoveAll(t.Context(), ids, allGo(ids[7]), func(m Removal) {
+			if must(t, m.Err); m.Gone {
+				gone++
+			}
+		}))
+		if writes > 5 || gone != 250 {
+			t.Errorf("%d writes of the index, %d removed", writes, gone)
+		}
+		if x := checkWorld(t, store); len(x.Backups) != 1 || x.Backups[0].ID != ids[7] {
+			t.Errorf("left: %s", show(x.Backups))
+		}
+	})
+}
+
+// A batch that dies anywhere: each backup is whole and listed, or gone; one that the decision keeps inside the
+// compare-and-swap is never removed.
+func TestDeathAtEveryStepOfRemoveAll(t *testing.T) {
+	ctx := context.Background()
+	store := storagetest.NewEmbedded(t)
+	var ids []string
+	dying(t, store, func(n int, r *Registry) error {
+		ids = many(t, store, 3)
+		asked := 0
+		var failed error
+		err := r.RemoveAll(ctx, ids, func(x *Index) map[string]bool {
+			if asked++; asked == 1 {
+				return allGo()(x)
+			}
+			return allGo(ids[1])(x)
+		}, func(m Removal) {
+			if m.Err != nil {
+				failed = m.Err
+			}
+		})
+		if err == nil {
+			err = failed
+		}
+		if err == nil {
+			must(t, later(store).RemoveAll(ctx, ids, allGo(), func(Removal) {}))
+		}
+		return err
+	}, func(n int, where string) {
+		x, err := New(store, Options{}).Load(ctx)
+		must(t, err)
+		y := &Index{} // of a rebuild in the middle
+		must(t, New(store, Options{}).collect(ctx, y))
+		for _, b := range append(x.Backups, y.Backups...) {
+			checkObject(t, store, b)
+		}
+		_, err = later(store).Reconcile(ctx)
+		must(t, err)
+		x = checkWorld(t, store)
+		if x.Find(ids[1]) == nil {
+			t.Errorf("death at %q removed what stays", where)
+		}
+		for _, id := range ids {
+			clear(t, store, x, id)
+		}
+	})
+	checkWorld(t, store)
+}
+
+// A remover sleeps right after its batch left the index, and others finish it and use a name again: it touches nothing when it
+// wakes up.
+func TestSleeperInABatch(t *testing.T) {
+	ctx := t.Context()
+	store := storagetest.NewEmbedded(t)
+	ids := many(t, store, 3)
+	x, err := New(store, Options{}).Load(ctx)
+	must(t, err)
+	name := x.Find(ids[0]).Filename
+	slept := false
+	var again Backup
+	r := New(storagetest.Faulty(store, func(op, key string) error {
+		if op != "after put" || key != IndexKey || slept {
+			return nil
+		}
+		slept = true
+		rep, err := later(store).Reconcile(ctx)
+		must(t, err)
+		if len(rep.Removed) != 3 {
+			t.Errorf("%+v", rep)
+		}
+		again, err = makeBackup(ctx, New(store, Options{}), record(name), "another")
+		must(t, err)
+		return nil
+	}), Options{})
+	gone := 0
+	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
+		if must(t, m.Err); m.Gone {
+			gone++
+		}
+	}))
+	if x := checkWorld(t, store); !slept || gone != 3 || len(x.Backups) != 1 || x.Backups[0].ID != again.ID {
+		t.Errorf("%d gone, left: %s", gone, show(x.Backups))
+	}
+}
