@@ -42,6 +42,7 @@ func (r *Registry) RemoveAll(ctx context.Context, ids []string, goes func(*Index
 // removing is one backup of a batch.
 type removing struct {
 	Removal
+	took  bool   // it was here that it left the index. Another process may be faster; the rest is done twice then, and counted once
 	lease *Lease // nil when it is not, or no longer, to be removed
 }
 
@@ -79,7 +80,7 @@ func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Ind
 	each(all, func(m *removing) {
 		err := m.lease.put(ctx, func(in *Intent) { in.Undecided = false })
 		if lost(err) {
-			m.lease, m.Gone = nil, true // it has left the index, so whoever holds the intent now removes the rest
+			r.decideAgain(ctx, m)
 		} else if err != nil {
 			m.drop(ctx, err)
 		}
@@ -92,9 +93,23 @@ func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Ind
 			m.drop(ctx, err)
 			return
 		}
-		m.Gone = true
+		m.Gone = m.took
 	})
 	return nil
+}
+
+// decideAgain deals with an intent that was lost after its backup had left the index: whoever took it over removes the rest; but
+// when it was forgotten before that, nobody would.
+func (r *Registry) decideAgain(ctx context.Context, m *removing) {
+	l, err := r.acquire(ctx, Intent{Kind: kindRemove, Backup: m.Backup, Admitted: true, LeaseMS: r.lease.Milliseconds()}, "")
+	switch {
+	case lost(err):
+		m.lease, m.Gone = nil, m.took
+	case err != nil:
+		m.lease, m.Err = nil, fmt.Errorf("remove backup %s: %w", m.Backup.ID, err)
+	default:
+		m.lease = l
+	}
 }
 
 // begin writes the intents and takes the backups out of the index. All that ends within half a lease: a process that slept in
@@ -149,7 +164,8 @@ func (r *Registry) takeOut(ctx context.Context, all []*removing, goes func(*Inde
 			case goes != nil && !going[b.ID]:
 				stays[b.ID] = true
 			default:
-				changed = x.Remove(b.ID) || changed
+				x.Remove(b.ID)
+				changed, m.took = true, true
 			}
 		}
 		if !changed {

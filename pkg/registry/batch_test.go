@@ -2,10 +2,14 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/storagetest"
 )
@@ -156,5 +160,146 @@ func TestSleeperInABatch(t *testing.T) {
 	}))
 	if x := checkWorld(t, store); !slept || gone != 3 || len(x.Backups) != 1 || x.Backups[0].ID != again.ID {
 		t.Errorf("%d gone, left: %s", gone, show(x.Backups))
+	}
+}
+
+// A remover sleeps right before its batch leaves the index, and its intents are forgotten: it removes what it then takes out.
+func TestSleeperBeforeABatch(t *testing.T) {
+	ctx := t.Context()
+	store := storagetest.NewEmbedded(t)
+	ids := many(t, store, 3)
+	slept := false
+	r := New(storagetest.Faulty(store, func(op, key string) error {
+		if op != "before put" || key != IndexKey || slept {
+			return nil
+		}
+		slept = true
+		rep, err := later(store).Reconcile(ctx)
+		must(t, err)
+		if len(rep.Removed) != 0 {
+			t.Errorf("%+v", rep)
+		}
+		return nil
+	}), Options{})
+	gone := 0
+	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
+		if must(t, m.Err); m.Gone {
+			gone++
+		}
+	}))
+	if x := checkWorld(t, store); !slept || gone != 3 || len(x.Backups) != 0 {
+		t.Errorf("%d gone, left: %s", gone, show(x.Backups))
+	}
+}
+
+// One that cannot be removed does not keep the others, and is finished later.
+func TestOneOfABatchFails(t *testing.T) {
+	ctx := t.Context()
+	store := storagetest.NewEmbedded(t)
+	ids := many(t, store, 20)
+	r := New(storagetest.Faulty(store, func(op, key string) error {
+		if op == "before delete" && key == ManifestKey(ids[4]) {
+			return errors.New("no")
+		}
+		return nil
+	}), Options{})
+	gone, failed := 0, ""
+	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
+		if m.Gone {
+			gone++
+		}
+		if m.Err != nil {
+			failed += m.Backup.ID
+		}
+	}))
+	if gone != 19 || failed != ids[4] {
+		t.Errorf("%d gone, failed: %s", gone, failed)
+	}
+	rep, err := later(store).Reconcile(ctx)
+	must(t, err)
+	if x := checkWorld(t, store); len(x.Backups) != 0 || !slices.Equal(rep.Removed, []string{ids[4]}) {
+		t.Errorf("%+v, left: %s", rep, show(x.Backups))
+	}
+}
+
+// Several remove the same at once, while backups are made: each goes once, and nothing else does.
+func TestBatchesAtOnce(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx := t.Context()
+		ids := many(t, store, 60)
+		var mu sync.Mutex
+		gone := map[string]int{}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				err := New(store, Options{}).RemoveAll(ctx, ids, allGo(ids[9]), func(m Removal) {
+					mu.Lock()
+					defer mu.Unlock()
+					if m.Gone {
+						gone[m.Backup.ID]++
+					}
+					if m.Err != nil && !fault.HasReason(m.Err, fault.Busy) {
+						t.Error(m.Err)
+					}
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		var made Backup
+		wg.Go(func() {
+			var err error
+			if made, err = makeBackup(ctx, New(store, Options{}), record("new.dump"), "new"); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		must(t, later(store).RemoveAll(ctx, ids, allGo(ids[9], made.ID), func(m Removal) {
+			if must(t, m.Err); m.Gone {
+				gone[m.Backup.ID]++
+			}
+		}))
+		for id, n := range gone {
+			if n != 1 {
+				t.Errorf("%s went %d times", id, n)
+			}
+		}
+		if x := checkWorld(t, store); len(gone) != 59 || len(x.Backups) != 2 || x.Find(ids[9]) == nil || x.Find(made.ID) == nil {
+			t.Errorf("%d gone, left: %s", len(gone), show(x.Backups))
+		}
+	})
+}
+
+// Ctrl-C anywhere in a batch: what is not removed is whole or finished later.
+func TestBatchIsCanceled(t *testing.T) {
+	store := storagetest.NewEmbedded(t)
+	for _, at := range []string{"before put " + IndexKey, "after put " + IndexKey, "before delete", "after delete"} {
+		ids := many(t, store, 30)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("Ctrl-C")
+		r := New(storagetest.Faulty(store, func(op, key string) error {
+			if strings.HasPrefix(op+" "+key, at) {
+				cancel(why)
+			}
+			return nil
+		}), Options{})
+		gone := map[string]bool{}
+		if err := r.RemoveAll(ctx, ids, allGo(), func(m Removal) { gone[m.Backup.ID] = m.Gone }); !errors.Is(err, why) {
+			t.Errorf("%s: %v", at, err)
+		}
+		x, err := New(store, Options{}).Load(t.Context())
+		must(t, err)
+		for _, b := range x.Backups {
+			if checkObject(t, store, b); gone[b.ID] {
+				t.Errorf("%s: %s is said to be gone", at, b.ID)
+			}
+		}
+		_, err = later(store).Reconcile(t.Context())
+		must(t, err)
+		must(t, later(store).RemoveAll(t.Context(), ids, allGo(), func(m Removal) { must(t, m.Err) }))
+		if x := checkWorld(t, store); len(x.Backups) != 0 {
+			t.Errorf("%s, left: %s", at, show(x.Backups))
+		}
 	}
 }
