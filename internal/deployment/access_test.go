@@ -12,20 +12,20 @@ import (
 // What roles may do to which objects, beside what all have: list the bucket, and append to the trail. The letters are get, put,
 // delete, tags read (t), tags set (T), uploads aborted (a).
 var mayDo = map[string]string{
-	"CreateRole": "gpaTtd files/*  gp manifests/*  gp registry.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"CreateRole": "gpaTtd files/*  gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
 	// The container does what the function Create does, and cannot start the workflow.
-	"BackupTaskRole": "gpaTtd files/*  gp manifests/*  gp registry.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
-	"ListRole":       "g registry.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"StatusRole":     "g registry.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"BackupTaskRole": "gpaTtd files/*  gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"ListRole":       "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"StatusRole":     "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
 	"DownloadRole":   "g files/*  g registry.json  g manifests/*",
-	"DeleteRole":     "gatd files/*  gpd manifests/*  gp registry.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
-	"CleanupRole":    "gaTtd files/*  gpd manifests/*  gp registry.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
-	"CancelRole":     "gp manifests/*  gp registry.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
-	"ValidateRole":   "gt files/*  gp registry.json  gp verifications/*  g manifests/*  g intents/*  g status/*  g cancel/*",
-	"SettingsRole":   "gp registry.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"DeleteRole":     "gatd files/*  gpd manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
+	"CleanupRole":    "gaTtd files/*  gpd manifests/*  gp registry.json  gp settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
+	"CancelRole":     "gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
+	"ValidateRole":   "gt files/*  gp registry.json  g settings.json  gp verifications/*  g manifests/*  g intents/*  g status/*  g cancel/*",
+	"SettingsRole":   "gp registry.json  gp settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
 	"AuditRole":      "",
-	"MetricsRole":    "g registry.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"HealthRole":     "g registry.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*  gpd health.json",
+	"MetricsRole":    "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"HealthRole":     "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*  gpd health.json",
 }
 
 var letters = map[string]string{
@@ -100,6 +100,7 @@ func TestWhoMayDelete(t *testing.T) {
 		"audit/*":         {"CleanupRole"},
 		"limits/*":        {"CleanupRole"},
 		"registry.json":   nil,
+		"settings.json":   nil,
 	} {
 		if got := may[key]; !slices.Equal(got, want) {
 			t.Errorf("%s can be deleted by %v, want %v", key, got, want)

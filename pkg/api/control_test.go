@@ -4,10 +4,14 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // A backup that waits is cancelled at once, and does not run when its launcher gets to it.
@@ -52,6 +56,62 @@ func TestSavedSettingsCount(t *testing.T) {
 	w.http(ask{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true}`, nil}).want(200).into(&plan)
 	if plan.Policy.KeepDays != 3 || plan.Policy.MaxBackups != 7 {
 		t.Errorf("policy is %+v", plan.Policy)
+	}
+}
+
+// Saved settings outlive the index. Where their copy is damaged too, nothing is removed by what the environment says, which
+// may keep less, until they are saved again.
+func TestSettingsOutliveTheIndex(t *testing.T) {
+	now := time.Now()
+	w := newWorld(t, newDatabase(t), func(c *api.Config) { c.Now = func() time.Time { return now } }, "BACKUP_RETENTION_DAYS=1", "BACKUP_MAX_BACKUPS_TO_KEEP=1")
+	w.created(w.http, "")
+	b := w.created(w.http, "")
+	const body = `{"maxBackups":50,"retentionDays":365,"defaultDirectory":""}`
+	put := func() { w.http(ask{"PUT", "/api/backup/settings", "ADMIN", body, nil}).want(200) }
+	lose := func() {
+		if err := w.Store.Delete(t.Context(), registry.IndexKey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cleanup := ask{"POST", "/api/backup/cleanup", "ADMIN", "", nil}
+	put()
+	lose()
+	var plan contract.CleanupResponse
+	w.http(cleanup).want(200).into(&plan)
+	if plan.Policy.KeepDays != 365 || plan.Policy.MaxBackups != 50 || len(plan.Removed) > 0 {
+		t.Errorf("cleaned up by %+v: %+v", plan.Policy, plan.Removed)
+	}
+	lose()
+	if _, err := w.Store.Put(t.Context(), registry.SettingsKey, []byte("{"), storage.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"", `{"dryRun":true}`, `{"days":0}`} {
+		cleanup.body = body
+		if p := w.http(cleanup).problem(409, "ValidationError", "settings_lost"); p.Hint == "" {
+			t.Errorf("no hint: %+v", p)
+		}
+	}
+	var kept contract.BackupMetadata
+	w.http(ask{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&kept)
+	if b := kept; b.Retention.Removed || b.Retention.ExpiresAt.Unix() > 0 {
+		t.Errorf("what becomes of it: %+v", b.Retention)
+	}
+	integrity := func() string {
+		var h contract.HealthResponse
+		now = now.Add(time.Minute)
+		w.http(ask{"GET", "/api/health", "ADMIN", "", nil}).want(200).into(&h)
+		return h.Checks[2].Reason
+	}
+	doctor := func() bool {
+		return slices.ContainsFunc(w.Service.Doctor(t.Context()).Checks, func(c backup.Check) bool { return c.Name == "settings" && c.Result == backup.CheckFailed })
+	}
+	if r := integrity(); r != "settings_lost" || !doctor() {
+		t.Errorf("health says %q, doctor fails %v", r, doctor())
+	}
+	put()
+	w.http(ask{"POST", "/api/backup/cleanup", "ADMIN", "", nil}).want(200).into(&plan)
+	if r := integrity(); plan.Policy.KeepDays != 365 || r != "" || doctor() {
+		t.Errorf("saved again: %+v, health says %q", plan.Policy, r)
 	}
 }
 

@@ -165,6 +165,12 @@ func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 		}
 	}
 	check.Detail = fmt.Sprintf("%d verified backups, %d damaged", good, damaged)
+	if f := fault.From(x.CheckSettings()); f != nil { // nothing is removed until then
+		check.Result, check.Hint = contract.HealthCheckResultWarning, f.Hint
+		check.Code, check.Reason = contract.ErrorCode(f.Code), string(f.Reason)
+		check.Detail += "; " + f.Message
+		return check
+	}
 	switch {
 	case damaged > 0:
 		check.Result, check.Hint = contract.HealthCheckResultWarning, "List them with damaged=true; make new backups of what they held."

@@ -44,6 +44,7 @@ var statuses = []struct {
 	{fault.Validation, fault.NotEmpty, http.StatusConflict},
 	{fault.Validation, fault.Protected, http.StatusConflict},
 	{fault.Validation, fault.Busy, http.StatusConflict},
+	{fault.Validation, fault.SettingsLost, http.StatusConflict},
 	{fault.Validation, fault.IdentityMissing, http.StatusConflict},
 	{fault.Validation, fault.NewerVersion, http.StatusInternalServerError},
 	{fault.Validation, "", http.StatusUnprocessableEntity},

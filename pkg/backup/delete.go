@@ -62,7 +62,7 @@ type CleanupFailure struct {
 }
 
 // Cleanup ends what dead runs left, then applies retention. A dry run lists exactly what a real one removes, and
-// changes nothing.
+// changes nothing. Both are refused (settings_lost) while it is not known which settings were saved.
 func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
 	if o.Days != nil {
 		if *o.Days < 0 || *o.Days > 36500 {
@@ -120,6 +120,9 @@ func (s *Service) removePlanned(ctx context.Context, now time.Time, rep *Cleanup
 func (s *Service) plan(ctx context.Context, now time.Time, days *int, rep *CleanupReport) error {
 	x, err := s.Registry.Load(ctx)
 	if err != nil {
+		return err
+	}
+	if err := x.CheckSettings(); err != nil {
 		return err
 	}
 	rep.Policy = s.policy(x)

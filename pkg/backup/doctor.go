@@ -111,6 +111,9 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		bytes += b.Size
 	}
 	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, DescribeSize(bytes), failed, len(rep.Running))}}
+	if err := x.CheckSettings(); err != nil {
+		checks = append(checks, Failing("settings", err))
+	}
 	if damaged > 0 {
 		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which with: cofre list --damaged"})
 	}

@@ -22,6 +22,9 @@ type Fate struct {
 
 func (s *Service) policy(x *registry.Index) retention.Policy {
 	set := s.settings(x)
+	if set.Lost {
+		return retention.Policy{} // keeps everything
+	}
 	return retention.Policy{KeepDays: set.RetentionDays, MaxBackups: set.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
 }
 

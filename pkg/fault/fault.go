@@ -52,7 +52,8 @@ const (
 	LimitReached  Reason = "limit_reached"
 	NewerVersion  Reason = "newer_version"
 	Protected     Reason = "protected"
-	NotStarted    Reason = "not_started" // reserved, and whoever was to make it could not be reached
+	SettingsLost  Reason = "settings_lost" // which were saved; nothing is removed without them
+	NotStarted    Reason = "not_started"   // reserved, and whoever was to make it could not be reached
 
 	// Database.
 	HostUnknown       Reason = "host_unknown"

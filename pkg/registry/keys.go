@@ -9,7 +9,8 @@ import (
 // The bucket's layout, relative to the backup directory.
 const (
 	IndexKey         = "registry.json"
-	ClockKey         = "clock" // its date is the service's time
+	SettingsKey      = "settings.json" // a copy of the saved settings
+	ClockKey         = "clock"         // its date is the service's time
 	FilesPrefix      = "files/"
 	ManifestsPrefix  = "manifests/"
 	IntentsPrefix    = "intents/"

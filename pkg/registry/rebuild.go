@@ -16,7 +16,7 @@ import (
 const damagedPrefix = IndexKey + ".damaged-"
 
 // Rebuild makes registry.json anew from the manifests (and from tags, where an object has no manifest), keeps
-// the old one aside, and gives the new index. It is what Load does by itself when registry.json is missing or
+// the old one aside, and gives the new index. Settings come from settings.json. It is what Load does by itself when registry.json is missing or
 // damaged. A registry.json from a newer version is refused and left untouched.
 func (r *Registry) Rebuild(ctx context.Context) (*Index, error) {
 	var old *snapshot
@@ -44,6 +44,9 @@ func (r *Registry) rebuild(ctx context.Context, old *snapshot) (*snapshot, error
 		x.salvage(old.data)
 	}
 	if err := r.collect(ctx, x); err != nil {
+		return nil, fmt.Errorf("rebuild registry.json: %w", err)
+	}
+	if err := r.recallSettings(ctx, x); err != nil {
 		return nil, fmt.Errorf("rebuild registry.json: %w", err)
 	}
 	if old == nil {

@@ -44,6 +44,9 @@ func (r *Registry) Reconcile(ctx context.Context) (Report, error) {
 	if err := r.reconcileOrphans(ctx, &rep); err != nil {
 		return rep, err
 	}
+	if err := r.mendSettings(ctx); err != nil {
+		rep.Problems = append(rep.Problems, err.Error())
+	}
 	return rep, ctx.Err()
 }
 

@@ -138,6 +138,11 @@ type Settings struct {
 	// SavedAt is set when somebody changed them in the registry. From then on they count; before, they only repeat
 	// what the environment said when registry.json was made.
 	SavedAt *time.Time `json:"savedAt,omitempty"`
+	// Lost is set by a rebuild that could not tell what had been saved: nothing is removed until somebody saves them again.
+	// The values are those that keep everything, also for a cofre that does not know this field.
+	Lost bool `json:"lost,omitempty"`
+	// Copied counts how often settings.json had to be mended; see mendSettings.
+	Copied int `json:"copied,omitempty"`
 }
 
 // IndexVersion is the version of registry.json and of manifests that this code writes. A newer one is

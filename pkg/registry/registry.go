@@ -206,16 +206,6 @@ func (r *Registry) MarkCleanup(ctx context.Context, at time.Time) error {
 	})
 }
 
-// SaveSettings replaces the settings; from then on they count instead of what the environment says.
-func (r *Registry) SaveSettings(ctx context.Context, s Settings, at time.Time) error {
-	at = at.UTC().Truncate(time.Millisecond)
-	s.SavedAt = &at
-	return r.Update(ctx, func(x *Index) error {
-		x.Settings = s
-		return nil
-	})
-}
-
 func notFound(id string) error {
 	return fault.New(fault.Validation, fault.NotFound, "List the backups there are with: cofre list", "there is no backup %.40q", id)
 }

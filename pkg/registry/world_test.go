@@ -183,7 +183,7 @@ func checkWorld(t testing.TB, store storage.Store) *Index {
 		must(t, err)
 		id := ""
 		switch {
-		case o.Key == IndexKey, o.Key == ClockKey:
+		case o.Key == IndexKey, o.Key == ClockKey, o.Key == SettingsKey:
 			continue
 		case idOf(o.Key, ManifestsPrefix) != "":
 			id = idOf(o.Key, ManifestsPrefix)

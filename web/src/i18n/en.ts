@@ -447,6 +447,7 @@ export const en = {
     contract_broken: "The request does not fit the API",
     read_only: "The storage is read-only",
     wrong_region: "The bucket is in another region",
+    settings_lost: "The saved settings were lost",
     clock_skew: "The clocks differ",
   },
 };

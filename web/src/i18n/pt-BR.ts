@@ -449,6 +449,7 @@ export const ptBR: Messages = {
     contract_broken: "A requisição não cabe na API",
     read_only: "O armazenamento é somente leitura",
     wrong_region: "O bucket está em outra região",
+    settings_lost: "As configurações salvas se perderam",
     clock_skew: "Os relógios divergem",
   },
 };
