@@ -1,11 +1,15 @@
 package deployment
 
 import (
+	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/api/contract"
 )
 
@@ -213,5 +217,58 @@ func TestBucketIsSafe(t *testing.T) {
 	}
 	if !tls {
 		t.Error("the bucket takes requests without TLS")
+	}
+}
+
+// TestBrowsersMaySeeTheHeaders compares what the gateway lets pages of another origin send and read with the API's contract.
+func TestBrowsersMaySeeTheHeaders(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "pkg", "api", "contract", "openapi.gen.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document any
+	if err := json.Unmarshal(data, &document); err != nil {
+		t.Fatal(err)
+	}
+	sent, read := map[string]bool{"authorization": true, "content-type": true}, map[string]bool{}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case object:
+			if v["in"] == "header" {
+				sent[strings.ToLower(text(v["name"]))] = true
+			}
+			if headers, ok := v["headers"].(object); ok && (v["content"] != nil || v["description"] != nil) { // of an answer
+				for name := range headers {
+					read[strings.ToLower(name)] = true
+				}
+			}
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	walk(document)
+	delete(read, "www-authenticate") // tells a page nothing that the status does not
+	delete(read, "allow")
+	var cors object
+	for _, r := range resources(t) {
+		if r.Type == "AWS::ApiGatewayV2::Api" {
+			cors = r.Properties["Body"].(object)["x-amazon-apigateway-cors"].(object)
+		}
+	}
+	for property, want := range map[string]map[string]bool{"allowHeaders": sent, "exposeHeaders": read} {
+		var got []string
+		for _, h := range cors[property].([]any) {
+			got = append(got, text(h))
+		}
+		slices.Sort(got)
+		if w := slices.Sorted(maps.Keys(want)); !slices.Equal(got, w) {
+			t.Errorf("%s are %v, the contract has %v", property, got, w)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -112,6 +113,41 @@ func TestSettingsOutliveTheIndex(t *testing.T) {
 	w.http(ask{"POST", "/api/backup/cleanup", "ADMIN", "", nil}).want(200).into(&plan)
 	if r := integrity(); plan.Policy.KeepDays != 365 || r != "" || doctor() {
 		t.Errorf("saved again: %+v, health says %q", plan.Policy, r)
+	}
+}
+
+// Of two administrators who read the same settings, the second one to save is told, through both doors.
+func TestSettingsChangedMeanwhile(t *testing.T) {
+	w := newWorld(t, "postgresql://nobody@127.0.0.1:1/none", nil, "BACKUP_RETENTION_DAYS=30")
+	for name, door := range map[string]func(ask) reply{"server": w.http, "function": w.function} {
+		put := func(days int, tag string) reply {
+			q := ask{"PUT", "/api/backup/settings", "ADMIN", fmt.Sprintf(`{"maxBackups":5,"retentionDays":%d,"defaultDirectory":""}`, days), nil}
+			if tag != "" {
+				q.header = map[string]string{"If-Match": tag}
+			}
+			return door(q)
+		}
+		read := func() (string, int) {
+			var s contract.SettingsResponse
+			r := door(ask{"GET", "/api/backup/settings", "ADMIN", "", nil}).want(200).into(&s)
+			return r.header.Get("ETag"), s.Settings.RetentionDays
+		}
+		seen, _ := read()
+		first := put(40, seen).want(200).header.Get("ETag")
+		put(1, seen).problem(412, "ValidationError", "precondition_failed")
+		put(1, `"0123456789abcdef"`).problem(412, "ValidationError", "precondition_failed")
+		put(1, `nonsense`).problem(412, "ValidationError", "precondition_failed")
+		now, days := read()
+		if days != 40 || now != first || now == seen {
+			t.Errorf("%s: %d days, first read as %s, saved as %s, read as %s", name, days, seen, first, now)
+		}
+		second := put(50, `"0123456789abcdef", W/`+now).want(200).header.Get("ETag") // weakened on its way
+		put(60, "*").want(200)
+		put(70, second).problem(412, "ValidationError", "precondition_failed")
+		put(40, "").want(200)
+		if again, days := read(); days != 40 || again == first { // the same values, saved anew
+			t.Errorf("%s: %d days, %s", name, days, again)
+		}
 	}
 }
 

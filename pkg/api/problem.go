@@ -46,6 +46,7 @@ var statuses = []struct {
 	{fault.Validation, fault.Busy, http.StatusConflict},
 	{fault.Validation, fault.SettingsLost, http.StatusConflict},
 	{fault.Validation, fault.IdentityMissing, http.StatusConflict},
+	{fault.Validation, fault.Precondition, http.StatusPreconditionFailed},
 	{fault.Validation, fault.NewerVersion, http.StatusInternalServerError},
 	{fault.Validation, "", http.StatusUnprocessableEntity},
 

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/registry"
@@ -18,23 +20,49 @@ func (a *API) settings(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(a.settingsResponse(s)), nil
+	return a.settingsAnswer(s), nil
+}
+
+// settingsAnswer carries the version of the settings, for If-Match.
+func (a *API) settingsAnswer(s registry.Settings) answer {
+	out := ok(a.settingsResponse(s))
+	out.header = http.Header{}
+	out.header.Set("ETag", `"`+s.Version()+`"`)
+	return out
 }
 
 // saveSettings replaces the settings. What changed stands in the audit trail.
 func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
+	var params contract.PutSettingsParams
 	var body contract.Settings
-	if err := c.read(nil, &body); err != nil {
+	if err := c.read(&params, &body); err != nil {
 		return answer{}, err
 	}
 	s := registry.Settings{MaxBackups: body.MaxBackups, RetentionDays: body.RetentionDays, DefaultDirectory: body.DefaultDirectory}
 	c.note("max_backups", number(s.MaxBackups))
 	c.note("retention_days", number(s.RetentionDays))
 	c.note("default_directory", s.DefaultDirectory)
-	if err := a.Service.SaveSettings(ctx, s); err != nil {
+	s, err := a.Service.SaveSettings(ctx, s, expected(params.IfMatch))
+	if err != nil {
 		return answer{}, err
 	}
-	return a.settings(ctx, c)
+	return a.settingsAnswer(s), nil
+}
+
+// expected reads If-Match (RFC 9110, 13.1.1): nil when any settings will do. A proxy that compresses answers makes ETags
+// weak; they count all the same, because they name the settings and not the bytes of an answer.
+func expected(ifMatch string) func(registry.Settings) bool {
+	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
+		return nil
+	}
+	return func(s registry.Settings) bool {
+		for tag := range strings.SplitSeq(ifMatch, ",") {
+			if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == `"`+s.Version()+`"` {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {

@@ -67,20 +67,28 @@ func (s *Service) settings(x *registry.Index) registry.Settings {
 	return registry.Settings{MaxBackups: s.Limits.MaxBackups, RetentionDays: s.Limits.RetentionDays, DefaultDirectory: s.Defaults.Directory}
 }
 
-// SaveSettings replaces the settings for every door. They count from then on, whatever the environment says.
-func (s *Service) SaveSettings(ctx context.Context, set registry.Settings) error {
+// SaveSettings replaces the settings for every door, and gives them as saved. They count from then on, whatever the
+// environment says. expect, when it is not nil, is asked whether those that count until then are the ones that the caller
+// has seen; it is asked where nobody can come in between. When they are not, nothing is changed: precondition_failed.
+func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expect func(registry.Settings) bool) (registry.Settings, error) {
 	if set.RetentionDays < 0 || set.RetentionDays > 36500 || set.MaxBackups < 0 || set.MaxBackups > 1_000_000 {
-		return invalid("Use 0 to 36500 days and 0 to 1000000 backups; 0 is no limit.", "these settings are out of range")
+		return set, invalid("Use 0 to 36500 days and 0 to 1000000 backups; 0 is no limit.", "these settings are out of range")
 	}
 	dir := Request{Directory: set.DefaultDirectory}
 	if err := checkDirectory(&dir); err != nil {
-		return err
+		return set, err
 	}
 	if err := s.allowed(dir.Directory); err != nil {
-		return err
+		return set, err
 	}
 	set.DefaultDirectory = dir.Directory
-	return s.Registry.SaveSettings(ctx, set, s.Now())
+	return s.Registry.SaveSettings(ctx, set, s.Now(), func(x *registry.Index) error {
+		if expect == nil || expect(s.settings(x)) {
+			return nil
+		}
+		return fault.New(fault.Validation, fault.Precondition, "Nothing was saved. Read them again, and save what you want to change of those.",
+			"the settings were changed by somebody else meanwhile")
+	})
 }
 
 // Elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it

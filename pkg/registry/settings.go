@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -50,13 +51,18 @@ func parseSettingsCopy(data []byte) (settingsCopy, error) {
 }
 
 // SaveSettings replaces the settings; from then on they count instead of what the environment says.
-func (r *Registry) SaveSettings(ctx context.Context, s Settings, at time.Time) error {
+// agree is asked inside the compare-and-swap, with the index as it is before; its error ends the save and is returned. The
+// settings are given as they were saved.
+func (r *Registry) SaveSettings(ctx context.Context, s Settings, at time.Time, agree func(*Index) error) (Settings, error) {
 	at = at.UTC().Truncate(time.Millisecond)
 	var mark storage.Object
 	wrote := false
 	err := r.Update(ctx, func(x *Index) error {
 		if wrote && sameSettings(x.Settings, s) {
 			return nil // only the answer was lost
+		}
+		if err := agree(x); err != nil {
+			return err
 		}
 		s.SavedAt, s.Lost, s.Copied = after(at, x.Settings.SavedAt), false, 0
 		var err error
@@ -77,7 +83,17 @@ func (r *Registry) SaveSettings(ctx context.Context, s Settings, at time.Time) e
 			r.log.Warn("copy of the settings not mended; the next cleanup does it", "key", SettingsKey, "error", cerr.Error())
 		}
 	}
-	return err
+	return s, err
+}
+
+// Version names a state of the settings: others have another one.
+func (s Settings) Version() string {
+	s.Copied = 0
+	data, err := json.Marshal(s)
+	if err != nil {
+		return "" // not of this type
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))[:16]
 }
 
 // after gives at, or the moment behind before where a clock says that at is not later: each save has a date of its own.

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,14 @@ func wantSaved(t testing.TB, s, want Settings) {
 	}
 }
 
+func anyway(*Index) error { return nil }
+
+func save(t testing.TB, r *Registry, s Settings) {
+	t.Helper()
+	_, err := r.SaveSettings(context.Background(), s, time.Now(), anyway)
+	must(t, err)
+}
+
 // readIndex reads registry.json as it is.
 func readIndex(t testing.TB, store storage.Store) *Index {
 	t.Helper()
@@ -39,7 +48,7 @@ func TestSettingsOutliveTheIndex(t *testing.T) {
 	stores(t, func(t *testing.T, store storage.Store) {
 		ctx := context.Background()
 		lived(t, store)
-		must(t, New(store, meager).SaveSettings(ctx, generous, time.Now()))
+		save(t, New(store, meager), generous)
 		good, _, err := store.Get(ctx, IndexKey)
 		must(t, err)
 		for _, d := range damages {
@@ -72,7 +81,7 @@ func TestDamagedSettings(t *testing.T) {
 	lived(t, store)
 	for _, bad := range []string{"", "<html>", "[1]", `{"version":1,"settings":{"maxBackups":`, `{"settings":{}}`, `{"version":1,"settings":{"retentionDays":-1}}`,
 		`{"version":1,"settings":{"retentionDays":1,"savedAt":"2026-11-01T00:00:00Z"},"saving":"X"}`} {
-		must(t, New(store, Options{}).SaveSettings(ctx, generous, time.Now()))
+		save(t, New(store, Options{}), generous)
 		_, err := store.Put(ctx, SettingsKey, []byte(bad), storage.PutOptions{})
 		must(t, err)
 		must(t, store.Delete(ctx, IndexKey))
@@ -90,7 +99,7 @@ func TestDamagedSettings(t *testing.T) {
 		if now, _, err := store.Get(ctx, SettingsKey); err != nil || string(now) != bad || len(rep.Problems) > 0 {
 			t.Errorf("%q became %q, %v, %v", bad, now, err, rep)
 		}
-		must(t, r.SaveSettings(ctx, generous, time.Now()))
+		save(t, r, generous)
 		must(t, store.Delete(ctx, IndexKey))
 		x, err := r.Load(ctx)
 		must(t, err)
@@ -121,12 +130,13 @@ func TestDeathAtEveryStepOfASave(t *testing.T) {
 		ctx := context.Background()
 		_, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 		must(t, err)
-		must(t, New(store, Options{}).SaveSettings(ctx, generous, time.Now()))
+		save(t, New(store, Options{}), generous)
 		lost := 0
 		dying(t, store, func(n int, r *Registry) error {
 			next := generous
 			next.RetentionDays = 1000 + n
-			return r.SaveSettings(ctx, next, time.Now())
+			_, err := r.SaveSettings(ctx, next, time.Now(), anyway)
+			return err
 		}, func(n int, where string) {
 			said := readIndex(t, store).Settings
 			whole, _, err := store.Get(ctx, IndexKey)
@@ -162,7 +172,7 @@ func TestMendDuringASave(t *testing.T) {
 	store := storagetest.NewEmbedded(t)
 	_, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
-	must(t, New(store, Options{}).SaveSettings(ctx, Settings{RetentionDays: 1}, time.Now()))
+	save(t, New(store, Options{}), Settings{RetentionDays: 1})
 	mended, dead, puts := false, false, 0
 	r := New(storagetest.Faulty(store, func(op, key string) error {
 		switch {
@@ -180,7 +190,7 @@ func TestMendDuringASave(t *testing.T) {
 		}
 		return nil
 	}), Options{})
-	if err := r.SaveSettings(ctx, generous, time.Now()); err == nil || !dead {
+	if _, err := r.SaveSettings(ctx, generous, time.Now(), anyway); err == nil || !dead {
 		t.Fatalf("it did not die: %v", err)
 	}
 	wantSaved(t, readIndex(t, store).Settings, generous)
@@ -199,7 +209,7 @@ func TestSavesTogether(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 6 {
 			all.Go(func() {
-				if err := New(store, Options{}).SaveSettings(ctx, Settings{RetentionDays: i + 1}, time.Now()); err != nil {
+				if _, err := New(store, Options{}).SaveSettings(ctx, Settings{RetentionDays: i + 1}, time.Now(), anyway); err != nil {
 					t.Error(err)
 				}
 				if _, err := New(store, Options{}).Reconcile(ctx); err != nil {
@@ -212,6 +222,46 @@ func TestSavesTogether(t *testing.T) {
 		must(t, err)
 		if said := readIndex(t, store).Settings; c.Saving != "" || !sameSettings(c.Settings, said) {
 			t.Errorf("the copy is %+v, the index says %+v", c, said)
+		}
+	})
+}
+
+// Of writers who saw the same settings one wins, and the others are told so; a save whose answer was lost is no other's.
+func TestSavesOfWhatWasSeen(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx := context.Background()
+		save(t, New(store, Options{}), generous)
+		seen := readIndex(t, store).Settings.Version()
+		changed := errors.New("changed")
+		var all sync.WaitGroup
+		errs := make([]error, 6)
+		for i := range errs {
+			all.Go(func() {
+				lost := false
+				r := New(storagetest.Faulty(store, func(op, key string) error {
+					if op == "after put" && key == IndexKey && !lost {
+						lost = true
+						return errLost
+					}
+					return nil
+				}), Options{})
+				_, errs[i] = r.SaveSettings(ctx, Settings{RetentionDays: i + 1}, time.Now(), func(x *Index) error {
+					if x.Settings.Version() != seen {
+						return changed
+					}
+					return nil
+				})
+			})
+		}
+		all.Wait()
+		said := readIndex(t, store).Settings
+		for i, err := range errs {
+			if won := said.RetentionDays == i+1; won && err != nil || !won && !errors.Is(err, changed) {
+				t.Errorf("writer %d, of %+v: %v", i, said, err)
+			}
+		}
+		if c, _, err := New(store, Options{}).readSettingsCopy(ctx); err != nil || c.Saving != "" || !sameSettings(c.Settings, said) {
+			t.Errorf("the copy is %+v, %v; the index says %+v", c, err, said)
 		}
 	})
 }

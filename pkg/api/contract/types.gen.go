@@ -957,6 +957,9 @@ type Cursor = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -977,6 +980,9 @@ type Internal = Problem
 
 // NotFound What went wrong (RFC 9457), and what to do next.
 type NotFound = Problem
+
+// PreconditionFailed What went wrong (RFC 9457), and what to do next.
+type PreconditionFailed = Problem
 
 // TooLarge What went wrong (RFC 9457), and what to do next.
 type TooLarge = Problem
@@ -1069,6 +1075,12 @@ type ListBackupsParams struct {
 
 	// Cursor `next` of the page before; opaque
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// PutSettingsParams defines parameters for PutSettings.
+type PutSettingsParams struct {
+	// IfMatch the `ETag` of what was read; `*` is any. What has another one by now is left as it is (412)
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // GetMetricsSummaryParams defines parameters for GetMetricsSummary.

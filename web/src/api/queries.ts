@@ -2,7 +2,7 @@
 
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { listQuery, type Filters } from "../url";
-import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings } from "./client";
+import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
 import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
@@ -141,9 +141,20 @@ export function useHealth() {
   });
 }
 
+/** Settings with the version that names them: who saves sends it back, so that nobody's change is undone unseen. */
+export interface VersionedSettings extends SettingsResponse {
+  version: string | null;
+}
+
+async function versioned(call: Parameters<typeof whole<SettingsResponse>>[0]): Promise<VersionedSettings> {
+  const got = await whole(call);
+  if (!got.data) throw refusal(got.response.status, got.error);
+  return { ...got.data, version: got.response.headers.get("ETag") };
+}
+
 export function useSettings() {
   const { api } = useServices();
-  return useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => answer(api.GET("/api/backup/settings", { signal })) });
+  return useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => versioned(api.GET("/api/backup/settings", { signal })) });
 }
 
 /** useCleanupPreview asks what a cleanup would do; nothing changes by it. */
@@ -186,7 +197,8 @@ export function useActions() {
       gcTime: 0,
     }),
     saveSettings: useMutation({
-      mutationFn: (settings: Settings) => answer(api.PUT("/api/backup/settings", { body: settings })),
+      mutationFn: ({ settings, version }: { settings: Settings; version: string | null }) =>
+        versioned(api.PUT("/api/backup/settings", { params: { header: version ? { "If-Match": version } : {} }, body: settings })),
       onSuccess: (saved) => {
         client.setQueryData(["settings"], saved);
         return stale();

@@ -211,7 +211,8 @@ export interface paths {
         get: operations["getSettings"];
         /**
          * Replace the settings
-         * @description Every field is given. They are kept in the registry, so that every door sees the same ones.
+         * @description Every field is given. They are kept in the registry, so that every door sees the same ones. With `If-Match` they
+         *     are replaced only if they are still those that were read; otherwise whoever saves last wins.
          */
         put: operations["putSettings"];
         post?: never;
@@ -921,6 +922,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description It is not what was read any more: somebody else has changed it since (`If-Match`). */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The body is larger than 64 KiB. */
         TooLarge: {
             headers: {
@@ -1003,9 +1014,13 @@ export interface components {
         Cursor: string;
         /** @description a name of the caller's choice for this request (a UUID does well); kept apart by caller */
         IdempotencyKey: string;
+        /** @description the `ETag` of what was read; `*` is any. What has another one by now is left as it is (412) */
+        IfMatch: string;
     };
     requestBodies: never;
     headers: {
+        /** @description names the settings as they are, for `If-Match` */
+        SettingsVersion: string;
         /** @description names this request in logs and in the audit trail */
         RequestId: string;
         /** @description where to follow the backup */
@@ -1376,6 +1391,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["SettingsVersion"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1393,7 +1409,10 @@ export interface operations {
     putSettings: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the `ETag` of what was read; `*` is any. What has another one by now is left as it is (412) */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1407,6 +1426,7 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["SettingsVersion"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1417,6 +1437,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];

@@ -1,9 +1,9 @@
 // Retention, which whoever may can change, and the limits that the environment sets.
 
 import { useState, type FormEvent } from "react";
-import type { Settings, SettingsResponse } from "../api/client";
+import type { ApiError, Settings, SettingsResponse } from "../api/client";
 import { useMay } from "../api/context";
-import { useActions, useSettings } from "../api/queries";
+import { useActions, useSettings, type VersionedSettings } from "../api/queries";
 import { Facts, Field, Icon, Page } from "../components/basics";
 import { Failed, Loaded } from "../components/states";
 import { useText } from "../i18n";
@@ -21,7 +21,7 @@ export function SettingsScreen() {
       <Loaded query={query} rows={6}>
         {(s) => (
           <div className="columns">
-            {may("settings_write") ? <SettingsForm given={s} saveSettings={saveSettings} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
+            {may("settings_write") ? <SettingsForm given={s} saveSettings={saveSettings} reload={query.refetch} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
             <LimitsShown of={s} />
           </div>
         )}
@@ -47,7 +47,7 @@ function SettingsShown({ settings: s }: { settings: Settings }) {
 
 const whole = (text: string, max: number) => /^\d{1,7}$/.test(text.trim()) && Number(text) <= max;
 
-function SettingsForm({ given, saveSettings }: { given: SettingsResponse; saveSettings: ReturnType<typeof useActions>["saveSettings"] }) {
+function SettingsForm({ given, saveSettings, reload }: { given: VersionedSettings; saveSettings: ReturnType<typeof useActions>["saveSettings"]; reload: () => unknown }) {
   const { t } = useText();
   const [days, setDays] = useState(String(given.settings.retentionDays));
   const [count, setCount] = useState(String(given.settings.maxBackups));
@@ -61,7 +61,7 @@ function SettingsForm({ given, saveSettings }: { given: SettingsResponse; saveSe
   const removesMore = !daysWrong && !countWrong && (stricter(next.retentionDays, given.settings.retentionDays) || stricter(next.maxBackups, given.settings.maxBackups));
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    saveSettings.mutate(next);
+    saveSettings.mutate({ settings: next, version: given.version });
   };
   return (
     <form className="card" onSubmit={submit}>
@@ -78,6 +78,7 @@ function SettingsForm({ given, saveSettings }: { given: SettingsResponse; saveSe
       {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore} <a href="#/cleanup">{t.settings.preview}</a></span></p>}
       {saveSettings.error && <Failed error={saveSettings.error} />}
       <div className="actions">
+        {(saveSettings.error as ApiError | null)?.status === 412 && <button type="button" onClick={() => { saveSettings.reset(); reload(); }}>{t.settings.reload}</button>}
         <button type="submit" className="primary" disabled={!changed || Boolean(daysWrong || countWrong || directoryWrong) || saveSettings.isPending}>{t.settings.save}</button>
         <span role="status">{!changed && saveSettings.isSuccess ? t.settings.saved : ""}</span>
       </div>

@@ -197,6 +197,40 @@ test("settings are shown to who may read, and changed by who may write", async (
   expect(await screen.findByText("Saved.")).toBeTruthy();
 });
 
+test.each([["en", "Somebody else changed it meanwhile", "Load the new ones", "Keep days", "Save"], ["pt-BR", "Outra pessoa mudou isto nesse meio-tempo", "Carregar as novas", "Manter dias", "Salvar"]] as const)(
+  "what somebody else saved meanwhile is not undone unseen (%s)", async (language, why, reload, label, saveLabel) => {
+    let days = 30;
+    const now = () => Response.json({ ...settings(), settings: { ...settings().settings, retentionDays: days } }, { headers: { ETag: `"v${days}"` } });
+    const asked = serve({
+      "GET /api/backup/settings": now,
+      "PUT /api/backup/settings": (a) => {
+        if (a.headers.get("If-Match") !== `"v${days}"`) return problem(412, { code: "ValidationError", reason: "precondition_failed", detail: "the settings were changed by somebody else meanwhile", hint: "Read them again." });
+        days = (a.body as { retentionDays: number }).retentionDays;
+        return now();
+      },
+    });
+    show(<SettingsScreen />, { permissions: ["settings_read", "settings_write"], language });
+    const type = async (n: string) => {
+      const field = await screen.findByRole<HTMLInputElement>("textbox", { name: label });
+      await userEvent.clear(field);
+      await userEvent.type(field, n);
+      await userEvent.click(screen.getByRole("button", { name: saveLabel }));
+    };
+    await screen.findByDisplayValue("30");
+    days = 90; // by another administrator
+    await type("7");
+    expect(await screen.findByText(why)).toBeTruthy();
+    expect(days).toBe(90);
+    await userEvent.click(screen.getByRole("button", { name: reload }));
+    expect(await screen.findByDisplayValue("90")).toBeTruthy();
+    expect(screen.queryByText(why)).toBeNull();
+    await type("8");
+    await waitFor(() => expect(days).toBe(8));
+    await type("9"); // what was just saved is known
+    await waitFor(() => expect(days).toBe(9));
+    expect(asked.filter((a) => a.method === "PUT")).toHaveLength(3);
+  });
+
 test("the audit trail of everything is narrowed by what was done, and how it ended", async () => {
   const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/audit": () => ({ records: [] }) });
   show(<SettingsScreen />);
