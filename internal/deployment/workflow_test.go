@@ -89,7 +89,7 @@ func failing(kind string) func() (any, *failure) {
 }
 
 func canceled() (any, *failure) {
-	return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was cancelled by ana"}}, nil
+	return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "reason": "canceled_by_user", "message": "whatever it says"}}, nil
 }
 
 func status(s string) func() (any, *failure) {
@@ -147,11 +147,11 @@ func TestWorkflow(t *testing.T) {
 		}, "finalize": status("failed")}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "run", "finalize"}},
 		{name: "a container that hangs is given up", input: backup, plan: large, seconds: 4, hang: true, actions: actions{"finalize": status("failed")},
 			status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
-		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError"), "finalize": canceled},
+		{name: "a canceled backup is no failure of the workflow", input: backup, plan: small, actions: actions{"run": failing("CanceledError.ByUser"), "finalize": canceled},
 			status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "run", "finalize"}},
 		{name: "nor is one that was canceled in the container", input: backup, plan: large, exit: 130, actions: actions{"finalize": canceled}, status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "one that AWS stopped is", input: backup, plan: large, exit: 130, actions: actions{"finalize": func() (any, *failure) {
-			return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was stopped before it was finished"}}, nil
+			return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was cancelled by nobody"}}, nil
 		}}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "a run that is alive after all is waited for", input: backup, plan: small, actions: actions{"run": failing("BackupCreationError.Transient"), "finalize": func() (any, *failure) {
 			if running.Add(1) < 3 {

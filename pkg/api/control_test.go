@@ -26,7 +26,7 @@ func TestCancelWaiting(t *testing.T) {
 	close(w.launcher.hold)
 	w.launcher.work.Wait()
 	w.http(ask{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&b)
-	if b.Status != "failed" || b.Error.Code != "CanceledError" || b.Error.Message != "the backup was cancelled by subject-ADMIN" {
+	if b.Status != "failed" || b.Error.Code != "CanceledError" || b.Error.Reason != "canceled_by_user" || b.Error.Message != "the backup was cancelled by subject-ADMIN" {
 		t.Errorf("it is %+v", b)
 	}
 	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).problem(409, "ValidationError", "busy")

@@ -8,7 +8,7 @@ import (
 )
 
 // Cancel asks for the end of a backup that is being made, on behalf of by. It ends within seconds, as failed with the
-// code CanceledError. One that has ended is refused: busy.
+// code CanceledError and the reason canceled_by_user. One that has ended is refused: busy.
 func (s *Service) Cancel(ctx context.Context, id, by string) (Backup, error) {
 	b, err := s.Info(ctx, id)
 	if err != nil {

@@ -51,14 +51,14 @@ func TestCancelRunning(t *testing.T) {
 	}
 	select {
 	case err := <-done:
-		if f := want(t, err, fault.Canceled, ""); f.Message != "the backup was cancelled by ana" {
+		if f := want(t, err, fault.Canceled, fault.CanceledByUser); f.Message != "the backup was cancelled by ana" {
 			t.Errorf("message is %q", f.Message)
 		}
 	case <-time.After(15 * time.Second):
 		t.Fatal("it does not stop")
 	}
 	got, err := other.Service.Info(t.Context(), b.ID)
-	if err != nil || got.Status != registry.Failed || got.Error.Code != fault.Canceled || ended.ID != b.ID {
+	if err != nil || got.Status != registry.Failed || got.Error.Code != fault.Canceled || got.Error.Reason != fault.CanceledByUser || ended.ID != b.ID {
 		t.Errorf("%v: %+v; told of %+v", err, got, ended)
 	}
 	_, err = other.Service.Cancel(t.Context(), b.ID, "ana")

@@ -44,16 +44,17 @@ type Reason string
 // Reasons shared by several packages. A package may declare more of its own.
 const (
 	// Input.
-	InvalidInput  Reason = "invalid_input"
-	NotFound      Reason = "not_found"
-	AlreadyExists Reason = "already_exists"
-	NotEmpty      Reason = "not_empty"
-	Busy          Reason = "busy"
-	LimitReached  Reason = "limit_reached"
-	NewerVersion  Reason = "newer_version"
-	Protected     Reason = "protected"
-	SettingsLost  Reason = "settings_lost" // which were saved; nothing is removed without them
-	NotStarted    Reason = "not_started"   // reserved, and whoever was to make it could not be reached
+	InvalidInput   Reason = "invalid_input"
+	NotFound       Reason = "not_found"
+	AlreadyExists  Reason = "already_exists"
+	NotEmpty       Reason = "not_empty"
+	Busy           Reason = "busy"
+	LimitReached   Reason = "limit_reached"
+	NewerVersion   Reason = "newer_version"
+	Protected      Reason = "protected"
+	SettingsLost   Reason = "settings_lost"    // which were saved; nothing is removed without them
+	CanceledByUser Reason = "canceled_by_user" // asked for, and no failure of the system
+	NotStarted     Reason = "not_started"      // reserved, and whoever was to make it could not be reached
 
 	// Database.
 	HostUnknown       Reason = "host_unknown"

@@ -16,7 +16,7 @@ type Cancellation struct {
 
 // Cause is what the record of a backup says that was stopped on request.
 func (c Cancellation) Cause() error {
-	return fault.New(fault.Canceled, "", "Nothing was kept of it. Make another one when you are ready.", "the backup was cancelled by %.200s", c.By)
+	return fault.New(fault.Canceled, fault.CanceledByUser, "Nothing was kept of it. Make another one when you are ready.", "the backup was cancelled by %.200s", c.By)
 }
 
 // Cancel asks for the end of a backup that is being made. One that waits to be started is ended here and now; a run

@@ -13,13 +13,19 @@ import (
 // transient ends the type of an error that may pass by itself; a workflow retries those and no other.
 const transient = ".Transient"
 
+// byUser ends the type of the error of a backup that a user cancelled: nobody need be alarmed.
+const byUser = ".ByUser"
+
 // failure is how an error leaves a function: its type is the code, its message what people may read. What stands behind it
 // is logged, not sent.
 func failure(err error) error {
 	f := fault.From(err)
 	out := messages.InvokeResponse_Error{Type: string(f.Code), Message: f.Message}
-	if f.Transient {
+	switch {
+	case f.Transient:
 		out.Type += transient
+	case f.Reason == fault.CanceledByUser:
+		out.Type += byUser
 	}
 	if f.Hint != "" {
 		out.Message += ". " + f.Hint
@@ -39,6 +45,9 @@ func recorded(e *registry.Error) error {
 // Lambda's, Fargate's and Step Functions' own.
 func (c *Caught) Fault() error {
 	code, isTransient := strings.CutSuffix(c.Error, transient)
+	if c.Error == string(fault.Canceled)+byUser {
+		return &fault.Error{Code: fault.Canceled, Reason: fault.CanceledByUser, Message: c.message()}
+	}
 	switch code := fault.Code(code); code {
 	case fault.DatabaseConnection, fault.BackupCreation, fault.FileSystem, fault.Validation, fault.Permission, fault.DiskSpace, fault.Canceled, fault.Internal:
 		return &fault.Error{Code: code, Message: c.message(), Transient: isTransient}

@@ -33,6 +33,24 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// That a user cancelled it is told by the type too, and survives the way through a workflow.
+func TestFailureOfAUsersWish(t *testing.T) {
+	var got messages.InvokeResponse_Error
+	if err := failure(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was cancelled by ana")); !errors.As(err, &got) || got.Type != "CanceledError.ByUser" {
+		t.Errorf("%+v", got)
+	}
+	cause, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := fault.From((&Caught{Error: got.Type, Cause: string(cause)}).Fault()); f.Code != fault.Canceled || f.Reason != fault.CanceledByUser || f.Message != got.Message {
+		t.Errorf("it came back as %+v", f)
+	}
+	if f := fault.From((&Caught{Error: "CanceledError"}).Fault()); f.Code != fault.Canceled || f.Reason != "" {
+		t.Errorf("one that AWS stopped came back as %+v", f)
+	}
+}
+
 func TestCaught(t *testing.T) {
 	for _, x := range []struct {
 		caught *Caught

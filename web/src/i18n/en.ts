@@ -448,6 +448,7 @@ export const en = {
     contract_broken: "The request does not fit the API",
     read_only: "The storage is read-only",
     wrong_region: "The bucket is in another region",
+    canceled_by_user: "A user cancelled it",
     precondition_failed: "Somebody else changed it meanwhile",
     settings_lost: "The saved settings were lost",
     clock_skew: "The clocks differ",

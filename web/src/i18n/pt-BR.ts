@@ -450,6 +450,7 @@ export const ptBR: Messages = {
     contract_broken: "A requisição não cabe na API",
     read_only: "O armazenamento é somente leitura",
     wrong_region: "O bucket está em outra região",
+    canceled_by_user: "Um usuário o cancelou",
     precondition_failed: "Outra pessoa mudou isto nesse meio-tempo",
     settings_lost: "As configurações salvas se perderam",
     clock_skew: "Os relógios divergem",
