@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"math"
 	"net/http"
@@ -123,7 +124,7 @@ func (p problem) answer(op *contract.Operation, requestID string, log *slog.Logg
 		a.header.Set("Allow", strings.Join(p.allow, ", "))
 	}
 	if status >= 500 {
-		log.Error("request failed", "code", string(f.Code), "reason", string(f.Reason), "error", f.Error())
+		log.Log(context.Background(), fault.Level(f), "request failed", "code", string(f.Code), "reason", string(f.Reason), "error", f.Error())
 	}
 	return a
 }

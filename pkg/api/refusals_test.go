@@ -114,10 +114,14 @@ func TestLauncherFails(t *testing.T) {
 	if strings.Contains(string(r.body), "ip-10") || !strings.Contains(w.log.String(), "ip-10") {
 		t.Errorf("the cause has to be logged and not sent: %s", r.body)
 	}
+	errorsBefore := strings.Count(w.log.String(), `"level":"ERROR"`)
 	w.launcher.err = fault.New(fault.Canceled, "", "Try again in a minute.", "this server is being stopped")
 	r = w.http(ask{"POST", "/api/backup/create", "ADMIN", "", nil})
 	if p := r.problem(503, "CanceledError", ""); r.header.Get("Retry-After") != fmt.Sprint(p.RetryAfter) {
 		t.Errorf("Retry-After is %q", r.header.Get("Retry-After"))
+	}
+	if n := strings.Count(w.log.String(), `"level":"ERROR"`); n != errorsBefore || errorsBefore == 0 {
+		t.Errorf("a server that is being stopped logs errors: %d, before %d", n, errorsBefore)
 	}
 	var page contract.ListBackupsResponse
 	w.http(ask{"GET", "/api/backup/list?status=in_progress", "ADMIN", "", nil}).want(200).into(&page)

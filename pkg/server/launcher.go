@@ -105,7 +105,7 @@ func (l *launcher) make(id string) {
 		l.log.Info("nothing to do for this backup", "backup_id", id, "error", err.Error())
 	} else if err != nil {
 		f := fault.From(err)
-		l.log.Error("backup failed", "backup_id", id, "code", string(f.Code), "reason", string(f.Reason), "error", err.Error())
+		l.log.Log(context.Background(), fault.Level(err), "backup failed", "backup_id", id, "code", string(f.Code), "reason", string(f.Reason), "error", err.Error())
 	}
 }
 
@@ -151,7 +151,7 @@ func (l *launcher) validate(id string) {
 	v, err := l.service.Validate(l.reading, id, backup.ValidateOptions{})
 	switch {
 	case err != nil:
-		l.log.Error("validation failed", "backup_id", id, "error", err.Error())
+		l.log.Log(context.Background(), fault.Level(err), "validation failed", "backup_id", id, "error", err.Error())
 	case !v.Valid:
 		l.log.Error("backup damaged", "backup_id", id, "error", v.Err().Error())
 	}

@@ -193,6 +193,28 @@ func TestStopByForce(t *testing.T) {
 			if left := leftovers(t, w.Directory); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
+			if log := w.log.String(); strings.Contains(log, `"level":"ERROR"`) || strings.Count(log, `"level":"WARN","msg":"backup failed"`) != 2 {
+				t.Errorf("the log of what was meant to stop:\n%s", log)
+			}
 		})
+	}
+}
+
+// What a user cancels is no error in the log.
+func TestCanceledIsNoError(t *testing.T) {
+	url, _ := newSlow(t)
+	w := serve(t, options{database: url})
+	id := w.create()
+	w.wait("the dump to be under way", w.underWay(id))
+	if r := w.do("POST", "/api/backup/cancel/"+id, "", w.signedIn("ADMIN")); r.StatusCode != 202 {
+		t.Fatalf("%d: %s", r.StatusCode, r.body)
+	}
+	w.wait("its end", func() bool { return strings.Contains(w.log.String(), `"reason":"canceled_by_user"`) })
+	if log := w.log.String(); strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, `"level":"INFO","msg":"backup failed"`) {
+		t.Errorf("the log is\n%s", log)
+	}
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }

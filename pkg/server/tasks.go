@@ -86,7 +86,7 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 		return true, nil
 	}
 	if err != nil {
-		log.Error("scheduled backup failed", "code", string(fault.From(err).Code), "reason", string(fault.From(err).Reason), "error", err.Error())
+		log.Log(ctx, fault.Level(err), "scheduled backup failed", "code", string(fault.From(err).Code), "reason", string(fault.From(err).Reason), "error", err.Error())
 	}
 	s.record(ctx, note, log, err)
 	return true, err

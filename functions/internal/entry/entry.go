@@ -121,7 +121,7 @@ func (d *door) work(ctx context.Context, s *Instance, e event) (any, error) {
 // fail logs an error and gives what leaves of it.
 func (d *door) fail(err error) error {
 	f := fault.From(err)
-	d.log.Error("failed", "code", string(f.Code), "reason", string(f.Reason), "transient", f.Transient, "error", err.Error())
+	d.log.Log(context.Background(), fault.Level(err), "failed", "code", string(f.Code), "reason", string(f.Reason), "transient", f.Transient, "error", err.Error())
 	return failure(err)
 }
 

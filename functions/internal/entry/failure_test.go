@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -48,6 +49,18 @@ func TestFailureOfAUsersWish(t *testing.T) {
 	}
 	if f := fault.From((&Caught{Error: "CanceledError"}).Fault()); f.Code != fault.Canceled || f.Reason != "" {
 		t.Errorf("one that AWS stopped came back as %+v", f)
+	}
+}
+
+// What a user cancelled is no error in the log; what failed is one.
+func TestFailureIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	d := &door{}
+	d.log = newLog(&log, &d.current)
+	d.fail(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was cancelled by ana"))
+	d.fail(fault.New(fault.BackupCreation, fault.Timeout, "", "the time was up"))
+	if first, second, _ := strings.Cut(log.String(), "\n"); !strings.Contains(first, `"level":"INFO"`) || !strings.Contains(second, `"level":"ERROR"`) {
+		t.Errorf("the log is\n%s", &log)
 	}
 }
 
