@@ -24,7 +24,7 @@ func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.plan())
+	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.plan(x))
 	s.StorageLimitBytes = a.Service.Limits.MaxTotalBytes
 	if x.LastCleanup != nil {
 		s.LastCleanup = *x.LastCleanup

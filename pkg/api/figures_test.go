@@ -80,7 +80,7 @@ func TestOverdue(t *testing.T) {
 		}
 		return days
 	}
-	s := summarize(day(13, 12), backups, "shop", plan{daily{}, "shop"})
+	s := summarize(day(13, 12), backups, "shop", plan{Schedule: daily{}, database: "shop"})
 	if days := overdue(s); len(days) != 3 || days[0] != "2026-03-11" || days[2] != "2026-03-13" {
 		t.Errorf("overdue days of shop are %v", days)
 	}
@@ -91,28 +91,39 @@ func TestOverdue(t *testing.T) {
 		t.Errorf("of shop alone it is %+v", s)
 	}
 	// All databases together: log's backup takes nothing off shop's days, and a success of shop with a clock ahead is today's.
-	if s := summarize(day(13, 12), backups, "", plan{daily{}, "shop"}); len(overdue(s)) != 3 || s.Trend[29].Succeeded != 1 || !s.Overdue {
+	if s := summarize(day(13, 12), backups, "", plan{Schedule: daily{}, database: "shop"}); len(overdue(s)) != 3 || s.Trend[29].Succeeded != 1 || !s.Overdue {
 		t.Errorf("overdue days of all are %v", overdue(s))
 	}
 	ahead := append(backups[:3:3], registry.Backup{ID: "E", Database: "shop", Status: registry.Success, CreatedAt: day(15, 2), Verification: good})
-	if s := summarize(day(13, 12), ahead, "", plan{daily{}, "shop"}); len(overdue(s)) != 2 {
+	if s := summarize(day(13, 12), ahead, "", plan{Schedule: daily{}, database: "shop"}); len(overdue(s)) != 2 {
 		t.Errorf("overdue days with a clock ahead are %v", overdue(s))
 	}
 	// A backup takes its time: an hour later it is missed, not before. And nothing is before the first one ever.
-	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", plan{daily{}, "log"}); s.Overdue || len(overdue(s)) != 0 {
+	if s := summarize(day(14, 2).Add(30*time.Minute), backups[2:], "", plan{Schedule: daily{}, database: "log"}); s.Overdue || len(overdue(s)) != 0 {
 		t.Errorf("half an hour after its time it is %+v", s)
 	}
-	if s := summarize(day(14, 4), backups[2:], "", plan{daily{}, "log"}); !s.Overdue || len(overdue(s)) != 1 {
+	if s := summarize(day(14, 4), backups[2:], "", plan{Schedule: daily{}, database: "log"}); !s.Overdue || len(overdue(s)) != 1 {
 		t.Errorf("two hours after its time it is %+v", s)
 	}
+	// What retention may have removed is no proof that nothing was made: an old backup that is kept longer makes no overdue days.
+	kept := []registry.Backup{
+		{ID: "A", Database: "shop", Status: registry.Success, CreatedAt: day(1, 2), Verification: good}, // labelled, say
+		{ID: "B", Database: "shop", Status: registry.Success, CreatedAt: day(18, 2), Verification: good},
+		{ID: "C", Database: "shop", Status: registry.Success, CreatedAt: day(20, 2), Verification: good},
+	}
+	for _, keeps := range []registry.Settings{{RetentionDays: 3}, {MaxBackups: 2}, {RetentionDays: 3, MaxBackups: 2}} {
+		if days := overdue(summarize(day(20, 12), kept, "", plan{daily{}, "shop", keeps})); len(days) != 1 || days[0] != "2026-03-19" {
+			t.Errorf("with %+v overdue days are %v", keeps, days)
+		}
+	}
 	// Nobody scheduled log: one backup that somebody asked for makes no duty.
-	if s := summarize(day(20, 12), append(backups, registry.Backup{ID: "D", Database: "shop", Status: registry.Success, CreatedAt: day(20, 2), Verification: good}), "", plan{daily{}, "shop"}); s.Overdue || s.Databases[0].Overdue {
+	if s := summarize(day(20, 12), append(backups, registry.Backup{ID: "D", Database: "shop", Status: registry.Success, CreatedAt: day(20, 2), Verification: good}), "", plan{Schedule: daily{}, database: "shop"}); s.Overdue || s.Databases[0].Overdue {
 		t.Errorf("with another database than the scheduled one it is %+v", s)
 	}
-	if s := summarize(day(20, 12), backups, "log", plan{daily{}, "shop"}); s.Overdue || len(overdue(s)) != 0 || !s.Databases[1].Overdue {
+	if s := summarize(day(20, 12), backups, "log", plan{Schedule: daily{}, database: "shop"}); s.Overdue || len(overdue(s)) != 0 || !s.Databases[1].Overdue {
 		t.Errorf("of log alone it is %+v", s)
 	}
-	if s := summarize(day(14, 4), nil, "", plan{daily{}, "shop"}); s.Overdue || len(overdue(s)) != 0 {
+	if s := summarize(day(14, 4), nil, "", plan{Schedule: daily{}, database: "shop"}); s.Overdue || len(overdue(s)) != 0 {
 		t.Errorf("without a backup ever it is %+v", s)
 	}
 }

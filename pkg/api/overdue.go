@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"cofre/pkg/api/contract"
-	"cofre/pkg/backup"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
@@ -13,10 +12,11 @@ import (
 type plan struct {
 	Schedule
 	database string
+	keeps    registry.Settings // for how long and how many
 }
 
-func (a *API) plan() plan {
-	p := plan{Schedule: a.Schedule}
+func (a *API) plan(x *registry.Index) plan {
+	p := plan{Schedule: a.Schedule, keeps: a.Service.SettingsOf(x)}
 	if a.Service.Engine != nil {
 		p.database = a.Service.Engine.Database()
 	}
@@ -26,7 +26,7 @@ func (a *API) plan() plan {
 // expect adds what the schedule wants: the next run, what is overdue, and the days on which a backup was wanted and none
 // succeeded. What succeeds of another database makes up for none of them. Nothing is overdue before the first backup ever.
 func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup, database string, p plan) {
-	s.Schedule, s.NextScheduledAt = p.String(), schedule.Upcoming(p, lastScheduled(backups, p.database, now), now).UTC()
+	s.Schedule, s.NextScheduledAt = p.String(), schedule.Upcoming(p, (&registry.Index{Backups: backups}).LastScheduled(p.database, now), now).UTC()
 	asked := database == "" || database == p.database
 	for i := range s.Databases {
 		d := &s.Databases[i]
@@ -43,7 +43,7 @@ func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup
 	if !asked {
 		return
 	}
-	good := successDays(backups, p.database, now)
+	good, since := successDays(backups, p.database, now), p.remembers(backups, now)
 	for i := range s.Trend {
 		day := &s.Trend[i]
 		start, err := time.Parse(time.DateOnly, day.Date)
@@ -51,8 +51,28 @@ func expect(s *contract.MetricsSummary, now time.Time, backups []registry.Backup
 			continue
 		}
 		at := p.Next(start.Add(-time.Second))
-		day.Overdue = !at.IsZero() && at.Before(start.AddDate(0, 0, 1)) && at.Before(now.Add(-schedule.Grace)) && firstBefore(backups, p.database, at)
+		day.Overdue = !at.IsZero() && at.Before(start.AddDate(0, 0, 1)) && at.Before(now.Add(-schedule.Grace)) && !at.Before(since) && firstBefore(backups, p.database, at)
 	}
+}
+
+// remembers gives from when on the records tell what was made. What succeeded before may have been removed, but for what is kept
+// longer, and a day without a record then says nothing.
+func (p plan) remembers(backups []registry.Backup, now time.Time) (since time.Time) {
+	if d := p.keeps.RetentionDays; d > 0 {
+		since = now.AddDate(0, 0, -d)
+	}
+	if n := p.keeps.MaxBackups; n > 0 {
+		for i := len(backups) - 1; i >= 0 && n > 0; i-- { // they are in the order of their ids, which begin with the time
+			b := &backups[i]
+			if b.Database != p.database || b.Status != registry.Success {
+				continue
+			}
+			if n--; n == 0 && b.CreatedAt.After(since) {
+				since = b.CreatedAt
+			}
+		}
+	}
+	return since
 }
 
 // successDays gives the days on which a backup of a database succeeded; as in the figures, one dated in the future is today's.
@@ -68,16 +88,6 @@ func successDays(backups []registry.Backup, database string, now time.Time) map[
 		}
 	}
 	return days
-}
-
-// lastScheduled gives when the last backup of a database that the schedule asked for was begun; zero where there is none.
-func lastScheduled(backups []registry.Backup, database string, now time.Time) (at time.Time) {
-	for i := range backups {
-		if b := &backups[i]; b.Trigger == backup.TriggerSchedule && b.Database == database && b.CreatedAt.After(at) && !b.CreatedAt.After(now) {
-			at = b.CreatedAt
-		}
-	}
-	return at
 }
 
 // first gives when the first backup of a database was begun; there is one.

@@ -57,10 +57,11 @@ func (s *Service) Settings(ctx context.Context) (registry.Settings, error) {
 	if err != nil {
 		return registry.Settings{}, err
 	}
-	return s.settings(x), nil
+	return s.SettingsOf(x), nil
 }
 
-func (s *Service) settings(x *registry.Index) registry.Settings {
+// SettingsOf gives the settings that count with an index: those that were saved, or the environment's.
+func (s *Service) SettingsOf(x *registry.Index) registry.Settings {
 	if x.Settings.SavedAt != nil {
 		return x.Settings
 	}
@@ -83,7 +84,7 @@ func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expec
 	}
 	set.DefaultDirectory = dir.Directory
 	return s.Registry.SaveSettings(ctx, set, s.Now(), func(x *registry.Index) error {
-		if expect == nil || expect(s.settings(x)) {
+		if expect == nil || expect(s.SettingsOf(x)) {
 			return nil
 		}
 		return fault.New(fault.Validation, fault.Precondition, "Nothing was saved. Read them again, and save what you want to change of those.",

@@ -166,7 +166,7 @@ func (s *Service) place(x *registry.Index, req Request, b *Backup) error {
 	if req.Directory != "" {
 		return nil
 	}
-	req.Directory = s.settings(x).DefaultDirectory
+	req.Directory = s.SettingsOf(x).DefaultDirectory
 	if err := checkDirectory(&req); err != nil {
 		return err
 	}

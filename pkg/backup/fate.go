@@ -21,7 +21,7 @@ type Fate struct {
 }
 
 func (s *Service) policy(x *registry.Index) retention.Policy {
-	set := s.settings(x)
+	set := s.SettingsOf(x)
 	if set.Lost {
 		return retention.Policy{} // keeps everything
 	}
