@@ -28,8 +28,8 @@ type Removal struct {
 func (r *Registry) RemoveAll(ctx context.Context, ids []string, goes func(*Index) map[string]bool, done func(Removal)) error {
 	for len(ids) > 0 {
 		n := min(batchSize, len(ids))
-		for _, rm := range r.removeBatch(ctx, ids[:n], goes) {
-			done(rm)
+		for _, m := range r.removeBatch(ctx, ids[:n], goes) {
+			done(m.Removal)
 		}
 		ids = ids[n:]
 		if ctx.Err() != nil {
@@ -66,16 +66,11 @@ func (m *removing) drop(ctx context.Context, err error) {
 	m.lease, m.Err = nil, fmt.Errorf("remove backup %s: %w", m.Backup.ID, err)
 }
 
-func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Index) map[string]bool) (out []Removal) {
+func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Index) map[string]bool) []*removing {
 	all := make([]*removing, len(ids))
 	for i, id := range ids {
 		all[i] = &removing{Removal: Removal{Backup: Backup{ID: id}}}
 	}
-	defer func() {
-		for _, m := range all {
-			out = append(out, m.Removal)
-		}
-	}()
 	r.begin(ctx, all, goes)
 	each(all, func(m *removing) {
 		err := m.lease.put(ctx, func(in *Intent) { in.Undecided = false })
@@ -95,7 +90,7 @@ func (r *Registry) removeBatch(ctx context.Context, ids []string, goes func(*Ind
 		}
 		m.Gone = m.took
 	})
-	return nil
+	return all
 }
 
 // decideAgain deals with an intent that was lost after its backup had left the index: whoever took it over removes the rest; but

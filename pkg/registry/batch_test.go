@@ -52,11 +52,22 @@ func many(t testing.TB, store storage.Store, n int) (ids []string) {
 	return ids
 }
 
+// removeAll removes without any failure, and gives how many went.
+func removeAll(t testing.TB, r *Registry, ids []string, goes func(*Index) map[string]bool) (gone int) {
+	t.Helper()
+	must(t, r.RemoveAll(context.Background(), ids, goes, func(m Removal) {
+		if must(t, m.Err); m.Gone {
+			gone++
+		}
+	}))
+	return gone
+}
+
 func TestRemoveAllWritesTheIndexSeldom(t *testing.T) {
 	stores(t, func(t *testing.T, store storage.Store) {
 		ids := many(t, store, 251)
 		var mu sync.Mutex
-		writes, gone := 0, 0
+		writes := 0
 		r := New(storagetest.Faulty(store, func(op, key string) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -65,11 +76,7 @@ func TestRemoveAllWritesTheIndexSeldom(t *testing.T) {
 			}
 			return nil
 		}), Options{})
-		must(t, r.RemoveAll(t.Context(), ids, allGo(ids[7]), func(m Removal) {
-			if must(t, m.Err); m.Gone {
-				gone++
-			}
-		}))
+		gone := removeAll(t, r, ids, allGo(ids[7]))
 		if writes > 5 || gone != 250 {
 			t.Errorf("%d writes of the index, %d removed", writes, gone)
 		}
@@ -152,12 +159,7 @@ func TestSleeperInABatch(t *testing.T) {
 		must(t, err)
 		return nil
 	}), Options{})
-	gone := 0
-	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
-		if must(t, m.Err); m.Gone {
-			gone++
-		}
-	}))
+	gone := removeAll(t, r, ids, allGo())
 	if x := checkWorld(t, store); !slept || gone != 3 || len(x.Backups) != 1 || x.Backups[0].ID != again.ID {
 		t.Errorf("%d gone, left: %s", gone, show(x.Backups))
 	}
@@ -181,12 +183,7 @@ func TestSleeperBeforeABatch(t *testing.T) {
 		}
 		return nil
 	}), Options{})
-	gone := 0
-	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
-		if must(t, m.Err); m.Gone {
-			gone++
-		}
-	}))
+	gone := removeAll(t, r, ids, allGo())
 	if x := checkWorld(t, store); !slept || gone != 3 || len(x.Backups) != 0 {
 		t.Errorf("%d gone, left: %s", gone, show(x.Backups))
 	}
