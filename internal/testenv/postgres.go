@@ -114,6 +114,26 @@ func start(o Options, cert, key []byte) (*Server, error) {
 	return &Server{Server: s, Major: o.Major}, nil
 }
 
+// PgBouncer starts a pgbouncer in front of all databases of a server, which ends with the test. Settings are lines of its
+// section [pgbouncer], such as "pool_mode = transaction"; without any it pools by session.
+func PgBouncer(tb testing.TB, s *Server, settings ...string) *pgserver.Pooler {
+	tb.Helper()
+	program, err := poolerProgram()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := pgserver.StartPooler(context.Background(), pgserver.PoolerOptions{Program: program, Server: s.Server, Settings: settings})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			tb.Errorf("pgbouncer: %v", err)
+		}
+	})
+	return p
+}
+
 // URLThrough is URL for a server that is reached by a proxy, or any other address.
 func (s *Server) URLThrough(addr, database string) string {
 	return pgserver.URLAt(addr, pgserver.Superuser, s.Password, database)

@@ -1,6 +1,6 @@
 // Package testenv gives tests and benchmarks the real parts that cofre works with:
-// PostgreSQL servers of several majors, an S3 server (MinIO), stock client programs, and
-// a TCP proxy that can cut, delay and throttle.
+// PostgreSQL servers of several majors, a pooler in front of them (pgbouncer), an S3 server
+// (MinIO), stock client programs, and a TCP proxy that can cut, delay and throttle.
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
 //
@@ -71,6 +71,8 @@ func clientProgram(major int, name string) (string, error) {
 func serverProgram(major int, name string) (string, error) {
 	return part(".cache", "postgres", strconv.Itoa(major), "bin", name)
 }
+
+func poolerProgram() (string, error) { return part(".cache", "pgbouncer", "bin", "pgbouncer") }
 
 func minioProgram() (string, error) { return part(".cache", "bin", "minio") }
 

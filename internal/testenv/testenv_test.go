@@ -293,3 +293,23 @@ func run(t *testing.T, name string, args ...string) {
 		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, out)
 	}
 }
+
+// The pooler stands in front of a server, and pools as it is told to.
+func TestPgBouncer(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	for _, mode := range []string{"session", "transaction"} {
+		p := testenv.PgBouncer(t, s, "pool_mode = "+mode, "default_pool_size = 1")
+		if p.Port == s.Port {
+			t.Errorf("%s: the pooler's port is the server's", mode)
+		}
+		conn, err := pgx.Connect(t.Context(), p.URL("postgres"))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", mode, err, p.Log())
+		}
+		var pid uint32
+		if err := conn.QueryRow(t.Context(), "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil || pid == conn.PgConn().PID() {
+			t.Errorf("%s: backend %d, the client was told %d: %v", mode, pid, conn.PgConn().PID(), err)
+		}
+		conn.Close(t.Context())
+	}
+}

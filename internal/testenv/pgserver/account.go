@@ -1,11 +1,11 @@
 package pgserver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -59,28 +59,44 @@ func (a *account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 }
 
-// makeReachable brings the server's programs into the temporary folder when the account
-// cannot run them where they are: a checkout below /root is closed to everybody else.
-func (s *Server) makeReachable() error {
-	err := s.command(context.Background(), "postgres", "--version").Run()
+// write makes a file that only the account can read.
+func (a *account) write(name string, content []byte) error {
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		return err
+	}
+	return a.own(name)
+}
+
+// reachable returns the folder of a program that the account can run: binDir, or a copy of its tree in dir when the account
+// cannot run it where it is: a checkout below /root is closed to everybody else.
+func (a *account) reachable(binDir, program, dir string) (string, error) {
+	err := a.try(filepath.Join(binDir, program), dir)
 	if err == nil {
-		return nil
+		return binDir, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no PostgreSQL server in %s: %w; run: make setup", s.BinDir, err)
+		return "", fmt.Errorf("no %s in %s: %w; run: make setup", program, binDir, err)
 	}
-	if !s.account.other || !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("run %s as user %s: %w", filepath.Join(s.BinDir, "postgres"), s.account.name, err)
+	if !a.other || !errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("run %s as user %s: %w", filepath.Join(binDir, program), a.name, err)
 	}
-	programs := filepath.Join(s.dir.Path, "programs")
-	if err := linkTree(programs, filepath.Dir(s.BinDir)); err != nil {
-		return fmt.Errorf("copy PostgreSQL to a folder that user %s can enter: %w", s.account.name, err)
+	programs := filepath.Join(dir, "programs")
+	if err := linkTree(programs, filepath.Dir(binDir)); err != nil {
+		return "", fmt.Errorf("copy %s to a folder that user %s can enter: %w", program, a.name, err)
 	}
-	s.BinDir = filepath.Join(programs, "bin")
-	if err := s.command(context.Background(), "postgres", "--version").Run(); err != nil {
-		return fmt.Errorf("run PostgreSQL as user %s: %w; set TMPDIR to a folder that every user can enter", s.account.name, err)
+	binDir = filepath.Join(programs, "bin")
+	if err := a.try(filepath.Join(binDir, program), dir); err != nil {
+		return "", fmt.Errorf("run %s as user %s: %w; set TMPDIR to a folder that every user can enter", program, a.name, err)
 	}
-	return nil
+	return binDir, nil
+}
+
+// try runs a program that only says its version.
+func (a *account) try(program, dir string) error {
+	cmd := exec.Command(program, "--version")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.credential()}
+	return cmd.Run()
 }
 
 // linkTree makes dst a folder with the same files as src: hard links where both lie on one file

@@ -85,9 +85,11 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.account.own(s.dir.Path); err != nil {
 		return err
 	}
-	if err := s.makeReachable(); err != nil {
+	bin, err := s.account.reachable(s.BinDir, "postgres", s.dir.Path)
+	if err != nil {
 		return err
 	}
+	s.BinDir = bin
 	if err := s.initdb(ctx); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 // initdb makes the data folder.
 func (s *Server) initdb(ctx context.Context) error {
 	passwordFile := filepath.Join(s.dir.Path, "password")
-	if err := s.writeFile(passwordFile, []byte(s.Password)); err != nil {
+	if err := s.account.write(passwordFile, []byte(s.Password)); err != nil {
 		return err
 	}
 	defer os.Remove(passwordFile)
@@ -139,22 +141,22 @@ func (s *Server) configure(o Options) error {
 	}
 	if o.Cert != nil {
 		settings = append(settings, "ssl = on")
-		if err := s.writeFile(filepath.Join(s.dataDir(), "server.crt"), o.Cert); err != nil {
+		if err := s.account.write(filepath.Join(s.dataDir(), "server.crt"), o.Cert); err != nil {
 			return err
 		}
-		if err := s.writeFile(filepath.Join(s.dataDir(), "server.key"), o.Key); err != nil {
+		if err := s.account.write(filepath.Join(s.dataDir(), "server.key"), o.Key); err != nil {
 			return err
 		}
 	}
 	settings = append(settings, o.Settings...)
-	if err := s.writeFile(filepath.Join(s.dataDir(), "postgresql.conf"), lines(settings)); err != nil {
+	if err := s.account.write(filepath.Join(s.dataDir(), "postgresql.conf"), lines(settings)); err != nil {
 		return err
 	}
 	hba := o.HBA
 	if hba == nil {
 		hba = []string{"local all all scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256"}
 	}
-	return s.writeFile(filepath.Join(s.dataDir(), "pg_hba.conf"), lines(hba))
+	return s.account.write(filepath.Join(s.dataDir(), "pg_hba.conf"), lines(hba))
 }
 
 // launch starts the postmaster on s.Port and waits until it takes connections.
@@ -252,13 +254,6 @@ func (s *Server) command(ctx context.Context, name string, args ...string) *exec
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account.credential()}
 	return cmd
-}
-
-func (s *Server) writeFile(name string, content []byte) error {
-	if err := os.WriteFile(name, content, 0o600); err != nil {
-		return err
-	}
-	return s.account.own(name)
 }
 
 func lines(l []string) []byte { return []byte(strings.Join(l, "\n") + "\n") }
