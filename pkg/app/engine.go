@@ -203,5 +203,25 @@ func (e *engine) Checks(ctx context.Context) []backup.Check {
 	if n := len(clients) - 1; n > 0 {
 		detail += fmt.Sprintf("; %d older ones are not used", n)
 	}
-	return append(checks, backup.Check{Name: "pg_dump", Result: backup.CheckOK, Detail: detail})
+	return append(append(checks, backup.Check{Name: "pg_dump", Result: backup.CheckOK, Detail: detail}), knownHoles(tool.client)...)
+}
+
+// knownHoles warns of client programs that are to be updated.
+func knownHoles(c pgdump.Client) []backup.Check {
+	holes := c.Holes()
+	if len(holes) == 0 {
+		return nil
+	}
+	var known []string
+	for _, h := range holes {
+		known = append(known, h.CVE+" ("+h.Detail+")")
+	}
+	check := backup.Check{
+		Name: "pg_dump: security", Result: backup.CheckWarning, Detail: "version " + c.Version + " has known holes: " + strings.Join(known, "; "),
+		Hint: "Install the client programs of PostgreSQL 18 in their latest minor version.",
+	}
+	if fixed := holes[0].Fixed; fixed != "" {
+		check.Hint = "Update PostgreSQL's client programs to " + fixed + " or newer."
+	}
+	return []backup.Check{check}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "bucket": scriptBucket, "permissions": scriptPermissions,
+			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "bucket": scriptBucket, "permissions": scriptPermissions,
 		},
 	})
 }
@@ -131,6 +132,32 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	tb := ts.Value("tb").(testing.TB)
 	testenv.Postgres(tb, testenv.NewestMajor).Exec(tb, args[0], args[1])
+}
+
+// scriptForge is "forge FILE OLD NEW": it does what somebody can who may write to the storage, and puts NEW in the place of
+// OLD in a stored file, with its size and SHA-256 set right in the index and in the manifests.
+func scriptForge(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[0])
+	old, err := os.ReadFile(file)
+	ts.Check(err)
+	forged := []byte(strings.Replace(string(old), args[1], args[2], 1))
+	if string(forged) == string(old) {
+		ts.Fatalf("%s does not hold %q", file, args[1])
+	}
+	ts.Check(os.WriteFile(file, forged, 0o600))
+	records, err := filepath.Glob(ts.MkAbs("backups/manifests/*.json"))
+	ts.Check(err)
+	for _, record := range append(records, ts.MkAbs("backups/registry.json")) {
+		text, err := os.ReadFile(record)
+		ts.Check(err)
+		for was, is := range map[string]string{
+			fmt.Sprintf("%x", sha256.Sum256(old)): fmt.Sprintf("%x", sha256.Sum256(forged)),
+			fmt.Sprintf(`"size": %d,`, len(old)):  fmt.Sprintf(`"size": %d,`, len(forged)), fmt.Sprintf(`"size":%d,`, len(old)): fmt.Sprintf(`"size":%d,`, len(forged)),
+		} {
+			text = []byte(strings.ReplaceAll(string(text), was, is))
+		}
+		ts.Check(os.WriteFile(record, text, 0o600))
+	}
 }
 
 // scriptDamage is "damage FILE flip|truncate".

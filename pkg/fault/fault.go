@@ -73,7 +73,7 @@ const (
 	LockTimeout       Reason = "lock_timeout"
 	Timeout           Reason = "timeout"
 	ClientMissing     Reason = "client_missing"     // no pg_dump
-	ClientTooOld      Reason = "client_too_old"     // pg_dump older than the server
+	ClientTooOld      Reason = "client_too_old"     // pg_dump older than the server, psql without \restrict
 	ServerTooOld      Reason = "server_too_old"     // older than pg_dump can read
 	KilledBySignal    Reason = "killed_by_signal"   // pg_dump ended by a signal
 	ExitStatus        Reason = "exit_status"        // pg_dump ended with a non-zero status

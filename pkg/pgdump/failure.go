@@ -108,6 +108,9 @@ func classify(e ending) *fault.Error {
 		return explainConnect(e, m[1])
 	}
 	switch {
+	case e.program == "psql" && has("backslash commands are restricted", `\unrestrict: `):
+		return fault.New(fault.Validation, fault.StructureDamaged, "Restore another backup, and find out who could write to this one or is superuser at its source.",
+			"the script holds commands for psql, which pg_dump does not write")
 	case has("aborting because of server version mismatch"):
 		return fault.New(e.code, fault.ClientTooOld, "Install a pg_dump that is not older than the server, or set PGDUMP_PATH to one.",
 			"%s is older than the server", e.program)

@@ -59,19 +59,19 @@ func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader
 	return report.outcome(err)
 }
 
-// restorePlain lets psql run the script, without what the server would refuse.
+// restorePlain lets psql run the script, without what the server would refuse and without commands of psql's.
 func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
 	report.Method = "psql"
 	if o.Transaction == AutoTransaction {
 		o.Transaction = One
 	}
-	run, err := c.newRun(o, "psql", o.scriptArgs())
+	run, err := c.psql(ctx, o)
 	if err != nil {
 		return err
 	}
 	report.OneTransaction = o.Transaction == One
 	report.Unchanged = report.OneTransaction
-	err = run.execute(ctx, newScriptFilter(r, g.knowsTransactionTimeout()), holdBack{complete: scriptComplete})
+	err = run.execute(ctx, newRestrictedScript(newScriptFilter(r, g.knowsTransactionTimeout())), holdBack{complete: scriptComplete})
 	report.add(run)
 	return report.outcome(err)
 }
@@ -93,7 +93,7 @@ func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Read
 	if err != nil {
 		return err
 	}
-	run, err := c.newRun(o, "psql", o.scriptArgs())
+	run, err := c.psql(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Read
 	}()
 	// psql gets its end of input only when pg_restore has succeeded.
 	verdict := &verdictReader{r: out, verdict: func() error { <-ended; return scriptErr }}
-	err = run.execute(ctx, newScriptFilter(verdict, g.knowsTransactionTimeout()), holdBack{complete: scriptComplete})
+	err = run.execute(ctx, newRestrictedScript(newScriptFilter(verdict, g.knowsTransactionTimeout())), holdBack{complete: scriptComplete})
 	cancel(errors.New("psql has ended"))
 	_ = out.Close()
 	<-ended
