@@ -64,6 +64,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	}
 	ro := pgdump.RestoreOptions{
 		Target: t, Format: pgdump.Format(o.Format), Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Verbose: o.Log,
+		Adaptation: pgdump.Adaptation(o.Adaptation),
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
 		if ro.Jobs = o.Jobs; ro.Jobs == 0 {
@@ -77,6 +78,9 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool = done.Method + " " + done.ClientVersion
+	for _, l := range done.LeftOut {
+		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
+	}
 	return rep, err
 }
 

@@ -77,7 +77,8 @@ type RestoreOptions struct {
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
-	Log          func(line string)
+	Adaptation
+	Log func(line string)
 }
 
 // RestoreInput gives the plain bytes of a backup. Open starts a reader of the whole, from its beginning; each
@@ -96,4 +97,6 @@ type RestoreReport struct {
 	Host     string   `json:"host,omitempty"`
 	Tool     string   `json:"tool"` // pg_restore 18.1
 	Warnings []string `json:"warnings,omitempty"`
+	// LeftOut is what the restore did not do because the request said so.
+	LeftOut []LeftOut `json:"leftOut,omitempty"`
 }

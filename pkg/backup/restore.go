@@ -25,7 +25,8 @@ type RestoreRequest struct {
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int
-	Log          func(line string)
+	Adaptation
+	Log func(line string)
 	// Progress is called with the stored bytes read so far and their total, from any goroutine.
 	Progress func(read, total int64)
 }
@@ -65,13 +66,13 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
-		URL: req.URL, Format: b.Format, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Log: req.Log,
+		URL: req.URL, Format: b.Format, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Adaptation: req.Adaptation, Log: req.Log,
 	}, s.restoreInput(ctx, b, req.Progress))
 	if err != nil {
 		return Restored{Backup: b, Target: rep}, err
 	}
 	d := s.Now().Sub(start)
-	mark := registry.Verification{OK: true, Level: registry.LevelRestored, At: s.Now().UTC().Truncate(time.Millisecond)}
+	mark := registry.Verification{OK: true, Level: levelOf(rep), At: s.Now().UTC().Truncate(time.Millisecond)}
 	if nb, err := s.Registry.SetVerification(ctx, b.ID, mark, 0); err != nil {
 		s.Log.Warn("restored, but that was not recorded", "backup_id", b.ID, "error", err.Error())
 	} else {
@@ -79,6 +80,14 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "duration_ms", d.Milliseconds())
 	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, nil
+}
+
+// levelOf is what a restore proves of a backup: only a whole one proves all of it.
+func levelOf(rep RestoreReport) string {
+	if rep.Partial() {
+		return registry.LevelRestoredInPart
+	}
+	return registry.LevelRestored
 }
 
 // prepareTarget looks at the target, and creates it where that was asked for.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +43,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
+	adaptationFlags(f, &req.Adaptation)
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
 	c.MarkFlagsMutuallyExclusive("create", "clean")
 	return c
@@ -79,8 +79,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		for _, w := range done.Target.Warnings {
 			p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(w))
 		}
-		return p.printf("%s backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID,
-			p.out.Bold(term.Clean(where)), term.Duration(time.Duration(done.DurationMS)*time.Millisecond))
+		return p.restored(done, where)
 	})
 }
 

@@ -33,6 +33,8 @@ func verifiedWord(b backup.Backup, l term.Look) term.Cell {
 		return term.Cell{Text: "NO", Paint: l.Red}
 	case v.Level == registry.LevelStream:
 		return term.Cell{Text: "yes", Paint: l.Green}
+	case v.Level == registry.LevelRestoredInPart:
+		return term.Cell{Text: "in part", Paint: l.Green}
 	}
 	return term.Cell{Text: v.Level, Paint: l.Green}
 }
@@ -57,6 +59,8 @@ func verifiedLong(b backup.Backup) string {
 		return "read back, size and checksums agree (encrypted: not looked into)"
 	case registry.LevelFull:
 		return "read back whole, every block decompressed"
+	case registry.LevelRestoredInPart:
+		return "restored into a database in part"
 	case registry.LevelRestored:
 		return "restored into a database"
 	}

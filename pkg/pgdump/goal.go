@@ -38,13 +38,10 @@ func lookAtGoal(ctx context.Context, t postgres.Target) (goal, error) {
 	return g, t.Explain(ctx, err)
 }
 
-// misses refuses an archive that cannot be restored because the server lacks owners or extensions.
+// misses refuses an archive that cannot be restored because the server lacks extensions.
 func (g goal) misses(h *archive.Head, o RestoreOptions) error {
-	var roles, extensions []string
+	var extensions []string
 	for _, e := range h.Entries {
-		if e.Owner != "" && !slices.Contains(g.roles, e.Owner) && !slices.Contains(roles, e.Owner) {
-			roles = append(roles, e.Owner)
-		}
 		if e.Desc == "EXTENSION" && !slices.Contains(g.extensions, e.Tag) {
 			extensions = append(extensions, e.Tag)
 		}
@@ -52,10 +49,6 @@ func (g goal) misses(h *archive.Head, o RestoreOptions) error {
 	if len(extensions) > 0 && !o.DataOnly {
 		return fault.New(fault.Validation, fault.TargetLacks, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
 			"the target server does not have the extensions %s; nothing was changed", strings.Join(extensions, ", "))
-	}
-	if len(roles) > 0 && !o.NoOwner && !o.DataOnly {
-		return fault.New(fault.Validation, fault.TargetLacks, "Create them on the target server (CREATE ROLE ...), or restore without owners and privileges (--no-owner --no-privileges).",
-			"the target server does not have the roles that own objects of the backup: %s; nothing was changed", strings.Join(roles, ", "))
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ type RestoreOptions struct {
 	NoPrivileges bool
 	DataOnly     bool
 	SchemaOnly   bool
+	Adaptation   // of an archive to what the target has and the role may; custom format only
 	// Timeout ends the whole restore; 0 means none.
 	Timeout time.Duration
 	// Verbose receives the programs' progress and messages, redacted, one line at a time, from one goroutine at a
@@ -65,6 +66,8 @@ type RestoreReport struct {
 	Bytes          int64         `json:"bytes"`          // of input given to the programs
 	// Done says what was restored and how many of each kind, when all was: "TABLE": 12, "TABLE DATA": 12.
 	Done map[string]int `json:"done"`
+	// LeftOut is what was not restored because the options said so.
+	LeftOut []LeftOut `json:"leftOut,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
 	Unchanged bool   `json:"unchanged"`
 	Stderr    string `json:"-"` // first and last messages, redacted
@@ -79,6 +82,8 @@ func (o RestoreOptions) check() error {
 		return refuse("Use custom or plain.", "the dump format %q is unknown", o.Format)
 	case o.Format == Plain && (o.Clean || o.NoOwner || o.NoPrivileges || o.DataOnly || o.SchemaOnly):
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: not in part, not without owners or privileges, not over what is there")
+	case o.Format == Plain && o.Adaptation.any():
+		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: nothing of it can be left out, and no role replaced")
 	case o.DataOnly && o.SchemaOnly:
 		return refuse("Choose one of them, or none for both.", "schema only and data only exclude each other")
 	case o.Transaction != AutoTransaction && o.Transaction != One && o.Transaction != Several:
@@ -90,7 +95,7 @@ func (o RestoreOptions) check() error {
 	case o.Timeout < 0:
 		return refuse("Use a duration such as 30m.", "the timeout is negative")
 	}
-	return nil
+	return o.Adaptation.check()
 }
 
 // transactionTimeoutSince is the server version that knows the setting transaction_timeout, and the major version of
@@ -139,6 +144,9 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, r io.Reade
 		return err
 	}
 	if err := g.misses(a.head, o); err != nil {
+		return err
+	}
+	if report.LeftOut, err = adapt(ctx, a.head, o, g.roles); err != nil {
 		return err
 	}
 	if o.Clean {

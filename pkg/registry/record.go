@@ -81,6 +81,8 @@ const (
 	LevelFull = "full"
 	// LevelRestored: restored into a database.
 	LevelRestored = "restored"
+	// LevelRestoredInPart: restored into a database, but for something that was left out on request or failed.
+	LevelRestoredInPart = "restored_in_part"
 )
 
 // Verification is the latest proof that a backup is good, or that it is not.

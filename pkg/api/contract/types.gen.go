@@ -945,7 +945,7 @@ type Verification struct {
 	At time.Time `json:"at"`
 
 	// Level How far it was looked into. `stream`: checked while it was made. `checksum`: read back whole and hashed.
-	// `full`: and every block decompressed. `restored`: restored into a database.
+	// `full`: and every block decompressed. `restored`: restored into a database. `restored_in_part`: the same, but for something that was left out.
 	Level    string             `json:"level"`
 	Ok       bool               `json:"ok"`
 	Problems []IntegrityProblem `json:"problems,omitempty,omitzero"`

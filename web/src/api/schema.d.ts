@@ -443,7 +443,7 @@ export interface components {
             ok: boolean;
             /**
              * @description How far it was looked into. `stream`: checked while it was made. `checksum`: read back whole and hashed.
-             *     `full`: and every block decompressed. `restored`: restored into a database.
+             *     `full`: and every block decompressed. `restored`: restored into a database. `restored_in_part`: the same, but for something that was left out.
              */
             level: string;
             /** Format: date-time */

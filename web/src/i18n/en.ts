@@ -60,6 +60,7 @@ export const en = {
     checksum: "read back, checksum",
     full: "read back in full",
     restored: "restored",
+    restored_in_part: "restored in part",
   },
   content: { all: "everything", schema: "schema only", data: "data only" },
   home: { title: "Backups", create: "Create backup", allDatabases: "All databases" },

@@ -62,6 +62,7 @@ export const ptBR: Messages = {
     checksum: "relido, soma conferida",
     full: "relido por inteiro",
     restored: "restaurado",
+    restored_in_part: "restaurado em parte",
   },
   content: { all: "tudo", schema: "só estrutura", data: "só dados" },
   home: { title: "Backups", create: "Criar backup", allDatabases: "Todos os bancos" },

@@ -1,0 +1,187 @@
+package pgdump
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cofre/pkg/archive"
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// LeftOut is an entry of an archive, or a part of one, that a restore did not do because it was told so.
+type LeftOut struct {
+	Entry  string `json:"entry"` // "EVENT TRIGGER audit", "ACL public.orders"
+	Reason string `json:"reason"`
+}
+
+// entryName names an entry for people.
+func entryName(e *archive.Entry) string {
+	name := e.Tag
+	if about(e) {
+		return e.Desc + " ON " + e.Tag
+	}
+	if e.Namespace != "" && !strings.HasPrefix(e.Desc, "DEFAULT ACL") {
+		name = e.Namespace + "." + name
+	}
+	return e.Desc + " " + name
+}
+
+// about reports whether an entry only says something about another object, whose kind its tag begins with.
+func about(e *archive.Entry) bool {
+	return e.Desc == "COMMENT" || e.Desc == "ACL" || e.Desc == "SECURITY LABEL"
+}
+
+// maxListed bounds lists in messages.
+const maxListed = 10
+
+// listed joins names for a message.
+func listed(names []string) string {
+	if n := len(names); n > maxListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), n-maxListed)
+	}
+	return strings.Join(names, ", ")
+}
+
+// leaver takes entries out of a head and keeps account of it.
+type leaver struct {
+	head *archive.Head
+	out  []LeftOut
+}
+
+func (l *leaver) note(e *archive.Entry, reason string) {
+	l.out = append(l.out, LeftOut{entryName(e), reason})
+}
+
+// remove takes the entries for which reason gives one out of the head, and all that depend on them.
+func (l *leaver) remove(reason func(*archive.Entry) string) {
+	gone := map[int32]string{} // by dump id: the reason for those that depend on it
+	for again := true; again; {
+		again = false
+		l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
+			why := reason(&e)
+			for _, d := range e.Dependencies {
+				if why == "" {
+					why = gone[d]
+				}
+			}
+			if why == "" {
+				return false
+			}
+			gone[e.DumpID] = "it needs " + entryName(&e)
+			l.note(&e, why)
+			again = true // an entry before this one may depend on it
+			return true
+		})
+	}
+}
+
+// removeKinds leaves out the kinds that the caller names: "EVENT TRIGGER", or "COMMENT ON EXTENSION".
+func (l *leaver) removeKinds(kinds []string) {
+	l.remove(func(e *archive.Entry) string {
+		for _, k := range kinds {
+			if ofKind(e, k) {
+				return "its kind was to be left out"
+			}
+		}
+		return ""
+	})
+}
+
+func ofKind(e *archive.Entry, kind string) bool {
+	if strings.EqualFold(e.Desc, kind) {
+		return true
+	}
+	// The tag of what belongs to another object begins with that one's kind.
+	on, ok := strings.CutPrefix(strings.ToUpper(kind), e.Desc+" ON ")
+	return ok && about(e) && strings.HasPrefix(strings.ToUpper(e.Tag), on+" ")
+}
+
+// checkKinds refuses what cannot be a kind.
+func checkKinds(kinds []string) error {
+	for _, k := range kinds {
+		if strings.TrimSpace(k) == "" || strings.ContainsFunc(k, func(r rune) bool { return r != ' ' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }) {
+			return fault.New(fault.Validation, fault.InvalidInput, `Use the words of pg_restore --list, such as "EVENT TRIGGER", PUBLICATION or "COMMENT ON EXTENSION".`,
+				"%q is not a kind of object", k)
+		}
+	}
+	return nil
+}
+
+// missingRoles refuses an archive that names roles which the target lacks, or takes what is theirs out of it.
+func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
+	lacks := func(role string) bool { return role != "" && !slices.Contains(roles, role) }
+	var missing, uses []string
+	see := func(role, use string) {
+		if !slices.Contains(missing, role) {
+			missing = append(missing, role)
+		}
+		uses = append(uses, use)
+	}
+	for i := range l.head.Entries {
+		e := &l.head.Entries[i]
+		if strings.HasPrefix(e.Desc, "DATABASE") || o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL") {
+			continue
+		}
+		var named []string
+		for _, m := range roleMentions(e) {
+			if lacks(m.name) && !slices.Contains(named, m.name) {
+				named = append(named, m.name)
+			}
+		}
+		owner := ownable(e) && lacks(e.Owner) && !o.NoOwner
+		if owner && !o.SkipMissingRoles {
+			see(e.Owner, "owner of "+entryName(e))
+		}
+		if !o.SkipMissingRoles {
+			for _, name := range named {
+				see(name, entryName(e))
+			}
+			continue
+		}
+		if owner {
+			l.note(e, fmt.Sprintf("owner %q, which the target lacks: it belongs to the restoring role", e.Owner))
+			e.Owner = ""
+		}
+		if len(named) > 0 {
+			withoutRoles(e, lacks)
+			l.note(e, "for the missing role "+listed(named))
+		}
+	}
+	if len(missing) > 0 {
+		return fault.New(fault.Validation, fault.TargetLacks,
+			"Create them on the target server (CREATE ROLE ...), give what is theirs to others (--role-map old=new), or leave it out: --skip-missing-roles, or --no-owner --no-privileges.",
+			"the target server does not have the roles that own objects of the backup or are named in it: %s (%s); nothing was changed", listed(missing), listed(uses))
+	}
+	l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
+		return e.Defn == "" && slices.Contains([]string{"ACL", "DEFAULT ACL", "POLICY", "USER MAPPING"}, e.Desc)
+	})
+	return nil
+}
+
+// checkRoleMap refuses what cannot be meant.
+func checkRoleMap(names map[string]string) error {
+	for from, to := range names {
+		if from == "" || to == "" || strings.ContainsRune(from+to, 0) {
+			return fault.New(fault.Validation, fault.InvalidInput, "Use --role-map old=new, once for each role.", "a role's name is empty")
+		}
+	}
+	return nil
+}
+
+// missingMapped refuses a map onto roles that do not exist.
+func missingMapped(names map[string]string, roles []string) error {
+	var missing []string
+	for _, to := range names {
+		if !slices.Contains(roles, to) {
+			missing = append(missing, postgres.QuoteIdent(to))
+		}
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		return fault.New(fault.Validation, fault.TargetLacks, "Create them, or map to roles that exist.", "the target server does not have the roles to map to: %s; nothing was changed",
+			listed(slices.Compact(missing)))
+	}
+	return nil
+}
