@@ -90,6 +90,9 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 		return backup.Source{}, err
 	}
 	defer hangUp(ctx, conn)
+	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
+		return backup.Source{}, err
+	}
 	server, err := postgres.InspectConn(ctx, conn, selection(sel, ""))
 	if err != nil {
 		return backup.Source{}, t.Explain(ctx, err)
@@ -181,12 +184,24 @@ func (e *engine) Checks(ctx context.Context) []backup.Check {
 	if err != nil {
 		return append(checks, backup.Failing("database", err))
 	}
-	server, err := postgres.Inspect(ctx, t, postgres.Selection{})
+	conn, err := t.Connect(ctx)
 	if err != nil {
 		return append(checks, backup.Failing("database", err))
 	}
+	defer hangUp(ctx, conn)
+	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
+	if err != nil {
+		return append(checks, backup.Failing("database", t.Explain(ctx, err)))
+	}
 	checks = append(checks, backup.Check{Name: "database", Result: backup.CheckOK,
 		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %d MB on its disk", t.Redacted(), server.Version, server.Tables, server.Size>>20)})
+	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
+		c := backup.Failing("database: connection", err)
+		if c.Error = nil; fault.HasReason(err, fault.TransactionPooler) {
+			c.Result, c.Detail = backup.CheckWarning, c.Detail+"; cofre makes no backup through it"
+		}
+		checks = append(checks, c)
+	}
 	if err := server.Readable(); err != nil {
 		checks = append(checks, backup.Failing("database: rights", err))
 	} else {

@@ -31,7 +31,10 @@ func (e *engine) Target(ctx context.Context, url string) (backup.Target, error) 
 	if err != nil {
 		return out, err
 	}
-	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
+	var server postgres.Server
+	if err = t.RefuseTransactionPooler(ctx, conn); err == nil {
+		server, err = postgres.InspectConn(ctx, conn, postgres.Selection{})
+	}
 	hangUp(ctx, conn)
 	if err != nil {
 		return out, t.Explain(ctx, err)

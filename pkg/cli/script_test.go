@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "bucket": scriptBucket, "permissions": scriptPermissions,
+			"pooler": scriptPooler,
 		},
 	})
 }
@@ -189,6 +190,13 @@ func scriptBucket(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	ts.Setenv("BUCKET", minio.NewBucket(tb))
 	ts.Setenv("BACKUP_DIRECTORY", "s3://"+ts.Getenv("BUCKET")+"/prefix")
+}
+
+// scriptPooler is "pooler SETTING...": POOLER becomes the address of a pgbouncer in front of the server, as SERVER is.
+func scriptPooler(ts *testscript.TestScript, _ bool, settings []string) {
+	tb := ts.Value("tb").(testing.TB)
+	p := testenv.PgBouncer(tb, testenv.Postgres(tb, testenv.NewestMajor), settings...)
+	ts.Setenv("POOLER", strings.TrimSuffix(p.URL(""), "/"))
 }
 
 // scriptPermissions is "permissions ACTION...": from now on only these S3 actions are allowed.

@@ -71,6 +71,10 @@ const (
 	MissingPrivilege  Reason = "missing_privilege"
 	ConnectionLost    Reason = "connection_lost"
 	LockTimeout       Reason = "lock_timeout"
+	TransactionPooler Reason = "transaction_pooler" // the connection goes through a pooler that shares sessions
+	ParameterRefused  Reason = "parameter_refused"  // a pooler does not take a parameter of the connection string
+	ServerRole        Reason = "server_role"        // no server is what target_session_attrs asks for
+	AuthenticationWay Reason = "authentication_way" // the server does not authenticate as channel_binding or require_auth ask
 	Timeout           Reason = "timeout"
 	ClientMissing     Reason = "client_missing"     // no pg_dump
 	ClientTooOld      Reason = "client_too_old"     // pg_dump older than the server, psql without \restrict

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,11 @@ func TestConnectionFaults(t *testing.T) {
 	}
 	defer silent.Close()
 	wantConnection(t, "nobody answers", fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1", silent.Addr()), connection, fault.HostUnreachable, true, "did not answer in time")
+	plainly := refusingTLS(t)
+	for _, mode := range []string{"", "&sslmode=prefer", "&sslmode=allow"} { // a connection without TLS is welcome: its own trouble counts
+		wantConnection(t, "no TLS, then nobody answers"+mode, fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1%s", plainly, mode), connection, fault.HostUnreachable, true, "did not answer in time")
+	}
+	wantConnection(t, "no TLS", fmt.Sprintf("postgres://u:p@%s/db?sslmode=require", plainly), connection, fault.TLSRefused, false)
 	closing, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +105,31 @@ func TestConnectionFaults(t *testing.T) {
 	}
 }
 
+// refusingTLS is the address of a server that refuses TLS and says nothing more.
+func refusingTLS(t *testing.T) net.Addr {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			go func() {
+				request := make([]byte, 8)
+				if _, err := io.ReadFull(c, request); err == nil && request[4] == 4 && request[5] == 210 { // SSLRequest
+					c.Write([]byte("N"))
+				}
+			}()
+		}
+	}()
+	return l.Addr()
+}
+
 func TestTLSFaults(t *testing.T) {
 	s := testenv.PostgresWith(t, testenv.Options{Major: 18, TLS: true, CertHost: "db.example", HBA: []string{"hostssl all all all scram-sha-256", "local all all scram-sha-256"}})
 	url := s.URL("postgres")
@@ -119,6 +150,77 @@ func TestTLSFaults(t *testing.T) {
 	}
 	if _, err := postgres.ParseTarget(url+"?sslmode=verify-full&sslrootcert="+filepath.Join(t.TempDir(), "ca.pem"), env()); !fault.HasReason(err, fault.InvalidInput) {
 		t.Error(err)
+	}
+}
+
+// A server that answers and is not what the connection string asks for is told apart from trouble with TLS, which is tried first.
+func TestAskedOfTheServer(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	plain := s.URL("postgres")
+	connection, other := fault.DatabaseConnection, testenv.PostgresWith(t, testenv.Options{Major: 15})
+	for _, mode := range []string{"", "&sslmode=disable", "&sslmode=allow"} {
+		wantConnection(t, "a standby wanted, none there"+mode, plain+"?target_session_attrs=standby"+mode, connection, fault.ServerRole, false, "target_session_attrs=standby", "is no standby", "prefer-standby")
+		wantConnection(t, "channel binding without TLS"+mode, plain+"?channel_binding=require"+mode, connection, fault.AuthenticationWay, false, "channel_binding=require", "needs TLS")
+		wantConnection(t, "another way to log in"+mode, plain+"?require_auth=md5"+mode, connection, fault.AuthenticationWay, false, "require_auth=md5")
+	}
+	wantConnection(t, "a read only server wanted", plain+"?target_session_attrs=read-only", connection, fault.ServerRole, false, "takes writes")
+	list := strings.Replace(plain, s.Addr(), s.Addr()+","+other.Addr()+",127.0.0.1:1", 1)
+	list = strings.Replace(list, s.Password, "wrong", 1)
+	wantConnection(t, "none of several is a standby, and no password", list+"?target_session_attrs=standby", connection, fault.LoginFailed, false)
+	both := strings.Replace(plain, s.Addr(), s.Addr()+",127.0.0.1:1", 1)
+	wantConnection(t, "none of several is a standby", both+"?target_session_attrs=standby", connection, fault.ServerRole, false, "each of the hosts", "127.0.0.1")
+	other.Exec(t, "postgres", "ALTER DATABASE postgres SET default_transaction_read_only = on")
+	wantConnection(t, "a writable server wanted", other.URL("postgres")+"?target_session_attrs=read-write", connection, fault.ServerRole, false, "takes no writes")
+	tls := testenv.PostgresWith(t, testenv.Options{Major: 18, TLS: true, HBA: []string{"host all all all trust", "local all all trust"}})
+	wantConnection(t, "channel binding without a login", tls.URL("postgres")+"?channel_binding=require", connection, fault.AuthenticationWay, false, "scram-sha-256")
+	if f := fault.From(func() error {
+		_, err := target(t, tls.URL("postgres")+"?sslmode=verify-full&channel_binding=require").Connect(t.Context())
+		return err
+	}()); f.Reason != fault.TLSCertificate {
+		t.Errorf("what is wrong with TLS is told as something else: %v", f)
+	}
+}
+
+// What a pooler alone says is explained too.
+func TestPoolerFaults(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	db := target(t, s.NewDatabase(t)).Database()
+	connection := fault.DatabaseConnection
+	p := testenv.PgBouncer(t, s)
+	wantConnection(t, "a setting that it does not track", p.URL(db)+"?options=-c%20lock_timeout%3D1s", connection, fault.ParameterRefused, false, "the parameter options", "Remove options")
+	wantConnection(t, "an option of the server", p.URL(db)+"?options=-B%2016", connection, fault.ParameterRefused, false, "the parameter options", "Remove options")
+	wantConnection(t, "unknown database", p.URL("no_such_database"), connection, fault.DatabaseMissing, false, `"no_such_database"`)
+	wantConnection(t, "wrong password", strings.Replace(p.URL(db), s.Password, "wrong", 1), connection, fault.LoginFailed, false)
+	failing := target(t, p.URL(db)).ExplainMessage("08P01", "server login has been failing, cached error: connect failed (server_login_retry)")
+	if failing.Reason != fault.ServerStarting || !failing.Transient {
+		t.Error(failing)
+	}
+	older := target(t, p.URL(db)).ExplainMessage("08P01", "unsupported startup parameter: extra_float_digits")
+	if older.Reason != fault.ParameterRefused || !strings.Contains(older.Hint, "ignore_startup_parameters") {
+		t.Errorf("pgbouncer before 1.20: %v | %s", older, older.Hint)
+	}
+	p = testenv.PgBouncer(t, s, "max_client_conn = 3")
+	var full error
+	for range 6 {
+		conn, err := target(t, p.URL(db)+"?sslmode=disable").Connect(t.Context())
+		if err != nil {
+			full = err
+			break
+		}
+		defer conn.Close(context.Background())
+	}
+	if f := fault.From(full); full == nil || f.Reason != fault.TooManyClients || !f.Transient || !strings.Contains(f.Hint, "max_client_conn") {
+		t.Errorf("no client more: %v", full)
+	}
+
+	away := testenv.PostgresWith(t, testenv.Options{Major: 18})
+	p = testenv.PgBouncer(t, away, "query_wait_timeout = 3")
+	if err := away.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	wantConnection(t, "the server behind it is away", p.URL("postgres"), connection, fault.TooManyClients, true, "to its server in time", "PostgreSQL behind it runs")
+	if err := away.Restart(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -84,7 +84,13 @@ func (t Target) explainLeaf(err error) (*fault.Error, int) {
 	if errors.As(err, &pgErr) {
 		return t.explainServer(pgErr), 3
 	}
+	if f := t.explainAsked(err); f != nil {
+		return f, 3
+	}
 	if f := t.explainTLS(err); f != nil {
+		if mode := t.settings["sslmode"]; f.Reason == fault.TLSRefused && (mode == "" || mode == "prefer" || mode == "allow") {
+			return f, 0 // there was a try without TLS, and what became of that counts
+		}
 		return f, 2
 	}
 	return t.explainNetwork(err), 1

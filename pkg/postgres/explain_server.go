@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"cmp"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +26,9 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 			}
 		}
 		return false
+	}
+	if f := t.explainPooler(code, message); f != nil {
+		return f
 	}
 	switch {
 	case has("no pg_hba.conf entry", "pg_hba.conf rejects"):
@@ -69,6 +74,38 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 		return t.fault(fault.ConnectionLost, true, "Look at the server's log, then try again.", "the server at %s could not go on", t.address())
 	}
 	return t.fault("", false, "Look at the cause and at the server's log.", "the server at %s answered with an error", t.address())
+}
+
+// poolerParameter is pgbouncer's refusal of a parameter that libpq sends at the start: "unsupported startup parameter: options",
+// and since 1.20 "unsupported startup parameter in options: x" or "unsupported options startup parameter: only ...".
+var poolerParameter = regexp.MustCompile(`unsupported (?:startup parameter: ([\w.]+)|startup parameter in options: ([\w.]+)|options startup parameter)`)
+
+// explainPooler covers what only a pooler says (pgbouncer's messages are not translated); nil for all else.
+func (t Target) explainPooler(code, message string) *fault.Error {
+	if m := poolerParameter.FindStringSubmatch(message); m != nil {
+		name, inside := cmp.Or(m[1], "options"), ""
+		if m[2] != "" {
+			inside = " for " + m[2]
+		}
+		hint := "Remove " + name + " from the connection string (and PGOPTIONS), or connect to PostgreSQL itself, not to the pooler."
+		if name != "options" {
+			hint = "Add " + name + " to the pooler's ignore_startup_parameters, or connect to PostgreSQL itself, not to the pooler."
+		}
+		return t.fault(fault.ParameterRefused, false, hint, "the pooler at %s does not take the parameter %s%s", t.address(), name, inside)
+	}
+	switch {
+	case code != "08P01" && code != "":
+	case strings.Contains(message, "no more connections allowed"):
+		return t.fault(fault.TooManyClients, true, "Wait until connections are free, or raise the pooler's max_client_conn; or connect to PostgreSQL itself.",
+			"the pooler at %s takes no more clients", t.address())
+	case strings.HasPrefix(message, "query_wait_timeout"):
+		return t.fault(fault.TooManyClients, true, "Check that PostgreSQL behind it runs; wait until connections are free, or raise the pooler's default_pool_size; or connect to PostgreSQL itself.",
+			"the pooler at %s got no connection to its server in time", t.address())
+	case strings.Contains(message, "pgbouncer cannot connect to server"), strings.HasPrefix(message, "server login"), strings.HasPrefix(message, "server_login_retry"):
+		return t.fault(fault.ServerStarting, true, "Check that PostgreSQL runs, and host, port and login in the pooler's own settings.",
+			"the pooler at %s cannot connect to its server", t.address())
+	}
+	return nil
 }
 
 // explainNotAdmitted tells a server that wants TLS from one that does not want this client at all. plain is true

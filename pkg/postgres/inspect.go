@@ -76,19 +76,25 @@ func InspectConn(ctx context.Context, conn *pgx.Conn, sel Selection) (Server, er
 	if s.Major = s.VersionNum / 10000; s.VersionNum < 90200 {
 		return s, nil // no pg_dump reads it: nothing else matters
 	}
-	if _, err := conn.Exec(ctx, "SET statement_timeout = 0; SET lock_timeout = '2s'", pgx.QueryExecModeSimpleProtocol); err != nil {
+	// In a transaction, because a pooler may give the session to somebody else after it.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
 		return s, err
 	}
-	for _, step := range []func(context.Context, *pgx.Conn, Selection) error{s.readLocale, s.readSize, s.readTables, s.readExtensions, s.readRights} {
-		if err := step(ctx, conn, sel); err != nil {
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '2s'", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return s, err
+	}
+	for _, step := range []func(context.Context, pgx.Tx, Selection) error{s.readLocale, s.readSize, s.readTables, s.readExtensions, s.readRights} {
+		if err := step(ctx, tx, sel); err != nil {
 			return s, err
 		}
 	}
 	return s, nil
 }
 
-func (s *Server) readSize(ctx context.Context, conn *pgx.Conn, _ Selection) error {
-	return conn.QueryRow(ctx, `SELECT pg_catalog.pg_database_size(current_database()),
+func (s *Server) readSize(ctx context.Context, tx pgx.Tx, _ Selection) error {
+	return tx.QueryRow(ctx, `SELECT pg_catalog.pg_database_size(current_database()),
 		(SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)`).Scan(&s.Size, &s.LargeObjects)
 }
 
@@ -137,17 +143,19 @@ func selectionArgs(sel Selection) []any {
 
 // readTables sums the size of the selected tables' data. A table that somebody has locked would make
 // pg_table_size wait: then the planner's page counts have to do.
-func (s *Server) readTables(ctx context.Context, conn *pgx.Conn, sel Selection) error {
+func (s *Server) readTables(ctx context.Context, tx pgx.Tx, sel Selection) error {
 	const query = selected + `
 		SELECT count(*), coalesce(sum(CASE WHEN data THEN %s ELSE 0 END), 0)::bigint FROM taken WHERE relkind IN ('r', 'p')`
 	const exact = `pg_catalog.pg_table_size(oid)`
 	const rough = `(relpages::bigint + coalesce((SELECT t.relpages FROM pg_catalog.pg_class t WHERE t.oid = reltoastrelid), 0))
 		* current_setting('block_size')::bigint`
 	args := selectionArgs(sel)
-	err := conn.QueryRow(ctx, fmt.Sprintf(query, exact), args...).Scan(&s.Tables, &s.TableBytes)
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
+		return tx.QueryRow(ctx, fmt.Sprintf(query, exact), args...).Scan(&s.Tables, &s.TableBytes)
+	})
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && (pgErr.Code == "55P03" || pgErr.Code == "42P01") {
-		err = conn.QueryRow(ctx, fmt.Sprintf(query, rough), args...).Scan(&s.Tables, &s.TableBytes)
+		err = tx.QueryRow(ctx, fmt.Sprintf(query, rough), args...).Scan(&s.Tables, &s.TableBytes)
 	}
 	if errors.As(err, &pgErr) && pgErr.Code == "2201B" {
 		return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Put names with special characters in double quotes.",
@@ -159,8 +167,8 @@ func (s *Server) readTables(ctx context.Context, conn *pgx.Conn, sel Selection) 
 	return err
 }
 
-func (s *Server) readExtensions(ctx context.Context, conn *pgx.Conn, _ Selection) error {
-	rows, err := conn.Query(ctx, `SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY 1`)
+func (s *Server) readExtensions(ctx context.Context, tx pgx.Tx, _ Selection) error {
+	rows, err := tx.Query(ctx, `SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY 1`)
 	if err != nil {
 		return err
 	}
@@ -170,7 +178,7 @@ func (s *Server) readExtensions(ctx context.Context, conn *pgx.Conn, _ Selection
 
 // readRights finds what pg_dump would fail on: it locks every table and reads every sequence and large object,
 // and refuses tables whose row-level security would silently hide rows.
-func (s *Server) readRights(ctx context.Context, conn *pgx.Conn, sel Selection) error {
+func (s *Server) readRights(ctx context.Context, tx pgx.Tx, sel Selection) error {
 	if s.Superuser {
 		return nil
 	}
@@ -188,7 +196,7 @@ func (s *Server) readRights(ctx context.Context, conn *pgx.Conn, sel Selection) 
 		FROM taken WHERE (relkind <> 'S' OR $8) AND (NOT pg_catalog.has_schema_privilege(relnamespace, 'USAGE')
 			OR NOT pg_catalog.has_table_privilege(oid, 'SELECT') OR ` + hidden + `)
 		ORDER BY nspname, relname LIMIT ` + fmt.Sprint(maxUnreadable)
-	rows, err := conn.Query(ctx, query, append(selectionArgs(sel), !sel.SchemaOnly)...)
+	rows, err := tx.Query(ctx, query, append(selectionArgs(sel), !sel.SchemaOnly)...)
 	if err != nil {
 		return err
 	}
@@ -199,11 +207,11 @@ func (s *Server) readRights(ctx context.Context, conn *pgx.Conn, sel Selection) 
 	if s.LargeObjects == 0 || sel.SchemaOnly || (part && !sel.LargeObjects) {
 		return nil
 	}
-	return s.readLargeObjectRights(ctx, conn)
+	return s.readLargeObjectRights(ctx, tx)
 }
 
-func (s *Server) readLargeObjectRights(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(ctx, `
+func (s *Server) readLargeObjectRights(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `
 		SELECT 'large object ' || l.oid, 'GRANT SELECT ON LARGE OBJECT ' || l.oid || ' TO ' || quote_ident(current_user)
 		FROM pg_catalog.pg_largeobject_metadata l
 		WHERE current_setting('lo_compat_privileges') = 'off' AND NOT pg_catalog.pg_has_role(l.lomowner, 'USAGE')

@@ -61,14 +61,18 @@ var keywords = []keyword{
 // foreign are parameters that other programs put into DATABASE_URL for themselves (Prisma, Supabase, pgx,
 // lib/pq). libpq refuses them; we leave them out, and Target.Ignored tells.
 var foreign = []string{
-	"schema", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size", "pgbouncer",
+	"schema", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size",
 	"sslaccept", "sslidentity", "pool_max_conns", "pool_min_conns", "pool_max_conn_lifetime",
 	"pool_max_conn_idle_time", "pool_health_check_period", "default_query_exec_mode", "statement_cache_capacity",
 	"binary_parameters", "uselibpqcompat", "supa", "client_encoding",
 }
 
+// poolerKeyword is for cofre, not for libpq: it says whether the address is that of a pooler by transaction. Prisma and
+// Supabase made it known.
+const poolerKeyword = "pgbouncer"
+
 func knownKeyword(name string) bool {
-	return slices.ContainsFunc(keywords, func(k keyword) bool { return k.name == name })
+	return name == poolerKeyword || slices.ContainsFunc(keywords, func(k keyword) bool { return k.name == name })
 }
 
 // settings are connection parameters by libpq's names.

@@ -16,12 +16,12 @@ type Locale struct {
 	ICURules string `json:"icuRules,omitempty"` // additional collation rules
 }
 
-func (s *Server) readLocale(ctx context.Context, conn *pgx.Conn, _ Selection) (err error) {
-	s.Locale, err = readLocale(ctx, conn, s.VersionNum)
+func (s *Server) readLocale(ctx context.Context, tx pgx.Tx, _ Selection) (err error) {
+	s.Locale, err = readLocale(ctx, tx, s.VersionNum)
 	return err
 }
 
-func readLocale(ctx context.Context, conn *pgx.Conn, version int) (Locale, error) {
+func readLocale(ctx context.Context, tx pgx.Tx, version int) (Locale, error) {
 	provider, name, rules := "''", "''", "''"
 	if version >= 150000 {
 		provider = "CASE datlocprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END"
@@ -34,7 +34,7 @@ func readLocale(ctx context.Context, conn *pgx.Conn, version int) (Locale, error
 		name = "coalesce(datlocale, '')"
 	}
 	var l Locale
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, `+
+	err := tx.QueryRow(ctx, `SELECT pg_catalog.pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, `+
 		provider+`, `+name+`, `+rules+` FROM pg_catalog.pg_database WHERE datname = current_database()`).
 		Scan(&l.Encoding, &l.Collate, &l.CharType, &l.Provider, &l.Name, &l.ICURules)
 	return l, err

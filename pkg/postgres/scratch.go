@@ -84,6 +84,9 @@ func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error 
 		return err
 	}
 	defer Close(conn)
+	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
+		return err // whoever fills the new database needs a session
+	}
 	var version int
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return t.Explain(ctx, err)

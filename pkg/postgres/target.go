@@ -114,6 +114,7 @@ var choices = map[string][]string{
 	"gssencmode":           {"disable", "prefer", "require"},
 	"channel_binding":      {"disable", "prefer", "require"},
 	"load_balance_hosts":   {"disable", "random"},
+	poolerKeyword:          {"true", "false"},
 }
 
 // configure lets pgx parse the settings (without the password, so that no message of its can show it) and
@@ -161,7 +162,7 @@ func (t *Target) configure() error {
 	if s["hostaddr"] != "" {
 		config.LookupFunc = s.lookupHostaddr
 	}
-	// The extended protocol without named statements: works behind pgbouncer too.
+	// The extended protocol without named statements: a pooler may give the next statement to another session.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	t.config = config
 	return nil
