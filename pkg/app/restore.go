@@ -16,43 +16,6 @@ import (
 	"cofre/pkg/registry"
 )
 
-// Target implements backup.Engine.
-func (e *engine) Target(ctx context.Context, url string) (backup.Target, error) {
-	t, err := postgres.ParseTarget(url, e.c.getenv)
-	if err != nil {
-		return backup.Target{}, err
-	}
-	out := backup.Target{Database: t.Database(), Host: t.Host(), Exists: true}
-	conn, err := postgres.ConnectRetry(ctx, t, e.retries())
-	if fault.HasReason(err, fault.DatabaseMissing) {
-		out.Exists = false
-		return out, nil
-	}
-	if err != nil {
-		return out, err
-	}
-	var server postgres.Server
-	if err = t.RefuseTransactionPooler(ctx, conn); err == nil {
-		server, err = postgres.InspectConn(ctx, conn, postgres.Selection{})
-	}
-	hangUp(ctx, conn)
-	if err != nil {
-		return out, t.Explain(ctx, err)
-	}
-	out.ServerVersion, out.ServerMajor, out.Database = server.Version, server.Major, server.Database
-	out.Empty, out.Content, err = postgres.Empty(ctx, t)
-	return out, err
-}
-
-// CreateDatabase implements backup.Engine: it connects to the maintenance database "postgres" of the same server.
-func (e *engine) CreateDatabase(ctx context.Context, url string) error {
-	t, err := postgres.ParseTarget(url, e.c.getenv)
-	if err != nil {
-		return err
-	}
-	return postgres.CreateDatabase(ctx, t.WithDatabase("postgres"), t.Database(), postgres.Locale{})
-}
-
 // Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
 // the same time; with Clean, or from a stream that cannot be read by parts, in one.
 func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
@@ -66,7 +29,8 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 		return rep, err
 	}
 	ro := pgdump.RestoreOptions{
-		Target: t, Format: pgdump.Format(o.Format), Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Verbose: o.Log,
+		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean,
+		Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
 		Adaptation: pgdump.Adaptation(o.Adaptation),
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
@@ -80,7 +44,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	}
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
-	rep.Tool = done.Method + " " + done.ClientVersion
+	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
 	for _, l := range done.LeftOut {
 		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
 	}

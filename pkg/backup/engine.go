@@ -18,11 +18,9 @@ type Engine interface {
 	SchemaVersion(ctx context.Context, database string) (string, error)
 	// Dump starts pg_dump. The caller closes the dump.
 	Dump(ctx context.Context, o DumpOptions) (Dump, error)
-	// Target looks at the database of a connection URL before anything is restored into it.
-	Target(ctx context.Context, url string) (Target, error)
-	// CreateDatabase creates the database that the URL names.
-	CreateDatabase(ctx context.Context, url string) error
-	// Restore restores an archive or a script. See RestoreInput for how it reads.
+	// Restore looks at the database of a connection URL, creates it where that was asked for, and restores an archive or a
+	// script into it. Nothing is touched, and nothing created, before everything that can be checked was: a database that
+	// is not empty is refused unless Clean is set. See RestoreInput for how it reads.
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
 	// Checks are the engine's part of doctor.
 	Checks(ctx context.Context) []Check
@@ -58,27 +56,29 @@ type Dump interface {
 	io.ReadCloser
 }
 
-// Target is a database to restore into.
-type Target struct {
-	Exists        bool
-	Empty         bool
-	Content       string // what is in it when it is not empty, for people
-	Database      string
-	Host          string
-	ServerVersion string
-	ServerMajor   int
-}
-
 // RestoreOptions say where and how to restore.
 type RestoreOptions struct {
 	URL          string
 	Format       string // custom or plain
-	Clean        bool   // drop what the archive holds before creating it
+	Create       bool   // the database, as the backup's was made, with Locale in its place
+	Locale       LocaleChoice
+	Clean        bool // drop what the archive holds before creating it
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Adaptation
 	Log func(line string)
+	// Remark gets what is worth knowing before anything is touched; may be nil.
+	Remark func(line string)
+}
+
+// LocaleChoice is how a created database is to store and sort text, where that is not to be as the backup says. Encoding
+// also says what the bytes are of a backup whose database had none (SQL_ASCII). Empty fields change nothing.
+type LocaleChoice struct {
+	Encoding  string // UTF8
+	Provider  string // libc, icu or builtin
+	Locale    string // of libc or builtin
+	ICULocale string // of icu
 }
 
 // RestoreInput gives the plain bytes of a backup. Open starts a reader of the whole, from its beginning; each
@@ -95,8 +95,11 @@ type RestoreInput struct {
 type RestoreReport struct {
 	Database string   `json:"database"`
 	Host     string   `json:"host,omitempty"`
-	Tool     string   `json:"tool"` // pg_restore 18.1
-	Warnings []string `json:"warnings,omitempty"`
+	Tool     string   `json:"tool"`               // pg_restore 18.1
+	Warnings []string `json:"warnings,omitempty"` // what Remark got
+	// Statements about the database as a whole are left to be executed by hand: the database existed already, or the
+	// server refused them.
+	Statements []string `json:"statements,omitempty"`
 	// LeftOut is what the restore did not do because the request said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
 }

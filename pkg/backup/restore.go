@@ -19,7 +19,8 @@ import (
 // RestoreRequest asks for a restore into the database that URL names.
 type RestoreRequest struct {
 	URL          string
-	Create       bool // create the database first
+	Create       bool // create the database first, as the backup's was made
+	Locale       LocaleChoice
 	Clean        bool // allow a database that is not empty: what the backup holds is dropped there first
 	AllowDamaged bool // try although the last validation found the backup damaged
 	NoOwner      bool
@@ -27,6 +28,8 @@ type RestoreRequest struct {
 	Jobs         int
 	Adaptation
 	Log func(line string)
+	// Remark is called with what is worth knowing before anything is touched.
+	Remark func(line string)
 	// Progress is called with the stored bytes read so far and their total, from any goroutine.
 	Progress func(read, total int64)
 }
@@ -61,12 +64,9 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	if err := s.present(ctx, b); err != nil {
 		return Restored{}, err
 	}
-	if err := s.prepareTarget(ctx, req); err != nil {
-		return Restored{}, err
-	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
-		URL: req.URL, Format: b.Format, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Adaptation: req.Adaptation, Log: req.Log,
+		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Adaptation: req.Adaptation, Log: req.Log,
 	}, s.restoreInput(ctx, b, req.Progress))
 	if err != nil {
 		return Restored{Backup: b, Target: rep}, err
@@ -88,27 +88,6 @@ func levelOf(rep RestoreReport) string {
 		return registry.LevelRestoredInPart
 	}
 	return registry.LevelRestored
-}
-
-// prepareTarget looks at the target, and creates it where that was asked for.
-func (s *Service) prepareTarget(ctx context.Context, req RestoreRequest) error {
-	if req.Create {
-		if err := s.Engine.CreateDatabase(ctx, req.URL); err != nil {
-			return err
-		}
-	}
-	t, err := s.Engine.Target(ctx, req.URL)
-	if err != nil {
-		return err
-	}
-	if !t.Exists {
-		return fault.New(fault.DatabaseConnection, fault.DatabaseMissing, "Create it first, or add --create.", "the database %q does not exist at %s", t.Database, t.Host)
-	}
-	if !t.Empty && !req.Clean {
-		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
-			"the database %q is not empty: it holds %s", t.Database, t.Content)
-	}
-	return nil
 }
 
 // restoreInput opens the plain bytes of a backup; see RestoreInput.

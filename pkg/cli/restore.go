@@ -38,13 +38,17 @@ func (p *program) restoreCommand() *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
-	f.BoolVar(&req.Create, "create", false, "create the database first")
+	f.BoolVar(&req.Create, "create", false, "create the database first, as the backup's was made")
 	f.BoolVar(&req.Clean, "clean", false, "replace what is there: drop what the backup holds before restoring it")
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
 	adaptationFlags(f, &req.Adaptation)
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
+	f.StringVar(&req.Locale.Encoding, "encoding", "", "with --create: another `NAME` of an encoding; what the bytes are of an SQL_ASCII backup")
+	f.StringVar(&req.Locale.Provider, "locale-provider", "", "with --create: another `NAME`: libc, icu or builtin")
+	f.StringVar(&req.Locale.Locale, "locale", "", "with --create: another `LOCALE` of libc or builtin")
+	f.StringVar(&req.Locale.ICULocale, "icu-locale", "", "with --create: another `LOCALE` of icu")
 	c.MarkFlagsMutuallyExclusive("create", "clean")
 	return c
 }
@@ -64,6 +68,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		bar.Set(st)
 	}
 	req.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
+	req.Remark = func(line string) { p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(line)) }
 	done, err := a.Service.Restore(ctx, ref, req)
 	bar.Close()
 	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req))
@@ -76,8 +81,11 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 		if done.Target.Host != "" {
 			where += " at " + done.Target.Host
 		}
-		for _, w := range done.Target.Warnings {
-			p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(w))
+		if len(done.Target.Statements) > 0 {
+			p.note("Of the backup's database, these were not executed; run those that you want:")
+		}
+		for _, sql := range done.Target.Statements {
+			p.note("  %s", term.Clean(sql))
 		}
 		return p.restored(done, where)
 	})

@@ -2,8 +2,9 @@ package pgdump
 
 import (
 	"context"
+	"slices"
 
-	"cofre/pkg/archive"
+	"cofre/pkg/fault"
 )
 
 // Adaptation says how an archive's table of contents is changed before it is restored. The file itself stays as it is:
@@ -32,20 +33,46 @@ func (a Adaptation) check() error {
 	return checkKinds(a.SkipKinds)
 }
 
-// adapt changes a head as it was asked for, and refuses what the target cannot take. It touches nothing.
-func adapt(ctx context.Context, h *archive.Head, o RestoreOptions, roles []string) ([]LeftOut, error) {
-	if err := missingMapped(o.RoleMap, roles); err != nil {
-		return nil, err
+// checkRoles changes the archive's head as it was asked for, and refuses roles that the target lacks. The owner of the
+// database itself matters only where the database is created.
+func (p *plan) checkRoles() error {
+	o := p.options
+	if p.input.archive != nil {
+		h := p.input.archive.head
+		if err := missingMapped(o.RoleMap, p.to.Roles); err != nil {
+			return err
+		}
+		renameRoles(h, o.RoleMap)
+		p.leaver = leaver{head: h}
+		p.leaver.removeKinds(o.SkipKinds)
+		if !o.DataOnly {
+			if err := p.leaver.missingRoles(p.to.Roles, o); err != nil {
+				return err
+			}
+		}
+		p.input.origin = originOf(h)
 	}
-	renameRoles(h, o.RoleMap)
-	l := &leaver{head: h}
-	l.removeKinds(o.SkipKinds)
-	if o.DataOnly {
-		return l.out, nil
+	switch owner := p.input.origin.owner; {
+	case !o.Create || owner == "" || slices.Contains(p.to.Roles, owner):
+	case o.NoOwner || o.SkipMissingRoles:
+		p.input.origin.owner = ""
+	default:
+		return fault.New(fault.Validation, fault.TargetLacks,
+			"Create it on the target server (CREATE ROLE ...), give the database to another (--role-map old=new), or to the restoring role: --skip-missing-roles or --no-owner.",
+			"the target server does not have the role %q, which owns the backup's database; nothing was changed", owner)
 	}
-	if err := l.missingRoles(roles, o); err != nil {
-		return nil, err
+	return nil
+}
+
+// tryForbidden asks the server for what the restoring role may not do. What it may depends on whose the database is,
+// so that one to create is asked when it is there.
+func (p *plan) tryForbidden(ctx context.Context) error {
+	if p.input.archive == nil || p.options.DataOnly {
+		return nil
 	}
-	err := l.forbidden(ctx, o)
-	return l.out, err
+	o := p.options
+	if p.to.ReadOnly {
+		o.Target = o.Target.Writable()
+	}
+	return p.leaver.forbidden(ctx, o)
 }

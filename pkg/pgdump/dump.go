@@ -55,7 +55,7 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamped, err := c.lookAtSource(ctx, o.Target)
+	stamped, description, err := c.lookAtSource(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,24 +83,32 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	case stamped:
 		d.source = newScriptFilter(out, true)
 	}
+	if o.Format == Plain {
+		d.source = newDescribing(d.source, description)
+	}
 	return d, nil
 }
 
-// lookAtSource refuses a server that this pg_dump cannot read, and tells whether it has column versions, which may
-// have to be taken out of the dump.
-func (c Client) lookAtSource(ctx context.Context, t postgres.Target) (stamped bool, err error) {
+// lookAtSource refuses a server that this pg_dump cannot read, and reports whether it has column versions, which may
+// have to be taken out of the dump. For a script it describes the database.
+func (c Client) lookAtSource(ctx context.Context, o DumpOptions) (stamped bool, d postgres.Description, err error) {
+	t := o.Target
 	conn, err := t.Connect(ctx)
 	if err != nil {
-		return false, err
+		return false, d, err
 	}
 	defer postgres.Close(conn)
 	var version int
 	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, EXISTS (SELECT 1 FROM pg_catalog.pg_attribute
 		WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).Scan(&version, &stamped)
 	if err != nil {
-		return false, t.Explain(ctx, err)
+		return false, d, t.Explain(ctx, err)
 	}
-	return stamped, c.suits(version / 10000)
+	if err := c.suits(version / 10000); err != nil || o.Format != Plain {
+		return stamped, d, err
+	}
+	d, err = postgres.Describe(ctx, conn)
+	return stamped, d, t.Explain(ctx, err)
 }
 
 func workDir(dir string) string {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -29,6 +30,15 @@ func openArchive(ctx context.Context, r io.Reader) (*archiveInput, error) {
 	}
 	dropColumnVersions(head)
 	return &archiveInput{head: head, size: head.Length, rest: buffered}, nil
+}
+
+// setEncoding says in which encoding the archive's text is to be read.
+func (a *archiveInput) setEncoding(encoding string) {
+	for i := range a.head.Entries {
+		if e := &a.head.Entries[i]; e.Desc == "ENCODING" {
+			e.Defn = fmt.Sprintf("SET client_encoding = '%s';\n", encoding)
+		}
+	}
 }
 
 // bytes gives the head as an archive without data.

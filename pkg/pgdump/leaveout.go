@@ -121,7 +121,7 @@ func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
 	}
 	for i := range l.head.Entries {
 		e := &l.head.Entries[i]
-		if strings.HasPrefix(e.Desc, "DATABASE") || o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL") {
+		if strings.HasPrefix(e.Desc, "DATABASE") || aboutDatabase(e) && !o.Create || o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL") {
 			continue
 		}
 		var named []string

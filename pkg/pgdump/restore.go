@@ -2,7 +2,9 @@ package pgdump
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"cofre/pkg/archive"
@@ -49,6 +51,16 @@ type RestoreOptions struct {
 	Adaptation   // of an archive to what the target has and the role may; custom format only
 	// Timeout ends the whole restore; 0 means none.
 	Timeout time.Duration
+	// Create makes the database first, as the dumped one was made (see plan), and Locale puts something else in its place;
+	// Locale.Encoding also says what the bytes are of a dump whose encoding is SQL_ASCII.
+	Create bool
+	Locale postgres.LocaleChoice
+	// MustBeEmpty refuses a database that holds something.
+	MustBeEmpty bool
+	// Retries is for the first connection.
+	Retries postgres.Policy
+	// Remark receives what is worth knowing before anything is touched; may be nil.
+	Remark func(line string)
 	// Verbose receives the programs' progress and messages, redacted, one line at a time, from one goroutine at a
 	// time.
 	Verbose func(line string)
@@ -69,8 +81,13 @@ type RestoreReport struct {
 	// LeftOut is what was not restored because the options said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
-	Unchanged bool   `json:"unchanged"`
-	Stderr    string `json:"-"` // first and last messages, redacted
+	Unchanged bool `json:"unchanged"`
+	// Remarks are what RestoreOptions.Remark received.
+	Remarks []string `json:"remarks,omitempty"`
+	// Statements about the database as a whole are left to be executed: the database existed already, or the server
+	// refused them for the reason behind "--".
+	Statements []string `json:"statements,omitempty"`
+	Stderr     string   `json:"-"` // first and last messages, redacted
 }
 
 func (o RestoreOptions) check() error {
@@ -95,6 +112,9 @@ func (o RestoreOptions) check() error {
 	case o.Timeout < 0:
 		return refuse("Use a duration such as 30m.", "the timeout is negative")
 	}
+	if err := o.Locale.Check(); err != nil {
+		return err
+	}
 	return o.Adaptation.check()
 }
 
@@ -106,7 +126,7 @@ const transactionTimeoutSince = 17
 // files. What r reports at its end counts: the last bytes are held back until r has answered io.EOF, so that a reader
 // that verifies a checksum has its say before the target commits. The caller closes r.
 //
-// Before anything is touched it refuses an archive whose owners or extensions the target does not have. On failure
+// Before anything is touched, the database to create included, it refuses what cannot work; see plan. On failure
 // the fault and the report say whether the target is unchanged or partly filled (reason RestoreIncomplete).
 func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (RestoreReport, error) {
 	if o.Format == "" {
@@ -121,51 +141,77 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
 		defer cancel()
 	}
-	goal, err := lookAtGoal(ctx, o.Target)
+	in, err := openInput(ctx, o.Format, r)
 	if err != nil {
 		return report, err
 	}
-	report.ServerVersion = goal.version
-	started := time.Now()
-	if o.Format == Plain {
-		err = c.restorePlain(ctx, o, r, goal, &report)
-	} else {
-		err = c.restoreArchive(ctx, o, r, goal, &report)
+	p, err := makePlan(ctx, o, in)
+	if err != nil {
+		return report, err
 	}
+	report.ServerVersion, report.Remarks, report.LeftOut = p.to.Version, p.remarks, p.leaver.out
+	if o.Remark != nil {
+		for _, line := range p.remarks {
+			o.Remark(line)
+		}
+	}
+	started := time.Now()
+	err = c.restore(ctx, p, &report)
 	report.Duration = time.Since(started)
 	report.Unchanged = err != nil && report.Unchanged
 	return report, err
 }
 
-// restoreArchive chooses the way for an archive.
-func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
-	a, err := openArchive(ctx, r)
+// restore does what was planned.
+func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (err error) {
+	if p.options.Create {
+		if err := p.createDatabase(ctx, report); err != nil {
+			return err
+		}
+		report.LeftOut = p.leaver.out
+	}
+	if p.to.ReadOnly {
+		p.options.Target = p.options.Target.Writable()
+	}
+	if p.input.archive == nil {
+		err = c.restorePlain(ctx, p.options, p, report)
+	} else {
+		err = c.restoreArchive(ctx, p.options, p, report)
+	}
+	if err != nil && p.options.Create && report.Unchanged {
+		f := *fault.From(err)
+		f.Hint = strings.TrimSpace(fmt.Sprintf("%s The database %q was created and is empty: leave --create out next time.", f.Hint, p.to.Name))
+		return &f
+	}
 	if err != nil {
 		return err
 	}
-	if err := g.misses(a.head, o); err != nil {
-		return err
-	}
-	if report.LeftOut, err = adapt(ctx, a.head, o, g.roles); err != nil {
-		return err
+	return p.finishDatabase(ctx, report)
+}
+
+// restoreArchive chooses the way for an archive.
+func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, report *RestoreReport) (err error) {
+	a := p.input.archive
+	if encoding := p.clientEncoding(); encoding != "" {
+		a.setEncoding(encoding)
 	}
 	if o.Clean {
 		o.Jobs = 1 // what is there must be dropped in the order of its dependencies, before anything is created
 	}
 	if o.Transaction == AutoTransaction {
 		o.Transaction = One
-		if o.Jobs > 1 || locks(a.head) > g.locks/2 {
+		if o.Jobs > 1 || locks(a.head) > p.to.Locks/2 {
 			o.Transaction = Several
 		}
 	}
 	report.OneTransaction = o.Transaction == One
 	switch {
 	case o.Jobs > 1:
-		err = c.restoreSections(ctx, o, a, g, report)
-	case report.OneTransaction && c.Major >= transactionTimeoutSince && !g.knowsTransactionTimeout():
-		err = c.restoreFiltered(ctx, o, a.reader(), g, report)
+		err = c.restoreSections(ctx, o, a, p, report)
+	case report.OneTransaction && c.Major >= transactionTimeoutSince && !p.knowsTransactionTimeout():
+		err = c.restoreFiltered(ctx, o, a.reader(), p, report)
 	default:
-		err = c.restoreDirect(ctx, o, a.reader(), g, report)
+		err = c.restoreDirect(ctx, o, a.reader(), p, report)
 	}
 	if err == nil {
 		report.Done = contents(a.head, o)

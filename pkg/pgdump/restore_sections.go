@@ -16,7 +16,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // restoreSections restores in three steps: definitions, data, indexes and keys. The first and the last need only the
 // archive's head, which pg_restore gets as a file in memory, so that it can work in several sessions, which it cannot
 // with an archive that flows by. The data flows by once, or in several streams when there are Ranges.
-func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiveInput, g goal, report *RestoreReport) error {
+func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiveInput, p *plan, report *RestoreReport) error {
 	report.Method = fmt.Sprintf("pg_restore --jobs=%d", o.Jobs)
 	o.Transaction, o.Verbose = Several, serialize(o.Verbose)
 	head := a.bytes()
@@ -29,7 +29,7 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 		if jobs > 1 {
 			args = append(args, "--jobs="+itoa(jobs))
 		}
-		args, keepsGoing := c.direct(o, g, args, jobs > 1)
+		args, keepsGoing := c.direct(o, p, args, jobs > 1)
 		run, err := c.newRun(o, "pg_restore", append(args, "/dev/fd/3"), file)
 		if err != nil {
 			return err
@@ -47,7 +47,7 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 	}
 	if !o.SchemaOnly {
 		report.Unchanged = false
-		if err := c.loadData(ctx, o, a, g, report); err != nil {
+		if err := c.loadData(ctx, o, a, p, report); err != nil {
 			return report.outcome(err)
 		}
 	}
@@ -58,7 +58,7 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 }
 
 // loadData restores the section with the data in one stream, or in several.
-func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput, g goal, report *RestoreReport) error {
+func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput, p *plan, report *RestoreReport) error {
 	var streams []func(context.Context, io.Writer) error
 	if o.Ranges != nil {
 		head := *a.head
@@ -74,7 +74,7 @@ func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput,
 		}
 	}
 	if o.Ranges == nil {
-		return c.loadStream(ctx, o, a.reader(), g, report)
+		return c.loadStream(ctx, o, a.reader(), p, report)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -90,7 +90,7 @@ func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput,
 				w.CloseWithError(err)
 				wrote <- err
 			}()
-			err := c.loadStream(ctx, o, r, g, &reports[i])
+			err := c.loadStream(ctx, o, r, p, &reports[i])
 			_ = r.Close()
 			// pg_restore may be content with bytes whose checksum, known only behind the last of them, is wrong.
 			if werr := <-wrote; err == nil && !errors.Is(werr, io.ErrClosedPipe) {
@@ -117,9 +117,9 @@ func (report *RestoreReport) merge(part RestoreReport) {
 	report.Stderr += "\n" + part.Stderr
 }
 
-func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, p *plan, report *RestoreReport) error {
 	o.Clean = false // that was the first step's
-	args, keepsGoing := c.direct(o, g, append(o.archiveArgs(), "--section=data"), false)
+	args, keepsGoing := c.direct(o, p, append(o.archiveArgs(), "--section=data"), false)
 	run, err := c.newRun(o, "pg_restore", args)
 	if err != nil {
 		return err

@@ -30,9 +30,9 @@ func (o RestoreOptions) archiveArgs() []string {
 
 // direct gives pg_restore the target, and answers whether it will go on after errors: where the server does not know
 // transaction_timeout, it has to.
-func (c Client) direct(o RestoreOptions, g goal, args []string, jobs bool) (all []string, keepsGoing bool) {
+func (c Client) direct(o RestoreOptions, p *plan, args []string, jobs bool) (all []string, keepsGoing bool) {
 	args = append(args, "--dbname="+o.Target.ClientConninfo())
-	old := c.Major >= transactionTimeoutSince && !g.knowsTransactionTimeout()
+	old := c.Major >= transactionTimeoutSince && !p.knowsTransactionTimeout()
 	switch {
 	case o.Transaction == One:
 		return append(args, "--single-transaction"), false
@@ -45,9 +45,9 @@ func (c Client) direct(o RestoreOptions, g goal, args []string, jobs bool) (all 
 }
 
 // restoreDirect lets pg_restore write into the database itself.
-func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader, p *plan, report *RestoreReport) error {
 	report.Method = "pg_restore"
-	args, keepsGoing := c.direct(o, g, o.archiveArgs(), false)
+	args, keepsGoing := c.direct(o, p, o.archiveArgs(), false)
 	run, err := c.newRun(o, "pg_restore", args)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader
 }
 
 // restorePlain lets psql run the script, without what the server would refuse and without commands of psql's.
-func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+func (c Client) restorePlain(ctx context.Context, o RestoreOptions, p *plan, report *RestoreReport) error {
 	report.Method = "psql"
 	if o.Transaction == AutoTransaction {
 		o.Transaction = One
@@ -71,7 +71,9 @@ func (c Client) restorePlain(ctx context.Context, o RestoreOptions, r io.Reader,
 	}
 	report.OneTransaction = o.Transaction == One
 	report.Unchanged = report.OneTransaction
-	err = run.execute(ctx, newRestrictedScript(newScriptFilter(r, g.knowsTransactionTimeout())), holdBack{complete: scriptComplete})
+	filter := newScriptFilter(p.input.script, p.knowsTransactionTimeout())
+	filter.encoding = p.clientEncoding()
+	err = run.execute(ctx, newRestrictedScript(filter), holdBack{complete: scriptComplete})
 	report.add(run)
 	return report.outcome(err)
 }
@@ -86,7 +88,7 @@ func (o RestoreOptions) scriptArgs() []string {
 
 // restoreFiltered restores in one transaction to a server that is older than pg_restore's "SET transaction_timeout = 0",
 // an error that would end the transaction: pg_restore writes its script, the line is left out, psql runs the rest.
-func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, g goal, report *RestoreReport) error {
+func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, p *plan, report *RestoreReport) error {
 	report.Method = "pg_restore | psql"
 	o.Verbose = serialize(o.Verbose)
 	script, err := c.newRun(o, "pg_restore", append(o.archiveArgs(), "--file=-"))
@@ -113,7 +115,7 @@ func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Read
 	}()
 	// psql gets its end of input only when pg_restore has succeeded.
 	verdict := &verdictReader{r: out, verdict: func() error { <-ended; return scriptErr }}
-	err = run.execute(ctx, newRestrictedScript(newScriptFilter(verdict, g.knowsTransactionTimeout())), holdBack{complete: scriptComplete})
+	err = run.execute(ctx, newRestrictedScript(newScriptFilter(verdict, p.knowsTransactionTimeout())), holdBack{complete: scriptComplete})
 	cancel(errors.New("psql has ended"))
 	_ = out.Close()
 	<-ended

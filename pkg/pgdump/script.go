@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 )
@@ -14,6 +15,8 @@ type scriptFilter struct {
 	in *bufio.Reader
 	// transactionTimeout is true when that setting may stay.
 	transactionTimeout bool
+	// encoding replaces that of the script, when it is not "".
+	encoding string
 
 	settings bool   // no longer among the settings at the script's start
 	data     bool   // the first data was reached
@@ -58,6 +61,9 @@ func (f *scriptFilter) filter(line []byte) []byte {
 	if !f.settings {
 		if string(line) == "SET transaction_timeout = 0;\n" && !f.transactionTimeout {
 			return nil
+		}
+		if f.encoding != "" && clientEncoding.Match(line) {
+			return fmt.Appendf(nil, "SET client_encoding = '%s';\n", f.encoding)
 		}
 		f.settings = !isSetting(line)
 	}

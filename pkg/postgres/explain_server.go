@@ -55,12 +55,12 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 		return t.fault(fault.NotAdmitted, false, "Allow connections: ALTER DATABASE ... WITH ALLOW_CONNECTIONS true.",
 			"database %q does not accept connections", t.Database())
 	case has("permission denied for database"):
-		f := t.fault(fault.MissingPrivilege, false, "GRANT CONNECT ON DATABASE "+quoteIdent(t.Database())+" TO "+quoteIdent(t.User())+".",
+		f := t.fault(fault.MissingPrivilege, false, "GRANT CONNECT ON DATABASE "+QuoteIdent(t.Database())+" TO "+QuoteIdent(t.User())+".",
 			"role %q may not connect to database %q", t.User(), t.Database())
 		f.Code = fault.Permission
 		return f
 	case code == "42501" || (code == "" && has("permission denied")):
-		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+quoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO "+quoteIdent(t.User())+").",
+		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+QuoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO "+QuoteIdent(t.User())+").",
 			"role %q lacks a right in database %q", t.User(), t.Database())
 		f.Code = fault.Permission
 		return f
@@ -119,7 +119,7 @@ func (t Target) explainNotAdmitted(plain bool) *fault.Error {
 		"the server at %s does not admit role %q to database %q from this machine", t.address(), t.User(), t.Database())
 }
 
-// quoteIdent quotes an SQL identifier.
-func quoteIdent(name string) string {
+// QuoteIdent quotes an SQL identifier.
+func QuoteIdent(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

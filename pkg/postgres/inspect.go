@@ -249,7 +249,7 @@ func (s Server) Readable() error {
 	}
 	hint := "As the owner or a superuser: " + strings.Join(grants, "; ") + "."
 	if n > 3 && s.VersionNum >= 140000 {
-		hint += " Or, for everything at once: GRANT pg_read_all_data TO " + quoteIdent(s.Role) + "."
+		hint += " Or, for everything at once: GRANT pg_read_all_data TO " + QuoteIdent(s.Role) + "."
 	}
 	return fault.New(fault.Permission, fault.MissingPrivilege, hint, "role %q cannot read all of database %q: %s",
 		s.Role, s.Database, strings.Join(names, ", "))

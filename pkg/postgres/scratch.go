@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,22 +19,28 @@ import (
 func Empty(ctx context.Context, t Target) (empty bool, what string, err error) {
 	var found []string
 	err = readOnly(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, emptyQuery)
-		if err != nil {
-			return err
-		}
-		var n int
-		var kind string
-		_, err = pgx.ForEachRow(rows, []any{&n, &kind}, func() error {
-			if n != 1 {
-				kind = plural(kind)
-			}
-			found = append(found, fmt.Sprintf("%d %s", n, kind))
-			return nil
-		})
+		found, err = contentOf(ctx, tx)
 		return err
 	})
 	return err == nil && len(found) == 0, strings.Join(found, ", "), err
+}
+
+// contentOf counts what is there of each kind. The session is stableSession.
+func contentOf(ctx context.Context, tx pgx.Tx) (found []string, err error) {
+	rows, err := tx.Query(ctx, emptyQuery)
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	var kind string
+	_, err = pgx.ForEachRow(rows, []any{&n, &kind}, func() error {
+		if n != 1 {
+			kind = plural(kind)
+		}
+		found = append(found, fmt.Sprintf("%d %s", n, kind))
+		return nil
+	})
+	return found, err
 }
 
 func plural(kind string) string {
@@ -49,6 +56,7 @@ SELECT count(*)::int, kind FROM (
 	UNION ALL SELECT 2, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'c' THEN 'type'
 			WHEN 'f' THEN 'foreign table' ELSE 'table' END
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'S', 'v', 'm', 'f', 'c') AND ` + ours("c") + `
+			AND NOT (c.relkind = 'c' AND EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_type'::regclass AND x.objid = c.reltype AND x.deptype = 'e'))
 	UNION ALL SELECT 3, 'function' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE ` + ours("p") + `
 	UNION ALL SELECT 4, 'type' FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd', 'r', 'b')
 		AND NOT EXISTS (SELECT 1 FROM pg_type el WHERE el.typarray = t.oid) AND ` + ours("t") + `
@@ -74,8 +82,12 @@ func checkDatabaseName(name string) error {
 }
 
 // CreateDatabase creates an empty database beside the target's, from template0. The zero Locale takes the
-// server's defaults.
+// server's defaults. A locale that the server cannot have is refused; nothing is made then.
 func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error {
+	return createDatabase(ctx, t, name, l, "")
+}
+
+func createDatabase(ctx context.Context, t Target, name string, l Locale, tablespace string) error {
 	if err := checkDatabaseName(name); err != nil {
 		return err
 	}
@@ -91,26 +103,33 @@ func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error 
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return t.Explain(ctx, err)
 	}
-	_, err = conn.Exec(ctx, createStatement(name, l, version), pgx.QueryExecModeSimpleProtocol)
+	if err := l.Fits(version / 10000); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, createStatement(name, l, tablespace, version), pgx.QueryExecModeSimpleProtocol)
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		switch pgErr.Code {
 		case "42P04":
-			return fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Choose another name, or drop it first.", "the database %q exists already", name)
+			return databaseExists(err, name)
 		case "42501":
-			return fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "ALTER ROLE "+quoteIdent(t.User())+" CREATEDB.",
+			return fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "ALTER ROLE "+QuoteIdent(t.User())+" CREATEDB.",
 				"role %q may not create databases", t.User())
 		case "42704", "42809", "22023", "0A000":
-			return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Create it by hand with a locale that this server has.",
-				"the database %q cannot be created with the locale %s", name, l.describe())
+			return fault.Wrap(err, fault.Validation, fault.InvalidInput, otherLocale,
+				"the server cannot create database %q with the locale of the backup's: %s", name, l)
 		}
 	}
 	return t.Explain(ctx, err)
 }
 
-// createStatement leaves out what the server's version does not know.
-func createStatement(name string, l Locale, version int) string {
-	sql := "CREATE DATABASE " + quoteIdent(name) + " TEMPLATE template0"
+func databaseExists(err error, name string) error {
+	return fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Choose another name, or drop it first.", "the database %q exists already", name)
+}
+
+// createStatement writes CREATE DATABASE for a server that [Locale.Fits].
+func createStatement(name string, l Locale, tablespace string, version int) string {
+	sql := "CREATE DATABASE " + QuoteIdent(name) + " TEMPLATE template0"
 	option := func(key, value string) {
 		if value != "" {
 			sql += " " + key + " " + quoteLiteral(value)
@@ -119,23 +138,21 @@ func createStatement(name string, l Locale, version int) string {
 	option("ENCODING", l.Encoding)
 	option("LC_COLLATE", l.Collate)
 	option("LC_CTYPE", l.CharType)
-	if version >= 150000 && l.Provider != "" && (l.Provider != "builtin" || version >= 170000) {
-		option("LOCALE_PROVIDER", l.Provider)
+	if version >= 150000 && (l.Provider != "" || l.Collate != "") {
+		// Named in every case: template0's own provider would be taken otherwise.
+		option("LOCALE_PROVIDER", cmp.Or(l.Provider, "libc"))
 		switch {
 		case l.Provider == "icu":
 			option("ICU_LOCALE", l.Name)
 		case l.Provider == "builtin":
 			option("BUILTIN_LOCALE", l.Name)
 		}
-		if version >= 160000 {
-			option("ICU_RULES", l.ICURules)
-		}
+		option("ICU_RULES", l.ICURules)
+	}
+	if tablespace != "" {
+		sql += " TABLESPACE " + QuoteIdent(tablespace)
 	}
 	return sql
-}
-
-func (l Locale) describe() string {
-	return strings.Join(strings.Fields(strings.Join([]string{l.Encoding, l.Collate, l.CharType, l.Provider, l.Name}, " ")), ", ")
 }
 
 // DropDatabase drops a database, with all connections to it. The target must be another database of the same
@@ -156,7 +173,7 @@ func DropDatabase(ctx context.Context, t Target, name string) error {
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return t.Explain(ctx, err)
 	}
-	sql := "DROP DATABASE IF EXISTS " + quoteIdent(name)
+	sql := "DROP DATABASE IF EXISTS " + QuoteIdent(name)
 	if version >= 130000 {
 		sql += " WITH (FORCE)"
 	} else if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name); err != nil {

@@ -151,7 +151,8 @@ func (t *Target) configure() error {
 		s["application_name"] = cmp.Or(s["fallback_application_name"], applicationName)
 	}
 	delete(s, "fallback_application_name")
-	config.RuntimeParams = map[string]string{"application_name": s["application_name"]}
+	// The encoding is this program's: without it a server sends text in that of the database.
+	config.RuntimeParams = map[string]string{"application_name": s["application_name"], "client_encoding": "UTF8"}
 	if o := s["options"]; o != "" {
 		config.RuntimeParams["options"] = o
 	}
@@ -238,6 +239,19 @@ func (t Target) WithDatabase(name string) Target {
 	t.settings["dbname"] = name
 	t.config = t.config.Copy()
 	t.config.Database = name
+	return t
+}
+
+// Writable returns the same connection with sessions that may write where the server, the database or the role makes them
+// read-only by default (default_transaction_read_only).
+func (t Target) Writable() Target { return t.withOption("-c default_transaction_read_only=off") }
+
+// withOption adds a command-line option for the server's sessions (libpq's "options").
+func (t Target) withOption(option string) Target {
+	t.settings = maps.Clone(t.settings)
+	t.settings["options"] = strings.TrimSpace(t.settings["options"] + " " + option)
+	t.config = t.config.Copy()
+	t.config.RuntimeParams["options"] = t.settings["options"]
 	return t
 }
 

@@ -173,9 +173,6 @@ func dollarEnd(sql string, i int) int {
 	return len(sql)
 }
 
-// QuoteIdent writes a name as an identifier in SQL.
-func QuoteIdent(name string) string { return quoteIdent(name) }
-
 // QuoteLiteral writes text as a string constant in SQL, whatever standard_conforming_strings is.
 func QuoteLiteral(text string) string {
 	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"

@@ -1,0 +1,136 @@
+package pgdump
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"cofre/pkg/archive"
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// input is a dump whose beginning was read.
+type input struct {
+	archive *archiveInput // nil for a script
+	script  io.Reader     // all of it; nil for an archive
+	origin  origin
+}
+
+func openInput(ctx context.Context, f Format, r io.Reader) (*input, error) {
+	if f == Plain {
+		start, all := peek(r, scriptStart)
+		return &input{script: all, origin: originOfScript(start)}, nil
+	}
+	a, err := openArchive(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &input{archive: a, origin: originOf(a.head)}, nil
+}
+
+// plan joins what one look at the target found with what the dump needs of it. It is made, and checked, before anything is
+// touched.
+type plan struct {
+	options RestoreOptions
+	to      postgres.Destination
+	input   *input
+	locale  postgres.Locale // of the database to create
+	leaver  leaver          // of entries of an archive
+	remarks []string        // worth knowing before the restore begins, and no reason to refuse it
+}
+
+// checks are what a plan has to pass, in the order in which it is best to hear of it. Each refuses, or adds remarks.
+var checks = []func(*plan) error{
+	(*plan).checkServer, (*plan).checkPresence, (*plan).checkExtensions, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
+}
+
+// makePlan looks at the target and checks that the dump can be restored there.
+func makePlan(ctx context.Context, o RestoreOptions, in *input) (*plan, error) {
+	to, err := postgres.LookAt(ctx, o.Target, o.Create, o.Retries)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{options: o, to: to, input: in}
+	for _, check := range checks {
+		if err := check(p); err != nil {
+			return p, err
+		}
+	}
+	if o.Create {
+		return p, nil
+	}
+	return p, p.tryForbidden(ctx)
+}
+
+// entries are those of the archive that will be restored; none for a script, which is restored as it is.
+func (p *plan) entries() []archive.Entry {
+	if p.input.archive == nil {
+		return nil
+	}
+	return p.input.archive.head.Entries
+}
+
+func (p *plan) remark(format string, args ...any) {
+	p.remarks = append(p.remarks, fmt.Sprintf(format, args...))
+}
+
+func (p *plan) knowsTransactionTimeout() bool { return p.to.Major >= transactionTimeoutSince }
+
+// checkServer refuses a server that nothing can be written to.
+func (p *plan) checkServer() error {
+	if p.to.Standby {
+		return fault.New(fault.Validation, fault.TargetLacks, "Use the address of the primary; with several hosts in the URL, target_session_attrs=read-write finds it.",
+			"the server at %s is a standby: nothing can be written there", p.to.Target.Host())
+	}
+	return nil
+}
+
+// checkPresence holds what is there against what was asked for.
+func (p *plan) checkPresence() error {
+	switch {
+	case p.options.Create && p.to.Exists:
+		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave --create out if it is empty.", "the database %q exists already", p.to.Name)
+	case p.options.MustBeEmpty && p.to.Content != "":
+		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
+			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
+	}
+	return nil
+}
+
+// checkExtensions refuses an archive whose extensions the server does not have.
+func (p *plan) checkExtensions() error {
+	var missing []string
+	for _, e := range p.entries() {
+		if e.Desc == "EXTENSION" && !slices.Contains(p.to.Extensions, e.Tag) {
+			missing = append(missing, e.Tag)
+		}
+	}
+	if len(missing) == 0 || p.options.DataOnly {
+		return nil
+	}
+	return fault.New(fault.Validation, fault.TargetLacks, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
+		"the target server does not have the extensions %s; nothing was changed", strings.Join(missing, ", "))
+}
+
+// perEntry are the locks that creating a kind of object takes until the transaction ends: a table has a TOAST table
+// and that one's index.
+var perEntry = map[string]int{"TABLE": 4, "MATERIALIZED VIEW": 5, "INDEX": 2, "CONSTRAINT": 2, "FK CONSTRAINT": 2, "SEQUENCE": 2, "TRIGGER": 2}
+
+// locks estimates the locks that one transaction needs to restore everything.
+func locks(h *archive.Head) int {
+	n := 0
+	for _, e := range h.Entries {
+		switch each := perEntry[e.Desc]; {
+		case e.Desc == "BLOB METADATA":
+			n += 1 + strings.Count(e.Defn, "\n")
+		case each > 0:
+			n += each
+		default:
+			n++
+		}
+	}
+	return n
+}
