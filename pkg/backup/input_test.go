@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		"no recipients":        {Encrypt: &yes, Directory: "nightly"},
 		"empty table":          {Selection: registry.Selection{Tables: []string{""}}, Directory: "nightly"},
 		"control in table":     {Selection: registry.Selection{Tables: []string{"a\nb"}}, Directory: "nightly"},
+		"long selection":       {Selection: registry.Selection{Tables: slices.Repeat([]string{long[:290]}, 15)}, Directory: "nightly"},
 		"label":                {Labels: map[string]string{"": "x"}, Directory: "nightly"},
 		"label control":        {Labels: map[string]string{"a": "\x1b[31m"}, Directory: "nightly"},
 		"creator":              {CreatedBy: "a\r\nb", Directory: "nightly"},

@@ -260,6 +260,7 @@ func (s *Service) checkEncrypt(r *Request) error {
 }
 
 func checkSelection(sel registry.Selection) error {
+	total := 0
 	for what, list := range map[string][]string{
 		"schema": sel.Schemas, "table": sel.Tables, "excluded table": sel.ExcludeTables, "table without data": sel.ExcludeTableData,
 	} {
@@ -273,7 +274,11 @@ func checkSelection(sel registry.Selection) error {
 			if err := checkText("the "+what+" pattern", p, 300); err != nil {
 				return err
 			}
+			total += len(p)
 		}
+	}
+	if total > fault.MaxText {
+		return invalid("Use patterns, such as app.log_*.", "the patterns are too long together (%d bytes, at most %d)", total, fault.MaxText)
 	}
 	return nil
 }

@@ -3,9 +3,12 @@ package cli
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +70,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "bucket": scriptBucket, "permissions": scriptPermissions,
+			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "impostor": scriptImpostor, "bucket": scriptBucket, "permissions": scriptPermissions,
 			"pooler": scriptPooler,
 		},
 	})
@@ -159,6 +162,33 @@ func scriptForge(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Check(os.WriteFile(record, text, 0o600))
 	}
+}
+
+// scriptImpostor is "impostor BYTES": DATABASE_URL is from now on that of somebody who answers, in the place of a server and before
+// any login, with an error message of that length.
+func scriptImpostor(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	body := "SFATAL\x00C28P01\x00Msays " + strings.Repeat("x", n) + " password=hunter2 the end\x00\x00"
+	answer := append([]byte{'E'}, binary.BigEndian.AppendUint32(nil, uint32(len(body)+4))...)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = c.Read(make([]byte, 1024)) // the startup message
+				_, _ = c.Write(append(answer, body...))
+				_, _ = io.Copy(io.Discard, c)
+			}()
+		}
+	}()
+	ts.Setenv("DATABASE_URL", "postgresql://postgres:x@"+l.Addr().String()+"/shop?sslmode=disable")
 }
 
 // scriptDamage is "damage FILE flip|truncate".

@@ -30,14 +30,13 @@ type ending struct {
 
 // failure gives the fault that explains an ending; nil when the program succeeded.
 func failure(e ending) error {
-	said := excerpt(e.stderr)
 	switch {
 	case e.err == nil:
 		return nil // it succeeded; a stop that came too late changes nothing
 	case errors.Is(e.cause, errTimeout):
-		return withStderr(fault.New(e.code, fault.Timeout,
+		return e.withStderr(fault.New(e.code, fault.Timeout,
 			"Raise PGDUMP_TIMEOUT, or look for what slows it down: locks on the server, or storage that is too slow.",
-			"%s did not finish within %s and was stopped", e.program, e.timeout), said)
+			"%s did not finish within %s and was stopped", e.program, e.timeout))
 	case e.cause != nil:
 		f := fault.From(canceled(e.cause))
 		f.Message = fmt.Sprintf("%s was stopped before it was finished", e.program)
@@ -48,17 +47,17 @@ func failure(e ending) error {
 		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Run it again with --verbose.", "%s failed", e.program)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && !e.refused {
-		return withStderr(killed(e, status.Signal()), said)
+		return e.withStderr(killed(e, status.Signal()))
 	}
 	if strings.Contains(e.stderr, e.program+": terminated by user") && !e.refused {
-		return withStderr(killed(e, syscall.SIGTERM), said)
+		return e.withStderr(killed(e, syscall.SIGTERM))
 	}
 	f := classify(e)
 	if f == nil {
 		f = fault.New(e.code, fault.ExitStatus, "Look at its messages; run it again with --verbose for all of them.",
 			"%s failed with status %d", e.program, max(exit.ExitCode(), 1))
 	}
-	return withStderr(f, said)
+	return e.withStderr(f)
 }
 
 func killed(e ending, s syscall.Signal) *fault.Error {
@@ -70,9 +69,9 @@ func killed(e ending, s syscall.Signal) *fault.Error {
 }
 
 // withStderr adds what the program said as the cause.
-func withStderr(f *fault.Error, said string) error {
-	if said != "" && f.Err == nil {
-		f.Err = errors.New(joinLines(said))
+func (e ending) withStderr(f *fault.Error) error {
+	if said := excerpt(e.stderr); said != "" && f.Err == nil {
+		f.Err = &fault.Text{Short: joinLines(said), Whole: e.stderr}
 	}
 	return f
 }

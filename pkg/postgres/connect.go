@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"cofre/pkg/fault"
 )
@@ -22,12 +24,26 @@ var DefaultPolicy = Policy{Retries: 3, Delay: 5 * time.Second, Growth: 2}
 // Connect opens a connection, which the caller closes. It tries once; each host has connect_timeout
 // seconds (10 by default). Failures are faults as described at [Explain].
 func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, t.config.Copy())
+	config := t.config.Copy()
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		f := pgproto3.NewFrontend(r, w)
+		f.SetMaxBodyLen(maxBeforeLogin)
+		return f
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, t.Explain(ctx, err)
 	}
+	conn.PgConn().Frontend().SetMaxBodyLen(maxMessage)
 	return conn, nil
 }
+
+// Bounds of one message of the server's, in bytes, which is read as a whole. Before the login anybody may be answering; after it,
+// rows of the catalog are the longest that is asked for.
+const (
+	maxBeforeLogin = 64 << 10
+	maxMessage     = 32 << 20
+)
 
 // ConnectRetry connects like Target.Connect and tries again while the failure is transient. The fault of
 // the last try says how many there were.

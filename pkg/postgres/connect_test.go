@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -280,5 +281,51 @@ func TestConnectRetry(t *testing.T) {
 	proxy.Cut()
 	if _, err := postgres.ConnectRetry(short, through, postgres.Policy{Retries: 3, Delay: time.Hour}); err == nil {
 		t.Error("it connected")
+	}
+}
+
+// Whoever answers in the place of a server may send messages of any length.
+func TestLongMessages(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		kind          byte
+		length, sends int
+	}{
+		{"a long error", 'E', 23 << 20, 23 << 20}, {"an announced one", 'E', 1<<31 - 5, 100}, {"a long notice", 'N', 1 << 20, 1 << 20},
+		{"a long parameter", 'S', 1 << 20, 1 << 20}, {"something else", 'H', 0x54545020, 100},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 1024))
+				_, _ = conn.Write(append([]byte{c.kind}, binary.BigEndian.AppendUint32(nil, uint32(c.length+4))...))
+				_, _ = conn.Write(make([]byte, c.sends))
+				conn.Close()
+			}
+		}()
+		wantConnection(t, c.name, "postgres://postgres:x@"+l.Addr().String()+"/shop?sslmode=disable", fault.DatabaseConnection, "", false, "more than the 65536")
+		l.Close()
+	}
+	// After the login an error may be long too; no more than its beginning and end are said.
+	s := testenv.Postgres(t, 18)
+	db := target(t, s.NewDatabase(t))
+	conn, err := db.Connect(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer postgres.Close(conn)
+	_, err = conn.Exec(context.Background(), "DO $$ BEGIN RAISE EXCEPTION '%', 'a' || repeat('x', 5000000) || 'z'; END $$")
+	if err = db.Explain(context.Background(), err); len(err.Error()) > fault.MaxText+200 || len(fault.Whole(err)) < fault.MaxWhole-100 {
+		t.Errorf("%d bytes of message, %d of all", len(err.Error()), len(fault.Whole(err)))
+	}
+	if _, err = conn.Exec(context.Background(), "SELECT repeat('x', 100000000)"); err == nil || !strings.Contains(db.Explain(context.Background(), err).Error(), "more than the 33554432") {
+		t.Errorf("%.200v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"cofre/pkg/fault"
 )
@@ -39,7 +40,7 @@ func (t Target) Explain(ctx context.Context, err error) error {
 			best, rank, said = f, r, leaf.Error()
 		}
 	}
-	best.Err = redacted{err: err, text: t.Redact(said)}
+	best.Err = &fault.Text{Cause: err, Whole: fault.Shorten(t.Redact(said), fault.MaxWhole)}
 	return best
 }
 
@@ -67,15 +68,6 @@ func leaves(err error) []error {
 	}
 	return []error{err}
 }
-
-// redacted keeps a cause for errors.As while showing only its redacted text.
-type redacted struct {
-	err  error
-	text string
-}
-
-func (r redacted) Error() string { return r.text }
-func (r redacted) Unwrap() error { return r.err }
 
 // explainLeaf gives the fault for one cause and how much it says: what a server answered says more than
 // a failed TLS handshake, which says more than a network that does not answer.
@@ -114,7 +106,11 @@ func (t Target) address() string {
 func (t Target) explainNetwork(err error) *fault.Error {
 	var dns *net.DNSError
 	var netErr net.Error
+	var long *pgproto3.ExceededMaxBodyLenErr
 	switch {
+	case errors.As(err, &long):
+		return t.fault("", false, "Check that host and port are those of PostgreSQL, and who answers there.",
+			"%s sent a message of %d bytes, more than the %d that cofre reads there", t.address(), long.ActualBodyLen, long.MaxExpectedBodyLen)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return t.fault(fault.HostUnknown, false, "Check the spelling of the host name, and that this machine's DNS knows it.",
 			"the host name %q is unknown", cmp.Or(dns.Name, t.Host()))

@@ -67,6 +67,7 @@ func IsCommitted(err error) bool {
 func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error) {
 	own := l.Backup()
 	b.ID, b.Filename, b.Filepath = own.ID, own.Filename, own.Filepath
+	l.r.keepLog(ctx, b.ID, cause)
 	held, err := l.r.settle(ctx, failed(b, cause), nil)
 	if err != nil {
 		return b, fmt.Errorf("record the failure of %s: %w", b.ID, err)
@@ -95,6 +96,7 @@ func failed(b Backup, cause error) Backup {
 // settle writes the manifest, create-only, and gives the record that holds from now on: ours, or the one
 // that was there first.
 func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup, error) {
+	b = b.bounded()
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to write a bad manifest")
 	}

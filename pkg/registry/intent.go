@@ -86,6 +86,7 @@ func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease,
 func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessage, launchWithin time.Duration,
 	decide func(*Index, *Backup) error) (Backup, error) {
 	b.Status = InProgress
+	b = b.bounded()
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to reserve a backup with a bad record")
 	}

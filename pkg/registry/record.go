@@ -109,17 +109,18 @@ type Error struct {
 	Attempts int          `json:"attempts,omitempty"`
 }
 
-// ErrorOf makes the record of an error.
+// ErrorOf makes the record of an error; its texts are at most fault.MaxText bytes long.
 func ErrorOf(err error) *Error {
 	f := fault.From(err)
 	if f == nil {
 		return nil
 	}
-	e := &Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: f.Hint, Attempts: f.Attempts}
+	e := Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: f.Hint, Attempts: f.Attempts}
 	if f.Err != nil {
 		e.Detail = f.Err.Error()
 	}
-	return e
+	e = e.bounded()
+	return &e
 }
 
 // Verified tells whether the backup is one to rely on: successful, and not known to be damaged.

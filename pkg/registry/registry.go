@@ -162,7 +162,7 @@ func (r *Registry) SetVerification(ctx context.Context, id string, v Verificatio
 	if x.Find(id) == nil {
 		return Backup{}, notFound(id)
 	}
-	mark := verified{Verification: v, UncompressedSize: uncompressed}
+	mark := verified{Verification: v.bounded(), UncompressedSize: uncompressed}
 	if _, err := r.putJSON(ctx, VerificationKey(id), mark, storage.Condition{}); err != nil {
 		return Backup{}, fmt.Errorf("record the verification of %s: %w", id, err)
 	}

@@ -103,9 +103,9 @@ type Capabilities struct {
 
 // Store is one bucket under one prefix.
 type Store interface {
-	// Put writes a small object in one request. With a Condition that does not hold it changes nothing and
-	// returns an error for which IsPrecondition is true. A conditional write whose answer was lost is looked
-	// for before an error is returned; when that cannot be done either (another writer was quicker, or ctx has
+	// Put writes a small object, 64 MiB at most, in one request; a longer one is refused (reason limit_reached).
+	// With a Condition that does not hold it changes nothing and returns an error for which IsPrecondition is
+	// true. A conditional write whose answer was lost is looked for before an error is returned; when that cannot be done either (another writer was quicker, or ctx has
 	// ended), the same error may be returned although the write took place, so callers compare what is there.
 	// The Object has no LastModified.
 	Put(ctx context.Context, key string, body []byte, o PutOptions) (Object, error)

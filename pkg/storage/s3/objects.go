@@ -22,7 +22,7 @@ import (
 // markKey is the metadata of ours that recognises a write whose answer was lost.
 const markKey = "cofre-mark"
 
-// maxSmall bounds Get, in bytes.
+// maxSmall bounds Get and Put, in bytes: nothing is written that could not be read.
 const maxSmall = 64 << 20
 
 func newMark() string {
@@ -55,6 +55,10 @@ func clean(m map[string]string) map[string]string {
 func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutOptions) (storage.Object, error) {
 	if err := s.check(key); err != nil {
 		return storage.Object{}, err
+	}
+	if len(body) > maxSmall {
+		return storage.Object{}, fault.New(fault.FileSystem, fault.LimitReached, "Nothing was written. Remove old backups, or use another backup directory for new ones.",
+			"%s would take %d MB, more than the %d MB that can be read of it", key, len(body)>>20, maxSmall>>20)
 	}
 	say := s.op("write", key, "s3:PutObject")
 	conditional := o.Condition != (storage.Condition{})
