@@ -4,7 +4,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sort"
@@ -18,7 +17,6 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/schedule"
-	"cofre/pkg/storage/s3"
 	"cofre/pkg/stream"
 )
 
@@ -182,19 +180,6 @@ func refuseUnknown(env map[string]string) error {
 	}
 	return fault.New(fault.Validation, fault.InvalidInput, "Known are: "+strings.Join(names, ", ")+".",
 		"unknown environment variable %s", strings.Join(unknown, ", "))
-}
-
-func setDirectory(c *Config, v string) error {
-	if strings.Contains(v, "://") {
-		if _, err := s3.ParseURL(v); err != nil {
-			return err
-		}
-		c.Directory = v
-		return nil
-	}
-	abs, err := filepath.Abs(v)
-	c.Directory = abs
-	return err
 }
 
 func setRecipients(c *Config, v string) error {

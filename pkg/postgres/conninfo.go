@@ -166,7 +166,7 @@ func (out settings) putQuery(query string, stray bool) (ignored []string, err er
 			ignored = append(ignored, key)
 			continue
 		case !knownKeyword(key):
-			return nil, unknownKeyword(key, stray)
+			return nil, unknownKeyword(key, rawValue, stray)
 		}
 		if err := out.putDecoded(key, rawValue); err != nil {
 			return nil, err
@@ -175,14 +175,17 @@ func (out settings) putQuery(query string, stray bool) (ignored []string, err er
 	return ignored, nil
 }
 
-// unknownKeyword names the keyword, unless it could be a piece of a password that was cut in two.
-func unknownKeyword(key string, maybeSecret bool) error {
+// unknownKeyword names the keyword, unless it could be a piece of a password that was cut in two, and the right one.
+func unknownKeyword(key, value string, maybeSecret bool) error {
 	switch {
 	case key == "sslpassword":
 		return badString("sslpassword is not supported, because pg_dump takes it in its arguments only, where others can read it; " +
 			"remove the key's passphrase and give the key file mode 0600")
 	case maybeSecret:
 		return badString("it has an unknown parameter (or a password with special characters that are not quoted)")
+	}
+	if right := rightName(key, value); right != "" {
+		return badString("unknown parameter %q; %s", key, right)
 	}
 	return badString("unknown parameter %q", key)
 }
@@ -226,7 +229,10 @@ func parseKeywords(s string) (settings, []string, error) {
 		case slices.Contains(foreign, key):
 			ignored = append(ignored, key)
 		case !knownKeyword(key):
-			return nil, nil, unknownKeyword(key, afterPassword)
+			if strings.Contains(value, ";") && !afterPassword {
+				return nil, nil, badString("its parts are divided by semicolons, as .NET and ODBC have them; write a URL, or divide keywords by spaces")
+			}
+			return nil, nil, unknownKeyword(key, value, afterPassword)
 		default:
 			out[key] = value
 		}

@@ -95,7 +95,11 @@ func (s settings) check() error {
 	}
 	for key, allowed := range choices {
 		if v := s[key]; v != "" && !slices.Contains(allowed, v) {
-			return badString("%s must be one of %s", key, strings.Join(allowed, ", "))
+			what := key + " must be one of " + strings.Join(allowed, ", ")
+			if right := rightValue(key, v); right != "" {
+				what += "; write " + key + "=" + right
+			}
+			return badString("%s", what)
 		}
 	}
 	if v := s["connect_timeout"]; v != "" {
@@ -204,6 +208,9 @@ func readService(given, env settings, getenv func(string) string) (settings, err
 		out := settings{}
 		for key, value := range service.Settings {
 			if !knownKeyword(key) {
+				if right := rightName(key, value); right != "" {
+					return nil, badString("service %q in %s has the unknown parameter %q; %s", name, file, key, right)
+				}
 				return nil, badString("service %q in %s has the unknown parameter %q", name, file, key)
 			}
 			out[key] = value

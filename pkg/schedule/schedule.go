@@ -55,11 +55,23 @@ const maxLength = 200
 // String is the expression as it was given, with single blanks.
 func (s Schedule) String() string { return s.text }
 
-// Parse reads an expression. What can never come due, such as the 30th of February, is an error too.
+// Parse reads an expression. What can never come due, such as the 30th of February, is an error too. The error says what
+// to write instead where that can be told.
 func Parse(expr string) (Schedule, error) {
 	if len(expr) > maxLength {
 		return Schedule{}, fmt.Errorf("a schedule has at most %d bytes", maxLength)
 	}
+	s, err := parse(expr)
+	if err == nil {
+		return s, nil
+	}
+	if right := meant(expr); right != "" {
+		return Schedule{}, fmt.Errorf("%w; write %s", err, right)
+	}
+	return Schedule{}, err
+}
+
+func parse(expr string) (Schedule, error) {
 	words := strings.Fields(expr)
 	s := Schedule{text: strings.Join(words, " "), zone: time.UTC}
 	if len(words) > 0 {

@@ -97,6 +97,55 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Other programs' ways to write a schedule are refused with the one that works here, and nothing is made up for the rest.
+func TestRightWord(t *testing.T) {
+	for expr, right := range map[string]string{
+		"TZ=Europe/Lisbon 0 2 * * *":           "CRON_TZ=Europe/Lisbon 0 2 * * *",
+		"tz=Europe/Lisbon 0 2 * * *":           "CRON_TZ=Europe/Lisbon 0 2 * * *",
+		"Timezone=UTC @daily":                  "CRON_TZ=UTC @daily",
+		`CRON_TZ="Europe/Lisbon" 0 2 * * *`:    "CRON_TZ=Europe/Lisbon 0 2 * * *",
+		"TZ=Europe/Lisbon cron(0 2 * * ? *)":   "CRON_TZ=Europe/Lisbon cron(0 2 * * ? *)",
+		"0 2 * * * Europe/Lisbon":              "CRON_TZ=Europe/Lisbon 0 2 * * *",
+		"0 0 2 * * *":                          "0 2 * * *",
+		"0 2 * * ? *":                          "cron(0 2 * * ? *)",
+		"cron(0 2 * * *)":                      "0 2 * * *",
+		"CRON(0 2 * * ? *)":                    "cron(0 2 * * ? *)",
+		`"0 2 * * *"`:                          "0 2 * * *",
+		"@Daily":                               "@daily",
+		"daily":                                "@daily",
+		"@every 24h":                           "rate(1 day)",
+		"@every 90m":                           "rate(90 minutes)",
+		"rate(1 week)":                         "rate(7 days)",
+		"02:30":                                "30 2 * * *",
+		"0:05":                                 "5 0 * * *",
+		"TZ=Nowhere/City 0 2 * * *":            "",
+		"TZ=Europe/Lisbon":                     "",
+		"@every 30s":                           "",
+		"60 * * * *":                           "",
+		"* * * * * *":                          "",
+		"PATH=/usr/bin 0 2 * * *":              "",
+		"0 0 30 2 *":                           "",
+		"":                                     "",
+		"0 2 * * * /usr/local/bin/backup.sh":   "",
+		"0 2 * * * root /usr/local/bin/backup": "",
+	} {
+		_, err := schedule.Parse(expr)
+		if err == nil {
+			t.Errorf("%q is taken", expr)
+			continue
+		}
+		_, said, _ := strings.Cut(err.Error(), "; write ")
+		if said != right {
+			t.Errorf("%q: %v, want %q", expr, err, right)
+		}
+		if right != "" {
+			if _, err := schedule.Parse(right); err != nil {
+				t.Errorf("%q is refused too: %v", right, err)
+			}
+		}
+	}
+}
+
 // A witness: another implementation of the five fields gives the same times.
 func TestAgreesWithAnother(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
