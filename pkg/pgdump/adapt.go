@@ -33,25 +33,9 @@ func (a Adaptation) check() error {
 	return checkKinds(a.SkipKinds)
 }
 
-// checkRoles changes the archive's head as it was asked for, and refuses roles that the target lacks. The owner of the
-// database itself matters only where the database is created.
-func (p *plan) checkRoles() error {
+// checkOwner refuses to create a database whose owner the target lacks.
+func (p *plan) checkOwner() error {
 	o := p.options
-	if p.input.archive != nil {
-		h := p.input.archive.head
-		if err := missingMapped(o.RoleMap, p.to.Roles); err != nil {
-			return err
-		}
-		renameRoles(h, o.RoleMap)
-		p.leaver = leaver{head: h}
-		p.leaver.removeKinds(o.SkipKinds)
-		if !o.DataOnly {
-			if err := p.leaver.missingRoles(p.to.Roles, o); err != nil {
-				return err
-			}
-		}
-		p.input.origin = originOf(h)
-	}
 	switch owner := p.input.origin.owner; {
 	case !o.Create || owner == "" || slices.Contains(p.to.Roles, owner):
 	case o.NoOwner || o.SkipMissingRoles:
@@ -62,6 +46,35 @@ func (p *plan) checkRoles() error {
 			"the target server does not have the role %q, which owns the backup's database; nothing was changed", owner)
 	}
 	return nil
+}
+
+// checkRoles changes the archive's head as it was asked for, and refuses roles that the target lacks. The owner of the
+// database itself matters only where the database is created.
+func (p *plan) checkRoles() error {
+	o := p.options
+	if p.input.archive != nil {
+		h := p.input.archive.head
+		if err := missingMapped(o.RoleMap, p.to.Roles); err != nil {
+			return err
+		}
+		renameRoles(h, o.RoleMap)
+		p.input.origin = originOf(h)
+		p.leaver = leaver{head: h}
+		if err := p.checkOwner(); err != nil {
+			return err
+		}
+		p.leaver.removeKinds(o.SkipKinds)
+		if !o.DataOnly {
+			if err := p.leaver.missingRoles(p.to.Roles, o); err != nil {
+				return err
+			}
+		}
+		owner := p.input.origin.owner
+		p.input.origin = originOf(h)
+		p.input.origin.owner = owner
+		return nil
+	}
+	return p.checkOwner()
 }
 
 // tryForbidden asks the server for what the restoring role may not do. What it may depends on whose the database is,

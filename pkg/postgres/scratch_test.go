@@ -118,3 +118,39 @@ func TestScratchDatabases(t *testing.T) {
 		})
 	}
 }
+
+// What belongs to an extension does not fill a database, whatever kind of object it is.
+func TestExtensionsDoNotFill(t *testing.T) {
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			db := target(t, s.NewDatabase(t))
+			conn, err := db.Connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer postgres.Close(conn)
+			var names []string
+			if err := conn.QueryRow(t.Context(), `SELECT array_agg(name::text ORDER BY name) FROM pg_available_extensions WHERE installed_version IS NULL`).Scan(&names); err != nil {
+				t.Fatal(err)
+			}
+			made := 0
+			for _, name := range names {
+				// Those of other languages need libraries that a server without them does not have.
+				if _, err := conn.Exec(t.Context(), `CREATE EXTENSION IF NOT EXISTS `+postgres.QuoteIdent(name)+` CASCADE`); err == nil {
+					made++
+				}
+			}
+			empty, what, err := postgres.Empty(t.Context(), db)
+			if err != nil || !empty || made < 30 {
+				t.Errorf("%v: with %d extensions it holds %s", err, made, what)
+			}
+			if _, err := conn.Exec(t.Context(), `CREATE TYPE own AS (a tablefunc_crosstab_2)`); err != nil {
+				t.Fatal(err)
+			}
+			if empty, what, err := postgres.Empty(t.Context(), db); err != nil || empty || what != "1 type" {
+				t.Errorf("%v: with a type of one's own it holds %q", err, what)
+			}
+		})
+	}
+}
