@@ -116,7 +116,8 @@ type Store interface {
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, Object, error)
 	// Head describes an object without reading it.
 	Head(ctx context.Context, key string) (Object, error)
-	// List walks keys in ascending order, page by page. It stops at the first error, which it yields.
+	// List walks keys in ascending order, page by page. It stops at the first error, which it yields. An object has
+	// its key, size and date there; the ETag may be missing.
 	List(ctx context.Context, o ListOptions) iter.Seq2[Object, error]
 	// Delete removes an object; an absent one is no error.
 	Delete(ctx context.Context, key string) error
@@ -157,8 +158,15 @@ type Upload interface {
 	Abort(ctx context.Context) error
 }
 
-// Unsupported is the reason of an error that says that the service lacks a feature; see Capabilities.
-const Unsupported fault.Reason = "unsupported"
+// Reasons of errors, besides those of package fault.
+const (
+	// Unsupported: the service lacks a feature; see Capabilities.
+	Unsupported fault.Reason = "unsupported"
+	// ReadOnly: the storage accepts no writes at all.
+	ReadOnly fault.Reason = "read_only"
+	// Changed: an object was replaced or removed while it was being read.
+	Changed fault.Reason = "changed"
+)
 
 // IsNotFound tells whether err says that the object does not exist.
 func IsNotFound(err error) bool { return fault.HasReason(err, fault.NotFound) }

@@ -22,9 +22,6 @@ import (
 // markKey is the metadata of ours that recognises a write whose answer was lost.
 const markKey = "cofre-mark"
 
-// maxSmall bounds Get and Put, in bytes: nothing is written that could not be read.
-const maxSmall = 64 << 20
-
 func newMark() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
@@ -56,9 +53,9 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 	if err := s.check(key); err != nil {
 		return storage.Object{}, err
 	}
-	if len(body) > maxSmall {
+	if len(body) > storage.MaxSmall {
 		return storage.Object{}, fault.New(fault.FileSystem, fault.LimitReached, "Nothing was written. Remove old backups, or use another backup directory for new ones.",
-			"%s would take %d MB, more than the %d MB that can be read of it", key, len(body)>>20, maxSmall>>20)
+			"%s would take %d MB, more than the %d MB that can be read of it", key, len(body)>>20, storage.MaxSmall>>20)
 	}
 	say := s.op("write", key, "s3:PutObject")
 	conditional := o.Condition != (storage.Condition{})
@@ -154,7 +151,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Object, er
 		return nil, storage.Object{}, err
 	}
 	defer r.Close()
-	if o.Size > maxSmall {
+	if o.Size > storage.MaxSmall {
 		return nil, o, fault.New(fault.Validation, fault.LimitReached, "Download it instead.",
 			"%s has %d bytes: too large to be read at once", s.where(key), o.Size)
 	}
@@ -202,7 +199,7 @@ func fullCRC(sum *string, t types.ChecksumType) string {
 // List implements storage.Store.
 func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[storage.Object, error] {
 	return func(yield func(storage.Object, error) bool) {
-		if err := validPrefix(o.Prefix); err != nil {
+		if err := storage.CheckPrefix(o.Prefix); err != nil {
 			yield(storage.Object{}, err)
 			return
 		}
@@ -250,7 +247,7 @@ func (s *Store) SetTags(ctx context.Context, key string, tags map[string]string)
 	if err := s.check(key); err != nil {
 		return err
 	}
-	if err := validTags(tags); err != nil {
+	if err := storage.CheckTags(tags); err != nil {
 		return err
 	}
 	set := make([]types.Tag, 0, len(tags))
@@ -288,20 +285,6 @@ func (s *Store) tagFault(say op, err error) error {
 			"Nothing needs to be done: the manifests hold the same.", false}, 0)
 	}
 	return say.fault(err)
-}
-
-// validTags checks the protocol's limits: ten tags, 128 and 256 characters.
-func validTags(tags map[string]string) error {
-	const hint = "Use at most ten tags, keys of 128 and values of 256 characters."
-	if len(tags) > 10 {
-		return fault.New(fault.Validation, fault.InvalidInput, hint, "%d tags are too many", len(tags))
-	}
-	for k, v := range tags {
-		if k == "" || len([]rune(k)) > 128 || len([]rune(v)) > 256 {
-			return fault.New(fault.Validation, fault.InvalidInput, hint, "the tag %.40q or its value has a wrong length", k)
-		}
-	}
-	return nil
 }
 
 func contentType(t string) string {

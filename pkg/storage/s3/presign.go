@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"cofre/pkg/fault"
@@ -31,7 +30,7 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 		return storage.PresignedURL{}, fault.New(fault.Validation, storage.Unsupported,
 			"Use `cofre url`, which listens for as long as the link lives, or `cofre download`.", "%s is reachable by nobody else, so there are no links to it", s.place)
 	}
-	if err := printable(o.Filename + o.ContentType); err != nil {
+	if err := storage.CheckText(o.Filename + o.ContentType); err != nil {
 		return storage.PresignedURL{}, err
 	}
 	say := s.op("make a link to", key, "s3:GetObject")
@@ -54,7 +53,7 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 	}
 	in := &awss3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key))}
 	if o.Filename != "" {
-		in.ResponseContentDisposition = aws.String(disposition(o.Filename))
+		in.ResponseContentDisposition = aws.String(storage.Disposition(o.Filename))
 	}
 	if o.ContentType != "" {
 		in.ResponseContentType = aws.String(o.ContentType)
@@ -64,33 +63,4 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 		return storage.PresignedURL{}, say.fault(err)
 	}
 	return storage.PresignedURL{URL: req.URL, ExpiresAt: until.UTC()}, nil
-}
-
-// disposition is a Content-Disposition header (RFC 6266): the name in ASCII for old clients, and exactly
-// (RFC 5987) when that is not the same.
-func disposition(name string) string {
-	var ascii, exact strings.Builder
-	plain := true
-	for _, r := range name {
-		switch {
-		case r == '"' || r == '\\' || r == '/' || r == '%' || r > '~' || r < ' ':
-			ascii.WriteByte('_')
-			plain = false
-		default:
-			ascii.WriteRune(r)
-		}
-	}
-	if plain {
-		return `attachment; filename="` + name + `"`
-	}
-	const attr = "!#$&+-.^_`|~" // RFC 5987 attr-char, besides letters and digits
-	for i := 0; i < len(name); i++ {
-		c := name[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(attr, c) >= 0 {
-			exact.WriteByte(c)
-		} else {
-			fmt.Fprintf(&exact, "%%%02X", c)
-		}
-	}
-	return fmt.Sprintf(`attachment; filename="%s"; filename*=UTF-8''%s`, ascii.String(), exact.String())
 }

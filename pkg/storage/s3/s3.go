@@ -51,9 +51,9 @@ const (
 	// ClockSkew: this machine's clock is too far from the service's.
 	ClockSkew fault.Reason = "clock_skew"
 	// ReadOnly: the storage accepts no writes at all.
-	ReadOnly fault.Reason = "read_only"
+	ReadOnly = storage.ReadOnly
 	// Changed: an object was replaced while it was being read.
-	Changed fault.Reason = "changed"
+	Changed = storage.Changed
 )
 
 // Defaults of Config.
@@ -156,7 +156,7 @@ func ParseURL(raw string) (Config, error) {
 	}
 	prefix = strings.TrimSuffix(prefix, "/")
 	if prefix != "" {
-		if err := validKey(prefix); err != nil {
+		if err := storage.CheckKey(prefix); err != nil {
 			return Config{}, err
 		}
 	}
@@ -170,7 +170,7 @@ func (c *Config) complete() error {
 	}
 	c.Prefix = strings.Trim(c.Prefix, "/")
 	if c.Prefix != "" {
-		if err := validKey(c.Prefix); err != nil {
+		if err := storage.CheckKey(c.Prefix); err != nil {
 			return err
 		}
 	}

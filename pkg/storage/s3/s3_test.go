@@ -88,7 +88,7 @@ func FuzzKey(f *testing.F) {
 
 func TestDisposition(t *testing.T) {
 	for _, name := range []string{"backup.dump", "a b.sql.gz", `quo"te\.dump`, "ação.dump", "バックアップ.sql", "100%.dump", "a;b.dump", "a/b.dump"} {
-		header := disposition(name)
+		header := storage.Disposition(name)
 		kind, params, err := mime.ParseMediaType(header)
 		if err != nil || kind != "attachment" || params["filename"] != name {
 			t.Errorf("%q: %s is read as %q, %v", name, header, params["filename"], err)

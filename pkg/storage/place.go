@@ -1,0 +1,28 @@
+package storage
+
+import "context"
+
+type freeingKey struct{}
+
+// Freeing marks the context of work that ends with more room than there was: removing backups, cleaning up. A store
+// that keeps a reserve for it lets such writes use it when there is no other room.
+func Freeing(ctx context.Context) context.Context { return context.WithValue(ctx, freeingKey{}, true) }
+
+// IsFreeing reports whether ctx comes from Freeing.
+func IsFreeing(ctx context.Context) bool { return ctx.Value(freeingKey{}) != nil }
+
+// Maintainer is a Store with housekeeping of its own, which each cleanup ends with. It may be called at any time.
+type Maintainer interface {
+	Maintain(ctx context.Context) error
+}
+
+// Advice is something about a place that is unsafe but stops nothing.
+type Advice struct {
+	Message string
+	Hint    string // what to do about it
+}
+
+// Adviser is a Store that knows what is unsafe about its place.
+type Adviser interface {
+	Advice(ctx context.Context) []Advice
+}
