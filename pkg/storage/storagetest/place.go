@@ -23,6 +23,8 @@ type Place struct {
 	Witness *minio.Client
 	Bucket  string
 	Prefix  string // with a slash at its end, or empty
+	// Dir is the directory of a local store. It has no server: no Witness, no Bucket, no Addr, no Through.
+	Dir string
 
 	endpoint string // http://host:port, by TCP
 	config   s3.Config

@@ -25,6 +25,11 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	RunContract(t, LocalPlace)
+}
+
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	Run(t, EmbeddedPlace)

@@ -105,13 +105,18 @@ var linkChecks = []check{
 		}
 		link, err := p.Store.Presign(ctx, "mine", storage.PresignOptions{Expires: time.Minute, Filename: "a"})
 		must(t, err)
+		expires, name, signature := "X-Amz-Expires", "response-content-disposition", "X-Amz-Signature"
+		if p.Dir != "" {
+			expires, name, signature = "expires", "name", "signature"
+		}
 		for what, change := range map[string]func(*url.URL, url.Values){
-			"another object":  func(u *url.URL, _ url.Values) { u.Path = strings.Replace(u.Path, "mine", "yours", 1) },
-			"a longer life":   func(_ *url.URL, q url.Values) { q.Set("X-Amz-Expires", "604800") },
-			"another name":    func(_ *url.URL, q url.Values) { q.Set("response-content-disposition", "inline") },
-			"a bad signature": func(_ *url.URL, q url.Values) { q.Set("X-Amz-Signature", strings.Repeat("0", 64)) },
-			"no signature":    func(_ *url.URL, q url.Values) { q.Del("X-Amz-Signature") },
-			"nothing":         func(u *url.URL, q url.Values) { clear(q) },
+			"another object":   func(u *url.URL, _ url.Values) { u.Path = strings.Replace(u.Path, "mine", "yours", 1) },
+			"a longer life":    func(_ *url.URL, q url.Values) { q.Set(expires, q.Get(expires)+"0") },
+			"another name":     func(_ *url.URL, q url.Values) { q.Set(name, "inline") },
+			"a bad signature":  func(_ *url.URL, q url.Values) { q.Set(signature, strings.Repeat("0", 64)) },
+			"an odd signature": func(_ *url.URL, q url.Values) { q.Set(signature, "%zz\x00") },
+			"no signature":     func(_ *url.URL, q url.Values) { q.Del(signature) },
+			"nothing":          func(u *url.URL, q url.Values) { clear(q) },
 		} {
 			u, err := url.Parse(link.URL)
 			must(t, err)

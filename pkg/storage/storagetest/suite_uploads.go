@@ -19,7 +19,7 @@ import (
 
 var uploadChecks = []check{
 	{"UploadSizes", func(t *testing.T, p Place) {
-		s := p.Through(t, p.Addr(), small)
+		s := p.small(t)
 		for _, size := range []int{0, 1, 5*mib - 1, 5 * mib, 5*mib + 1, 10 * mib, 16*mib + 7} {
 			key := fmt.Sprintf("files/%d.dump", size)
 			body := data(byte(size), size)
@@ -40,7 +40,7 @@ var uploadChecks = []check{
 	}},
 	{"UploadSlowSource", func(t *testing.T, p Place) {
 		body := data(2, 6*mib)
-		s := p.Through(t, p.Addr(), small)
+		s := p.small(t)
 		u, err := s.StartUpload(ctxFor(t), "slow", storage.UploadOptions{})
 		must(t, err)
 		_, err = u.Write(ctxFor(t), iotest.HalfReader(iotest.DataErrReader(bytes.NewReader(body))))
@@ -149,6 +149,10 @@ var uploadChecks = []check{
 			}
 		}})
 	}},
+}
+
+// partChecks are for services that take an upload in parts.
+var partChecks = []check{
 	{"TooManyParts", func(t *testing.T, p Place) {
 		s := p.Through(t, p.Addr(), small, func(c *s3.Config) { c.MaxParts, c.EqualParts = 2, true })
 		for _, extra := range []int{0, 1} {
