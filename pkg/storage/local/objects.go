@@ -22,6 +22,10 @@ func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutO
 	if err != nil {
 		return storage.Object{}, err
 	}
+	if len(body) > storage.MaxSmall {
+		return storage.Object{}, fault.New(fault.FileSystem, fault.LimitReached, "Nothing was written. Remove old backups, or use another backup directory for new ones.",
+			"%s would take %d MB, more than the %d MB that can be read of it", key, len(body)>>20, storage.MaxSmall>>20)
+	}
 	out := storage.Object{Key: key, Size: int64(len(body)), ETag: etagOf(body), Metadata: lower(o.Metadata)}
 	err = s.withReserve(ctx, func() error { return s.put(ctx, path, body, o, out) })
 	if err != nil {

@@ -171,6 +171,11 @@ var objectChecks = []check{
 		_, _, err = p.Store.Get(ctx, "manifests/01.json")
 		wantReason(t, err, fault.FileSystem, fault.NotFound)
 	}},
+	{"TooLargeToRead", func(t *testing.T, p Place) {
+		_, err := p.Store.Put(ctxFor(t), "large", make([]byte, storage.MaxSmall+1), storage.PutOptions{})
+		wantReason(t, err, fault.FileSystem, fault.LimitReached)
+		wantAbsent(t, p.Store, "large")
+	}},
 	{"Empty", func(t *testing.T, p Place) {
 		_, err := p.Store.Put(ctxFor(t), "empty", nil, storage.PutOptions{})
 		must(t, err)
