@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime"
+	"strings"
 
 	"cofre/pkg/archive"
 	"cofre/pkg/backup"
@@ -30,8 +31,8 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	}
 	ro := pgdump.RestoreOptions{
 		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean,
-		Clean: o.Clean, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
-		Adaptation: pgdump.Adaptation(o.Adaptation),
+		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
+		Adaptation: pgdump.Adaptation(o.Adaptation), Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
 		if ro.Jobs = o.Jobs; ro.Jobs == 0 {
@@ -45,6 +46,9 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
+	if len(done.Dropped) > 0 {
+		rep.Warnings = append(rep.Warnings, "dropped with what they depended on, and not in the backup: "+strings.Join(done.Dropped, ", "))
+	}
 	for _, l := range done.LeftOut {
 		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
 	}

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"io"
+	"time"
 
 	"cofre/pkg/registry"
 )
@@ -63,12 +64,14 @@ type RestoreOptions struct {
 	Create       bool   // the database, as the backup's was made, with Locale in its place
 	Locale       LocaleChoice
 	Clean        bool // drop what the archive holds before creating it
+	Cascade      bool // and what depends on that
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Adaptation
-	Log func(line string)
-	// Remark gets what is worth knowing before anything is touched; may be nil.
+	Timeout time.Duration // of the whole restore; 0 is none
+	Log     func(line string)
+	// Remark gets what is worth knowing before anything is touched, and who holds up a restore that waits for a lock; may be nil.
 	Remark func(line string)
 }
 

@@ -22,13 +22,16 @@ type RestoreRequest struct {
 	Create       bool // create the database first, as the backup's was made
 	Locale       LocaleChoice
 	Clean        bool // allow a database that is not empty: what the backup holds is dropped there first
+	Cascade      bool // with Clean: drop what depends on that, too
 	AllowDamaged bool // try although the last validation found the backup damaged
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int
 	Adaptation
-	Log func(line string)
-	// Remark is called with what is worth knowing before anything is touched.
+	Timeout time.Duration // of the whole restore; 0 is none
+	Log     func(line string)
+	// Remark is called with what is worth knowing before anything is touched, and with who holds up a restore that waits
+	// for a lock, from any goroutine.
 	Remark func(line string)
 	// Progress is called with the stored bytes read so far and their total, from any goroutine.
 	Progress func(read, total int64)
@@ -66,7 +69,8 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
-		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs, Adaptation: req.Adaptation, Log: req.Log,
+		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
+		Adaptation: req.Adaptation, Timeout: req.Timeout, Log: req.Log,
 	}, s.restoreInput(ctx, b, req.Progress))
 	if err != nil {
 		return Restored{Backup: b, Target: rep}, err

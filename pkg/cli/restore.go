@@ -32,6 +32,9 @@ func (p *program) restoreCommand() *cobra.Command {
 			if cmd.Flags().Changed("jobs") && req.Jobs < 1 {
 				return usage("Use 1 or more, or leave it out.", "a restore cannot run %d jobs", req.Jobs)
 			}
+			if req.Timeout < 0 {
+				return usage("Use a duration such as 90m.", "the timeout is negative")
+			}
 			return p.restore(cmd.Context(), args[0], req)
 		},
 	}
@@ -39,11 +42,12 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
 	f.BoolVar(&req.Create, "create", false, "create the database first, as the backup's was made")
-	f.BoolVar(&req.Clean, "clean", false, "replace what is there: drop what the backup holds before restoring it")
+	f.VarPF(&cleanFlag{&req}, "clean", "", "replace what is there: drop what the backup holds before restoring it; with =cascade, what depends on that too").NoOptDefVal = "true"
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
 	adaptationFlags(f, &req.Adaptation)
+	f.DurationVar(&req.Timeout, "timeout", 0, "end the restore after this `TIME`, such as 90m (default: no limit)")
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
 	f.StringVar(&req.Locale.Encoding, "encoding", "", "with --create: another `NAME` of an encoding; what the bytes are of an SQL_ASCII backup")
 	f.StringVar(&req.Locale.Provider, "locale-provider", "", "with --create: another `NAME`: libc, icu or builtin")

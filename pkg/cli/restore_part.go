@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -11,7 +12,8 @@ import (
 
 // adaptationFlags are the options for what the target cannot take.
 func adaptationFlags(f *pflag.FlagSet, a *backup.Adaptation) {
-	f.StringToStringVar(&a.RoleMap, "role-map", nil, "`OLD=NEW`: give what is role OLD's to role NEW; may be repeated")
+	f.StringToStringVar(&a.RoleMap, "role-map", nil, "give to another role what is one's, as `OLD=NEW`; may be repeated")
+	f.Lookup("role-map").DefValue = ""
 	f.BoolVar(&a.SkipMissingRoles, "skip-missing-roles", false, "leave out what is for roles that the target does not have")
 	f.BoolVar(&a.SkipForbidden, "skip-forbidden", false, "leave out what the restoring role may not do")
 	f.StringArrayVar(&a.SkipKinds, "skip", nil, "leave out a `KIND`, such as \"EVENT TRIGGER\", and what needs it; may be repeated")
@@ -29,4 +31,22 @@ func (p *program) restored(done backup.Restored, where string) error {
 	}
 	return p.printf("%s backup %s restored into %s in part, in %s: %d left out\n", p.out.Yellow(p.out.Sign("!", "in part:")), done.Backup.ID, where, took,
 		len(done.Target.LeftOut))
+}
+
+// cleanFlag is --clean, --clean=cascade.
+type cleanFlag struct{ req *backup.RestoreRequest }
+
+func (c *cleanFlag) String() string { return "" }
+func (c *cleanFlag) Type() string   { return "bool" } // --clean stands alone
+
+func (c *cleanFlag) Set(value string) error {
+	switch value {
+	case "true", "false":
+		c.req.Clean, c.req.Cascade = value != "false", false
+	case "cascade":
+		c.req.Clean, c.req.Cascade = true, true
+	default:
+		return errors.New("use --clean or --clean=cascade")
+	}
+	return nil
 }

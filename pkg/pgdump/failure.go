@@ -34,8 +34,12 @@ func failure(e ending) error {
 	case e.err == nil:
 		return nil // it succeeded; a stop that came too late changes nothing
 	case errors.Is(e.cause, errTimeout):
+		raise := "PGDUMP_TIMEOUT"
+		if e.program != "pg_dump" {
+			raise = "--timeout"
+		}
 		return e.withStderr(fault.New(e.code, fault.Timeout,
-			"Raise PGDUMP_TIMEOUT, or look for what slows it down: locks on the server, or storage that is too slow.",
+			"Raise "+raise+", or look for what slows it down: locks on the server, or storage that is too slow.",
 			"%s did not finish within %s and was stopped", e.program, e.timeout))
 	case e.cause != nil:
 		f := fault.From(canceled(e.cause))

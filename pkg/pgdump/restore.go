@@ -42,8 +42,10 @@ type RestoreOptions struct {
 	Jobs int
 	// Ranges is optional. With Jobs above 1 the data is then read by parts, and only the head from the reader.
 	Ranges *Ranges
-	// Clean first drops what is to be restored, where it exists (custom format only, like the next four).
-	Clean        bool
+	// Clean first drops what is to be restored, where it exists (custom format only, like the next five).
+	Clean bool
+	// Cascade lets Clean drop what depends on that, too.
+	Cascade      bool
 	NoOwner      bool
 	NoPrivileges bool
 	DataOnly     bool
@@ -59,8 +61,11 @@ type RestoreOptions struct {
 	MustBeEmpty bool
 	// Retries is for the first connection.
 	Retries postgres.Policy
-	// Remark receives what is worth knowing before anything is touched; may be nil.
+	// Remark receives what is worth knowing before anything is touched, and who holds up a restore that waits for a lock,
+	// from another goroutine; may be nil.
 	Remark func(line string)
+	// LockWaitTimeout ends a restore that waits so long for one lock; 0 means DefaultLockWaitTimeout.
+	LockWaitTimeout time.Duration
 	// Verbose receives the programs' progress and messages, redacted, one line at a time, from one goroutine at a
 	// time.
 	Verbose func(line string)
@@ -80,6 +85,8 @@ type RestoreReport struct {
 	Done map[string]int `json:"done"`
 	// LeftOut is what was not restored because the options said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
+	// Dropped is what depended on something that was replaced, and is gone with Cascade.
+	Dropped []string `json:"dropped,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
 	Unchanged bool `json:"unchanged"`
 	// Remarks are what RestoreOptions.Remark received.
@@ -101,6 +108,8 @@ func (o RestoreOptions) check() error {
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: not in part, not without owners or privileges, not over what is there")
 	case o.Format == Plain && o.Adaptation.any():
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: nothing of it can be left out, and no role replaced")
+	case o.Cascade && !o.Clean:
+		return refuse("Use both, or none.", "cascade is a way to clean")
 	case o.DataOnly && o.SchemaOnly:
 		return refuse("Choose one of them, or none for both.", "schema only and data only exclude each other")
 	case o.Transaction != AutoTransaction && o.Transaction != One && o.Transaction != Several:
@@ -109,8 +118,8 @@ func (o RestoreOptions) check() error {
 		return refuse("Choose one of them.", "one transaction cannot have several jobs")
 	case o.Jobs < 0 || o.Jobs > 64:
 		return refuse("Use 1 to 64.", "%d jobs are not possible", o.Jobs)
-	case o.Timeout < 0:
-		return refuse("Use a duration such as 30m.", "the timeout is negative")
+	case o.Timeout < 0 || o.LockWaitTimeout < 0:
+		return refuse("Use a duration such as 30m.", "a timeout is negative")
 	}
 	if err := o.Locale.Check(); err != nil {
 		return err
@@ -173,10 +182,15 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 	if p.to.ReadOnly {
 		p.options.Target = p.options.Target.Writable()
 	}
+	watched, target, watch := watchLocks(ctx, p.options)
+	p.options.Target = target
 	if p.input.archive == nil {
-		err = c.restorePlain(ctx, p.options, p, report)
+		err = c.restorePlain(watched, p.options, p, report)
 	} else {
-		err = c.restoreArchive(ctx, p.options, p, report)
+		err = c.restoreArchive(watched, p.options, p, report)
+	}
+	if watch.stop(); err != nil && watch.fault != nil {
+		err = report.outcome(watch.fault)
 	}
 	if err != nil && p.options.Create && report.Unchanged {
 		f := *fault.From(err)
@@ -195,7 +209,11 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 	if encoding := p.clientEncoding(); encoding != "" {
 		a.setEncoding(encoding)
 	}
+	done := contents(a.head, o)
 	if o.Clean {
+		if report.Dropped, err = prepareClean(ctx, a.head, o); err != nil {
+			return err
+		}
 		o.Jobs = 1 // what is there must be dropped in the order of its dependencies, before anything is created
 	}
 	if o.Transaction == AutoTransaction {
@@ -214,7 +232,7 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 		err = c.restoreDirect(ctx, o, a.reader(), p, report)
 	}
 	if err == nil {
-		report.Done = contents(a.head, o)
+		report.Done = done
 	}
 	return err
 }

@@ -1,0 +1,61 @@
+package pgdump_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/fault"
+	"cofre/pkg/pgdump"
+)
+
+// cleanSource holds what pg_restore --clean falls over although nothing is in the way.
+const cleanSource = `CREATE SCHEMA app; CREATE TABLE app.t (id int PRIMARY KEY, note text); INSERT INTO app.t VALUES (1, 'a');
+	CREATE TYPE app.mood AS ENUM ('good', 'bad'); CREATE FUNCTION app.f(a app.mood, OUT b int, VARIADIC c int[]) LANGUAGE sql AS 'SELECT 1';
+	CREATE TABLE app.part (id int, at date, note text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+	CREATE TABLE app.part_1 PARTITION OF app.part FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE INDEX ON app.part (note);
+	INSERT INTO app.part VALUES (1, '2026-05-05', 'x');
+	CREATE DOMAIN app.positive AS int; CREATE TABLE app.uses (n app.positive); INSERT INTO app.uses VALUES (-1);
+	ALTER DOMAIN app.positive ADD CONSTRAINT "drop constraint" CHECK (VALUE > 0) NOT VALID;
+	CREATE VIEW app.own AS SELECT * FROM app.t; CREATE TABLE app.child (id int REFERENCES app.t)`
+
+func TestCleanLooksAtThePlan(t *testing.T) {
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			from := target(t, s.NewDatabase(t))
+			testenv.LoadSQL(t, s.URL(from.Database()), cleanSource)
+			data, err := dump(t, client(t, 18), pgdump.DumpOptions{Target: from})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := pgdump.RestoreOptions{Target: target(t, s.NewDatabase(t)), Clean: true}
+			for range 2 { // onto nothing, and onto itself
+				if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
+					t.Fatal(err)
+				}
+				wantEqual(t, from, o.Target)
+			}
+			s.Exec(t, o.Target.Database(), `CREATE VIEW newer AS SELECT id FROM app.t; CREATE TABLE refers (id int REFERENCES app.t, m app.mood DEFAULT 'good');
+				CREATE TABLE app.inside (id int); CREATE TABLE calls (n int DEFAULT app.f('bad', 1)); CREATE VIEW on_newer AS SELECT * FROM newer`)
+			report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+			wantFault(t, err, fault.Validation, fault.NotEmpty, "view public.newer (on table app.t)", "constraint refers_id_fkey on table public.refers", "column m of table public.refers", "table app.inside (on schema app)",
+				"default value for column n of table public.calls", "--clean=cascade", "nothing was changed")
+			if !report.Unchanged {
+				t.Errorf("%+v", report)
+			}
+			o.Cascade = true
+			report, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+			if err != nil || len(report.Dropped) < 5 {
+				t.Fatalf("%v %q", err, report.Dropped)
+			}
+			s.Exec(t, o.Target.Database(), "DROP TABLE refers, calls")
+			wantEqual(t, from, o.Target)
+			s.Exec(t, o.Target.Database(), "DROP TABLE app.child; CREATE VIEW app.child AS SELECT 1")
+			_, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+			wantFault(t, err, fault.Validation, fault.NotEmpty, "view app.child (the backup has a table of that name)")
+		})
+	}
+}

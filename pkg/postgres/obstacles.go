@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Object names an object that is to be dropped.
+type Object struct {
+	// Kind is "TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE", "INDEX", "TYPE", "DOMAIN", "FUNCTION",
+	// "PROCEDURE", "AGGREGATE", "SCHEMA", "EXTENSION", "COLLATION", "SERVER" or "FOREIGN DATA WRAPPER". Others are not
+	// looked for.
+	Kind   string
+	Schema string
+	Name   string
+	Args   string // of a function, as pg_get_function_identity_arguments writes them
+}
+
+// Obstacle is an object that a drop of others would meet.
+type Obstacle struct {
+	Object string // for people: "view public.totals"
+	On     string // what it depends on, or what was expected in its place
+	// Other reports whether Object is of another kind than the one of its name that was to be dropped: dropping what
+	// depends does not help then.
+	Other bool
+}
+
+// Obstacles finds what depends on objects of a database without being one of them, or part of one. Without CASCADE
+// they could not be dropped.
+func Obstacles(ctx context.Context, t Target, objects []Object) ([]Obstacle, error) {
+	var kinds, schemas, names, args []string
+	for _, o := range objects {
+		kinds, schemas, names, args = append(kinds, o.Kind), append(schemas, o.Schema), append(names, o.Name), append(args, o.Args)
+	}
+	var out []Obstacle
+	err := readOnly(ctx, t, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, obstacles, kinds, schemas, names, args)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Obstacle])
+		return err
+	})
+	return out, err
+}
+
+// obstacles follows pg_depend: what goes with an object automatically (a, i, P, S, e), then what merely depends (n).
+const obstacles = `
+WITH RECURSIVE wanted AS (
+	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (kind, schema, name, args)
+), relations AS (
+	SELECT c.oid, w.kind, c.relkind = ANY (CASE w.kind WHEN 'TABLE' THEN '{r,p}' WHEN 'VIEW' THEN '{v}' WHEN 'MATERIALIZED VIEW' THEN '{m}'
+		WHEN 'SEQUENCE' THEN '{S}' WHEN 'FOREIGN TABLE' THEN '{f}' ELSE '{i,I}' END::"char"[]) AS same
+	FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+	WHERE w.kind IN ('TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE', 'FOREIGN TABLE', 'INDEX')
+), gone (class, id) AS (
+	SELECT * FROM (
+		SELECT 'pg_class'::regclass::oid, oid FROM relations WHERE same
+		UNION ALL SELECT 'pg_type'::regclass, t.oid FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = w.name
+			WHERE w.kind IN ('TYPE', 'DOMAIN')
+		UNION ALL SELECT 'pg_class'::regclass, t.typrelid FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = w.name
+			WHERE w.kind = 'TYPE' AND t.typrelid <> 0
+		UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = w.name
+			AND pg_get_function_identity_arguments(p.oid) = w.args WHERE w.kind IN ('FUNCTION', 'PROCEDURE', 'AGGREGATE')
+		UNION ALL SELECT 'pg_namespace'::regclass, n.oid FROM wanted w JOIN pg_namespace n ON n.nspname = w.name WHERE w.kind = 'SCHEMA'
+		UNION ALL SELECT 'pg_extension'::regclass, e.oid FROM wanted w JOIN pg_extension e ON e.extname = w.name WHERE w.kind = 'EXTENSION'
+		UNION ALL SELECT 'pg_collation'::regclass, k.oid FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_collation k ON k.collnamespace = n.oid AND k.collname = w.name
+			WHERE w.kind = 'COLLATION'
+		UNION ALL SELECT 'pg_foreign_server'::regclass, s.oid FROM wanted w JOIN pg_foreign_server s ON s.srvname = w.name WHERE w.kind = 'SERVER'
+		UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, f.oid FROM wanted w JOIN pg_foreign_data_wrapper f ON f.fdwname = w.name WHERE w.kind = 'FOREIGN DATA WRAPPER'
+	) named
+	UNION
+	SELECT d.classid, d.objid FROM gone g JOIN pg_depend d ON d.refclassid = g.class AND d.refobjid = g.id
+		WHERE d.deptype IN ('a', 'i', 'P', 'S', 'e') AND d.objsubid = 0
+), needing AS (
+	SELECT DISTINCT ON (d.classid, d.objid) d.classid, d.objid, d.objsubid, g.class, g.id
+	FROM gone g JOIN pg_depend d ON d.refclassid = g.class AND d.refobjid = g.id
+	WHERE d.deptype = 'n' AND NOT EXISTS (SELECT 1 FROM gone x WHERE x.class = d.classid AND x.id = d.objid)
+	ORDER BY d.classid, d.objid, d.objsubid, g.class, g.id
+)
+SELECT pg_describe_object(coalesce(r.classid, n.classid), coalesce(r.objid, n.objid), CASE WHEN r.objid IS NULL THEN n.objsubid ELSE 0 END), pg_describe_object(n.class, n.id, 0), false
+FROM needing n LEFT JOIN LATERAL (SELECT 'pg_class'::regclass::oid AS classid, w.ev_class AS objid FROM pg_rewrite w
+	WHERE n.classid = 'pg_rewrite'::regclass AND w.oid = n.objid AND w.rulename = '_RETURN') r ON true
+UNION
+SELECT pg_describe_object('pg_class'::regclass, oid, 0), 'a ' || lower(kind) || ' of that name', true FROM relations WHERE NOT same
+ORDER BY 1, 2 LIMIT 1000`
