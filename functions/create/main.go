@@ -5,7 +5,7 @@ import "cofre/functions/internal/entry"
 
 func main() {
 	entry.Start(entry.Function{
-		Operations: []string{"createBackup"},
+		Operations: []string{"createBackup", "listDatabases"},
 		Actions: map[string]entry.Action{
 			"reserve": entry.Reserve, "plan": entry.Choose, "run": entry.Run, "validate": entry.Validate, "finalize": entry.Finalize,
 		},

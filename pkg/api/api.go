@@ -152,7 +152,7 @@ func New(c Config) (*API, error) {
 		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
 		"downloadBackup": a.download, "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
 		"cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
-		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "getHealth": a.checkHealth,
+		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
 	}
 	for _, op := range doc.Operations() {
 		if a.handlers[op.ID] == nil {

@@ -39,6 +39,15 @@ func (a *API) create(ctx context.Context, c *call) (answer, error) {
 	return accepted("/api/backup/status/"+b.ID, metadata(b)), nil
 }
 
+// databases lists what a backup can be made of.
+func (a *API) databases(ctx context.Context, _ *call) (answer, error) {
+	names, err := a.Service.Databases(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(contract.ListDatabasesResponse{Databases: list(names)}), nil
+}
+
 // settle bounds what is done after a request has failed or its caller has gone.
 const settle = 20 * time.Second
 
@@ -78,6 +87,7 @@ func (a *API) list(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	page, err := a.Service.List(ctx, backup.ListOptions{
+		Source: p.Source, Outcome: registry.Outcome(p.Outcome),
 		Database: p.Database, Status: registry.Status(p.Status), Since: p.Since, Until: p.Until, Label: p.Label, Search: p.Search,
 		Damaged: p.Damaged, Limit: p.Limit, Cursor: p.Cursor, Fates: true,
 	})

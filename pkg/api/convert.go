@@ -15,8 +15,9 @@ import (
 func metadata(b backup.Backup) contract.BackupMetadata {
 	m := contract.BackupMetadata{
 		ID: b.ID, Filename: b.Filename, Filepath: b.Filepath, Size: b.Size, Checksum: b.Checksum,
-		CreatedAt: b.CreatedAt, CreatedBy: b.CreatedBy, Status: contract.BackupStatus(b.Status), Duration: b.Duration,
+		CreatedAt: b.CreatedAt, CreatedBy: b.CreatedBy, Status: contract.BackupStatus(b.Status), Outcome: contract.Outcome(b.Outcome), Duration: b.Duration,
 		DatabaseVersion: b.DatabaseVersion, SchemaVersion: b.SchemaVersion,
+		Source: b.SourceName(), SourceKnown: b.Source != "", Whole: b.Whole(), Part: backup.DescribePart(b),
 		Database: b.Database, Format: contract.BackupMetadataFormat(b.Format), Compression: b.Compression,
 		Encryption: contract.BackupMetadataEncryption(b.Encryption), Content: contract.BackupMetadataContent(b.Content),
 		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Trigger: b.Trigger, Labels: b.Labels,
@@ -26,7 +27,13 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 		m.Selection = contract.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData}
 	}
 	if v := b.Verification; v != nil {
-		m.Verification = contract.Verification{Ok: v.OK, Level: v.Level, At: v.At, Problems: problems(v.Problems)}
+		m.Verification = verification(*v)
+	}
+	if len(b.Verifications) > 0 {
+		m.Verifications = each(b.Verifications, verification)
+	}
+	if s := b.Server; s != nil {
+		m.Server = contract.Server{SystemIdentifier: s.SystemIdentifier, Host: s.Host, Port: s.Port, DatabaseOid: int64(s.DatabaseOID)}
 	}
 	if b.Error != nil {
 		m.Error = backupError(*b.Error)
@@ -34,10 +41,14 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 	return m
 }
 
+func verification(v registry.Verification) contract.Verification {
+	return contract.Verification{Ok: v.OK, Level: v.Level, At: v.At, Problems: problems(v.Problems)}
+}
+
 // withFate is a record with what becomes of the backup.
 func withFate(b backup.Backup, f backup.Fate) contract.BackupMetadata {
 	m := metadata(b)
-	m.PreviousSize = f.PreviousSize
+	m.PreviousSize, m.Shrunk = f.PreviousSize, f.Shrunk
 	m.Retention = contract.Retention{Removed: f.Remove, Reasons: each(f.Reasons, retentionReason), ExpiresAt: f.ExpiresAt, OnlyVerified: f.OnlyVerified}
 	return m
 }
@@ -70,7 +81,7 @@ func each[A, B any](list []A, f func(A) B) []B {
 func request(o contract.BackupOptions) (backup.Request, error) {
 	s := o.Selection
 	r := backup.Request{
-		Filename: o.Filename, Directory: o.Directory, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
+		Filename: o.Filename, Directory: o.Directory, Source: o.Source, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
 		Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
 		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData},
 	}

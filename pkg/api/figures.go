@@ -8,124 +8,129 @@ import (
 	"time"
 
 	"cofre/pkg/api/contract"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 )
 
-// figureDays is the span of the figures that go by time.
-const figureDays = 30
-
-// summary gives the figures that matter, all from one read of the registry.
+// summary answers how it stands with everything: the domain's overview in the contract's form.
 func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 	var p contract.GetMetricsSummaryParams
 	if err := c.read(&p, nil); err != nil {
 		return answer{}, err
 	}
-	x, err := a.Service.Registry.Load(ctx)
+	zone, err := time.LoadLocation(cmp.Or(p.Tz, "UTC"))
+	if err != nil || p.Tz == "Local" {
+		return answer{}, refused("Time zones are called like Europe/Lisbon or America/Sao_Paulo.", "there is no time zone %.64q", p.Tz)
+	}
+	o, err := a.Service.Overview(ctx, zone)
 	if err != nil {
 		return answer{}, err
 	}
-	s := summarize(a.Now().UTC(), x.Backups, p.Database, a.plan(x))
-	s.StorageLimitBytes = a.Service.Limits.MaxTotalBytes
-	if x.LastCleanup != nil {
-		s.LastCleanup = *x.LastCleanup
-	}
+	s := summarize(o, p.Source)
+	s.TimeZone, s.StorageLimitBytes = zone.String(), a.Service.Limits.MaxTotalBytes
+	s.LastCleanup = o.LastCleanup
 	return ok(s), nil
 }
 
-// summarize is pure: the clock and the records are its arguments. Backups dated in the future count as made today. With
-// a database, what goes by time is of its backups alone.
-func summarize(now time.Time, backups []registry.Backup, database string, plan plan) contract.MetricsSummary {
-	s := contract.MetricsSummary{At: now.Truncate(time.Second), Days: figureDays}
-	today := now.Truncate(24 * time.Hour)
-	first := today.AddDate(0, 0, 1-figureDays)
-	for d := range figureDays {
-		s.Trend = append(s.Trend, contract.DaySummary{Date: first.AddDate(0, 0, d).Format(time.DateOnly)})
+// summarize is the overview as the contract shows it; with a source, the figures are that one's.
+func summarize(o overview.Overview, source string) contract.MetricsSummary {
+	s := contract.MetricsSummary{
+		At: o.At.UTC().Truncate(time.Second), State: contract.State(o.State), Days: overview.Days, Running: o.Running, Damaged: o.Damaged,
+		StorageUsedBytes: o.Stored, Sources: []contract.SourceSummary{}, Errors: []contract.ErrorCount{},
 	}
-	var duration, bytes int64
-	failures, databases := map[contract.ErrorCode]int{}, map[string]*contract.DatabaseSummary{}
-	for i := range backups {
-		b := &backups[i]
-		s.StorageUsedBytes += b.Size
-		countDatabase(databases, b, now)
-		if database != "" && b.Database != database {
+	figures, days := o.Figures, o.Days
+	for i := range o.Sources {
+		one := &o.Sources[i]
+		s.Sources = append(s.Sources, sourceSummary(one, o.At))
+		if source != "" && one.Name != source {
 			continue
 		}
-		if b.Damaged() {
-			s.Damaged++
-		}
-		if b.Status == registry.InProgress {
-			s.Running++
-		}
-		day := int(min(b.CreatedAt.UTC().Truncate(24*time.Hour).Sub(first)/(24*time.Hour), figureDays-1))
-		if b.CreatedAt.Before(first) {
-			continue
-		}
-		s.Total++
-		switch b.Status {
-		case registry.InProgress:
-			s.Trend[day].Running++
-		case registry.Success:
-			s.Succeeded++
-			s.Trend[day].Succeeded++
-			s.Trend[day].Bytes += b.Size
-			if b.Damaged() {
-				s.Trend[day].Damaged++
-			}
-			duration += b.Duration
-			bytes += b.Size
-		case registry.Failed:
-			s.Failed++
-			s.Trend[day].Failed++
-			if b.Error != nil {
-				failures[contract.ErrorCode(b.Error.Code)]++
-			}
+		s.Overdue = s.Overdue || one.Overdue
+		if next := one.NextDue; !next.IsZero() && (s.NextScheduledAt.IsZero() || next.Before(s.NextScheduledAt)) {
+			s.Schedule, s.NextScheduledAt = one.Schedule, next.UTC()
 		}
 	}
-	if n := s.Succeeded; n > 0 {
-		s.AverageDuration, s.AverageSizeBytes = duration/int64(n), bytes/int64(n)
+	if source != "" {
+		one := o.Source(source)
+		if one == nil {
+			one = &overview.Source{State: overview.OK}
+		}
+		figures, days = one.Figures, one.Days
+		s.State, s.Running, s.Damaged = contract.State(one.State), one.Running, one.Damaged
 	}
-	if ended := s.Succeeded + s.Failed; ended > 0 {
-		rate := float64(s.Succeeded) / float64(ended)
+	s.Total, s.Succeeded, s.Failed, s.Canceled = figures.Total, figures.Succeeded, figures.Failed, figures.Canceled
+	s.Interrupted, s.Missed = figures.Interrupted, figures.Missed
+	s.Trend = each(days, daySummary)
+	if n := figures.Succeeded; n > 0 {
+		s.AverageDuration, s.AverageSizeBytes = figures.Duration.Milliseconds()/int64(n), figures.SuccessBytes/int64(n)
+	}
+	if rate, ok := figures.SuccessRate(); ok {
 		s.SuccessRate = &rate
 	}
-	s.Errors = []contract.ErrorCount{}
-	for code, n := range failures {
-		s.Errors = append(s.Errors, contract.ErrorCount{Code: code, Count: n})
+	for _, code := range slices.Sorted(maps.Keys(figures.Errors)) {
+		s.Errors = append(s.Errors, contract.ErrorCount{Code: contract.ErrorCode(code), Count: figures.Errors[code]})
 	}
-	slices.SortFunc(s.Errors, func(a, b contract.ErrorCount) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Code, b.Code))
-	})
-	s.Databases = []contract.DatabaseSummary{}
-	for _, name := range slices.Sorted(maps.Keys(databases)) {
-		s.Databases = append(s.Databases, *databases[name])
-	}
-	if plan.Schedule != nil {
-		expect(&s, now, backups, database, plan)
-	}
+	slices.SortStableFunc(s.Errors, func(a, b contract.ErrorCount) int { return cmp.Compare(b.Count, a.Count) })
 	return s
 }
 
-// countDatabase adds a backup to its database's figures. The last success is the last one to rely on: one that was
-// found damaged since does not count.
-func countDatabase(all map[string]*contract.DatabaseSummary, b *registry.Backup, now time.Time) {
-	if b.Database == "" { // failed before anybody knew its database
-		return
+func daySummary(d overview.Day) contract.DaySummary {
+	return contract.DaySummary{
+		Date: d.Date, Succeeded: d.Succeeded, Failed: d.Failed, Canceled: d.Canceled, Interrupted: d.Interrupted, Missed: d.Missed,
+		Running: d.Running, Damaged: d.Damaged, Bytes: d.Bytes,
 	}
-	d := all[b.Database]
-	if d == nil {
-		d = &contract.DatabaseSummary{Database: b.Database}
-		all[b.Database] = d
+}
+
+func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
+	out := contract.SourceSummary{
+		Source: s.Name, Database: s.Database, Server: s.Server, State: contract.State(s.State), Configured: s.Configured,
+		Scheduled: s.Scheduled, Schedule: s.Schedule, NextScheduledAt: utc(s.NextDue), Backups: s.Backups, Bytes: s.Bytes, Running: s.Running,
+		Damaged: s.Damaged, ServerUnknown: s.ServerUnknown, FailingSince: s.FailingSince, Failures: s.Failures, Missed: s.Missed,
+		DueAt: utc(s.Due), Overdue: s.Overdue, OnlyParts: s.OnlyParts, Trend: each(s.Days, daySummary), Sizes: each(s.Sizes, point),
+		Findings: each(s.Findings, finding),
 	}
-	switch {
-	case b.Status == registry.Failed && b.CreatedAt.After(d.LastFailureAt):
-		d.LastFailureAt = b.CreatedAt
-	case b.Status == registry.Success:
-		d.Backups++
-		d.Bytes += b.Size
-		if b.Verified() && b.CreatedAt.After(d.LastSuccessAt) {
-			d.LastSuccessID, d.LastSuccessAt = b.ID, b.CreatedAt
-			age := max(0, int64(now.Sub(b.CreatedAt)/time.Second))
-			d.LastSuccessAge = &age
-		}
+	if s.LastGood != nil {
+		out.LastGood = point(*s.LastGood)
 	}
+	if s.LastWhole != nil {
+		out.LastWhole = point(*s.LastWhole)
+		age := max(0, int64(now.Sub(s.LastWhole.At)/time.Second))
+		out.LastWholeAge = &age
+	}
+	if f := s.LastFail; f != nil {
+		out.LastFailureID, out.LastFailure = f.ID, errorOf(f.Error)
+	}
+	if s.Shrunk != nil {
+		out.ShrunkFrom, out.ShrunkTo = s.Shrunk.From, s.Shrunk.To
+	}
+	if rate, ok := s.SuccessRate(); ok {
+		out.SuccessRate = &rate
+	}
+	return out
+}
+
+// utc leaves the zero time as it is.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+func point(r overview.Ref) contract.BackupPoint {
+	return contract.BackupPoint{ID: r.ID, At: r.At, Size: r.Size}
+}
+
+func finding(f overview.Finding) contract.Finding {
+	return contract.Finding{
+		Code: contract.FindingCode(f.Code), Severity: contract.State(f.Severity), Text: f.Text, Hint: f.Hint, Since: utc(f.Since), BackupID: f.Backup,
+		Error: errorOf(f.Error),
+	}
+}
+
+func errorOf(e *registry.Error) contract.BackupError {
+	if e == nil {
+		return contract.BackupError{}
+	}
+	return backupError(*e)
 }

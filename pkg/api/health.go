@@ -11,7 +11,7 @@ import (
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
-	"cofre/pkg/registry"
+	"cofre/pkg/overview"
 	"cofre/pkg/storage"
 )
 
@@ -54,7 +54,7 @@ func (a *API) look(ctx context.Context) (time.Time, bool, []contract.HealthCheck
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthWithin)
 		defer cancel()
 		h.at, h.failed = now, false
-		h.checks = []contract.HealthCheck{a.checkSpace(ctx), a.checkDatabase(ctx), a.checkIntegrity(ctx), a.checkPermissions(ctx)}
+		h.checks = []contract.HealthCheck{a.checkSpace(ctx), a.checkDatabase(ctx), a.checkSources(ctx), a.checkIntegrity(ctx), a.checkPermissions(ctx)}
 		for _, check := range h.checks {
 			h.failed = h.failed || check.Result == contract.HealthCheckResultFailed
 		}
@@ -136,32 +136,72 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		}
 	}
 	check.Detail = strings.Join(details, "; ")
+	if check.Result != contract.HealthCheckResultFailed {
+		if err := a.Service.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+			return failing(check.Name, err)
+		}
+	}
 	return check
 }
 
-// checkIntegrity tells what the latest verifications found, and whether each database has a backup to rely on.
+// checkSources tells what somebody should look at, source by source.
+func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
+	check := contract.HealthCheck{Name: contract.HealthCheckNameSources, Result: contract.HealthCheckResultOk}
+	o, err := a.Service.Overview(ctx, nil)
+	if err != nil {
+		return failing(check.Name, err)
+	}
+	check.Detail = fmt.Sprintf("%d sources, all with a good backup that is young enough", len(o.Sources))
+	if len(o.Sources) == 1 {
+		check.Detail = "the source has a good backup that is young enough"
+	}
+	if len(o.Sources) == 0 {
+		check.Detail = "there is no source yet"
+	}
+	switch o.State {
+	case overview.Failing:
+		check.Result = contract.HealthCheckResultFailed
+	case overview.Warning:
+		check.Result = contract.HealthCheckResultWarning
+	}
+	var details []string
+	for _, s := range o.Sources {
+		for _, f := range s.Findings {
+			details = append(details, s.Name+": "+f.Text)
+			if check.Hint == "" && f.Severity == o.State {
+				check.Hint, check.Reason = f.Hint, string(f.Code)
+				if f.Error != nil {
+					check.Code, check.Reason = contract.ErrorCode(f.Error.Code), string(f.Error.Reason)
+				}
+			}
+		}
+	}
+	if n := len(details); n > maxFindings {
+		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
+	}
+	if len(details) > 0 {
+		check.Detail = strings.Join(details, "; ")
+	}
+	return check
+}
+
+// maxFindings bounds what one check says.
+const maxFindings = 20
+
+// checkIntegrity tells what the verifications found.
 func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 	check := contract.HealthCheck{Name: contract.HealthCheckNameBackupIntegrity, Result: contract.HealthCheckResultOk}
 	x, err := a.Service.Registry.Load(ctx)
 	if err != nil {
 		return failing(check.Name, err)
 	}
-	good, damaged, reliable := 0, 0, map[string]bool{}
-	for _, b := range x.Backups {
-		if b.Verified() {
+	good, damaged := 0, 0
+	for i := range x.Backups {
+		switch b := &x.Backups[i]; {
+		case b.Verified():
 			good++
-		}
-		if b.Damaged() {
+		case b.Damaged():
 			damaged++
-		}
-		if b.Database != "" && b.Status != registry.InProgress {
-			reliable[b.Database] = reliable[b.Database] || b.Verified()
-		}
-	}
-	without := 0
-	for _, has := range reliable {
-		if !has {
-			without++
 		}
 	}
 	check.Detail = fmt.Sprintf("%d verified backups, %d damaged", good, damaged)
@@ -173,10 +213,7 @@ func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 	}
 	switch {
 	case damaged > 0:
-		check.Result, check.Hint = contract.HealthCheckResultWarning, "List them with damaged=true; make new backups of what they held."
-	case without > 0:
-		check.Result, check.Hint = contract.HealthCheckResultWarning, "Look why their backups failed."
-		check.Detail += fmt.Sprintf("; %d databases have none to rely on", without)
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "Look at the damaged ones; make new backups of what they held."
 	case good == 0:
 		check.Result, check.Hint = contract.HealthCheckResultWarning, "Make the first one."
 	}

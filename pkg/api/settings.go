@@ -82,7 +82,7 @@ func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {
 			MaxBackupSizeGB: float64(l.MaxBackupBytes) / gigabyte, MaxStorageSizeGB: float64(l.MaxTotalBytes) / gigabyte,
 			AllowedDirectories: list(l.AllowedDirectory), Compress: d.Compress, CompressionThresholdMB: float64(l.CompressThreshold) / megabyte,
 			EncryptBackups: d.Encrypt, AuditLogRetentionDays: a.Limits.AuditLogRetentionDays, AutoCleanupEnabled: a.Limits.AutoCleanupEnabled,
-			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database,
+			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database, Source: a.Service.SourceName(),
 		},
 	}
 }

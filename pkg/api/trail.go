@@ -95,6 +95,8 @@ func action(op *contract.Operation) string {
 		return "session"
 	case "getMetricsSummary":
 		return "metrics"
+	case "listDatabases":
+		return "databases"
 	}
 	return op.Permission
 }

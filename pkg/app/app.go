@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -13,7 +14,9 @@ import (
 	"cofre/pkg/audit"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
+	"cofre/pkg/schedule"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/s3"
 	"cofre/pkg/stream"
@@ -67,7 +70,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
 	}})
 	a.Service = backup.New(backup.Config{
-		Store: a.Store, Registry: reg, Engine: newEngine(c, o.Log),
+		Store: a.Store, Registry: reg, Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge,
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
@@ -78,6 +81,18 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		Recipients: c.recipients, Identities: identities, Log: o.Log, Location: a.location,
 	})
 	return a, nil
+}
+
+// expected is what is wanted of which source.
+func (c Config) expected() []overview.Expected {
+	if !c.HasDatabase {
+		return nil
+	}
+	e := overview.Expected{Source: cmp.Or(c.Source, c.Database.Database()), Database: c.Database.Database(), MaxAge: c.MaxAge}
+	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
+		e.Schedule = plan
+	}
+	return []overview.Expected{e}
 }
 
 // Files gives a service that only looks at local files (ValidateFile): it has keys, but no backup directory.

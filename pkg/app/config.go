@@ -17,6 +17,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/schedule"
+	"cofre/pkg/source"
 	"cofre/pkg/stream"
 )
 
@@ -29,12 +30,14 @@ type Config struct {
 	// of them was set.
 	Database    postgres.Target
 	HasDatabase bool
+	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
+	Source string
 
 	MaxConcurrent     int           // BACKUP_MAX_CONCURRENT, default 2
 	MaxSizeGB         float64       // BACKUP_MAX_SIZE_GB, stored size of one backup; 0: no limit
 	MaxStorageGB      float64       // BACKUP_MAX_STORAGE_SIZE_GB, of all backups; 0: no limit
 	RetentionDays     int           // BACKUP_RETENTION_DAYS, default 30; 0 keeps for ever
-	MaxBackups        int           // BACKUP_MAX_BACKUPS_TO_KEEP per database; 0: no limit
+	MaxBackups        int           // BACKUP_MAX_BACKUPS_TO_KEEP of each source and kind; 0: no limit
 	Compress          bool          // BACKUP_ENABLE_COMPRESSION, default true
 	CompressThreshold int           // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
 	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
@@ -48,9 +51,10 @@ type Config struct {
 	UploadConcurrency int           // BACKUP_UPLOAD_CONCURRENCY
 	EqualParts        bool          // BACKUP_EQUAL_PARTS, for services that want parts of one size
 
-	Schedule        string // BACKUP_SCHEDULE: cron expression of the scheduled backups; "" is none
-	AutoCleanup     bool   // BACKUP_AUTO_CLEANUP_ENABLED, default true: clean up by CleanupSchedule
-	CleanupSchedule string // BACKUP_CLEANUP_SCHEDULE, default 30 4 * * *
+	MaxAge          time.Duration // BACKUP_MAX_AGE_HOURS: how old the last good backup may be; 0: by the schedule, or 7 days
+	Schedule        string        // BACKUP_SCHEDULE: cron expression of the scheduled backups; "" is none
+	AutoCleanup     bool          // BACKUP_AUTO_CLEANUP_ENABLED, default true: clean up by CleanupSchedule
+	CleanupSchedule string        // BACKUP_CLEANUP_SCHEDULE, default 30 4 * * *
 
 	// Limits of each user of the API; 0 is none.
 	MaxBackupsPerUser    int // BACKUP_MAX_BACKUPS_PER_USER, kept
@@ -84,6 +88,7 @@ type variable struct {
 // limit does not go unnoticed.
 var variables = []variable{
 	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
+	{"BACKUP_SOURCE", "shop-production", func(c *Config, v string) error { c.Source = v; return source.CheckName(v) }},
 	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},
 	{"BACKUP_MAX_SIZE_GB", "10", decimal(func(c *Config, f float64) { c.MaxSizeGB = f })},
 	{"BACKUP_MAX_STORAGE_SIZE_GB", "500", decimal(func(c *Config, f float64) { c.MaxStorageGB = f })},
@@ -102,6 +107,7 @@ var variables = []variable{
 	{"BACKUP_UPLOAD_CONCURRENCY", "4", number(1, 64, func(c *Config, n int) { c.UploadConcurrency = n })},
 	{"BACKUP_EQUAL_PARTS", "false", boolean(func(c *Config, b bool) { c.EqualParts = b })},
 	{"BACKUP_SCHEDULE", "0 2 * * *", cronExpression(func(c *Config, v string) { c.Schedule = v })},
+	{"BACKUP_MAX_AGE_HOURS", "26", number(0, 876000, func(c *Config, n int) { c.MaxAge = time.Duration(n) * time.Hour })},
 	{"BACKUP_AUTO_CLEANUP_ENABLED", "true", boolean(func(c *Config, b bool) { c.AutoCleanup = b })},
 	{"BACKUP_CLEANUP_SCHEDULE", "30 4 * * *", cronExpression(func(c *Config, v string) { c.CleanupSchedule = v })},
 	{"BACKUP_MAX_BACKUPS_PER_USER", "100", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackupsPerUser = n })},

@@ -14,6 +14,7 @@ import (
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // engine is backup.Engine on the real PostgreSQL: pkg/postgres to look, pkg/pgdump to dump and restore.
@@ -97,6 +98,10 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	if err != nil {
 		return backup.Source{}, t.Explain(ctx, err)
 	}
+	who, err := t.Identify(ctx, conn)
+	if err != nil {
+		return backup.Source{}, t.Explain(ctx, err)
+	}
 	tool, err := e.find(ctx, server.Major)
 	if err != nil {
 		return backup.Source{}, err
@@ -106,8 +111,49 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	}
 	return backup.Source{
 		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, PgDumpVersion: tool.client.Version,
-		Compression: tool.compression, Size: server.Size,
+		Compression: tool.compression, Size: server.Size, Server: identity(who),
 	}, nil
+}
+
+// Identify implements backup.Engine.
+func (e *engine) Identify(ctx context.Context, database string) (source.Server, error) {
+	t, err := e.target(database)
+	if err != nil {
+		return source.Server{}, err
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return source.Server{}, err
+	}
+	defer hangUp(ctx, conn)
+	who, err := t.Identify(ctx, conn)
+	return identity(who), t.Explain(ctx, err)
+}
+
+// identity is what a connection reached, in the domain's words.
+func identity(who postgres.Identity) source.Server {
+	s := source.Server{
+		SystemIdentifier: who.SystemIdentifier, Host: who.Host, Port: who.Port, Database: who.Database, DatabaseOID: who.DatabaseOID, InRecovery: who.InRecovery,
+	}
+	for _, a := range who.Addresses {
+		s.Configured = append(s.Configured, source.Address(a[0], a[1]))
+	}
+	return s
+}
+
+// Databases implements backup.Engine.
+func (e *engine) Databases(ctx context.Context) ([]string, error) {
+	t, err := e.target("")
+	if err != nil {
+		return nil, err
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer hangUp(ctx, conn)
+	names, err := postgres.Databases(ctx, conn)
+	return names, t.Explain(ctx, err)
 }
 
 // hangUp ends a connection properly also when ctx has ended.

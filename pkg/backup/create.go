@@ -19,6 +19,9 @@ const launchWithin = 15 * time.Minute
 // Create makes a backup here and now: Reserve and Run. watch, when not nil, is called with the progress
 // several times a second, from another goroutine.
 func (s *Service) Create(ctx context.Context, req Request, watch func(Progress)) (Backup, error) {
+	if err := s.precheck(ctx, req); err != nil {
+		return Backup{}, err
+	}
 	b, err := s.Reserve(ctx, req)
 	if err != nil {
 		return b, err
@@ -27,10 +30,14 @@ func (s *Service) Create(ctx context.Context, req Request, watch func(Progress))
 }
 
 // Reserve checks a request and the limits and records the backup as in_progress, in a few requests to storage
-// and without touching the database. Run does the work, in this process or another.
+// and without touching the database, unless another one than the configured is asked for: that has to be there. Run does
+// the work, in this process or another.
 func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 	req, err := s.normalize(req)
 	if err != nil {
+		return Backup{}, err
+	}
+	if err := s.checkDatabase(ctx, req.Database); err != nil {
 		return Backup{}, err
 	}
 	raw, err := json.Marshal(req)
@@ -68,7 +75,7 @@ func (s *Service) mayTidy() bool {
 func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage) (Backup, error) {
 	id, err := s.newID()
 	if req.IdempotencyKey != "" {
-		id, err = s.keyedID(req.CreatedBy, req.IdempotencyKey)
+		id, err = s.keyedID(req.CreatedBy, req.Source, req.IdempotencyKey)
 	}
 	if err != nil {
 		return Backup{}, fmt.Errorf("make an id: %w", err)
@@ -81,7 +88,7 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 	name := fileName(req, now)
 	b := Backup{
 		ID: id, Filename: name, Filepath: filePath(req, name), CreatedAt: now, CreatedBy: req.CreatedBy,
-		Database: req.Database, Format: req.Format, Compression: req.Compression, Encryption: encryption,
+		Source: req.Source, Database: req.Database, Format: req.Format, Compression: req.Compression, Encryption: encryption,
 		Content: req.Content, Trigger: req.Trigger, Labels: req.Labels,
 	}
 	if b.Database == "" && s.Engine != nil {

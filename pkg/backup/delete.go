@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"cofre/pkg/registry"
@@ -22,13 +23,13 @@ func (s *Service) Delete(ctx context.Context, ref string) (Backup, error) {
 	return b, err
 }
 
-// Last tells whether b is the only verified backup of its database: worth a second question before it goes.
+// Last tells whether b is the only verified backup of its row: worth a second question before it goes.
 func (s *Service) Last(ctx context.Context, b Backup) (bool, error) {
 	x, err := s.Registry.Load(ctx)
 	if err != nil || !b.Verified() {
 		return false, err
 	}
-	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Database == b.Database && o.Verified() }), nil
+	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Row() == b.Row() && o.Verified() }), nil
 }
 
 // CleanupOptions choose what goes. Days replaces the setting (BACKUP_RETENTION_DAYS) when it is not nil; 0 is then taken by its word
@@ -157,8 +158,17 @@ func goes(now time.Time, x *registry.Index, p retention.Policy) map[string]bool 
 
 func items(x *registry.Index) []retention.Item {
 	out := make([]retention.Item, len(x.Backups))
-	for i, b := range x.Backups {
-		out[i] = retention.Item{ID: b.ID, Database: b.Database, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Size: b.Size}
+	type named struct{ key, name string }
+	rows := map[registry.Row]named{}
+	for i := range x.Backups {
+		b := &x.Backups[i]
+		row := b.Row()
+		names, known := rows[row]
+		if !known {
+			names = named{strconv.Itoa(len(rows)), DescribeRow(row)}
+			rows[row] = names
+		}
+		out[i] = retention.Item{ID: b.ID, Row: names.key, RowName: names.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Size: b.Size}
 	}
 	return out
 }

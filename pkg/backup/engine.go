@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Engine dumps and restores databases. The service knows PostgreSQL only through it.
@@ -15,6 +16,10 @@ type Engine interface {
 	// Inspect connects to the configured server (retrying what may be retried), learns what a dump needs, and
 	// refuses what cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one.
 	Inspect(ctx context.Context, database string, sel registry.Selection) (Source, error)
+	// Identify connects once to the configured server and tells what it is; database "" is the configured one.
+	Identify(ctx context.Context, database string) (source.Server, error)
+	// Databases connects and lists the server's databases that a backup can be made of.
+	Databases(ctx context.Context) ([]string, error)
 	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool, or a hash.
 	SchemaVersion(ctx context.Context, database string) (string, error)
 	// Dump starts pg_dump. The caller closes the dump.
@@ -37,6 +42,8 @@ type Source struct {
 	Compression string
 	// Size in bytes of the database on the server's disk, indexes included. Not a forecast of the dump's size.
 	Size int64
+	// Server is what was reached.
+	Server source.Server
 }
 
 // DumpOptions choose what pg_dump writes and how.

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,7 +39,7 @@ func (s *Service) Estimate(ctx context.Context, id string) (Estimate, error) {
 		return Estimate{}, err
 	}
 	e := Estimate{ID: id, Bytes: src.Size}
-	b.Database = src.Database
+	b.Source, b.Database = cmp.Or(b.Source, src.Database), src.Database
 	if last := s.lastLike(ctx, b); last != nil {
 		e.Duration = last.Duration
 	}
@@ -65,10 +66,10 @@ func (s *Service) lastLike(ctx context.Context, b Backup) *registry.Backup {
 	if err != nil {
 		return nil
 	}
+	row := b.Row()
 	for i := len(x.Backups) - 1; i >= 0; i-- {
 		p := &x.Backups[i]
-		if p.Status == registry.Success && p.Database == b.Database && p.Format == b.Format && p.Content == b.Content &&
-			sameSelection(p.Selection, b.Selection) && p.Encryption == b.Encryption {
+		if p.Status == registry.Success && p.Row() == row && p.Format == b.Format && p.Encryption == b.Encryption {
 			return p
 		}
 	}

@@ -7,23 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
 
 // ListOptions filter and page. Zero values do not filter.
 type ListOptions struct {
+	Source   string // as shown: see registry.Backup.SourceName
 	Database string
 	Status   registry.Status
-	Since    time.Time // created at or after
-	Until    time.Time // created before
-	Label    string    // key or key=value
-	Search   string    // part of the file path, the database or the id, in any case
-	Damaged  bool      // only those found damaged
-	Limit    int       // at most this many; 0 is all
-	Cursor   string    // from List.Next
-	Fates    bool      // tell what becomes of the backups
+	Outcome  registry.Outcome // how it ended
+	Since    time.Time        // created at or after
+	Until    time.Time        // created before
+	Label    string           // key or key=value
+	Search   string           // part of the file path, the source, the database or the id, in any case
+	Damaged  bool             // only those found damaged
+	Limit    int              // at most this many; 0 is all
+	Cursor   string           // from List.Next
+	Fates    bool             // tell what becomes of the backups
 }
 
 // List is one page, newest first.
@@ -41,6 +42,11 @@ func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 	case "", registry.Success, registry.Failed, registry.InProgress:
 	default:
 		return List{}, invalid("Use success, failed or in_progress.", "unknown status %.40q", o.Status)
+	}
+	switch o.Outcome {
+	case "", registry.Succeeded, registry.FailedToEnd, registry.Canceled, registry.Interrupted:
+	default:
+		return List{}, invalid("Use succeeded, failed, canceled or interrupted.", "unknown outcome %.40q", o.Outcome)
 	}
 	if o.Limit < 0 {
 		return List{}, invalid("Use a positive number.", "a page cannot hold %d backups", o.Limit)
@@ -81,13 +87,15 @@ func (o ListOptions) match(b Backup) bool {
 	got, labelled := b.Labels[key]
 	q := strings.ToLower(o.Search)
 	switch {
-	case o.Database != "" && b.Database != o.Database,
+	case o.Source != "" && b.SourceName() != o.Source,
+		o.Database != "" && b.Database != o.Database,
+		o.Outcome != "" && b.Outcome != o.Outcome,
 		o.Status != "" && b.Status != o.Status,
 		!o.Since.IsZero() && b.CreatedAt.Before(o.Since),
 		!o.Until.IsZero() && !b.CreatedAt.Before(o.Until),
 		o.Label != "" && (!labelled || hasValue && got != value),
 		o.Damaged && !b.Damaged(),
-		q != "" && !strings.Contains(strings.ToLower(b.Filepath+"\n"+b.Database+"\n"+b.ID), q):
+		q != "" && !strings.Contains(strings.ToLower(b.Filepath+"\n"+b.SourceName()+"\n"+b.Database+"\n"+b.ID), q):
 		return false
 	}
 	return true
@@ -108,7 +116,7 @@ func decodeCursor(c string) (string, error) {
 	return id, nil
 }
 
-// Info gives one backup's record. ref is an id, or a file path or name as List shows it.
+// Info gives one backup's record. See find for what ref may be.
 func (s *Service) Info(ctx context.Context, ref string) (Backup, error) {
 	b, _, err := s.Look(ctx, ref)
 	return b, err
@@ -128,31 +136,6 @@ func (s *Service) Look(ctx context.Context, ref string) (Backup, Fate, error) {
 		return b, Fate{}, err
 	}
 	return b, s.fates(x)[b.ID], nil
-}
-
-func (s *Service) find(x *registry.Index, ref string) (Backup, error) {
-	if id := strings.ToUpper(ref); registry.ValidID(id) {
-		if b := x.Find(id); b != nil {
-			return *b, nil
-		}
-		return Backup{}, unknown(ref)
-	}
-	// A failed backup has given its name free, so a successful one of the same name wins; then the newest.
-	var found *Backup
-	for i := range x.Backups {
-		b := &x.Backups[i]
-		if (ref == b.Filepath || ref == b.Filename || ref == s.Location(b.Filepath)) && (found == nil || found.Status == registry.Failed || b.Status != registry.Failed) {
-			found = b
-		}
-	}
-	if found == nil {
-		return Backup{}, unknown(ref)
-	}
-	return *found, nil
-}
-
-func unknown(ref string) error {
-	return fault.New(fault.Validation, fault.NotFound, "List the backups there are with: cofre list", "there is no backup %.60q", ref)
 }
 
 // StatusReport is the answer to "how far is it?" (BackupStatusResponse in the API).

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Formats and contents of a backup.
@@ -26,9 +28,9 @@ const (
 	// Scheduler is who makes what no user asked for.
 	Scheduler = "schedule"
 
-	ContentAll    = "all"
-	ContentSchema = "schema"
-	ContentData   = "data"
+	ContentAll    = registry.ContentAll
+	ContentSchema = registry.ContentSchema
+	ContentData   = registry.ContentData
 )
 
 // Request asks for a backup. The zero value asks for a whole one with the defaults.
@@ -36,6 +38,7 @@ type Request struct {
 	Filename  string `json:"filename,omitempty"`
 	Directory string `json:"directory,omitempty"` // under files/
 	Database  string `json:"database,omitempty"`  // default: the one of DATABASE_URL
+	Source    string `json:"source,omitempty"`    // default: see Service.sourceOf
 	Content   string `json:"content,omitempty"`   // all, schema or data
 	Format    string `json:"format,omitempty"`    // custom or plain; default from the file name, else custom
 	// Compression is auto, none, gzip, zstd or lz4 (custom only), with an optional :level. Default auto, or
@@ -84,8 +87,30 @@ func (s *Service) normalize(r Request) (Request, error) {
 			return r, err
 		}
 	}
+	if r.Source = s.sourceOf(r); r.Source != "" {
+		if err := source.CheckName(r.Source); err != nil {
+			return r, err
+		}
+	}
 	return r, checkSelection(r.Selection)
 }
+
+// sourceOf names the source of a request: the one that it asks for, the configured one for the configured database, and
+// the database's own name for another one. "" where no database is configured either.
+func (s *Service) sourceOf(r Request) string {
+	configured := ""
+	if s.Engine != nil {
+		configured = s.Engine.Database()
+	}
+	if r.Database == "" || r.Database == configured {
+		return cmp.Or(r.Source, s.Source, configured)
+	}
+	return cmp.Or(r.Source, r.Database)
+}
+
+// SourceName names the source that is backed up where nothing else is asked for: BACKUP_SOURCE, or the database's own
+// name; "" where no database is configured.
+func (s *Service) SourceName() string { return s.sourceOf(Request{}) }
 
 // normalizeFormat settles format and compression together with the file name's extension.
 func (s *Service) normalizeFormat(r *Request) error {

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -124,6 +124,9 @@ func (r *run) attempt(ctx context.Context) error {
 		return err
 	}
 	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
+	if err := r.admit(ctx, src.Server); err != nil {
+		return err
+	}
 	r.track.expect(r.s.expectation(ctx, r.b))
 	compression := r.req.Compression
 	if r.req.Format == FormatCustom && compression == "auto" {
@@ -147,6 +150,15 @@ func (r *run) attempt(ctx context.Context) error {
 	return err
 }
 
+// admit makes sure that the source is the one that it is known as, and notes the server in the record.
+func (r *run) admit(ctx context.Context, server source.Server) error {
+	if r.b.Source == "" {
+		r.b.Source = r.b.Database // reserved by an older version
+	}
+	r.b.Server = &server
+	return r.s.admitServer(ctx, r.b.Source, server)
+}
+
 // schemaVersion names the state of the schema; a backup does not fail for want of it.
 func (r *run) schemaVersion(ctx context.Context) string {
 	v, err := r.s.Engine.SchemaVersion(ctx, r.req.Database)
@@ -159,7 +171,7 @@ func (r *run) schemaVersion(ctx context.Context) string {
 // commit writes the tags and the manifest: from then on the backup exists.
 func (r *run) commit(ctx context.Context) error {
 	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
-	r.b.Status = registry.Success
+	r.b.Status, r.b.Outcome = registry.Success, registry.Succeeded
 	if err := r.s.Registry.SetTags(ctx, r.b); err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -195,15 +207,6 @@ func (s *Service) expectation(ctx context.Context, b Backup) int64 {
 	default:
 		return p.Size
 	}
-}
-
-// sameSelection compares what was chosen of the database.
-func sameSelection(a, b *registry.Selection) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return slices.Equal(a.Schemas, b.Schemas) && slices.Equal(a.Tables, b.Tables) &&
-		slices.Equal(a.ExcludeTables, b.ExcludeTables) && slices.Equal(a.ExcludeTableData, b.ExcludeTableData)
 }
 
 // keeper renews the lease and publishes the progress while a run works.

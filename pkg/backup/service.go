@@ -16,6 +16,7 @@ import (
 	"filippo.io/age"
 	"github.com/oklog/ulid/v2"
 
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
@@ -28,6 +29,11 @@ type Config struct {
 	Store    storage.Store
 	Registry *registry.Registry
 	Engine   Engine // may be nil where only stored backups are looked at
+	Source   string // name of the configured database's source; "" is the database's own name (BACKUP_SOURCE)
+	// Expected is what is wanted of which source: what is scheduled, and how old the last good backup may be. MaxAge is for all
+	// other sources; 0 is overview.DefaultAge.
+	Expected []overview.Expected
+	MaxAge   time.Duration
 	Limits   Limits
 	Defaults Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.
@@ -49,7 +55,7 @@ type Limits struct {
 	MaxTotalBytes    int64    // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
 	AllowedDirectory []string // sub-directories of files/ that may be used; empty allows any
 	RetentionDays    int      // BACKUP_RETENTION_DAYS
-	MaxBackups       int      // successful ones kept per database (BACKUP_MAX_BACKUPS_TO_KEEP)
+	MaxBackups       int      // successful ones kept of each row (BACKUP_MAX_BACKUPS_TO_KEEP)
 	// Of each user of the API, told apart by Request.CreatedBy:
 	MaxBackupsPerUser    int // kept (BACKUP_MAX_BACKUPS_PER_USER)
 	MaxConcurrentPerUser int // in progress at once (BACKUP_MAX_CONCURRENT_PER_USER)
@@ -90,10 +96,10 @@ func (s *Service) newID() (string, error) {
 	return id.String(), err
 }
 
-// keyedID is newID with bits that follow from the creator and an idempotency key instead of random ones: sameKey
+// keyedID is newID with bits that follow from the creator, the source and an idempotency key instead of random ones: sameKey
 // finds the backup again that the same request made.
-func (s *Service) keyedID(creator, key string) (string, error) {
-	sum := sha256.Sum256([]byte(creator + "\x00" + key))
+func (s *Service) keyedID(creator, source, key string) (string, error) {
+	sum := sha256.Sum256([]byte(creator + "\x00" + source + "\x00" + key))
 	id, err := ulid.New(ulid.Timestamp(s.Now()), bytes.NewReader(sum[:]))
 	return id.String(), err
 }

@@ -121,7 +121,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api.Authenticator, error) {
 	conf := server.Config{
 		UI: web.Files(), Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent,
-		Metrics: metrics.New(p.build().Version, c.Database.Database()), Log: p.log,
+		Metrics: metrics.New(p.build().Version, cmp.Or(c.Source, c.Database.Database()), c.Database.Database()), Log: p.log,
 	}
 	for _, s := range []struct {
 		expr string

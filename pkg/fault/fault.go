@@ -54,6 +54,7 @@ const (
 	Protected      Reason = "protected"
 	SettingsLost   Reason = "settings_lost"    // which were saved; nothing is removed without them
 	CanceledByUser Reason = "canceled_by_user" // asked for, and no failure of the system
+	ServerChanged  Reason = "server_changed"   // another server or database under a source's name
 	NotStarted     Reason = "not_started"      // reserved, and whoever was to make it could not be reached
 
 	// Database.
@@ -70,6 +71,7 @@ const (
 	ServerStarting    Reason = "server_starting"
 	MissingPrivilege  Reason = "missing_privilege"
 	ConnectionLost    Reason = "connection_lost"
+	RunLost           Reason = "run_lost" // the process that made it died without reporting an error
 	LockTimeout       Reason = "lock_timeout"
 	TransactionPooler Reason = "transaction_pooler" // the connection goes through a pooler that shares sessions
 	ParameterRefused  Reason = "parameter_refused"  // a pooler does not take a parameter of the connection string

@@ -5,7 +5,7 @@
 // ([Ended]), is counted. The state of all backups, whoever made them, is worked out from the registry when it is asked
 // for ([State]). docs/operating.md lists all names; a test compares the two.
 //
-// No label and no value is a secret: names of databases, error codes and operations are all there is.
+// No label and no value is a secret: names of sources and databases, error codes and operations are all there is.
 package metrics
 
 // Kind is how a metric behaves over time.
@@ -54,13 +54,13 @@ var (
 
 // What this process did.
 var (
-	BackupSuccess    = define(Definition{Name: "cofre_backup_success_total", EMF: "BackupSuccess", Kind: Counter, Unit: Count, Labels: []string{"database"}, Help: "backups that this process made"})
-	BackupFailure    = define(Definition{Name: "cofre_backup_failure_total", EMF: "BackupFailure", Kind: Counter, Unit: Count, Labels: []string{"database"}, Help: "backups that failed in this process"})
+	BackupSuccess    = define(Definition{Name: "cofre_backup_success_total", EMF: "BackupSuccess", Kind: Counter, Unit: Count, Labels: []string{"source", "database"}, Help: "backups that this process made"})
+	BackupFailure    = define(Definition{Name: "cofre_backup_failure_total", EMF: "BackupFailure", Kind: Counter, Unit: Count, Labels: []string{"source", "database"}, Help: "backups that failed in this process"})
 	Errors           = define(Definition{Name: "cofre_errors_total", EMF: "Errors", Kind: Counter, Unit: Count, Labels: []string{"code"}, Help: "failed backups, by error code"})
-	BackupDuration   = define(Definition{Name: "cofre_backup_duration_seconds", EMF: "BackupDuration", EMFMillis: true, Kind: Histogram, Unit: Seconds, Labels: []string{"database"}, Help: "time that a successful backup took", buckets: durationBuckets})
-	BackupBytes      = define(Definition{Name: "cofre_backup_size_bytes", EMF: "BackupBytes", Kind: Histogram, Unit: Bytes, Labels: []string{"database"}, Help: "stored size of a successful backup", buckets: sizeBuckets})
-	BackupRate       = define(Definition{Name: "cofre_backup_rate_bytes_per_second", EMF: "BackupRate", Kind: Histogram, Unit: BytesPerSecond, Labels: []string{"database"}, Help: "stored bytes of a successful backup over its time", buckets: rateBuckets})
-	CompressionRatio = define(Definition{Name: "cofre_backup_compression_ratio", EMF: "CompressionRatio", Kind: Histogram, Unit: Ratio, Labels: []string{"database"}, Help: "uncompressed over stored size, where the first is known", buckets: ratioBuckets})
+	BackupDuration   = define(Definition{Name: "cofre_backup_duration_seconds", EMF: "BackupDuration", EMFMillis: true, Kind: Histogram, Unit: Seconds, Labels: []string{"source", "database"}, Help: "time that a successful backup took", buckets: durationBuckets})
+	BackupBytes      = define(Definition{Name: "cofre_backup_size_bytes", EMF: "BackupBytes", Kind: Histogram, Unit: Bytes, Labels: []string{"source", "database"}, Help: "stored size of a successful backup", buckets: sizeBuckets})
+	BackupRate       = define(Definition{Name: "cofre_backup_rate_bytes_per_second", EMF: "BackupRate", Kind: Histogram, Unit: BytesPerSecond, Labels: []string{"source", "database"}, Help: "stored bytes of a successful backup over its time", buckets: rateBuckets})
+	CompressionRatio = define(Definition{Name: "cofre_backup_compression_ratio", EMF: "CompressionRatio", Kind: Histogram, Unit: Ratio, Labels: []string{"source", "database"}, Help: "uncompressed over stored size, where the first is known", buckets: ratioBuckets})
 	ScheduleFailures = define(Definition{Name: "cofre_schedule_failures_total", Kind: Counter, Unit: Count, Labels: []string{"task"}, Help: "scheduled work that failed: backup, cleanup"})
 	Requests         = define(Definition{Name: "cofre_api_requests_total", Kind: Counter, Unit: Count, Labels: []string{"operation", "status"}, Help: "API requests, by operation and HTTP status"})
 	RequestDuration  = define(Definition{Name: "cofre_api_request_duration_seconds", Kind: Histogram, Unit: Seconds, Labels: []string{"operation"}, Help: "time that an API request took", buckets: requestBuckets})
@@ -68,12 +68,17 @@ var (
 
 // The state of all backups.
 var (
-	LastGoodBackupAge = define(Definition{Name: "cofre_last_good_backup_age_seconds", EMF: "LastGoodBackupAge", Kind: Gauge, Unit: Seconds, Labels: []string{"database"}, Help: "age of the newest backup to rely on"})
-	Overdue           = define(Definition{Name: "cofre_backup_overdue", EMF: "Overdue", Kind: Gauge, Unit: Count, Labels: []string{"database"}, Help: "1 when a scheduled backup should have succeeded by now, and none has"})
+	LastGoodBackupAge = define(Definition{Name: "cofre_last_good_backup_age_seconds", EMF: "LastGoodBackupAge", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "age of the newest good backup that holds everything"})
+	Overdue           = define(Definition{Name: "cofre_backup_overdue", EMF: "Overdue", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when the last good backup is older than it may be"})
+	SourceState       = define(Definition{Name: "cofre_source_state", EMF: "SourceState", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "0 when all is well, 1 when somebody should look at it, 2 when nobody may wait"})
+	FailingSince      = define(Definition{Name: "cofre_backup_failing_since_timestamp_seconds", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "the first failure behind the last good backup, since 1970; absent when the last attempt was good"})
+	Missed            = define(Definition{Name: "cofre_backup_missed", EMF: "Missed", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "scheduled times of the last 30 days at which nothing was made"})
+	Shrunk            = define(Definition{Name: "cofre_backup_shrunk", EMF: "Shrunk", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when the newest backup is half as large as the one before, or less"})
+	OnlyParts         = define(Definition{Name: "cofre_backup_only_parts", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when no good backup holds everything"})
 	StorageUsed       = define(Definition{Name: "cofre_storage_used_bytes", EMF: "StorageUsed", Kind: Gauge, Unit: Bytes, Help: "stored size of all backups"})
 	StorageQuota      = define(Definition{Name: "cofre_storage_quota_bytes", Kind: Gauge, Unit: Bytes, Help: "`BACKUP_MAX_STORAGE_SIZE_GB`; absent when there is none"})
 	Backups           = define(Definition{Name: "cofre_backups", Kind: Gauge, Unit: Count, Labels: []string{"status"}, Help: "backups on record: success, failed, in_progress"})
-	Damaged           = define(Definition{Name: "cofre_backups_damaged", EMF: "Damaged", Kind: Gauge, Unit: Count, Help: "backups that their latest validation found damaged"})
+	Damaged           = define(Definition{Name: "cofre_backups_damaged", EMF: "Damaged", Kind: Gauge, Unit: Count, Help: "backups that a validation found damaged"})
 	NextBackup        = define(Definition{Name: "cofre_next_backup_timestamp_seconds", Kind: Gauge, Unit: Seconds, Help: "when the next scheduled backup starts, since 1970; absent without a schedule"})
 	LastCleanup       = define(Definition{Name: "cofre_last_cleanup_timestamp_seconds", Kind: Gauge, Unit: Seconds, Help: "when expired backups were last removed, since 1970"})
 	RegistryReadable  = define(Definition{Name: "cofre_registry_readable", Kind: Gauge, Unit: Count, Help: "1 when the records could be read; when it is 0 the state above is absent"})

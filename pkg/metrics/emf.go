@@ -118,7 +118,7 @@ func (s Sample) emf() (unit string, value float64) {
 // target makes a string fit for a dimension: not empty, and not too long.
 func target(s string) string {
 	if s == "" {
-		return unknownDatabase
+		return unknown
 	}
 	if r := []rune(s); len(r) > maxTarget {
 		return string(r[:maxTarget])

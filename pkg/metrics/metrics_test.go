@@ -20,11 +20,18 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
+// state is what is shown of backups, one of which a database is backed up by a schedule of.
+func state(t *testing.T, backups []registry.Backup) overview.Overview {
+	return overview.Of(overview.Input{Now: now, Backups: backups, LastCleanup: &now,
+		Expected: []overview.Expected{{Source: "shop", Database: "shop", Schedule: daily(t)}}})
+}
 
 func good(database string, age time.Duration, size int64) registry.Backup {
 	return registry.Backup{
@@ -59,13 +66,12 @@ func value(samples []metrics.Sample, d *metrics.Definition, labels ...string) (f
 func TestState(t *testing.T) {
 	damaged := good("shop", time.Hour, 50)
 	damaged.Verification = &registry.Verification{OK: false}
-	x := &registry.Index{Backups: []registry.Backup{good("shop", 36*time.Hour, 100), good("other", 2*time.Hour, 7), failed("shop", 10*time.Hour), damaged}}
-	got := metrics.State(now, x, metrics.Expectation{Database: "shop", Schedule: daily(t), QuotaBytes: 1000})
+	got := metrics.State(state(t, []registry.Backup{good("shop", 36*time.Hour, 100), good("other", 2*time.Hour, 7), failed("shop", 10*time.Hour), damaged}), 1000)
 	for _, want := range []metrics.Sample{
 		metrics.StorageUsed.Of(157), metrics.Damaged.Of(1), metrics.StorageQuota.Of(1000),
 		metrics.Backups.Of(3, "success"), metrics.Backups.Of(1, "failed"), metrics.Backups.Of(0, "in_progress"),
-		metrics.LastGoodBackupAge.Of(36*3600, "shop"), metrics.LastGoodBackupAge.Of(2*3600, "other"),
-		metrics.Overdue.Of(1, "shop"), metrics.NextBackup.Of(float64(time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC).Unix())),
+		metrics.LastGoodBackupAge.Of(36*3600, "shop", "shop"), metrics.LastGoodBackupAge.Of(2*3600, "other", "other"),
+		metrics.Overdue.Of(1, "shop", "shop"), metrics.SourceState.Of(2, "shop", "shop"), metrics.Missed.Of(1, "shop", "shop"), metrics.NextBackup.Of(float64(time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC).Unix())),
 	} {
 		if v, ok := value(got, want.Definition, want.LabelValues...); !ok || v != want.Value {
 			t.Errorf("%s%v is %v (%v), want %v", want.Name, want.LabelValues, v, ok, want.Value)
@@ -74,17 +80,16 @@ func TestState(t *testing.T) {
 	for name, test := range map[string]struct {
 		backups []registry.Backup
 		overdue float64
-		there   bool
 	}{
-		"no backup ever":              {nil, 0, false},
-		"made tonight":                {[]registry.Backup{good("shop", 9*time.Hour, 1)}, 0, true},
-		"missed tonight":              {[]registry.Backup{good("shop", 34*time.Hour, 1)}, 1, true},
-		"only failures, since today":  {[]registry.Backup{failed("shop", 3*time.Hour)}, 0, true},
-		"only failures, for two days": {[]registry.Backup{failed("shop", 48*time.Hour)}, 1, true},
-		"of another database":         {[]registry.Backup{good("other", 90*time.Hour, 1)}, 0, false},
+		"no backup ever":              {nil, 0},
+		"made tonight":                {[]registry.Backup{good("shop", 9*time.Hour, 1)}, 0},
+		"missed tonight":              {[]registry.Backup{good("shop", 34*time.Hour, 1)}, 1},
+		"only failures, since today":  {[]registry.Backup{failed("shop", 3*time.Hour)}, 0},
+		"only failures, for two days": {[]registry.Backup{failed("shop", 48*time.Hour)}, 1},
+		"of another database":         {[]registry.Backup{good("other", 90*time.Hour, 1)}, 0},
 	} {
-		v, ok := value(metrics.State(now, &registry.Index{Backups: test.backups}, metrics.Expectation{Database: "shop", Schedule: daily(t)}), metrics.Overdue, "shop")
-		if v != test.overdue || ok != test.there {
+		v, ok := value(metrics.State(state(t, test.backups), 0), metrics.Overdue, "shop", "shop")
+		if v != test.overdue || !ok {
 			t.Errorf("%s: overdue is %v (%v)", name, v, ok)
 		}
 	}
@@ -111,7 +116,7 @@ func TestEMF(t *testing.T) {
 	samples := metrics.Ended(good("shop", 0, 100<<20), nil)
 	samples = append(samples, metrics.Ended(failed("", 0), fault.New(fault.DatabaseConnection, fault.Timeout, "", "no answer"))...)
 	samples = append(samples, metrics.Ended(failed(strings.Repeat("ä", 400), 0), errors.New("a defect"))...)
-	samples = append(samples, metrics.State(now, &registry.Index{Backups: []registry.Backup{good("shop", time.Hour, 100)}}, metrics.Expectation{Database: "shop", Schedule: daily(t)})...)
+	samples = append(samples, metrics.State(state(t, []registry.Backup{good("shop", time.Hour, 100)}), 0)...)
 	var out bytes.Buffer
 	if err := metrics.EMF(&out, "cofre/shop", now, samples); err != nil {
 		t.Fatal(err)
@@ -128,9 +133,9 @@ func TestEMF(t *testing.T) {
 		checkTargets(t, line, found)
 	}
 	for name, want := range map[string]float64{
-		"BackupSuccess Database=shop": 1, "BackupSuccess": 0, "BackupFailure Database=shop": 0, "BackupFailure Database=unknown": 1, "BackupDuration Database=shop": 2000,
-		"BackupBytes Database=shop": 100 << 20, "BackupRate Database=shop": 50 << 20, "CompressionRatio Database=shop": 4, "Errors Code=DatabaseConnectionError": 1,
-		"Errors Code=InternalError": 1, "LastGoodBackupAge Database=shop": 3600, "StorageUsed": 100, "Overdue Database=shop": 0, "Damaged": 0,
+		"BackupSuccess Source=shop Database=shop": 1, "BackupSuccess": 0, "BackupFailure Source=shop Database=shop": 0, "BackupFailure Source=unknown Database=unknown": 1, "BackupDuration Source=shop Database=shop": 2000,
+		"BackupBytes Source=shop Database=shop": 100 << 20, "BackupRate Source=shop Database=shop": 50 << 20, "CompressionRatio Source=shop Database=shop": 4, "Errors Code=DatabaseConnectionError": 1,
+		"Errors Code=InternalError": 1, "LastGoodBackupAge Source=shop Database=shop": 3600, "StorageUsed": 100, "Overdue Source=shop Database=shop": 0, "Damaged": 0,
 	} {
 		if got, ok := found[name]; !ok || got != want {
 			t.Errorf("%s is %v (%v), want %v; there are %v", name, got, ok, want, found)
@@ -178,21 +183,21 @@ func checkTargets(t *testing.T, line string, found map[string]float64) {
 
 // A scrape shows what was counted and the state, in a form that Prometheus's own linter accepts.
 func TestScrape(t *testing.T) {
-	r := metrics.New("1.2.3", "shop")
+	r := metrics.New("1.2.3", "shop", "shop")
 	r.Add(metrics.Ended(good("shop", 0, 100<<20), nil)...)
 	r.Add(metrics.Ended(failed("shop", 0), fault.New(fault.DiskSpace, fault.StorageFull, "", "full"))...)
 	for i := range 200 { // whoever may name databases must not fill the memory
-		r.Add(metrics.BackupFailure.Of(1, fmt.Sprint("made-up-", i)))
+		r.Add(metrics.BackupFailure.Of(1, fmt.Sprint("made-up-", i), "shop"))
 	}
 	r.Add(metrics.Requests.Of(1, "listBackups", "200"), metrics.RequestDuration.Of(0.02, "listBackups"), metrics.ScheduleFailures.Of(1, "backup"))
-	x := &registry.Index{Backups: []registry.Backup{good("shop", time.Hour, 100)}, LastCleanup: &now}
+	shown := []registry.Backup{good("shop", time.Hour, 100), failed("shop", time.Minute)}
 	scrape := func(err error) string {
 		w := httptest.NewRecorder()
 		r.Handler(func(context.Context) ([]metrics.Sample, error) {
 			if err != nil {
 				return nil, err
 			}
-			return metrics.State(now, x, metrics.Expectation{Database: "shop", Schedule: daily(t), QuotaBytes: 5}), nil
+			return metrics.State(state(t, shown), 5), nil
 		}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 		if w.Code != 200 {
 			t.Fatalf("answer %d: %s", w.Code, w.Body)
@@ -201,9 +206,9 @@ func TestScrape(t *testing.T) {
 	}
 	text := scrape(nil)
 	for _, want := range []string{
-		`cofre_backup_success_total{database="shop"} 1`, `cofre_backup_failure_total{database="shop"} 1`, `cofre_errors_total{code="DiskSpaceError"} 1`,
-		`cofre_backup_duration_seconds_count{database="shop"} 1`, `cofre_last_good_backup_age_seconds{database="shop"} 3600`,
-		`cofre_registry_readable 1`, `cofre_build_info{version="1.2.3"} 1`, `cofre_backup_failure_total{database="other"} 101`,
+		`cofre_backup_success_total{database="shop",source="shop"} 1`, `cofre_backup_failure_total{database="shop",source="shop"} 1`, `cofre_errors_total{code="DiskSpaceError"} 1`,
+		`cofre_backup_duration_seconds_count{database="shop",source="shop"} 1`, `cofre_last_good_backup_age_seconds{database="shop",source="shop"} 3600`,
+		`cofre_registry_readable 1`, `cofre_build_info{version="1.2.3"} 1`, `cofre_backup_failure_total{database="other",source="other"} 101`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("there is no %s in\n%s", want, text)
@@ -222,7 +227,7 @@ func TestScrape(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 	text = scrape(errors.New("storage is away"))
-	if !strings.Contains(text, "cofre_registry_readable 0\n") || !strings.Contains(text, `cofre_backup_success_total{database="shop"} 1`) || strings.Contains(text, "cofre_storage_used_bytes") {
+	if !strings.Contains(text, "cofre_registry_readable 0\n") || !strings.Contains(text, `cofre_backup_success_total{database="shop",source="shop"} 1`) || strings.Contains(text, "cofre_storage_used_bytes") {
 		t.Errorf("without the registry:\n%s", text)
 	}
 }

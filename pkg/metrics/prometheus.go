@@ -3,9 +3,11 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,20 +24,20 @@ type Recorder struct {
 	histograms map[*Definition]*prometheus.HistogramVec
 	version    string
 
-	mu        sync.Mutex
-	databases map[string]bool
+	mu   sync.Mutex
+	seen map[string]bool // source, and source with database
 }
 
-// maxDatabases bounds the values of the label database: whoever may ask for a backup may name any database, and each
-// new name would be kept for ever.
-const maxDatabases = 100
+// maxNames bounds the values of the labels source and database: whoever may ask for a backup may name any database, and
+// each new name would be kept for ever.
+const maxNames = 100
 
-// New makes a recorder. version is cofre's own. Counters of these databases are there from the start, with 0, so that
-// the first failure is seen as a rise.
-func New(version string, databases ...string) *Recorder {
+// New makes a recorder. version is cofre's own. Counters of this source are there from the start, with 0, so that the
+// first failure is seen as a rise; "" is none.
+func New(version, source, database string) *Recorder {
 	r := &Recorder{
 		registry: prometheus.NewRegistry(), counters: map[*Definition]*prometheus.CounterVec{}, histograms: map[*Definition]*prometheus.HistogramVec{},
-		version: version, databases: map[string]bool{},
+		version: version, seen: map[string]bool{},
 	}
 	for _, d := range Definitions {
 		switch d.Kind {
@@ -48,10 +50,8 @@ func New(version string, databases ...string) *Recorder {
 		}
 	}
 	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, db := range databases {
-		if db != "" {
-			r.Add(BackupSuccess.Of(0, db), BackupFailure.Of(0, db))
-		}
+	if source != "" {
+		r.Add(BackupSuccess.Of(0, source, cmp.Or(database, unknown)), BackupFailure.Of(0, source, cmp.Or(database, unknown)))
 	}
 	return r
 }
@@ -69,22 +69,24 @@ func (r *Recorder) Add(samples ...Sample) {
 	}
 }
 
-// bounded gives the label values, with a database beyond the bound as "other".
+// bounded returns the label values, with a source and its database beyond the bound as "other".
 func (r *Recorder) bounded(s Sample) []string {
-	i := slices.Index(s.Labels, "database")
+	i := slices.Index(s.Labels, "source")
 	if i < 0 {
 		return s.LabelValues
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if db := s.LabelValues[i]; !r.databases[db] {
-		if len(r.databases) >= maxDatabases {
-			labels := slices.Clone(s.LabelValues)
-			labels[i] = "other"
-			return labels
-		}
-		r.databases[db] = true
+	key := strings.Join(s.LabelValues[i:i+2], "\x00") // the database is the next label
+	if r.seen[key] {
+		return s.LabelValues
 	}
+	if len(r.seen) >= maxNames {
+		labels := slices.Clone(s.LabelValues)
+		labels[i], labels[i+1] = "other", "other"
+		return labels
+	}
+	r.seen[key] = true
 	return s.LabelValues
 }
 

@@ -89,7 +89,9 @@ func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error)
 // failed gives the record of a backup's failure: nothing in it speaks of stored bytes.
 func failed(b Backup, cause error) Backup {
 	b.Status, b.Error, b.Stored = Failed, ErrorOf(cause), nil
-	b.Size, b.Checksum, b.Verification, b.UncompressedSize = 0, "", nil, 0
+	b.Size, b.Checksum, b.UncompressedSize = 0, "", 0
+	b.setVerifications(nil)
+	b.complete()
 	return b
 }
 

@@ -433,6 +433,7 @@ func TestIndexIsReadable(t *testing.T) {
 	for _, name := range []string{"a<b>&c.dump", "b.dump"} {
 		b := record(name)
 		b.Status = Success
+		b.complete()
 		x.Upsert(b)
 	}
 	data, err := x.marshal()
@@ -476,7 +477,7 @@ func TestTagsFitTheirLimits(t *testing.T) {
 	if diff := CheckTags(b, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, k := range []string{tagID, tagSHA256, tagStatus, tagDatabase, tagCreatedAt} {
+	for _, k := range []string{tagID, tagSHA256, tagSource, tagDatabase, tagCreatedAt} {
 		changed := Tags(b)
 		changed[k] += "x"
 		if CheckTags(b, changed) == "" {

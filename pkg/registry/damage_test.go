@@ -320,7 +320,7 @@ func TestBadRecordsArePassedOver(t *testing.T) {
 	if got := *x.Find(other.ID); got.Verification == nil || got.Verification.Level != LevelStream {
 		t.Errorf("%+v", got.Verification) // its verification is the damaged one
 	}
-	x.Find(other.ID).Verification = other.Verification
+	x.Find(other.ID).Verification, x.Find(other.ID).Verifications = other.Verification, other.Verifications
 	if !equalJSON(x.Backups, before.Backups) {
 		t.Errorf("%s", show(x.Backups))
 	}

@@ -1,9 +1,13 @@
 package registry
 
 import (
+	"fmt"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"cofre/pkg/source"
 )
 
 // The bucket's layout, relative to the backup directory.
@@ -17,6 +21,7 @@ const (
 	StatusPrefix     = "status/"
 	VerifiedPrefix   = "verifications/"
 	CancelPrefix     = "cancel/"
+	SourcesPrefix    = "sources/"
 	metadataBackupID = "backup-id" // object metadata: whose upload this is
 )
 
@@ -34,6 +39,31 @@ func VerificationKey(id string) string { return VerifiedPrefix + id + ".json" }
 
 // CancelKey is where it stands that a running backup is to stop.
 func CancelKey(id string) string { return CancelPrefix + id + ".json" }
+
+// SourceKey is where it stands by which server a source is known. Names of databases may hold anything: all but letters,
+// digits, dash and underscore, and dots behind the first character, is written as in a URL.
+func SourceKey(name string) string {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return SourcesPrefix + b.String() + ".json"
+}
+
+// sourceOf returns the name in a key that SourceKey made, or "".
+func sourceOf(key string) string {
+	escaped := strings.TrimSuffix(strings.TrimPrefix(key, SourcesPrefix), ".json")
+	name, err := url.PathUnescape(escaped)
+	if err != nil || SourceKey(name) != key || source.CheckName(name) != nil {
+		return ""
+	}
+	return name
+}
 
 // ObjectMetadata is the user metadata of a backup's object; reconciling reads whose it is from there.
 func ObjectMetadata(id string) map[string]string { return map[string]string{metadataBackupID: id} }

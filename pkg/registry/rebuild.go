@@ -130,11 +130,16 @@ func (r *Registry) collect(ctx context.Context, x *Index) error {
 		_, err := r.getJSON(ctx, VerificationKey(id), &v)
 		return v, err
 	})
+	if err != nil {
+		return err
+	}
 	for id, v := range marks {
 		if b := x.Find(id); b != nil && b.Status == Success {
 			applyVerified(b, v)
 		}
 	}
+	records, err := r.Sources(ctx)
+	x.adopt(records)
 	return err
 }
 

@@ -107,8 +107,8 @@ func whyDead(in Intent, lastSign time.Time) error {
 	if in.Runner == "" {
 		return fault.New(fault.BackupCreation, fault.Timeout, "Start a new backup.", "the backup was reserved but nobody started it")
 	}
-	return fault.New(fault.BackupCreation, fault.ConnectionLost, "Start a new backup; look why the machine or the process went away.",
-		"the run stopped without a word (killed, or the machine went down); its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
+	return fault.New(fault.BackupCreation, fault.RunLost, "Start a new backup; look why the machine or the process went away.",
+		"the run died without reporting an error (killed, or the machine went down); its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
 }
 
 // finishDead ends a dead run, or a removal, whose intent was taken over.
@@ -193,7 +193,7 @@ func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
 	if cur := x.Find(b.ID); cur == nil || cur.Status != InProgress {
 		return l.end(ctx)
 	}
-	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.ConnectionLost, "Start a new backup.", "the record of the running backup was lost"), rep)
+	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.RunLost, "Start a new backup.", "the record of the running backup was lost"), rep)
 }
 
 // sweepLate deletes objects whose backup is on record as failed: a run that slept while it was given up may

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/source"
 )
 
 // Status is where a backup stands.
@@ -29,16 +30,23 @@ type Backup struct {
 	ID       string `json:"id"`       // ULID
 	Filename string `json:"filename"` // last element of Filepath
 	// Filepath is the object's key, relative to the backup directory: files/[directory/]filename.
-	Filepath        string    `json:"filepath"`
-	Size            int64     `json:"size"`     // stored bytes
-	Checksum        string    `json:"checksum"` // SHA-256 of the stored bytes, lower-case hex
-	CreatedAt       time.Time `json:"createdAt"`
-	CreatedBy       string    `json:"createdBy,omitempty"`
-	Status          Status    `json:"status"`
-	Duration        int64     `json:"duration"` // milliseconds, from the start of the run to its commit
-	DatabaseVersion string    `json:"databaseVersion"`
-	SchemaVersion   string    `json:"schemaVersion"`
+	Filepath  string    `json:"filepath"`
+	Size      int64     `json:"size"`     // stored bytes
+	Checksum  string    `json:"checksum"` // SHA-256 of the stored bytes, lower-case hex
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy,omitempty"`
+	Status    Status    `json:"status"`
+	// Outcome says how it ended; see [Outcome]. It follows from Status and Error.
+	Outcome         Outcome `json:"outcome,omitempty"`
+	Duration        int64   `json:"duration"` // milliseconds, from the start of the run to its commit
+	DatabaseVersion string  `json:"databaseVersion"`
+	SchemaVersion   string  `json:"schemaVersion"`
 
+	// Source is the name of what was backed up. "" in records from before sources were known: they count apart, under the
+	// name of their database; see [Backup.SourceName].
+	Source string `json:"source,omitempty"`
+	// Server is where the source was at the time.
+	Server           *source.Server    `json:"server,omitempty"`
 	Database         string            `json:"database"`
 	Format           string            `json:"format"`      // custom or plain
 	Compression      string            `json:"compression"` // none, gzip, zstd, lz4; with :level where known
@@ -49,10 +57,12 @@ type Backup struct {
 	PgDumpVersion    string            `json:"pgDumpVersion,omitempty"`
 	Trigger          string            `json:"trigger"` // manual, schedule or api
 	Labels           map[string]string `json:"labels,omitempty"`
-	Verification     *Verification     `json:"verification,omitempty"`
-	Error            *Error            `json:"error,omitempty"`
-	Attempt          int               `json:"attempt"` // whole attempts made, from 1
-	Stored           *Stored           `json:"stored,omitempty"`
+	// Verification sums Verifications up: what is wrong, or else the best proof. The list is left out where it holds no more.
+	Verification  *Verification  `json:"verification,omitempty"`
+	Verifications []Verification `json:"verifications,omitempty"`
+	Error         *Error         `json:"error,omitempty"`
+	Attempt       int            `json:"attempt"` // whole attempts made, from 1
+	Stored        *Stored        `json:"stored,omitempty"`
 }
 
 // Selection is what part of the database was asked for; patterns as pg_dump takes them.
@@ -61,6 +71,8 @@ type Selection struct {
 	Tables           []string `json:"tables,omitempty"`
 	ExcludeTables    []string `json:"excludeTables,omitempty"`
 	ExcludeTableData []string `json:"excludeTableData,omitempty"`
+	// Lost tells that something was chosen and what it was is not known any more: a record made from tags.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Stored is what the storage service said of the object when it was completed.
@@ -68,35 +80,6 @@ type Stored struct {
 	ETag      string `json:"etag,omitempty"`
 	CRC64NVME string `json:"crc64nvme,omitempty"` // base64, of the whole object
 	VersionID string `json:"versionId,omitempty"`
-}
-
-// Verification levels, weakest first.
-const (
-	// LevelStream: checked while it flowed by: pg_dump's exit status, the archive's structure to its end, and
-	// the service's checksum of what it stored against what was sent.
-	LevelStream = "stream"
-	// LevelChecksum: read back whole and hashed, but not looked into: it is encrypted and no key was given.
-	LevelChecksum = "checksum"
-	// LevelFull: read back whole: size, SHA-256, service checksum, every block decompressed.
-	LevelFull = "full"
-	// LevelRestored: restored into a database.
-	LevelRestored = "restored"
-	// LevelRestoredInPart: restored into a database, but for something that was left out on request or failed.
-	LevelRestoredInPart = "restored_in_part"
-)
-
-// Verification is the latest proof that a backup is good, or that it is not.
-type Verification struct {
-	OK       bool      `json:"ok"`
-	Level    string    `json:"level"`
-	At       time.Time `json:"at"`
-	Problems []Problem `json:"problems,omitempty"`
-}
-
-// Problem is one thing that a verification found wrong.
-type Problem struct {
-	Reason fault.Reason `json:"reason"`
-	Detail string       `json:"detail"`
 }
 
 // Error is why a backup failed, as told to people.
@@ -123,19 +106,9 @@ func ErrorOf(err error) *Error {
 	return &e
 }
 
-// Verified tells whether the backup is one to rely on: successful, and not known to be damaged.
-func (b Backup) Verified() bool {
-	return b.Status == Success && b.Verification != nil && b.Verification.OK
-}
-
-// Damaged tells whether the latest verification found the object wrong.
-func (b Backup) Damaged() bool {
-	return b.Status == Success && b.Verification != nil && !b.Verification.OK
-}
-
 // Settings are kept in registry.json so that every door sees the same ones.
 type Settings struct {
-	MaxBackups       int    `json:"maxBackups"`    // per database; 0 is no limit
+	MaxBackups       int    `json:"maxBackups"`    // of each row; 0 is no limit
 	RetentionDays    int    `json:"retentionDays"` // 0 keeps for ever
 	DefaultDirectory string `json:"defaultDirectory"`
 	// SavedAt is set when somebody changed them in the registry. From then on they count; before, they only repeat
@@ -193,12 +166,12 @@ func (x *Index) Remove(id string) bool {
 	return ok
 }
 
-// LastScheduled gives when the last backup of a database that the schedule asked for was begun, whatever became of it; zero
+// LastScheduled returns when the last backup of a source that the schedule asked for was begun, whatever became of it; zero
 // where there is none. What bears a time after now was made by a clock that was wrong, and does not count.
-func (x *Index) LastScheduled(database string, now time.Time) (last time.Time) {
+func (x *Index) LastScheduled(name string, now time.Time) (last time.Time) {
 	for i := range x.Backups {
 		b := &x.Backups[i]
-		if b.Trigger == TriggerSchedule && b.Database == database && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
+		if b.Trigger == TriggerSchedule && b.SourceName() == name && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
 			last = b.CreatedAt
 		}
 	}

@@ -152,18 +152,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// SetVerification records the outcome of a validation, first in an object of its own, so that a rebuild finds
-// it again, then in the index. An unknown backup is not_found.
+// SetVerification records the outcome of a verification, first in an object of its own, so that a rebuild finds
+// it again, then in the index. Stronger proofs stay. An unknown backup is not_found.
 func (r *Registry) SetVerification(ctx context.Context, id string, v Verification, uncompressed int64) (Backup, error) {
 	x, err := r.Load(ctx)
 	if err != nil {
 		return Backup{}, err
 	}
-	if x.Find(id) == nil {
+	b := x.Find(id)
+	if b == nil {
 		return Backup{}, notFound(id)
 	}
-	mark := verified{Verification: v.bounded(), UncompressedSize: uncompressed}
-	if _, err := r.putJSON(ctx, VerificationKey(id), mark, storage.Condition{}); err != nil {
+	mark, err := r.keepVerification(ctx, *b, v.bounded(), uncompressed)
+	if err != nil {
 		return Backup{}, fmt.Errorf("record the verification of %s: %w", id, err)
 	}
 	var out Backup
@@ -184,14 +185,46 @@ func (r *Registry) SetVerification(ctx context.Context, id string, v Verificatio
 	return out, err
 }
 
+// keepVerification adds a verification to verifications/<id>.json, by compare-and-swap: two may end at the same time.
+func (r *Registry) keepVerification(ctx context.Context, b Backup, v Verification, uncompressed int64) (verified, error) {
+	for try := 0; ; try++ {
+		var mark verified
+		o, err := r.getJSON(ctx, VerificationKey(b.ID), &mark)
+		condition := storage.Condition{IfMatch: o.ETag}
+		switch {
+		case storage.IsNotFound(err):
+			condition = storage.Condition{IfAbsent: true}
+		case isDamaged(err):
+			mark = verified{}
+		case err != nil:
+			return mark, err
+		}
+		applyVerified(&b, mark)
+		b.addVerifications(v)
+		mark = verified{Verification: *b.Verification, Verifications: b.Verifications, UncompressedSize: max(uncompressed, mark.UncompressedSize)}
+		_, err = r.putJSON(ctx, VerificationKey(b.ID), mark, condition)
+		if err == nil || !storage.IsPrecondition(err) && !storage.IsNotFound(err) || try == maxCollisions {
+			return mark, err
+		}
+		if err := sleep(ctx, backoff(try, time.Millisecond)); err != nil {
+			return mark, err
+		}
+	}
+}
+
 // verified is what verifications/<id>.json holds.
 type verified struct {
-	Verification     Verification `json:"verification"`
-	UncompressedSize int64        `json:"uncompressedSize,omitempty"`
+	Verification     Verification   `json:"verification"`
+	Verifications    []Verification `json:"verifications,omitempty"`
+	UncompressedSize int64          `json:"uncompressedSize,omitempty"`
 }
 
 func applyVerified(b *Backup, v verified) {
-	b.Verification = &v.Verification
+	more := v.Verifications
+	if len(more) == 0 && !v.Verification.At.IsZero() {
+		more = []Verification{v.Verification}
+	}
+	b.addVerifications(more...)
 	if v.UncompressedSize > 0 {
 		b.UncompressedSize = v.UncompressedSize
 	}

@@ -136,6 +136,8 @@ func transfer(ctx context.Context, l *Lease, content string) (b Backup, err erro
 	b.Size, b.Checksum = o.Size, hex.EncodeToString(sum[:])
 	b.Verification = &Verification{OK: true, Level: LevelStream, At: time.Now().UTC()}
 	b.Stored = &Stored{ETag: o.ETag}
+	b.Status = Success
+	b.complete()
 	return b, nil
 }
 

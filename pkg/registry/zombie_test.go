@@ -50,7 +50,7 @@ func TestSleeperLoses(t *testing.T) {
 		wantReason(t, l.Commit(ctx, b), fault.Precondition)
 		held, err := l.Fail(ctx, b, err)
 		must(t, err)
-		if held.Status != Failed || held.Error.Reason != fault.ConnectionLost {
+		if held.Status != Failed || held.Error.Reason != fault.RunLost {
 			t.Errorf("held is %+v", held.Error)
 		}
 		checkWorld(t, store)

@@ -9,17 +9,21 @@
 //
 //   - locked: somebody said to keep it;
 //   - running, or in a state that this package does not know: its own run will settle it;
-//   - its database's newest verified backup: the one to restore from on the worst day. While a database has no
+//   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
 //   - dated in the future, or not dated: a clock is wrong somewhere, and no age can be told.
+//
+// A row is the backups that stand in for each other: of one source, and of the same part of it. So a newer backup of
+// definitions only never takes the place of one that holds everything, and a limit on the number of one kind never
+// pushes out another.
 //
 // Of the rest, in this order:
 //
 //   - KeepDays removes what is older than so many days of 24 hours. A failed backup stays while nothing that finished
-//     came after it in its database, so that a list still shows what went wrong last;
-//   - MaxBackups keeps the newest so many successful backups of each database. A protected one among them takes a
+//     came after it in its row, so that a list still shows what went wrong last;
+//   - MaxBackups keeps the newest so many successful backups of each row. A protected one among them takes a
 //     place; older protected ones stay besides;
-//   - MaxTotalBytes removes the oldest first until the rest fits. The total is over all databases and counts protected
+//   - MaxTotalBytes removes the oldest first until the rest fits. The total is over all rows and counts protected
 //     backups, so that it may be impossible to reach.
 //
 // A limit of zero is off, and a policy of zeros keeps everything. Negative limits are off too: a mistake in a setting
@@ -46,7 +50,8 @@ const (
 // Item is one backup, as far as keeping it is concerned.
 type Item struct {
 	ID        string
-	Database  string
+	Row       string // identifies the row
+	RowName   string // the row for people: source "shop", definitions only
 	CreatedAt time.Time
 	Status    Status
 	Verified  bool  // what is stored was read back, or followed to its end when it was made
@@ -54,10 +59,12 @@ type Item struct {
 	Locked    bool
 }
 
+func (it Item) name() string { return cmp.Or(it.RowName, it.Row) }
+
 // Policy is how much to keep. The zero value keeps everything.
 type Policy struct {
 	KeepDays      int   // remove what is older, in days of 24 hours
-	MaxBackups    int   // keep so many successful backups of each database
+	MaxBackups    int   // keep so many successful backups of each row
 	MaxTotalBytes int64 // keep so many bytes in all
 	// AnyAge takes a KeepDays of 0 by its word instead of as "off": whatever is not protected is too old. It is for
 	// somebody who asks for just that, never for a setting.
@@ -75,11 +82,11 @@ type Code string
 const (
 	KeepLocked         Code = "locked"
 	KeepRunning        Code = "running"
-	KeepNewestVerified Code = "newest_verified" // of its database
-	KeepNewestSuccess  Code = "newest_success"  // of its database, which has no verified one
+	KeepNewestVerified Code = "newest_verified" // of its row
+	KeepNewestSuccess  Code = "newest_success"  // of its row, which has no verified one
 	KeepFuture         Code = "future"          // dated later than now
 	KeepUndated        Code = "undated"
-	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its database
+	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its row
 	KeepNoPolicy       Code = "no_policy"
 	KeepWithinLimits   Code = "within_limits"
 )
@@ -158,7 +165,7 @@ func (d *decider) protect() {
 	verified, found := map[string]bool{}, map[string]bool{}
 	for _, x := range d.ds {
 		if x.Item.Status == Success && x.Item.Verified && d.dated(x.Item) {
-			verified[x.Item.Database] = true
+			verified[x.Item.Row] = true
 		}
 	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
@@ -175,12 +182,12 @@ func (d *decider) protect() {
 		case it.CreatedAt.After(d.now):
 			d.because(i, KeepFuture, "it is dated %s, which is in the future: check the clocks", stamp(it.CreatedAt))
 		}
-		if it.Status == Success && d.dated(it) && !found[it.Database] && (it.Verified || !verified[it.Database]) {
-			found[it.Database] = true
+		if it.Status == Success && d.dated(it) && !found[it.Row] && (it.Verified || !verified[it.Row]) {
+			found[it.Row] = true
 			if it.Verified {
-				d.because(i, KeepNewestVerified, "it is the newest verified backup of database %q", it.Database)
+				d.because(i, KeepNewestVerified, "it is the newest verified backup of %s", it.name())
 			} else {
-				d.because(i, KeepNewestSuccess, "it is the newest backup of database %q, which has no verified one", it.Database)
+				d.because(i, KeepNewestSuccess, "it is the newest backup of %s, which has no verified one", it.name())
 			}
 		}
 	}
@@ -194,12 +201,12 @@ func (d *decider) byAge() {
 	if !d.policy.byAge() {
 		return
 	}
-	settled := map[string]bool{} // databases where something newer tells more than a failure
+	settled := map[string]bool{} // rows where something newer tells more than a failure
 	for i := len(d.ds) - 1; i >= 0; i-- {
 		it := d.ds[i].Item
-		newest := !settled[it.Database]
+		newest := !settled[it.Row]
 		if it.Status == Success || it.Status == Failed {
-			settled[it.Database] = true
+			settled[it.Row] = true
 		}
 		if d.kept(i) || !d.older(it.CreatedAt) {
 			continue
@@ -208,7 +215,7 @@ func (d *decider) byAge() {
 		case it.Status == Success:
 			d.remove(i, RemoveExpired, "it is older than %s (made %s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
 		case newest:
-			d.because(i, KeepNewestFailure, "it is the last that happened to database %q", it.Database)
+			d.because(i, KeepNewestFailure, "it is the last that happened to %s", it.name())
 		default:
 			d.remove(i, RemoveFailedExpired, "it failed, and is older than %s (%s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
 		}
@@ -232,10 +239,10 @@ func (d *decider) byCount() {
 		if it.Status != Success || d.ds[i].Remove {
 			continue
 		}
-		counts[it.Database]++
-		if counts[it.Database] > d.policy.MaxBackups && !d.kept(i) {
-			d.remove(i, RemoveOverCount, "database %q has %d newer ones, and %d are to be kept",
-				it.Database, counts[it.Database]-1, d.policy.MaxBackups)
+		counts[it.Row]++
+		if counts[it.Row] > d.policy.MaxBackups && !d.kept(i) {
+			d.remove(i, RemoveOverCount, "%s has %d newer ones, and %d are to be kept",
+				it.name(), counts[it.Row]-1, d.policy.MaxBackups)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func ago(d time.Duration) time.Time { return now.Add(-d) }
 const day = 24 * time.Hour
 
 func good(id, db string, age time.Duration, size int64) Item {
-	return Item{ID: id, Database: db, CreatedAt: ago(age), Status: Success, Verified: true, Size: size}
+	return Item{ID: id, Row: db, RowName: fmt.Sprintf("source %q", db), CreatedAt: ago(age), Status: Success, Verified: true, Size: size}
 }
 
 func with(it Item, change func(*Item)) Item { change(&it); return it }
@@ -163,11 +163,11 @@ func invariants(now time.Time, items []Item, p Policy) error {
 			return fmt.Errorf("%+v is removed: %v", it, d.Reasons)
 		}
 		if it.Status == Success {
-			note(success, it.Database, !d.Remove)
+			note(success, it.Row, !d.Remove)
 			if it.Verified {
-				note(verified, it.Database, !d.Remove)
+				note(verified, it.Row, !d.Remove)
 				if !it.CreatedAt.After(now) && !it.CreatedAt.IsZero() {
-					newest[it.Database] = d
+					newest[it.Row] = d
 				}
 			}
 		}
@@ -175,7 +175,7 @@ func invariants(now time.Time, items []Item, p Policy) error {
 	for _, m := range []map[string]*state{verified, success} {
 		for db, s := range m {
 			if s.had && !s.has {
-				return fmt.Errorf("database %s loses its last backup", db)
+				return fmt.Errorf("row %s loses its last backup", db)
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func decode(data []byte) ([]Item, Policy) {
 	var items []Item
 	for len(data) > 0 && len(items) < 300 {
 		b := next()
-		it := Item{ID: fmt.Sprint(len(items)), Database: string(rune('a' + b%3)), Verified: b&8 != 0, Locked: b&0xf0 == 0xf0,
+		it := Item{ID: fmt.Sprint(len(items)), Row: string(rune('a' + b%3)), Verified: b&8 != 0, Locked: b&0xf0 == 0xf0,
 			Status: []Status{Success, Failed, InProgress, "", Success, Success}[(b>>4)%6], Size: int64(next()) - 5}
 		it.CreatedAt = now.Add(time.Duration(20-next()) * 13 * time.Hour)
 		if b == 77 {

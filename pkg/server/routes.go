@@ -153,20 +153,12 @@ func (s *Server) mayScrape(w http.ResponseWriter, r *http.Request, local bool) b
 
 // state reads the registry once for a scrape.
 func (s *Server) state(ctx context.Context) ([]metrics.Sample, error) {
-	x, err := s.Service.Registry.Load(ctx)
+	o, err := s.Service.Overview(ctx, nil)
 	if err != nil {
 		s.Log.Warn("the records could not be read for the metrics", "error", err.Error())
 		return nil, err
 	}
-	return metrics.State(s.Now(), x, s.expectation()), nil
-}
-
-func (s *Server) expectation() metrics.Expectation {
-	e := metrics.Expectation{QuotaBytes: s.Service.Limits.MaxTotalBytes}
-	if s.Schedule != nil && s.Service.Engine != nil {
-		e.Schedule, e.Database = s.Schedule, s.Service.Engine.Database()
-	}
-	return e
+	return metrics.State(o, s.Service.Limits.MaxTotalBytes), nil
 }
 
 // counted counts the API's requests.

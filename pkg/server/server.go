@@ -109,7 +109,7 @@ func New(c Config) (*Server, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Metrics == nil {
-		c.Metrics = metrics.New("")
+		c.Metrics = metrics.New("", "", "")
 	}
 	if err := c.Check(); err != nil {
 		return nil, err

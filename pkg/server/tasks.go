@@ -19,22 +19,18 @@ import (
 // newScheduler makes the scheduler of a server: backups, and cleanups with the audit trail's.
 func (s *Server) newScheduler() *scheduler {
 	service := s.Service
-	database := ""
-	if service.Engine != nil {
-		database = service.Engine.Database()
-	}
 	return &scheduler{
 		load: service.Registry.Load, now: s.Now, sleep: pause, log: s.Log,
 		failed: func(task string) { s.Metrics.Add(metrics.ScheduleFailures.Of(1, task)) },
 		tasks: []task{
-			{name: "backup", schedule: s.Schedule, last: lastScheduled(database), do: s.scheduledBackup},
+			{name: "backup", schedule: s.Schedule, last: lastScheduled(service.SourceName()), do: s.scheduledBackup},
 			{name: "cleanup", schedule: s.CleanupSchedule, last: lastCleanup, do: s.scheduledCleanup},
 		},
 	}
 }
 
-func lastScheduled(database string) func(*registry.Index, time.Time) time.Time {
-	return func(x *registry.Index, now time.Time) time.Time { return x.LastScheduled(database, now) }
+func lastScheduled(source string) func(*registry.Index, time.Time) time.Time {
+	return func(x *registry.Index, now time.Time) time.Time { return x.LastScheduled(source, now) }
 }
 
 func lastCleanup(x *registry.Index, now time.Time) time.Time {
@@ -45,14 +41,16 @@ func lastCleanup(x *registry.Index, now time.Time) time.Time {
 }
 
 // scheduledBackup makes the backup that was due. Its idempotency key is that time: servers that think of it at the same
-// moment reserve the same backup, and one of them makes it.
+// moment reserve the same backup of the source, and one of them makes it. A server whose database is another one than the
+// source's is refused, also when another server would make the backup: nobody else ever makes one of its own.
 func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, err error) {
 	service := s.Service
-	req := backup.Request{Trigger: backup.TriggerSchedule, CreatedBy: backup.Scheduler}
-	if service.Engine != nil {
-		req.IdempotencyKey = service.Engine.Database() + " " + o.due.Format(time.RFC3339)
-	}
+	req := backup.Request{Trigger: backup.TriggerSchedule, CreatedBy: backup.Scheduler, IdempotencyKey: o.due.Format(time.RFC3339)}
 	note := contract.AuditRecord{Action: "create", RequestID: o.request, Detail: map[string]string{"due": o.due.Format(time.RFC3339)}}
+	if err := service.AdmitSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+		s.record(ctx, note, o.log, err)
+		return false, err
+	}
 	b, err := service.Reserve(ctx, req)
 	log := o.log
 	switch {

@@ -131,7 +131,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	}
 	conf := server.Config{
 		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
-		Metrics: metrics.New("1.2.3", c.Database.Database()),
+		Metrics: metrics.New("1.2.3", c.Database.Database(), c.Database.Database()),
 		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }},
 	}
 	for _, s := range []struct {

@@ -13,7 +13,6 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
 	"cofre/pkg/registry"
-	"cofre/pkg/schedule"
 )
 
 // Outcome is what a function answers about a backup.
@@ -205,19 +204,11 @@ func Measure(ctx context.Context, s *Instance, _ Job) (any, error) {
 }
 
 func (s *Instance) measure(ctx context.Context) error {
-	x, err := s.Service.Registry.Load(ctx)
+	o, err := s.Service.Overview(ctx, nil)
 	if err != nil {
 		return err
 	}
-	expect := metrics.Expectation{QuotaBytes: s.Service.Limits.MaxTotalBytes, Database: s.Service.Engine.Database()}
-	if line := s.Config().Schedule; line != "" {
-		plan, err := schedule.Parse(line)
-		if err != nil {
-			return fmt.Errorf("BACKUP_SCHEDULE: %w", err)
-		}
-		expect.Schedule = plan
-	}
-	s.emit(metrics.State(time.Now(), x, expect))
+	s.emit(metrics.State(o, s.Service.Limits.MaxTotalBytes))
 	return nil
 }
 

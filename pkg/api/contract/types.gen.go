@@ -205,11 +205,45 @@ func (e FieldErrorIn) Valid() bool {
 	}
 }
 
+// Defines values for FindingCode.
+const (
+	FindingCodeDamaged     FindingCode = "damaged"
+	FindingCodeFailing     FindingCode = "failing"
+	FindingCodeNoBackupYet FindingCode = "no_backup_yet"
+	FindingCodeOnlyParts   FindingCode = "only_parts"
+	FindingCodeOverdue     FindingCode = "overdue"
+	FindingCodeShrunk      FindingCode = "shrunk"
+	FindingCodeUnscheduled FindingCode = "unscheduled"
+)
+
+// Valid indicates whether the value is a known member of the FindingCode enum.
+func (e FindingCode) Valid() bool {
+	switch e {
+	case FindingCodeDamaged:
+		return true
+	case FindingCodeFailing:
+		return true
+	case FindingCodeNoBackupYet:
+		return true
+	case FindingCodeOnlyParts:
+		return true
+	case FindingCodeOverdue:
+		return true
+	case FindingCodeShrunk:
+		return true
+	case FindingCodeUnscheduled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthCheckName.
 const (
 	HealthCheckNameBackupIntegrity HealthCheckName = "backup_integrity"
 	HealthCheckNameDatabase        HealthCheckName = "database"
 	HealthCheckNamePermissions     HealthCheckName = "permissions"
+	HealthCheckNameSources         HealthCheckName = "sources"
 	HealthCheckNameStorageSpace    HealthCheckName = "storage_space"
 )
 
@@ -221,6 +255,8 @@ func (e HealthCheckName) Valid() bool {
 	case HealthCheckNameDatabase:
 		return true
 	case HealthCheckNamePermissions:
+		return true
+	case HealthCheckNameSources:
 		return true
 	case HealthCheckNameStorageSpace:
 		return true
@@ -262,6 +298,51 @@ func (e HealthResponseStatus) Valid() bool {
 	case HealthResponseStatusFailing:
 		return true
 	case HealthResponseStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Outcome.
+const (
+	OutcomeCanceled    Outcome = "canceled"
+	OutcomeFailed      Outcome = "failed"
+	OutcomeInterrupted Outcome = "interrupted"
+	OutcomeSucceeded   Outcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the Outcome enum.
+func (e Outcome) Valid() bool {
+	switch e {
+	case OutcomeCanceled:
+		return true
+	case OutcomeFailed:
+		return true
+	case OutcomeInterrupted:
+		return true
+	case OutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for State.
+const (
+	StateFailing State = "failing"
+	StateOk      State = "ok"
+	StateWarning State = "warning"
+)
+
+// Valid indicates whether the value is a known member of the State enum.
+func (e State) Valid() bool {
+	switch e {
+	case StateFailing:
+		return true
+	case StateOk:
+		return true
+	case StateWarning:
 		return true
 	default:
 		return false
@@ -381,11 +462,17 @@ type BackupMetadata struct {
 	// ID A ULID, so that ids sort by age.
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
-	ID            BackupID          `json:"id"`
-	Labels        map[string]string `json:"labels,omitempty,omitzero"`
-	PgDumpVersion string            `json:"pgDumpVersion,omitempty,omitzero"`
+	ID     BackupID          `json:"id"`
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
-	// PreviousSize stored bytes of the successful backup of the same database and content before this one; absent when there is none
+	// Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
+	Outcome Outcome `json:"outcome,omitempty,omitzero"`
+
+	// Part what it holds when that is not everything, for people
+	Part          string `json:"part,omitempty,omitzero"`
+	PgDumpVersion string `json:"pgDumpVersion,omitempty,omitzero"`
+
+	// PreviousSize stored bytes of the successful backup of the same source, content and format before this one; absent when there is none
 	PreviousSize int64 `json:"previousSize,omitempty,omitzero"`
 
 	// Retention What becomes of the backup by the settings as they are now; in lists and single records.
@@ -397,8 +484,20 @@ type BackupMetadata struct {
 	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
 	Selection Selection `json:"selection,omitempty,omitzero"`
 
+	// Server Where the source was when the backup was made.
+	Server Server `json:"server,omitempty,omitzero"`
+
+	// Shrunk it is half as large as the one before, or less
+	Shrunk bool `json:"shrunk,omitempty,omitzero"`
+
 	// Size stored bytes; 0 until it is done
 	Size int64 `json:"size"`
+
+	// Source what it is a backup of; the database's name where nothing else is known
+	Source string `json:"source"`
+
+	// SourceKnown false for a record from before sources were known: nobody can say of which server it is
+	SourceKnown bool `json:"sourceKnown"`
 
 	// Status `success` means verified: pg_dump ended well, and what is stored is what was sent.
 	Status BackupStatus `json:"status"`
@@ -409,8 +508,14 @@ type BackupMetadata struct {
 	// UncompressedSize bytes; absent when not measured
 	UncompressedSize int64 `json:"uncompressedSize,omitempty,omitzero"`
 
-	// Verification The latest proof that the backup is good, or that it is not.
+	// Verification A proof that the backup is good, or that it is not. A record has what is wrong, or else the best proof.
 	Verification Verification `json:"verification,omitempty,omitzero"`
+
+	// Verifications the newest one of each level, the strongest first
+	Verifications []Verification `json:"verifications,omitempty,omitzero"`
+
+	// Whole it holds everything: all definitions and all rows
+	Whole bool `json:"whole"`
 }
 
 // BackupMetadataContent defines model for BackupMetadata.Content.
@@ -457,10 +562,26 @@ type BackupOptions struct {
 
 	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
 	Selection Selection `json:"selection,omitempty,omitzero"`
+
+	// Source Name of what is backed up. Default is the configured one, or the database's name.
+	Source string `json:"source,omitempty,omitzero"`
 }
 
 // BackupOptionsFormat `custom` is pg_dump's archive, for pg_restore; `plain` an SQL script, for psql.
 type BackupOptionsFormat string
+
+// BackupPoint defines model for BackupPoint.
+type BackupPoint struct {
+	At time.Time `json:"at"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID BackupID `json:"id"`
+
+	// Size stored bytes
+	Size int64 `json:"size"`
+}
 
 // BackupStatus `success` means verified: pg_dump ended well, and what is stored is what was sent.
 type BackupStatus string
@@ -507,7 +628,7 @@ type CleanupItem struct {
 
 // CleanupRequest defines model for CleanupRequest.
 type CleanupRequest struct {
-	// Days keep what is younger, instead of the setting; 0 keeps for ever
+	// Days keep what is younger, instead of the setting; 0 removes all but what is protected
 	Days *int `json:"days,omitempty"`
 
 	// DryRun change nothing; say what would be removed
@@ -534,43 +655,24 @@ type CreateBackupRequest struct {
 	Options BackupOptions `json:"options,omitempty,omitzero"`
 }
 
-// DatabaseSummary defines model for DatabaseSummary.
-type DatabaseSummary struct {
-	// Backups successful ones kept
-	Backups       int       `json:"backups"`
-	Bytes         int64     `json:"bytes"`
-	Database      string    `json:"database"`
-	LastFailureAt time.Time `json:"lastFailureAt,omitempty,omitzero"`
-
-	// LastSuccessAge seconds
-	LastSuccessAge *int64    `json:"lastSuccessAge,omitempty"`
-	LastSuccessAt  time.Time `json:"lastSuccessAt,omitempty,omitzero"`
-
-	// LastSuccessID A ULID, so that ids sort by age.
-	//
-	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
-	LastSuccessID BackupID `json:"lastSuccessId,omitempty,omitzero"`
-
-	// Overdue the last success is older than the schedule allows
-	Overdue bool `json:"overdue,omitempty,omitzero"`
-}
-
 // DaySummary defines model for DaySummary.
 type DaySummary struct {
 	// Bytes stored by that day's successful backups
-	Bytes int64 `json:"bytes"`
+	Bytes    int64 `json:"bytes"`
+	Canceled int   `json:"canceled"`
 
-	// Damaged of those that succeeded, found damaged by their latest verification
+	// Damaged of those that succeeded, found damaged since
 	Damaged int `json:"damaged"`
 
-	// Date in UTC
-	Date   string `json:"date"`
-	Failed int    `json:"failed"`
+	// Date in the time zone that was asked for
+	Date        string `json:"date"`
+	Failed      int    `json:"failed"`
+	Interrupted int    `json:"interrupted"`
 
-	// Overdue the schedule wanted a backup on this day, after the first one ever, and none of its database succeeded
-	Overdue   bool `json:"overdue"`
-	Running   int  `json:"running"`
-	Succeeded int  `json:"succeeded"`
+	// Missed scheduled times at which nothing was made
+	Missed    int `json:"missed"`
+	Running   int `json:"running"`
+	Succeeded int `json:"succeeded"`
 }
 
 // DeleteBackupResponse defines model for DeleteBackupResponse.
@@ -616,6 +718,25 @@ type FieldError struct {
 
 // FieldErrorIn defines model for FieldError.In.
 type FieldErrorIn string
+
+// Finding defines model for Finding.
+type Finding struct {
+	// BackupID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	BackupID BackupID    `json:"backupId,omitempty,omitzero"`
+	Code     FindingCode `json:"code"`
+
+	// Error Why a backup failed.
+	Error    BackupError `json:"error,omitempty,omitzero"`
+	Hint     string      `json:"hint,omitempty,omitzero"`
+	Severity State       `json:"severity"`
+	Since    time.Time   `json:"since,omitempty,omitzero"`
+	Text     string      `json:"text"`
+}
+
+// FindingCode defines model for Finding.Code.
+type FindingCode string
 
 // HealthCheck defines model for HealthCheck.
 type HealthCheck struct {
@@ -712,6 +833,9 @@ type Limits struct {
 
 	// MaxStorageSizeGB stored size of all
 	MaxStorageSizeGB float64 `json:"maxStorageSizeGB,omitempty,omitzero"`
+
+	// Source what it is backed up as
+	Source string `json:"source,omitempty,omitzero"`
 }
 
 // ListAuditResponse defines model for ListAuditResponse.
@@ -732,6 +856,11 @@ type ListBackupsResponse struct {
 	Total int `json:"total"`
 }
 
+// ListDatabasesResponse defines model for ListDatabasesResponse.
+type ListDatabasesResponse struct {
+	Databases []string `json:"databases"`
+}
+
 // MetricsSummary defines model for MetricsSummary.
 type MetricsSummary struct {
 	At time.Time `json:"at"`
@@ -740,38 +869,54 @@ type MetricsSummary struct {
 	AverageDuration  int64 `json:"averageDuration,omitempty,omitzero"`
 	AverageSizeBytes int64 `json:"averageSizeBytes,omitempty,omitzero"`
 
-	// Damaged found damaged by their latest verification, of all time
-	Damaged   int               `json:"damaged"`
-	Databases []DatabaseSummary `json:"databases"`
+	// Canceled neither good nor bad
+	Canceled int `json:"canceled"`
 
-	// Days the figures are over so many days; storage and databases over all time
-	Days        int          `json:"days"`
-	Errors      []ErrorCount `json:"errors"`
-	Failed      int          `json:"failed"`
-	LastCleanup time.Time    `json:"lastCleanup,omitempty,omitzero"`
+	// Damaged found damaged, of all time
+	Damaged int `json:"damaged"`
+
+	// Days the figures are over so many days; storage and sources over all time
+	Days   int          `json:"days"`
+	Errors []ErrorCount `json:"errors"`
+	Failed int          `json:"failed"`
+
+	// Interrupted their process was stopped or died
+	Interrupted int       `json:"interrupted"`
+	LastCleanup time.Time `json:"lastCleanup,omitempty,omitzero"`
+
+	// Missed scheduled times at which nothing was made
+	Missed int `json:"missed"`
 
 	// NextScheduledAt when the next scheduled backup starts
 	NextScheduledAt time.Time `json:"nextScheduledAt,omitempty,omitzero"`
 
-	// Overdue a scheduled backup should have succeeded by now, and none has
-	Overdue bool `json:"overdue,omitempty,omitzero"`
+	// Overdue a source's last good backup is older than it may be
+	Overdue bool `json:"overdue"`
 	Running int  `json:"running"`
 
 	// Schedule cron expression of the scheduled backups; absent when there is none
-	Schedule string `json:"schedule,omitempty,omitzero"`
+	Schedule string          `json:"schedule,omitempty,omitzero"`
+	Sources  []SourceSummary `json:"sources"`
+	State    State           `json:"state"`
 
 	// StorageLimitBytes absent when there is none
 	StorageLimitBytes int64 `json:"storageLimitBytes,omitempty,omitzero"`
 	StorageUsedBytes  int64 `json:"storageUsedBytes"`
 	Succeeded         int   `json:"succeeded"`
 
-	// SuccessRate of those that ended; absent when none did
+	// SuccessRate of those that ended or were missed, the canceled ones aside; absent when there were none
 	SuccessRate *float64 `json:"successRate,omitempty"`
-	Total       int      `json:"total"`
+
+	// TimeZone of the days
+	TimeZone string `json:"timeZone"`
+	Total    int    `json:"total"`
 
 	// Trend each day, oldest first
 	Trend []DaySummary `json:"trend"`
 }
+
+// Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
+type Outcome string
 
 // Patterns defines model for Patterns.
 type Patterns = []string
@@ -831,7 +976,7 @@ type Retention struct {
 	// ExpiresAt when it is too old for the settings; absent where age removes nothing. A protected one stays all the same
 	ExpiresAt time.Time `json:"expiresAt,omitempty,omitzero"`
 
-	// OnlyVerified it is the only verified backup of its database
+	// OnlyVerified it is the only verified backup of its source and kind
 	OnlyVerified bool `json:"onlyVerified"`
 
 	// Reasons why it is kept, or why it goes
@@ -845,7 +990,7 @@ type Retention struct {
 type RetentionPolicy struct {
 	KeepDays int `json:"keepDays"`
 
-	// MaxBackups per database
+	// MaxBackups of each source and kind
 	MaxBackups    int   `json:"maxBackups"`
 	MaxTotalBytes int64 `json:"maxTotalBytes"`
 }
@@ -865,6 +1010,16 @@ type Selection struct {
 	Tables           Patterns `json:"tables,omitempty,omitzero"`
 }
 
+// Server Where the source was when the backup was made.
+type Server struct {
+	DatabaseOid int64  `json:"databaseOid,omitempty,omitzero"`
+	Host        string `json:"host,omitempty,omitzero"`
+	Port        string `json:"port,omitempty,omitzero"`
+
+	// SystemIdentifier of the cluster, standbys included; absent where it may not be read
+	SystemIdentifier string `json:"systemIdentifier,omitempty,omitzero"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	Name string `json:"name,omitempty,omitzero"`
@@ -882,7 +1037,7 @@ type Settings struct {
 	// DefaultDirectory where backups go that name no directory; empty is no folder
 	DefaultDirectory string `json:"defaultDirectory"`
 
-	// MaxBackups successful backups kept of each database; 0 is no limit
+	// MaxBackups successful backups kept of each source and kind; 0 is no limit
 	MaxBackups int `json:"maxBackups"`
 
 	// RetentionDays backups older than this are removed; 0 keeps for ever
@@ -895,6 +1050,80 @@ type SettingsResponse struct {
 	Limits   Limits   `json:"limits"`
 	Settings Settings `json:"settings"`
 }
+
+// SourceSummary How it stands with one source.
+type SourceSummary struct {
+	// Backups successful ones kept
+	Backups int   `json:"backups"`
+	Bytes   int64 `json:"bytes"`
+
+	// Configured backups of it are expected here
+	Configured bool   `json:"configured"`
+	Damaged    int    `json:"damaged"`
+	Database   string `json:"database"`
+
+	// DueAt when it becomes or became overdue
+	DueAt time.Time `json:"dueAt,omitempty,omitzero"`
+
+	// FailingSince the first failure behind the last good backup; absent when the last attempt was good
+	FailingSince time.Time `json:"failingSince,omitempty,omitzero"`
+
+	// Failures in a row
+	Failures int `json:"failures"`
+
+	// Findings what somebody should look at, the worst first
+	Findings []Finding `json:"findings"`
+
+	// LastFailure Why a backup failed.
+	LastFailure BackupError `json:"lastFailure,omitempty,omitzero"`
+
+	// LastFailureID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	LastFailureID BackupID    `json:"lastFailureId,omitempty,omitzero"`
+	LastGood      BackupPoint `json:"lastGood,omitempty,omitzero"`
+	LastWhole     BackupPoint `json:"lastWhole,omitempty,omitzero"`
+
+	// LastWholeAge seconds
+	LastWholeAge *int64 `json:"lastWholeAge,omitempty"`
+
+	// Missed scheduled times of the last days at which nothing was made
+	Missed          int       `json:"missed"`
+	NextScheduledAt time.Time `json:"nextScheduledAt,omitempty,omitzero"`
+
+	// OnlyParts there is no good backup that holds everything
+	OnlyParts bool `json:"onlyParts"`
+
+	// Overdue the last good backup that holds everything is older than it may be
+	Overdue bool `json:"overdue"`
+	Running int  `json:"running"`
+
+	// Schedule cron expression
+	Schedule string `json:"schedule,omitempty,omitzero"`
+
+	// Scheduled a schedule makes them
+	Scheduled bool `json:"scheduled"`
+
+	// Server host:port, as configured; absent where none is known
+	Server string `json:"server,omitempty,omitzero"`
+
+	// ServerUnknown backups from before sources were known; they count apart
+	ServerUnknown int `json:"serverUnknown"`
+
+	// ShrunkFrom stored bytes of the backup before the newest one, where that is much smaller
+	ShrunkFrom int64 `json:"shrunkFrom,omitempty,omitzero"`
+	ShrunkTo   int64 `json:"shrunkTo,omitempty,omitzero"`
+
+	// Sizes of the good backups that hold everything, the oldest first
+	Sizes       []BackupPoint `json:"sizes"`
+	Source      string        `json:"source"`
+	State       State         `json:"state"`
+	SuccessRate *float64      `json:"successRate,omitempty"`
+	Trend       []DaySummary  `json:"trend"`
+}
+
+// State defines model for State.
+type State string
 
 // Timestamp defines model for Timestamp.
 type Timestamp = time.Time
@@ -940,7 +1169,7 @@ type ValidationResponse struct {
 	Valid bool  `json:"valid"`
 }
 
-// Verification The latest proof that the backup is good, or that it is not.
+// Verification A proof that the backup is good, or that it is not. A record has what is wrong, or else the best proof.
 type Verification struct {
 	At time.Time `json:"at"`
 
@@ -1049,8 +1278,14 @@ type DownloadBackupParamsRedirect int
 
 // ListBackupsParams defines parameters for ListBackups.
 type ListBackupsParams struct {
-	// Database only backups of this database
+	// Source only backups of this source
+	Source string `form:"source,omitempty" json:"source,omitempty,omitzero"`
+
+	// Database only backups of databases of this name
 	Database string `form:"database,omitempty" json:"database,omitempty,omitzero"`
+
+	// Outcome only backups that ended so
+	Outcome Outcome `form:"outcome,omitempty" json:"outcome,omitempty,omitzero"`
 
 	// Status only backups in this state
 	Status BackupStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
@@ -1064,7 +1299,7 @@ type ListBackupsParams struct {
 	// Label only backups with this label, as `key` or `key=value`
 	Label string `form:"label,omitempty" json:"label,omitempty,omitzero"`
 
-	// Search part of the file path, the database or the id, in any case of letters
+	// Search part of the file path, the source, the database or the id, in any case of letters
 	Search string `form:"search,omitempty" json:"search,omitempty,omitzero"`
 
 	// Damaged only backups whose latest verification found them damaged
@@ -1085,8 +1320,11 @@ type PutSettingsParams struct {
 
 // GetMetricsSummaryParams defines parameters for GetMetricsSummary.
 type GetMetricsSummaryParams struct {
-	// Database only backups of this database; storage, limits and `databases` stay over all
-	Database string `form:"database,omitempty" json:"database,omitempty,omitzero"`
+	// Source the figures of this source alone; storage, limits and `sources` stay over all
+	Source string `form:"source,omitempty" json:"source,omitempty,omitzero"`
+
+	// Tz time zone of the days, such as Europe/Lisbon; default UTC
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 }
 
 // CleanupBackupsJSONRequestBody defines body for CleanupBackups for application/json ContentType.

@@ -1,0 +1,217 @@
+package overview
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/schedule"
+)
+
+// Code is a finding that programs may switch on. Codes are stable.
+type Code string
+
+// The findings.
+const (
+	Overdue      Code = "overdue"       // the last good backup is older than it may be
+	Unscheduled  Code = "unscheduled"   // overdue, and nothing here is expected to make one
+	NoBackupYet  Code = "no_backup_yet" // and its time has not come yet
+	Failures     Code = "failing"       // the last attempts failed
+	OnlyParts    Code = "only_parts"    // nothing holds everything
+	BackupShrunk Code = "shrunk"        // the newest is much smaller than the one before
+	Damage       Code = "damaged"
+)
+
+// Finding is one thing about a source that somebody should look at.
+type Finding struct {
+	Code     Code
+	Severity State // Warning or Failing
+	Text     string
+	Hint     string
+	Since    time.Time // zero where that says nothing
+	Backup   string    // id of the one it is about; "" for none
+	Error    *registry.Error
+}
+
+func (s *state) find(f Finding) {
+	s.Findings = append(s.Findings, f)
+	s.State = worse(s.State, f.Severity)
+}
+
+// judge says how it stands with a source, from what was gathered.
+func (b *builder) judge(s *state) {
+	now := b.in.Now
+	var plan Schedule
+	if s.expected != nil && s.expected.Schedule != nil {
+		plan = s.expected.Schedule
+		s.Scheduled, s.Schedule = true, plan.String()
+		s.NextDue = schedule.Upcoming(plan, b.lastScheduled(s), now)
+		b.countMissed(s, plan)
+	}
+	s.failing()
+	s.OnlyParts = s.LastWhole == nil && len(s.parts) > 0 && s.LastGood != nil
+	s.shrunk()
+	if s.Damaged > 0 {
+		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
+	}
+	b.age(s, plan)
+	if s.OnlyParts {
+		s.find(Finding{Code: OnlyParts, Severity: Warning, Text: "only parts are backed up", Hint: "Make a backup of everything: nothing here restores the whole database.", Backup: s.LastGood.ID})
+	}
+	slices.SortStableFunc(s.Findings, func(x, y Finding) int {
+		if x.Severity == y.Severity {
+			return 0
+		}
+		if x.Severity == Failing {
+			return -1
+		}
+		return 1
+	})
+}
+
+// age finds out whether the last whole backup is too old, or there should be one by now.
+func (b *builder) age(s *state, plan Schedule) {
+	now, base := b.in.Now, s.firstSeen
+	if s.LastWhole != nil {
+		base = s.LastWhole.At
+	}
+	age := b.in.MaxAge
+	if s.expected != nil && s.expected.MaxAge > 0 {
+		age = s.expected.MaxAge
+	}
+	switch {
+	case base.IsZero():
+	case age > 0:
+		s.Due = base.Add(age)
+	case plan != nil:
+		if next := plan.Next(base); !next.IsZero() {
+			s.Due = next.Add(Grace)
+		}
+	default:
+		s.Due = base.Add(DefaultAge)
+	}
+	late := !s.Due.IsZero() && now.After(s.Due)
+	switch {
+	case s.OnlyParts: // amber for that, and never overdue
+	case s.LastWhole == nil && !late:
+		s.find(Finding{Code: NoBackupYet, Severity: Warning, Text: "there is no good backup yet", Hint: "Make the first one."})
+	case !late:
+	case s.expected == nil:
+		s.Overdue = true
+		s.find(Finding{Code: Unscheduled, Severity: Warning, Since: s.Due, Text: "nobody backs it up; " + b.lastGood(s),
+			Hint: "Put it into a schedule, or remove its backups when it is gone for good."})
+	default:
+		s.Overdue = true
+		s.find(Finding{Code: Overdue, Severity: Failing, Since: s.Due, Text: b.lastGood(s) + "; there should have been a newer one by " + s.Due.UTC().Format("2006-01-02 15:04 UTC"),
+			Hint: "Look why none was made: the schedule, cron, the last failures. Make one now."})
+	}
+}
+
+// lastGood says how old the last good backup is.
+func (b *builder) lastGood(s *state) string {
+	if s.LastWhole == nil {
+		return "there is no good backup"
+	}
+	return "the last good backup is " + Ago(b.in.Now.Sub(s.LastWhole.At)) + " old"
+}
+
+// Ago says a length of time for people, in its largest unit: "40 days", "3 hours".
+func Ago(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d >= 48*time.Hour:
+		return plural(int(d/(24*time.Hour)), "day")
+	case d >= 2*time.Hour:
+		return plural(int(d/time.Hour), "hour")
+	}
+	return plural(int(d/time.Minute), "minute")
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// failing looks whether the last attempts to back everything up failed; where nobody ever tried that, the last attempts at
+// all. What was canceled is no attempt.
+func (s *state) failing() {
+	attempts := s.whole
+	if len(attempts) == 0 {
+		attempts = s.parts
+	}
+	for _, r := range attempts {
+		switch r.Ended() {
+		case registry.Succeeded:
+			if r.Verified() {
+				s.FailingSince, s.Failures, s.LastFail = time.Time{}, 0, nil
+			}
+		case registry.FailedToEnd, registry.Interrupted:
+			if s.Failures == 0 {
+				s.FailingSince = r.CreatedAt
+			}
+			s.Failures++
+			s.LastFail = &Failure{r.ID, r.CreatedAt, r.Error}
+		}
+	}
+	if s.Failures == 0 {
+		return
+	}
+	f := Finding{Code: Failures, Severity: Warning, Since: s.FailingSince, Backup: s.LastFail.ID, Error: s.LastFail.Error,
+		Text: "the last backup failed", Hint: "Look at its record."}
+	if s.Failures > 1 {
+		f.Text = fmt.Sprintf("the last %d backups failed", s.Failures)
+	}
+	if s.expected != nil || s.LastGood == nil {
+		f.Severity = Failing
+	}
+	if e := s.LastFail.Error; e != nil {
+		f.Text += ": " + e.Message
+		if e.Hint != "" {
+			f.Hint = e.Hint
+		}
+		if e.Reason == fault.ServerChanged {
+			f.Severity = Failing
+		}
+	}
+	s.find(f)
+}
+
+// shrunk compares the two newest whole backups that were stored alike.
+func (s *state) shrunk() {
+	var last, before *registry.Backup
+	for _, r := range slices.Backward(s.whole) {
+		switch {
+		case r.Status != registry.Success:
+		case last == nil:
+			last = r
+		case before == nil && alike(r, last):
+			before = r
+		}
+	}
+	if before == nil || !HasShrunk(before.Size, last.Size) {
+		return
+	}
+	s.Shrunk = &Shrunk{last.ID, before.Size, last.Size}
+	s.find(Finding{Code: BackupShrunk, Severity: Warning, Backup: last.ID,
+		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", 100-last.Size*100/max(before.Size, 1)),
+		Hint: "Look whether data was lost before the older ones are removed."})
+}
+
+// alike tells whether sizes can be compared.
+func alike(a, b *registry.Backup) bool {
+	return a.Format == b.Format && a.Compression == b.Compression && a.Encryption == b.Encryption && (a.Source == "") == (b.Source == "")
+}
+
+// lastScheduled returns when the schedule last asked for a backup of the source. What bears a time after now was made by a
+// clock that was wrong.
+func (b *builder) lastScheduled(s *state) (last time.Time) {
+	for _, r := range slices.Concat(s.whole, s.parts) {
+		if r.Trigger == registry.TriggerSchedule && r.CreatedAt.After(last) && !r.CreatedAt.After(b.in.Now) {
+			last = r.CreatedAt
+		}
+	}
+	return last
+}

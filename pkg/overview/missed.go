@@ -1,0 +1,62 @@
+package overview
+
+import (
+	"time"
+
+	"cofre/pkg/registry"
+)
+
+// maxOccasions bounds the times of a schedule that are looked at: once a minute for thirty days is 43,200.
+const maxOccasions = 50_000
+
+// countMissed counts the scheduled times of the last days at which nothing was made: no good backup until the next time,
+// and no failed or canceled one either, which count by themselves.
+func (b *builder) countMissed(s *state, plan Schedule) {
+	since := b.remembers(s)
+	if s.firstSeen.After(since) {
+		since = s.firstSeen
+	}
+	if since.Before(b.first) {
+		since = b.first
+	}
+	if s.firstSeen.IsZero() {
+		return // nothing was ever expected to be here
+	}
+	n := 0 // into s.whole
+	due := plan.Next(since.Add(-time.Second))
+	for range maxOccasions {
+		if due.IsZero() || due.Add(Grace).After(b.in.Now) {
+			return
+		}
+		next := plan.Next(due)
+		for n < len(s.whole) && s.whole[n].CreatedAt.Before(due) {
+			n++
+		}
+		made := n < len(s.whole) && (next.IsZero() || s.whole[n].CreatedAt.Before(next))
+		if i, ok := b.day(due); ok && !made {
+			s.Missed++
+			s.Days[i].Missed++
+			b.out.Missed++
+			b.out.Days[i].Missed++
+		}
+		due = next
+	}
+}
+
+// remembers returns from when on the records tell what was made. What succeeded before may have been removed, but for what
+// is kept longer, and a day without a record then says nothing.
+func (b *builder) remembers(s *state) (since time.Time) {
+	if d := b.in.Settings.RetentionDays; d > 0 {
+		since = b.in.Now.AddDate(0, 0, -d)
+	}
+	n := b.in.Settings.MaxBackups
+	for i := len(s.whole) - 1; i >= 0 && n > 0; i-- {
+		if s.whole[i].Status != registry.Success {
+			continue
+		}
+		if n--; n == 0 && s.whole[i].CreatedAt.After(since) {
+			since = s.whole[i].CreatedAt
+		}
+	}
+	return since
+}

@@ -1,0 +1,225 @@
+package overview
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"cofre/pkg/registry"
+)
+
+// maxSizes bounds Source.Sizes.
+const maxSizes = 60
+
+// builder works on one overview.
+type builder struct {
+	in    Input
+	zone  *time.Location
+	first time.Time // begin of the first day
+	dates []string
+	all   map[string]*state
+	out   Overview
+}
+
+// state is what is gathered of one source before it is judged.
+type state struct {
+	Source
+	expected  *Expected
+	firstSeen time.Time
+	whole     []*registry.Backup // attempts to back everything up, in order
+	parts     []*registry.Backup
+}
+
+// Of works the overview out.
+func Of(in Input) Overview {
+	b := &builder{in: in, zone: in.Zone, all: map[string]*state{}}
+	if b.zone == nil {
+		b.zone = time.UTC
+	}
+	b.out = Overview{At: in.Now, State: OK, ByState: map[registry.Status]int{registry.Success: 0, registry.Failed: 0, registry.InProgress: 0}}
+	if in.LastCleanup != nil {
+		b.out.LastCleanup = *in.LastCleanup
+	}
+	b.calendar()
+	b.out.Days, b.out.Errors = b.days(), map[string]int{}
+	for i := range in.Expected {
+		e := &in.Expected[i]
+		s := b.source(e.Source)
+		s.expected, s.Configured, s.Database = e, true, e.Database
+	}
+	for _, rec := range in.Sources {
+		s := b.source(rec.Name)
+		s.seen(rec.FirstSeen)
+		s.Database = cmp.Or(s.Database, rec.Database)
+		if n := len(rec.Addresses); n > 0 {
+			s.Server = rec.Addresses[0]
+		}
+	}
+	for i := range in.Backups {
+		b.count(&in.Backups[i])
+	}
+	for _, s := range b.all {
+		b.judge(s)
+		b.out.Sources = append(b.out.Sources, s.Source)
+		b.out.State = worse(b.out.State, s.State)
+	}
+	slices.SortFunc(b.out.Sources, func(x, y Source) int { return strings.Compare(x.Name, y.Name) })
+	return b.out
+}
+
+// calendar finds the days. A day of the zone may have 23 or 25 hours.
+func (b *builder) calendar() {
+	now := b.in.Now.In(b.zone)
+	for d := Days - 1; d >= 0; d-- {
+		day := time.Date(now.Year(), now.Month(), now.Day()-d, 0, 0, 0, 0, b.zone)
+		if d == Days-1 {
+			b.first = day
+		}
+		b.dates = append(b.dates, day.Format(time.DateOnly))
+	}
+}
+
+func (b *builder) days() []Day {
+	out := make([]Day, Days)
+	for i, date := range b.dates {
+		out[i].Date = date
+	}
+	return out
+}
+
+// day returns the place of a time among the days, and whether it has one. What is dated in the future is today's.
+func (b *builder) day(t time.Time) (int, bool) {
+	if t.Before(b.first) {
+		return 0, false
+	}
+	if t.After(b.in.Now) {
+		return Days - 1, true
+	}
+	return slices.BinarySearch(b.dates, t.In(b.zone).Format(time.DateOnly))
+}
+
+func (b *builder) source(name string) *state {
+	s := b.all[name]
+	if s == nil {
+		s = &state{Source: Source{Name: name, State: OK, Days: b.days()}}
+		s.Errors = map[string]int{}
+		b.all[name] = s
+	}
+	return s
+}
+
+func (s *state) seen(at time.Time) {
+	if !at.IsZero() && (s.firstSeen.IsZero() || at.Before(s.firstSeen)) {
+		s.firstSeen = at
+	}
+}
+
+// count adds one backup to the figures of everything and of its source.
+func (b *builder) count(r *registry.Backup) {
+	b.out.Stored += r.Size
+	b.out.ByState[r.Status]++
+	i, recent := b.day(r.CreatedAt)
+	if r.Damaged() {
+		b.out.Damaged++
+	}
+	if r.Status == registry.InProgress {
+		b.out.Running++
+	}
+	if recent {
+		b.out.Figures.add(r)
+		b.out.Days[i].add(r)
+	}
+	name := r.SourceName()
+	if name == "" { // failed before anybody knew what it was of
+		return
+	}
+	s := b.source(name)
+	s.seen(r.CreatedAt)
+	s.note(r)
+	if recent {
+		s.Figures.add(r)
+		s.Days[i].add(r)
+	}
+}
+
+// note adds a backup to what is known of its source, whenever it was made.
+func (s *state) note(r *registry.Backup) {
+	s.Database = cmp.Or(r.Database, s.Database)
+	if r.Source == "" {
+		s.ServerUnknown++
+	}
+	if r.Whole() {
+		s.whole = append(s.whole, r)
+	} else {
+		s.parts = append(s.parts, r)
+	}
+	switch {
+	case r.Status == registry.InProgress:
+		s.Running++
+	case r.Damaged():
+		s.Damaged++
+		s.Backups++
+		s.Bytes += r.Size
+	case r.Status == registry.Success:
+		s.Backups++
+		s.Bytes += r.Size
+	}
+	if !r.Verified() {
+		return
+	}
+	ref := Ref{r.ID, r.CreatedAt, r.Size}
+	newer(&s.LastGood, ref)
+	if r.Whole() {
+		newer(&s.LastWhole, ref)
+		if s.Sizes = append(s.Sizes, ref); len(s.Sizes) > maxSizes {
+			s.Sizes = s.Sizes[1:]
+		}
+	}
+}
+
+func newer(last **Ref, r Ref) {
+	if *last == nil || r.At.After((*last).At) {
+		*last = &r
+	}
+}
+
+func (f *Figures) add(r *registry.Backup) {
+	f.Total++
+	switch r.Ended() {
+	case registry.Succeeded:
+		f.Succeeded++
+		f.Duration += time.Duration(r.Duration) * time.Millisecond
+		f.SuccessBytes += r.Size
+	case registry.Canceled:
+		f.Canceled++
+	case registry.FailedToEnd, registry.Interrupted:
+		if r.Ended() == registry.Interrupted {
+			f.Interrupted++
+		} else {
+			f.Failed++
+		}
+		if r.Error != nil {
+			f.Errors[string(r.Error.Code)]++
+		}
+	}
+}
+
+func (d *Day) add(r *registry.Backup) {
+	switch r.Ended() {
+	case registry.Succeeded:
+		d.Succeeded++
+		d.Bytes += r.Size
+		if r.Damaged() {
+			d.Damaged++
+		}
+	case registry.Canceled:
+		d.Canceled++
+	case registry.Interrupted:
+		d.Interrupted++
+	case registry.FailedToEnd:
+		d.Failed++
+	default:
+		d.Running++
+	}
+}

@@ -1,0 +1,182 @@
+// Package overview says how it stands with all backups: per source when the last good one was made, whether it is
+// overdue or failing, what is damaged, what nobody backs up, and the figures of the last thirty days.
+//
+// It is the one place where that is worked out: the API, the web UI, metrics, health, doctor and the scheduler show what
+// [Of] returns. It is pure: the clock, the records and what is expected are its arguments. Nothing that is not known to
+// be good is called good.
+package overview
+
+import (
+	"time"
+
+	"cofre/pkg/registry"
+	"cofre/pkg/source"
+)
+
+// Days is the span of the figures that go by time, today included.
+const Days = 30
+
+// When a source is overdue where nobody says otherwise.
+const (
+	Grace      = 2 * time.Hour      // behind a scheduled time
+	DefaultAge = 7 * 24 * time.Hour // of the last good backup, where there is no schedule
+)
+
+// Schedule tells when something is due next.
+type Schedule interface {
+	Next(time.Time) time.Time
+	String() string
+}
+
+// Expected is what is wanted of one source.
+type Expected struct {
+	Source   string
+	Database string
+	Schedule Schedule      // nil: it is made when somebody asks
+	MaxAge   time.Duration // of the last good backup; 0 is the default
+}
+
+// Input is what an overview is worked out of.
+type Input struct {
+	Now  time.Time
+	Zone *time.Location // of the days; nil is UTC
+	// Backups are in the order of their ids.
+	Backups  []registry.Backup
+	Sources  []source.Record
+	Expected []Expected
+	// MaxAge is for sources that nothing is expected of; 0 is the default.
+	MaxAge      time.Duration
+	LastCleanup *time.Time
+	// Settings say for how long records are kept: a day without a record says nothing before that.
+	Settings registry.Settings
+}
+
+// State is how it stands, in one word.
+type State string
+
+// The states, best first.
+const (
+	OK      State = "ok"
+	Warning State = "warning"
+	Failing State = "failing"
+)
+
+// worse returns the worse of two states.
+func worse(a, b State) State {
+	rank := map[State]int{OK: 0, Warning: 1, Failing: 2}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// Overview is how it stands with everything.
+type Overview struct {
+	At      time.Time
+	State   State
+	Sources []Source // by name
+	Days    []Day    // of all sources, the oldest first
+	Figures
+	Stored  int64 // bytes of all backups
+	Damaged int
+	Running int
+	ByState map[registry.Status]int
+	// LastCleanup is when expired backups were last removed; zero for never.
+	LastCleanup time.Time
+}
+
+// Source is how it stands with one source.
+type Source struct {
+	Name     string
+	Database string
+	Server   string // address of the last known server; "" where none is
+	// Configured tells that something is expected of it here; Scheduled, that it is made by a schedule.
+	Configured bool
+	Scheduled  bool
+	Schedule   string
+	NextDue    time.Time // zero without a schedule
+	// ServerUnknown is the number of its backups from before sources were known.
+	ServerUnknown int
+
+	Backups int // successful ones
+	Bytes   int64
+	Running int
+	Damaged int
+
+	LastGood  *Ref // the newest verified one, whatever it holds
+	LastWhole *Ref // the newest verified one that holds everything
+	LastFail  *Failure
+	// FailingSince is the first failure behind the last good backup; zero when the last attempt was good.
+	FailingSince time.Time
+	Failures     int // in a row
+	// Due is when it becomes, or became, overdue; zero where that cannot be told yet.
+	Due       time.Time
+	Overdue   bool
+	OnlyParts bool
+	Shrunk    *Shrunk // the newest whole backup is much smaller than the one before
+	Sizes     []Ref   // whole good ones, the oldest first, at most maxSizes
+
+	State    State
+	Findings []Finding // the worst first
+	Days     []Day
+	Figures
+}
+
+// Ref is one backup.
+type Ref struct {
+	ID   string
+	At   time.Time
+	Size int64
+}
+
+// Failure is one that failed, and why.
+type Failure struct {
+	ID    string
+	At    time.Time
+	Error *registry.Error
+}
+
+// Shrunk is a backup that holds much less than the one before.
+type Shrunk struct {
+	ID       string
+	From, To int64 // stored bytes
+}
+
+// Figures count the last [Days] days. Canceled backups count as neither good nor bad; scheduled ones that were not made
+// count as bad.
+type Figures struct {
+	Total, Succeeded, Failed, Canceled, Interrupted, Missed int
+	Duration                                                time.Duration // of the successful ones together
+	SuccessBytes                                            int64         // of the successful ones together
+	Errors                                                  map[string]int
+}
+
+// SuccessRate is the part of good ones among all that should have been; ok is false when there were none.
+func (f Figures) SuccessRate() (rate float64, ok bool) {
+	all := f.Succeeded + f.Failed + f.Interrupted + f.Missed
+	if all == 0 {
+		return 0, false
+	}
+	return float64(f.Succeeded) / float64(all), true
+}
+
+// Day counts one day of the zone.
+type Day struct {
+	Date                                                               string // 2006-01-02
+	Succeeded, Failed, Canceled, Interrupted, Missed, Running, Damaged int
+	Bytes                                                              int64
+}
+
+// HasShrunk tells whether a backup of to bytes is suspiciously small behind one of from bytes: half of it or less. What
+// differs by less than a page of a database says nothing.
+func HasShrunk(from, to int64) bool { return to <= from/2 && from-to >= 8192 }
+
+// Source returns the source of this name, or nil.
+func (o *Overview) Source(name string) *Source {
+	for i := range o.Sources {
+		if o.Sources[i].Name == name {
+			return &o.Sources[i]
+		}
+	}
+	return nil
+}

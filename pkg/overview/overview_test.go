@@ -1,0 +1,232 @@
+package overview
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/schedule"
+	"cofre/pkg/source"
+)
+
+var good = &registry.Verification{OK: true, Level: registry.LevelStream}
+
+// made is a backup of a source that holds everything.
+func made(id, name string, at time.Time, change ...func(*registry.Backup)) registry.Backup {
+	b := registry.Backup{ID: id, Source: name, Database: name, Status: registry.Success, CreatedAt: at, Size: 1 << 20, Verification: good, Trigger: registry.TriggerSchedule}
+	for _, c := range change {
+		c(&b)
+	}
+	return b
+}
+
+func failed(b *registry.Backup) {
+	b.Status, b.Verification, b.Size = registry.Failed, nil, 0
+	b.Error = &registry.Error{Code: fault.DatabaseConnection, Reason: fault.PortRefused, Message: "no answer", Hint: "Start the server."}
+}
+
+func canceled(b *registry.Backup) {
+	failed(b)
+	b.Error = &registry.Error{Code: fault.Canceled, Reason: fault.CanceledByUser, Message: "the backup was cancelled by ana"}
+}
+
+func schemaOnly(b *registry.Backup) { b.Content = registry.ContentSchema }
+
+func sized(n int64) func(*registry.Backup) { return func(b *registry.Backup) { b.Size = n } }
+
+func damaged(b *registry.Backup) {
+	b.Verification = &registry.Verification{Level: registry.LevelFull, Problems: []registry.Problem{{Reason: fault.ChecksumMismatch}}}
+}
+
+func plan(t *testing.T, expr string) Schedule {
+	t.Helper()
+	s, err := schedule.Parse(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func day(d, hour int) time.Time { return time.Date(2026, 3, d, hour, 0, 0, 0, time.UTC) }
+
+func codes(s *Source) string {
+	var out []string
+	for _, f := range s.Findings {
+		out = append(out, string(f.Code)+"/"+string(f.Severity))
+	}
+	return strings.Join(out, " ")
+}
+
+// Each case is something that was once shown as good, or as worse than it was.
+func TestFindings(t *testing.T) {
+	nightly := Expected{Source: "loja", Database: "loja", Schedule: plan(t, "0 2 * * *")}
+	byHand := Expected{Source: "loja", Database: "loja"}
+	for name, c := range map[string]struct {
+		expected Expected
+		backups  []registry.Backup
+		now      time.Time
+		source   string
+		want     string
+	}{
+		"made tonight": {nightly, []registry.Backup{made("A", "loja", day(13, 2))}, day(13, 12), "loja", ""},
+		"the scheduled one says nothing of another": {nightly, []registry.Backup{made("A", "financeiro", day(1, 2)), made("B", "loja", day(28, 2))}, day(28, 12), "financeiro", "unscheduled/warning"},
+		"another that is young enough":              {nightly, []registry.Backup{made("A", "financeiro", day(25, 2)), made("B", "loja", day(28, 2))}, day(28, 12), "financeiro", ""},
+		"no schedule, and 58 days old":              {byHand, []registry.Backup{made("A", "loja", day(1, 2).AddDate(0, 0, -58))}, day(1, 2), "loja", "overdue/failing"},
+		"no schedule, and six days old":             {byHand, []registry.Backup{made("A", "loja", day(1, 2))}, day(7, 2), "loja", ""},
+		"its own maximum age":                       {Expected{Source: "loja", MaxAge: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2))}, day(1, 4), "loja", "overdue/failing"},
+		"an hour and a half late":                   {nightly, []registry.Backup{made("A", "loja", day(12, 2))}, day(13, 2).Add(90 * time.Minute), "loja", ""},
+		"three hours late":                          {nightly, []registry.Backup{made("A", "loja", day(12, 2))}, day(13, 5), "loja", "overdue/failing"},
+		"two nights failed":                         {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(11, 2), failed), made("C", "loja", day(12, 2), failed)}, day(12, 3), "loja", "failing/failing overdue/failing"},
+		"failed once and then good":                 {nightly, []registry.Backup{made("A", "loja", day(11, 2), failed), made("B", "loja", day(11, 3))}, day(11, 12), "loja", ""},
+		"canceled":                                  {nightly, []registry.Backup{made("A", "loja", day(11, 2)), made("B", "loja", day(11, 9), canceled)}, day(11, 12), "loja", ""},
+		"never made, its time has not come":         {nightly, nil, day(1, 2), "loja", "no_backup_yet/warning"},
+		"only parts":                                {nightly, []registry.Backup{made("A", "loja", day(1, 2), schemaOnly)}, day(28, 12), "loja", "only_parts/warning"},
+		"a part in the place of a whole one":        {nightly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(13, 2), schemaOnly)}, day(13, 12), "loja", "overdue/failing"},
+		"half as large":                             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), sized(500000))}, day(13, 12), "loja", "shrunk/warning"},
+		"a part is smaller, and that is all":        {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
+		"the newest one is damaged":                 {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Of(Input{Now: c.now, Backups: c.backups, Expected: []Expected{c.expected}})
+			s := o.Source(c.source)
+			if s == nil || codes(s) != c.want {
+				t.Fatalf("found %q, want %q: %+v", codes(s), c.want, s)
+			}
+			worst := OK
+			for _, f := range s.Findings {
+				worst = worse(worst, f.Severity)
+				if f.Text == "" || f.Hint == "" {
+					t.Errorf("%s says %q, %q", f.Code, f.Text, f.Hint)
+				}
+			}
+			if s.State != worst || worse(o.State, worst) != o.State {
+				t.Errorf("state is %s of all, %s of the source", o.State, s.State)
+			}
+		})
+	}
+}
+
+// A source that was put on record and never backed up is overdue some day, also without a schedule.
+func TestNeverBackedUp(t *testing.T) {
+	rec := source.Record{Name: "loja", FirstSeen: day(1, 12)}
+	for _, c := range []struct {
+		expected Expected
+		now      time.Time
+		want     string
+	}{
+		{Expected{Source: "loja", Schedule: plan(t, "0 2 * * *")}, day(2, 3), "no_backup_yet/warning"},
+		{Expected{Source: "loja", Schedule: plan(t, "0 2 * * *")}, day(2, 5), "overdue/failing"},
+		{Expected{Source: "loja"}, day(8, 11), "no_backup_yet/warning"},
+		{Expected{Source: "loja"}, day(8, 13), "overdue/failing"},
+	} {
+		o := Of(Input{Now: c.now, Sources: []source.Record{rec}, Expected: []Expected{c.expected}})
+		if got := codes(o.Source("loja")); got != c.want {
+			t.Errorf("at %s it is %q, want %q", c.now, got, c.want)
+		}
+	}
+}
+
+func missed(days []Day) (out []string) {
+	for _, d := range days {
+		if d.Missed > 0 {
+			out = append(out, d.Date)
+		}
+	}
+	return out
+}
+
+func TestMissed(t *testing.T) {
+	nightly := []Expected{{Source: "shop", Database: "shop", Schedule: plan(t, "0 2 * * *")}}
+	backups := []registry.Backup{made("A", "shop", day(10, 2)), made("B", "shop", day(12, 2), failed), made("C", "log", day(13, 2))}
+	o := Of(Input{Now: day(13, 12), Backups: backups, Expected: nightly})
+	shop := o.Source("shop")
+	if days := missed(shop.Days); len(days) != 2 || days[0] != "2026-03-11" || days[1] != "2026-03-13" || shop.Missed != 2 || o.Missed != 2 {
+		t.Errorf("missed days are %v, %d and %d", days, shop.Missed, o.Missed)
+	}
+	if rate, ok := shop.SuccessRate(); !ok || rate != 0.25 { // one good, one failed, two missed
+		t.Errorf("the rate is %v", rate)
+	}
+	if !shop.NextDue.Equal(day(14, 2)) || shop.Schedule != "0 2 * * *" {
+		t.Errorf("next is %s", shop.NextDue)
+	}
+	// 29 of 30 nights without a backup are no success rate of 100 %.
+	o = Of(Input{Now: day(31, 12), Backups: []registry.Backup{made("A", "shop", day(2, 2))}, Expected: nightly})
+	if rate, ok := o.SuccessRate(); !ok || rate > 0.04 || o.Missed != 29 {
+		t.Errorf("the rate is %v, %d missed", rate, o.Missed)
+	}
+	// What retention may have removed is no proof that nothing was made.
+	kept := []registry.Backup{made("A", "shop", day(1, 2)), made("B", "shop", day(18, 2)), made("C", "shop", day(20, 2))}
+	for _, keeps := range []registry.Settings{{RetentionDays: 3}, {MaxBackups: 2}, {RetentionDays: 3, MaxBackups: 2}} {
+		if days := missed(Of(Input{Now: day(20, 12), Backups: kept, Expected: nightly, Settings: keeps}).Days); len(days) != 1 || days[0] != "2026-03-19" {
+			t.Errorf("with %+v missed days are %v", keeps, days)
+		}
+	}
+	// A canceled one was made, in a way: it counts as neither.
+	o = Of(Input{Now: day(13, 12), Backups: []registry.Backup{made("A", "shop", day(12, 2)), made("B", "shop", day(13, 2), canceled)}, Expected: nightly})
+	if rate, _ := o.SuccessRate(); rate != 1 || o.Canceled != 1 || len(missed(o.Days)) != 0 {
+		t.Errorf("with a canceled one it is %+v", o.Figures)
+	}
+}
+
+// The strip's days are the reader's: a backup at 23:30 in São Paulo is of that day, not of the next.
+func TestZone(t *testing.T) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 13, 2, 30, 0, 0, time.UTC) // 12 March, 23:30
+	for _, c := range []struct {
+		zone *time.Location
+		date string
+	}{{nil, "2026-03-13"}, {zone, "2026-03-12"}} {
+		o := Of(Input{Now: day(13, 12), Zone: c.zone, Backups: []registry.Backup{made("A", "shop", at)}})
+		for _, d := range o.Days {
+			if d.Succeeded == 1 && d.Date != c.date {
+				t.Errorf("it is of %s, want %s", d.Date, c.date)
+			}
+		}
+		if len(o.Days) != Days || o.Succeeded != 1 || o.Days[Days-1].Date != "2026-03-13" {
+			t.Errorf("the days are %v", o.Days)
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	now := day(31, 12)
+	o := Of(Input{Now: now, Backups: []registry.Backup{
+		made("A", "shop", now.AddDate(0, 0, -40), sized(1000)),
+		made("B", "shop", now.AddDate(0, 0, -29), sized(100)),
+		made("C", "shop", now.AddDate(0, 0, -1), sized(300), damaged),
+		made("D", "shop", now, failed),
+		made("E", "", now, failed, func(b *registry.Backup) { b.Error.Code = fault.BackupCreation }),
+		made("F", "log", now, func(b *registry.Backup) { b.Status, b.Size, b.Verification = registry.InProgress, 0, nil }),
+		made("G", "log", now.AddDate(0, 0, 3), sized(7)), // a wrong clock
+	}})
+	if o.Total != 6 || o.Succeeded != 3 || o.Failed != 2 || o.Running != 1 || o.Damaged != 1 || o.Stored != 1407 || o.SuccessBytes != 407 {
+		t.Errorf("figures are %+v", o)
+	}
+	if o.Days[0] != (Day{Date: "2026-03-02", Succeeded: 1, Bytes: 100}) || o.Days[28] != (Day{Date: "2026-03-30", Succeeded: 1, Damaged: 1, Bytes: 300}) ||
+		o.Days[29] != (Day{Date: "2026-03-31", Succeeded: 1, Failed: 2, Running: 1, Bytes: 7}) {
+		t.Errorf("days are %+v", o.Days)
+	}
+	if o.Errors["DatabaseConnectionError"] != 1 || o.Errors["BackupCreationError"] != 1 || len(o.Sources) != 2 {
+		t.Errorf("errors are %v, sources %d", o.Errors, len(o.Sources))
+	}
+	if s := o.Source("shop"); s.Backups != 3 || s.Bytes != 1400 || s.LastGood.ID != "B" || s.LastFail.ID != "D" {
+		t.Errorf("shop is %+v", s)
+	}
+	if none := Of(Input{Now: now}); none.State != OK || len(none.Days) != Days || len(none.Sources) != 0 {
+		t.Errorf("without backups it is %+v", none)
+	}
+}
+
+// Records from before sources were known are shown under the database's name, and said to be what they are.
+func TestServerUnknown(t *testing.T) {
+	old := made("A", "", day(12, 2), func(b *registry.Backup) { b.Database = "shop" })
+	o := Of(Input{Now: day(13, 12), Backups: []registry.Backup{old, made("B", "shop", day(13, 2))}})
+	if s := o.Source("shop"); len(o.Sources) != 1 || s.ServerUnknown != 1 || s.Backups != 2 {
+		t.Errorf("it is %+v", o.Sources)
+	}
+}

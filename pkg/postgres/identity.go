@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Identity is which database of which server a connection reached.
+type Identity struct {
+	// SystemIdentifier is the cluster's, in decimal; "" where the role may not read it. A standby has its primary's.
+	SystemIdentifier string
+	Database         string
+	DatabaseOID      uint32
+	InRecovery       bool
+	// Host and Port are the reached one of Addresses, as configured.
+	Host, Port string
+	// Addresses are all of the connection string's hosts with their ports, in its order.
+	Addresses [][2]string
+}
+
+// Identify asks an open connection of t that is in no transaction. It answers the driver's errors.
+func (t Target) Identify(ctx context.Context, conn *pgx.Conn) (Identity, error) {
+	i := Identity{Addresses: t.addresses()}
+	i.Host, i.Port = t.reached(ctx, conn)
+	err := conn.QueryRow(ctx, `SELECT d.datname::text, d.oid, pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_database d
+		WHERE d.datname = pg_catalog.current_database()`).Scan(&i.Database, &i.DatabaseOID, &i.InRecovery)
+	if err != nil {
+		return i, err
+	}
+	// Since PostgreSQL 9.6; services may have taken the right to call it away. That is an answer, and nothing is lost with it.
+	err = conn.QueryRow(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()").Scan(&i.SystemIdentifier)
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		err = nil
+	}
+	return i, err
+}
+
+// addresses pairs the hosts with their ports.
+func (t Target) addresses() (out [][2]string) {
+	ports := strings.Split(t.Port(), ",")
+	for i, host := range strings.Split(t.Host(), ",") {
+		port := ports[min(i, len(ports)-1)]
+		if port == "" {
+			port = "5432"
+		}
+		out = append(out, [2]string{host, port})
+	}
+	return out
+}
+
+// reached tells which of several hosts a connection leads to: the driver does not say, so that it is found by the address.
+func (t Target) reached(ctx context.Context, conn *pgx.Conn) (host, port string) {
+	all := t.addresses()
+	remote, ok := conn.PgConn().Conn().RemoteAddr().(*net.TCPAddr)
+	if len(all) > 1 && ok {
+		for _, a := range all {
+			if a[1] != strconv.Itoa(remote.Port) {
+				continue
+			}
+			found, err := t.config.LookupFunc(ctx, a[0])
+			for _, ip := range found {
+				if err == nil && net.ParseIP(ip).Equal(remote.IP) {
+					return a[0], a[1]
+				}
+			}
+		}
+	}
+	return all[0][0], all[0][1]
+}
+
+// Databases lists the databases of the server that may be connected to and are no templates, by name. The connection is in
+// no transaction. It answers the driver's errors.
+func Databases(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	rows, err := conn.Query(ctx, `SELECT datname::text FROM pg_catalog.pg_database
+		WHERE datallowconn AND NOT datistemplate AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname LIMIT 10000`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

@@ -1,0 +1,103 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// Verification levels, weakest first.
+const (
+	// LevelStream: checked while it flowed by: pg_dump's exit status, the archive's structure to its end, and
+	// the service's checksum of what it stored against what was sent.
+	LevelStream = "stream"
+	// LevelChecksum: read back whole and hashed, but not looked into: it is encrypted and no key was given.
+	LevelChecksum = "checksum"
+	// LevelFull: read back whole: size, SHA-256, service checksum, every block decompressed.
+	LevelFull = "full"
+	// LevelRestoredInPart: restored into a database, but for something that was left out on request or failed.
+	LevelRestoredInPart = "restored_in_part"
+	// LevelRestored: restored into a database.
+	LevelRestored = "restored"
+)
+
+// levels orders the levels, weakest first. One that is not known is weaker than all.
+var levels = []string{LevelStream, LevelChecksum, LevelFull, LevelRestoredInPart, LevelRestored}
+
+// Verification is one look at a backup: a proof that it is good, or that it is not.
+type Verification struct {
+	OK       bool      `json:"ok"`
+	Level    string    `json:"level"`
+	At       time.Time `json:"at"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Problem is one thing that a verification found wrong.
+type Problem struct {
+	Reason fault.Reason `json:"reason"`
+	Detail string       `json:"detail"`
+}
+
+func (v Verification) rank() int { return slices.Index(levels, v.Level) }
+
+// refutes tells whether a good v, made later and looking at least as closely, takes back what a bad one found: a failure of
+// reading passes, and tags are mended.
+func (v Verification) refutes(bad Verification) bool {
+	return v.OK && !bad.OK && v.At.After(bad.At) && v.rank() >= bad.rank()
+}
+
+// Proofs returns what is known of the backup: the newest verification of each level, good or bad, strongest first.
+func (b Backup) Proofs() []Verification {
+	if len(b.Verifications) == 0 && b.Verification != nil {
+		return []Verification{*b.Verification}
+	}
+	return b.Verifications
+}
+
+// addVerifications adds looks to what is known. Of each level the newest good one stays, and the newest bad one unless a later
+// one took it back, so that the list is short and a weaker look never hides a stronger one.
+func (b *Backup) addVerifications(more ...Verification) {
+	var keep []Verification
+	all := slices.Concat(b.Proofs(), more)
+	for i, v := range all {
+		gone := slices.ContainsFunc(all, func(o Verification) bool { return o.refutes(v) })
+		for j, o := range all {
+			gone = gone || o.Level == v.Level && o.OK == v.OK && (o.At.After(v.At) || o.At.Equal(v.At) && j > i)
+		}
+		if !gone {
+			keep = append(keep, v)
+		}
+	}
+	slices.SortStableFunc(keep, func(a, b Verification) int {
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), b.At.Compare(a.At))
+	})
+	b.setVerifications(keep)
+}
+
+// setVerifications sets the list, which is sorted, and its summary.
+func (b *Backup) setVerifications(list []Verification) {
+	b.Verifications, b.Verification = nil, nil
+	if len(list) == 0 {
+		return
+	}
+	first := list[0]
+	if i := slices.IndexFunc(list, func(v Verification) bool { return !v.OK }); i >= 0 {
+		first = list[i]
+	}
+	b.Verification = &first
+	if len(list) > 1 {
+		b.Verifications = list
+	}
+}
+
+// Verified tells whether the backup is one to rely on: successful, and not known to be damaged.
+func (b Backup) Verified() bool {
+	return b.Status == Success && b.Verification != nil && b.Verification.OK
+}
+
+// Damaged tells whether a verification found the object wrong and none took that back.
+func (b Backup) Damaged() bool {
+	return b.Status == Success && b.Verification != nil && !b.Verification.OK
+}
