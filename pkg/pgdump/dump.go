@@ -25,6 +25,8 @@ type Dump struct {
 	out     *os.File
 	source  io.Reader // out, or a filter over it
 	stderr  *messages
+	standby bool // the source is one
+	started time.Time
 	release func() // ends the watch over context and timeout
 
 	end     sync.Once
@@ -55,11 +57,12 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamped, description, err := c.lookAtSource(ctx, o)
+	from, err := c.lookAtSource(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dump{client: c, options: o, args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
+	o.Target = from.target
+	d := &Dump{client: c, options: o, standby: from.standby, started: time.Now(), args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
 	cmd := exec.Command(c.PgDump, d.args...)
 	cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
 	cmd.Dir = workDir(o.WorkDir)
@@ -78,37 +81,47 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	}
 	d.release = d.process.watch(ctx, o.Timeout)
 	switch d.source = out; {
-	case stamped && o.Format == Custom:
+	case from.stamped && o.Format == Custom:
 		d.source = &headFilter{ctx: ctx, in: out}
-	case stamped:
+	case from.stamped:
 		d.source = newScriptFilter(out, true)
 	}
 	if o.Format == Plain {
-		d.source = newDescribing(d.source, description)
+		d.source = newDescribing(d.source, from.description)
 	}
 	return d, nil
 }
 
-// lookAtSource refuses a server that this pg_dump cannot read, and reports whether it has column versions, which may
-// have to be taken out of the dump. For a script it describes the database.
-func (c Client) lookAtSource(ctx context.Context, o DumpOptions) (stamped bool, d postgres.Description, err error) {
+// dumped is what a dump needs to know of its source.
+type dumped struct {
+	target      postgres.Target // as pg_dump gets it
+	stamped     bool            // it has column versions, which may have to be taken out of the dump
+	standby     bool
+	description postgres.Description // for a script
+}
+
+// lookAtSource refuses a server that this pg_dump cannot read.
+func (c Client) lookAtSource(ctx context.Context, o DumpOptions) (d dumped, err error) {
 	t := o.Target
 	conn, err := t.Connect(ctx)
 	if err != nil {
-		return false, d, err
+		return d, err
 	}
 	defer postgres.Close(conn)
 	var version int
-	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, EXISTS (SELECT 1 FROM pg_catalog.pg_attribute
-		WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).Scan(&version, &stamped)
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery(), EXISTS (SELECT 1 FROM pg_catalog.pg_attribute
+		WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).Scan(&version, &d.standby, &d.stamped)
 	if err != nil {
-		return false, d, t.Explain(ctx, err)
+		return d, t.Explain(ctx, err)
 	}
-	if err := c.suits(version / 10000); err != nil || o.Format != Plain {
-		return stamped, d, err
+	if err := c.suits(version / 10000); err != nil {
+		return d, err
 	}
-	d, err = postgres.Describe(ctx, conn)
-	return stamped, d, t.Explain(ctx, err)
+	if d.target, err = t.ForPrograms(ctx, conn); err != nil || o.Format != Plain {
+		return d, err
+	}
+	d.description, err = postgres.Describe(ctx, conn)
+	return d, t.Explain(ctx, err)
 }
 
 func workDir(dir string) string {
@@ -184,6 +197,7 @@ func (d *Dump) failure() error {
 		program: "pg_dump", doing: "dump database " + fmt.Sprintf("%q", d.options.Target.Database()),
 		cause: d.process.stopped(), err: d.process.err, stderr: d.stderr.String(),
 		target: d.options.Target, timeout: d.options.Timeout, code: fault.BackupCreation,
+		standby: d.standby, lockWait: d.options.LockWaitTimeout, ran: time.Since(d.started),
 	})
 }
 

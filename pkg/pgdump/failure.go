@@ -1,6 +1,7 @@
 package pgdump
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -26,6 +27,10 @@ type ending struct {
 	target  postgres.Target
 	timeout time.Duration
 	code    fault.Code // for what is the program's own failure
+	// What the source is and what pg_dump was told, for messages in a language that is not known here.
+	standby  bool
+	lockWait time.Duration
+	ran      time.Duration
 }
 
 // failure gives the fault that explains an ending; nil when the program succeeded.
@@ -130,12 +135,14 @@ func classify(e ending) *fault.Error {
 			"cannot %s: role %q has %s", e.doing, e.target.User(), permission.FindString(e.stderr))
 	case has("due to lock timeout", "due to statement timeout") && has("LOCK TABLE"):
 		return lockTimeout(e)
+	case has("Query was: LOCK TABLE") && e.lockWait > 0 && e.ran >= e.lockWait:
+		return lockTimeout(e)
 	case has(lostConnection...):
 		f := fault.New(e.code, fault.ConnectionLost, "Try again; if it happens again, look at the server's log and at proxies in between.",
 			"the connection to the database broke while %s was running", e.program)
 		f.Transient = true
 		return f
-	case has("due to conflict with recovery"):
+	case has("due to conflict with recovery"), e.standby && has("pg_dump: detail: Query was: ", "pg_dump: error: Dumping the contents of table") && !has(" ERROR: "):
 		f := fault.New(e.code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
 			"the standby cancelled the dump because replication had to go on")
 		f.Transient = true
@@ -181,8 +188,19 @@ func explainConnect(e ending, message string) *fault.Error {
 	case strings.Contains(message, "server closed the connection"), strings.Contains(message, "Connection reset"):
 		return connectFault(fault.ConnectionLost, true, "Try again.", message, e.target)
 	}
-	f := e.target.ExplainMessage("", message)
-	return f
+	return e.ask(message)
+}
+
+// ask connects once more, because a driver says what programs do not: the SQLSTATE of a message in any language.
+func (e ending) ask(message string) *fault.Error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := e.target.Connect(ctx)
+	if err != nil {
+		return fault.From(err)
+	}
+	postgres.Close(conn)
+	return e.target.ExplainMessage("", message)
 }
 
 func connectFault(r fault.Reason, transient bool, hint, message string, t postgres.Target) *fault.Error {

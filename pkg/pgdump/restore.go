@@ -179,6 +179,7 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 		}
 		report.LeftOut = p.leaver.out
 	}
+	p.options.Target = p.to.Programs
 	if p.to.ReadOnly {
 		p.options.Target = p.options.Target.Writable()
 	}

@@ -123,18 +123,27 @@ func inputFault(err error) error {
 	return fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Check that the backup can be read, then try again.", "the backup could not be read to its end")
 }
 
-// withoutKnownError leaves out the error that does not matter, with the lines about it.
+// withoutKnownError leaves out the errors that do not matter, with the lines about them.
 func withoutKnownError(stderr string) string {
-	if !strings.Contains(stderr, knownError) {
+	if !strings.Contains(stderr, knownCommand) {
 		return stderr
 	}
-	var out strings.Builder
+	var out, held strings.Builder
 	for line := range strings.Lines(stderr) {
-		if !strings.Contains(line, knownError) && line != "Command was: SET transaction_timeout = 0;\n" {
+		switch {
+		case restoreError.MatchString(line):
+			out.WriteString(held.String())
+			held.Reset()
+			held.WriteString(line)
+		case strings.TrimSuffix(line, "\n") == knownCommand && held.Len() > 0:
+			held.Reset()
+		case held.Len() > 0:
+			held.WriteString(line)
+		default:
 			out.WriteString(line)
 		}
 	}
-	return out.String()
+	return out.String() + held.String()
 }
 
 // exitCode is that of an error of exec.Cmd.Wait; -1 when it is another kind of error.

@@ -15,13 +15,28 @@ type tally struct {
 	done   map[string]int // by psql, as its tags say
 	errors int            // that pg_restore reported
 	known  int            // of them, those that do not matter
+	last   state          // of the last error, of which more lines may follow
 	stop   func()
 }
 
+// state is what is known of an error that pg_restore reported.
+type state int
+
+const (
+	settled state = iota // it matters, or there is none
+	open                 // nothing is known yet
+	passed               // it does not matter
+)
+
 var commandTag = regexp.MustCompile(`^(CREATE|ALTER|COMMENT|GRANT|REVOKE|COPY|REFRESH|INSERT|SECURITY|DROP|IMPORT)( [A-Z][A-Z ]*)?( \d+)*$`)
 
-// knownError is what pg_restore 17 and newer gets from older servers for its "SET transaction_timeout = 0".
-const knownError = `unrecognized configuration parameter "transaction_timeout"`
+// knownCommand is pg_restore's report of the command that older servers refuse to pg_restore 17 and newer. The command is
+// what an error is told by: the server's message before it is in the server's language.
+const knownCommand = "Command was: SET transaction_timeout = 0;"
+
+// restoreError begins the report of an error, of one or of several of pg_restore's processes at a time: each writes its name,
+// the word and the text apart.
+var restoreError = regexp.MustCompile(`^(?:(?:pg_restore: )+(?:error: )|(?:error: )*could not execute query: )`)
 
 // attach gives the tally the way to end the program at the first error that matters, for programs that go on. An
 // error that came before counts too.
@@ -29,7 +44,11 @@ func (t *tally) attach(stop func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stop = stop
-	if t.errors > t.known {
+	matter := t.errors - t.known
+	if t.last == open {
+		matter--
+	}
+	if matter > 0 {
 		stop()
 	}
 }
@@ -41,17 +60,37 @@ func (t *tally) failed() int {
 	return t.errors - t.known
 }
 
-// line takes one line of stderr.
+// line takes one line of stderr. An error does not matter when every command that is reported with it is the known one:
+// a server's message may hold such a line too, but then that of its own command follows.
 func (t *tally) line(s string) {
-	if !strings.HasPrefix(s, "pg_restore: error:") {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.errors++
-	if strings.Contains(s, knownError) {
+	switch {
+	case restoreError.MatchString(s):
+		if t.last == open {
+			t.matters()
+		}
+		if t.errors++; strings.Contains(s, "could not execute query: ") {
+			t.last = open
+		} else {
+			t.matters()
+		}
+	case s == knownCommand && t.last == open:
 		t.known++
-	} else if t.stop != nil {
+		t.last = passed
+	case strings.HasPrefix(s, "Command was: ") && s != knownCommand:
+		if t.last == passed {
+			t.known--
+		}
+		if t.last != settled {
+			t.matters()
+		}
+	}
+}
+
+// matters settles that the last error does. The caller holds mu.
+func (t *tally) matters() {
+	if t.last = settled; t.stop != nil {
 		t.stop()
 	}
 }

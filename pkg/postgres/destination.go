@@ -14,7 +14,8 @@ import (
 // Destination is what one look at the place of a restore found, before anything is touched: what the server is, and what
 // the database is. A look changes nothing.
 type Destination struct {
-	Target Target // the database to restore into
+	Target   Target // the database to restore into
+	Programs Target // the same as programs are to get it; see Target.ForPrograms
 	// Exists reports whether the database is there. Of one that is not, only Name is known below.
 	Exists bool
 
@@ -88,7 +89,10 @@ func (d *Destination) readServer(ctx context.Context, conn *pgx.Conn) error {
 		ARRAY(SELECT spcname::text FROM pg_catalog.pg_tablespace),
 		EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)`, d.Name).
 		Scan(&num, &d.Version, &d.Standby, &d.ReadOnly, &d.Role, &d.Superuser, &d.CreateDB, &d.Locks, &d.Roles, &d.Extensions, &d.Tablespaces, &d.Exists)
-	d.Major = num / 10000
+	if d.Major = num / 10000; err != nil {
+		return err
+	}
+	d.Programs, err = d.Target.ForPrograms(ctx, conn)
 	return err
 }
 

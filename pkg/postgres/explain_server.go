@@ -13,12 +13,19 @@ import (
 // explainServer covers what the server answered, by SQLSTATE
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 func (t Target) explainServer(e *pgconn.PgError) *fault.Error {
-	return t.ExplainMessage(e.Code, e.Message)
+	return t.explainMessage(e.Code, e.Routine, e.Message)
 }
 
 // ExplainMessage gives the fault for a message of the server, with its SQLSTATE or, when a program such as
 // pg_dump printed only the text, without.
 func (t Target) ExplainMessage(code, message string) *fault.Error {
+	return t.explainMessage(code, "", message)
+}
+
+// explainMessage goes by the SQLSTATE, and where several causes share one by the function of the server that refused
+// (PostgreSQL's sources, src/backend/libpq/auth.c and src/backend/utils/init/postinit.c). The words, which depend on the
+// server's language, are for what comes without these: a program's output, a pooler's own messages.
+func (t Target) explainMessage(code, routine, message string) *fault.Error {
 	has := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(message, p) {
@@ -31,8 +38,8 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 		return f
 	}
 	switch {
-	case has("no pg_hba.conf entry", "pg_hba.conf rejects"):
-		return t.explainNotAdmitted(has("no encryption", "SSL off"))
+	case routine == "ClientAuthentication" && code == "28000", has("no pg_hba.conf entry", "pg_hba.conf rejects"):
+		return t.explainNotAdmitted()
 	case code == "28P01", has("password authentication failed", "no password supplied", "empty password returned", "SASL authentication failed"):
 		hint := "Check the password (special characters in a URL must be percent-encoded), or set PGPASSWORD."
 		if !t.HasPassword() {
@@ -51,10 +58,10 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 	case code == "57P03", code == "57P01", code == "57P02", code == "57P05", has("the database system is "):
 		return t.fault(fault.ServerStarting, true, "Wait until the server is up, then try again.",
 			"the server at %s is starting, stopping or recovering", t.address())
-	case has("not currently accepting connections"):
+	case routine == "CheckMyDatabase" && code == "55000", has("not currently accepting connections"):
 		return t.fault(fault.NotAdmitted, false, "Allow connections: ALTER DATABASE ... WITH ALLOW_CONNECTIONS true.",
 			"database %q does not accept connections", t.Database())
-	case has("permission denied for database"):
+	case routine == "CheckMyDatabase" && code == "42501", has("permission denied for database"):
 		f := t.fault(fault.MissingPrivilege, false, "GRANT CONNECT ON DATABASE "+QuoteIdent(t.Database())+" TO "+QuoteIdent(t.User())+".",
 			"role %q may not connect to database %q", t.User(), t.Database())
 		f.Code = fault.Permission
@@ -108,10 +115,10 @@ func (t Target) explainPooler(code, message string) *fault.Error {
 	return nil
 }
 
-// explainNotAdmitted tells a server that wants TLS from one that does not want this client at all. plain is true
-// when the refused try was one without TLS.
-func (t Target) explainNotAdmitted(plain bool) *fault.Error {
-	if mode := t.settings["sslmode"]; plain && (mode == "disable" || mode == "allow") {
+// explainNotAdmitted tells a server that may want TLS, because the refused try was one without, from one that does not want
+// this client at all.
+func (t Target) explainNotAdmitted() *fault.Error {
+	if mode := t.settings["sslmode"]; mode == "disable" || mode == "allow" {
 		return t.fault(fault.TLSRequired, false, "Use sslmode=require (or verify-full); if that is refused too, ask for an entry in the server's pg_hba.conf.",
 			"the server at %s does not admit role %q to database %q without TLS", t.address(), t.User(), t.Database())
 	}
