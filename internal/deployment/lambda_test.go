@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -118,7 +119,9 @@ func invoke(t *testing.T, function string, env []string, event any) (object, *fa
 // request is an event of the HTTP API, with the claims of an administrator as its authorizer has read them.
 func request(method, path, body string) object {
 	path, query, _ := strings.Cut(path, "?")
-	headers := object{"host": "api.example.com"}
+	// The gateway hands lists on as text; the token says what they were.
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "s1", "username": "ana", "cognito:groups": ["ADMIN"]}`))
+	headers := object{"host": "api.example.com", "authorization": "Bearer e30." + claims + ".c2ln"}
 	if body != "" {
 		headers["content-type"] = "application/json"
 	}

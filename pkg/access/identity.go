@@ -44,7 +44,7 @@ const (
 )
 
 // FromClaims reads who a token stands for from its verified claims. rolesClaim names the claim with the role: a string, a list,
-// or a list further inside ("realm_access.roles"). API Gateway hands lists on as text, "[ADMIN other]", which is understood too.
+// or a list further inside ("realm_access.roles"). A string is one name and is never split.
 //
 // Names that are not roles are ignored, since groups serve other programs as well. No role, one in other letters than upper
 // case, and two roles are a fault with the reason [NotAllowed]; a subject that cannot be used is one with [TokenInvalid].
@@ -90,7 +90,12 @@ var ownNames = []string{"anonymous", "schedule", "cofre"}
 func roleIn(claims map[string]any, rolesClaim string) (Role, error) {
 	var found []Role
 	wrongCase := ""
-	for _, name := range namesIn(lookUp(claims, rolesClaim)) {
+	claim := lookUp(claims, rolesClaim)
+	if s, _ := claim.(string); strings.HasPrefix(s, "[") {
+		return "", refuse(NotAllowed, "Send the token in the header Authorization, where lists can be read, or let the provider put the role into a claim of its own.",
+			"the claim %.60q is text that may have been a list: %.60q", rolesClaim, s)
+	}
+	for _, name := range namesIn(claim) {
 		if r := Role(name); r.Known() {
 			if !slices.Contains(found, r) {
 				found = append(found, r)
@@ -135,10 +140,7 @@ func lookUp(claims map[string]any, path string) any {
 func namesIn(v any) []string {
 	switch v := v.(type) {
 	case string:
-		if len(v) < 2 || v[0] != '[' || v[len(v)-1] != ']' {
-			return []string{v}
-		}
-		return strings.Fields(v[1 : len(v)-1])
+		return []string{v}
 	case []string:
 		return v
 	case []any:

@@ -24,10 +24,10 @@ func TestFromClaims(t *testing.T) {
 		"as Keycloak":          {`{"realm_access": {"roles": ["offline_access", "SUPERADMIN"]}}`, nested, SuperAdmin, ""},
 		"an address":           {`{"https://example.com/roles": ["ADMIN"]}`, "https://example.com/roles", Admin, ""},
 		"dots further inside":  {`{"resource_access": {"my.app": {"roles": ["ADMIN"]}}}`, "resource_access.my.app.roles", Admin, ""},
-		"as API Gateway":       {`{"cognito:groups": "[ADMIN other]"}`, "cognito:groups", Admin, ""},
-		"one, by API Gateway":  {`{"cognito:groups": "[ADMIN]"}`, "cognito:groups", Admin, ""},
 		"other letters beside": {`{"g": ["admin", "ADMIN"]}`, "g", Admin, ""},
 
+		"a list as text":         {`{"cognito:groups": "[ADMIN other]"}`, "cognito:groups", "", NotAllowed},
+		"one as text":            {`{"cognito:groups": "[ADMIN]"}`, "cognito:groups", "", NotAllowed},
 		"none":                   {`{}`, "g", "", NotAllowed},
 		"null":                   {`{"g": null}`, "g", "", NotAllowed},
 		"empty":                  {`{"g": []}`, "g", "", NotAllowed},

@@ -47,8 +47,8 @@ func gatewayClaims(role string) map[string]string {
 	return map[string]string{"sub": "subject-" + role, "cognito:groups": "[" + role + "]"}
 }
 
-func fromClaims(claims map[string]any) (api.Caller, error) {
-	return caller(strings.Trim(claims["cognito:groups"].(string), "[]")), nil
+func fromClaims(claims map[string]string, _ string) (api.Caller, error) {
+	return caller(strings.Trim(claims["cognito:groups"], "[]")), nil
 }
 
 // trail is an audit trail in memory: what is tested here is what the API puts into it.

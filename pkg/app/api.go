@@ -56,8 +56,8 @@ func Caller(i access.Identity) api.Caller {
 	return api.Caller{Subject: i.Subject, Name: i.Name, Role: string(i.Role), May: i.Role.May}
 }
 
-// FromClaims reads whom verified claims stand for, for the gateway's door.
-func (a *App) FromClaims(claims map[string]any) (api.Caller, error) {
-	i, err := access.FromClaims(claims, a.config.RolesClaim)
+// FromGateway reads whom a token stands for that API Gateway has verified.
+func (a *App) FromGateway(claims map[string]string, token string) (api.Caller, error) {
+	i, err := access.FromGateway(claims, token, a.config.RolesClaim)
 	return Caller(i), err
 }

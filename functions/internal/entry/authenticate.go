@@ -16,7 +16,7 @@ import (
 // (health), there are none: then a token that comes all the same is verified here, if the function knows whose tokens to
 // take, so that an administrator is told more than a stranger.
 func (s *Instance) authenticator() (api.Authenticator, error) {
-	claims := gateway.Authenticator(s.FromClaims)
+	claims := gateway.Authenticator(s.FromGateway)
 	c := s.Config()
 	if c.Issuer == "" {
 		return claims, nil

@@ -1,9 +1,9 @@
 // Package gateway opens the API's http.Handler to the events of Amazon API Gateway (HTTP API, payload format 2.0), so
 // that a Lambda function and a server answer alike.
 //
-// The gateway's JWT authorizer has verified the token before the function is called; its claims stand in the event and
-// nowhere else. [Handle] puts them into the request's context and [Authenticator] takes them out again. What a client
-// writes into headers never counts as a claim.
+// The gateway's JWT authorizer has verified the token before the function is called; its claims stand in the event, as text.
+// [Handle] puts them into the request's context and [Authenticator] takes them out again, with the token beside them, in which
+// lists can be read. Without the gateway's claims nothing that a client writes into headers counts.
 package gateway
 
 import (
@@ -103,13 +103,13 @@ func HasClaims(r *http.Request) bool {
 	return given != nil
 }
 
-// Authenticator authenticates by the claims of the event, which the gateway has verified. caller reads whom they stand
-// for.
-func Authenticator(caller func(claims map[string]any) (api.Caller, error)) api.Authenticator {
+// Authenticator authenticates by the claims of the event, which the gateway has verified, and the token that it found them in
+// ("" when the event does not have it). caller reads whom they stand for.
+func Authenticator(caller func(claims map[string]string, token string) (api.Caller, error)) api.Authenticator {
 	return claims(caller)
 }
 
-type claims func(map[string]any) (api.Caller, error)
+type claims func(map[string]string, string) (api.Caller, error)
 
 // Authenticate implements api.Authenticator.
 func (caller claims) Authenticate(r *http.Request) (api.Caller, error) {
@@ -117,11 +117,16 @@ func (caller claims) Authenticate(r *http.Request) (api.Caller, error) {
 	if given == nil {
 		return api.Caller{}, api.NoToken()
 	}
-	all := make(map[string]any, len(given))
-	for k, v := range given {
-		all[k] = v
+	return caller(given, tokenOf(r))
+}
+
+// tokenOf is the token where the gateway looks for it, with or without the word Bearer.
+func tokenOf(r *http.Request) string {
+	token := strings.TrimSpace(r.Header.Get("Authorization"))
+	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(rest)
 	}
-	return caller(all)
+	return token
 }
 
 // response is an http.ResponseWriter that keeps what it is given.

@@ -89,16 +89,24 @@ func TestOtherEventsAreRefused(t *testing.T) {
 
 // Only what the gateway says in the event counts, and all of it arrives.
 func TestClaims(t *testing.T) {
-	auth := Authenticator(func(claims map[string]any) (api.Caller, error) {
-		return api.Caller{Subject: claims["sub"].(string), Role: claims["cognito:groups"].(string)}, nil
+	token := ""
+	auth := Authenticator(func(claims map[string]string, given string) (api.Caller, error) {
+		token = given
+		return api.Caller{Subject: claims["sub"], Role: claims["cognito:groups"]}, nil
 	})
 	e := parse(t)
 	r, err := Request(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := auth.Authenticate(r); err != nil || c.Subject != "u1" || c.Role != "[ADMIN]" {
-		t.Errorf("caller is %+v, %v", c, err)
+	if c, err := auth.Authenticate(r); err != nil || c.Subject != "u1" || c.Role != "[ADMIN]" || token != "t" {
+		t.Errorf("caller is %+v with token %q, %v", c, token, err)
+	}
+	for header, want := range map[string]string{"": "", "a.b.c": "a.b.c", "bearer  a.b.c ": "a.b.c", "Basic x": "Basic x", "Bearer a,Bearer b": "a,Bearer b"} {
+		r.Header.Set("Authorization", header)
+		if got := tokenOf(r); got != want {
+			t.Errorf("%q: got %q, want %q", header, got, want)
+		}
 	}
 	e.RequestContext.Authorizer = nil
 	if r, err = Request(t.Context(), e); err != nil {
