@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -59,27 +58,8 @@ func newRoot(tb testing.TB, name string, layer bool) string {
 type function struct {
 	tb      testing.TB
 	url     string
-	log     *buffer
+	log     *process.Log
 	process *process.Process
-}
-
-// buffer is a log that may be read while it is written. The bytes are no embedded field: exec would read into them past
-// the lock.
-type buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }
 
 // start starts a function with nothing in its environment but env. The emulator starts the function's own process when
@@ -87,13 +67,13 @@ func (b *buffer) String() string {
 func start(tb testing.TB, name string, env ...string) *function {
 	tb.Helper()
 	layer := name == "create" || name == "health" // which says whether a dump would work
-	f := &function{tb: tb, log: &buffer{}}
+	f := &function{tb: tb, log: testenv.Log(tb)}
 	address := freeAddress(tb)
 	f.url = "http://" + address + "/2015-03-31/functions/function/invocations"
 	cmd := exec.Command("/rie", "--runtime-interface-emulator-address", address, "--runtime-api-address", freeAddress(tb), "--log-level", "info")
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"AWS_LAMBDA_FUNCTION_NAME=" + name, "AWS_LAMBDA_FUNCTION_TIMEOUT=120", "_HANDLER=bootstrap"}, env...)
-	cmd.Stdout, cmd.Stderr = f.log, f.log
+	cmd.Stdout, cmd.Stderr = f.log.File(), f.log.File() // which the function inherits
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: newRoot(tb, name, layer)}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER

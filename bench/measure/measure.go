@@ -64,9 +64,18 @@ func Run(ctx context.Context, self string, job Job) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	var out, stderr bytes.Buffer
+	out, err := process.NewLog()
+	if err != nil {
+		return Usage{}, err
+	}
+	defer out.Close()
+	stderr, err := process.NewLog()
+	if err != nil {
+		return Usage{}, err
+	}
+	defer stderr.Close()
 	cmd := exec.Command(self, Role)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), out.File(), stderr.File()
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		return Usage{}, err
@@ -79,7 +88,7 @@ func Run(ctx context.Context, self string, job Job) (Usage, error) {
 		return Usage{}, context.Cause(ctx)
 	}
 	var a answer
-	if err := errors.Join(p.Err(), json.Unmarshal(out.Bytes(), &a)); err != nil {
+	if err := errors.Join(p.Err(), json.Unmarshal([]byte(out.String()), &a)); err != nil {
 		return Usage{}, fmt.Errorf("supervisor: %w\n%s", err, strings.TrimSpace(stderr.String()))
 	}
 	if a.Error != "" {

@@ -85,8 +85,11 @@ func startInterpreter() (*interpreter, error) {
 	cmd := exec.Command(python, filepath.Join(testenv.Root(), "internal", "deployment", "testdata", "interpreter.py"), "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	// The interpreter makes its calls to this port, which need not be its own.
 	cmd.Env = append(os.Environ(), "MOTO_PORT="+callPort)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	said, err := process.NewLog()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = said.File(), said.File()
 	if in.process, err = process.Start(cmd, syscall.SIGKILL); err != nil {
 		return nil, err
 	}

@@ -90,8 +90,8 @@ func invoke(t *testing.T, function string, env []string, event any) (object, *fa
 	defer close(over)
 	cmd := exec.Command(filepath.Join(built(t), function))
 	cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(runtime.URL, "http://"), "AWS_LAMBDA_FUNCTION_NAME=" + function, "PATH=/usr/bin:/bin", "HOME=/nonexistent"}, env...)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
+	said := testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = said.File(), said.File()
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		t.Error(err)

@@ -56,8 +56,8 @@ func deploy(t *testing.T, large bool) *deployed {
 func (d *deployed) container(args []string, stop <-chan struct{}) int {
 	cmd := exec.Command(filepath.Join(built(d.T), "cofre"), args...)
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env("BackupTaskRole")...)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
+	said := testenv.Log(d)
+	cmd.Stdout, cmd.Stderr = said.File(), said.File()
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		d.Error(err)

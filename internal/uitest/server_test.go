@@ -1,7 +1,6 @@
 package uitest
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -47,12 +46,8 @@ func serve(t *testing.T, env ...string) string {
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PGDUMP_PATH=" + filepath.Join(testenv.ClientBin(testenv.NewestMajor), "pg_dump"),
 	}, env...)
-	var log strings.Builder
-	cmd.Stderr = &log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out, log := testenv.Log(t), testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = out.File(), log.File()
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		t.Fatalf("start cofre serve: %v", err)
@@ -73,8 +68,15 @@ func serve(t *testing.T, env ...string) string {
 	var said struct {
 		URL string `json:"url"`
 	}
-	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&said); err != nil || said.URL == "" {
-		t.Fatalf("cofre serve announces nothing (%v):\n%s", err, log.String())
+	for end := time.Now().Add(time.Minute); json.Unmarshal([]byte(out.String()), &said) != nil; time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-p.Done():
+			end = time.Time{}
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatalf("cofre serve announces nothing: %s\n%s", out, log)
+		}
 	}
 	return said.URL
 }

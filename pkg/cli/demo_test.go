@@ -87,8 +87,8 @@ func TestDemoForPrograms(t *testing.T) {
 func TestDemoKeeps(t *testing.T) {
 	env, tmp := demoEnvironment(t)
 	cmd := cofre(t, env, "demo", "--rows", "2000", "--keep")
-	out := &shared{}
-	cmd.Stdout, cmd.Stderr = out, out
+	out := testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = out.File(), out.File()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +134,8 @@ func TestDemoKeeps(t *testing.T) {
 func TestDemoStops(t *testing.T) {
 	env, tmp := demoEnvironment(t)
 	cmd := cofre(t, env, "demo", "--rows", "3000000")
-	out := &shared{}
-	cmd.Stdout, cmd.Stderr = out, out
+	out := testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = out.File(), out.File()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -215,8 +214,8 @@ func TestServedLink(t *testing.T) {
 	var b backup.Backup
 	answer(t, env, &b, "create")
 	cmd := cofre(t, env, "url", b.ID)
-	out, errs := &shared{}, &shared{}
-	cmd.Stdout, cmd.Stderr = out, errs
+	out, errs := testenv.Log(t), testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = out.File(), errs.File()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -290,22 +289,4 @@ func leftovers(t *testing.T, dir string) (left []string) {
 		t.Fatal(err)
 	}
 	return left
-}
-
-// shared is a buffer that is read while a process writes to it.
-type shared struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (s *shared) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.buf.Write(p)
-}
-
-func (s *shared) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.buf.String()
 }

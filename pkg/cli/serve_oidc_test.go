@@ -18,8 +18,8 @@ func TestServeWithARealProvider(t *testing.T) {
 	env := environment(t, "postgresql://nobody@127.0.0.1:1/none", filepath.Join(t.TempDir(), "backups"),
 		"BACKUP_OIDC_ISSUER="+provider.Issuer, "BACKUP_OIDC_AUDIENCE="+testenv.OIDCAudience, "BACKUP_OIDC_ROLES_CLAIM=roles")
 	cmd := cofre(t, env, "serve", "--listen", "127.0.0.1:0", "--json")
-	out, log := &shared{}, &shared{}
-	cmd.Stdout, cmd.Stderr = out, log
+	out, log := testenv.Log(t), testenv.Log(t)
+	cmd.Stdout, cmd.Stderr = out.File(), log.File()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

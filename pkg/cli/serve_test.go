@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/testenv"
+	"cofre/internal/testenv/process"
 	"cofre/pkg/backup"
 	"cofre/pkg/registry"
 )
@@ -22,15 +24,15 @@ type served struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	url      string
-	out, log *shared
+	out, log *process.Log
 }
 
 // startServer starts one, and waits until it says where it is.
 func startServer(t *testing.T, env []string, options ...string) *served {
 	t.Helper()
-	s := &served{t: t, out: &shared{}, log: &shared{}}
+	s := &served{t: t, out: testenv.Log(t), log: testenv.Log(t)}
 	s.cmd = cofre(t, env, append([]string{"serve", "--listen", "127.0.0.1:0", "--json"}, options...)...)
-	s.cmd.Stdout, s.cmd.Stderr = s.out, s.log
+	s.cmd.Stdout, s.cmd.Stderr = s.out.File(), s.log.File()
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,9 +172,8 @@ func TestServeStops(t *testing.T) {
 	}
 	s = startServer(t, env)
 	waitFor(t, "the killed server's backup to be settled", func() bool { return record(id).Status == registry.Failed })
-	if !strings.Contains(s.log.String(), `"backup_id":"`+id+`"`) {
-		t.Errorf("the log does not speak of it:\n%s", s.log)
-	}
+	// It is logged behind its record.
+	waitFor(t, "the log to speak of it", func() bool { return strings.Contains(s.log.String(), `"backup_id":"`+id+`"`) })
 	s.signal(syscall.SIGTERM)
 	s.ends(exitOK)
 	if files := leftovers(t, dir); len(files) != 1 {

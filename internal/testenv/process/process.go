@@ -6,6 +6,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -24,7 +25,14 @@ type Process struct {
 // Start starts cmd in a process group of its own, so that Ctrl-C in a terminal reaches only
 // this process, which then stops its children in order. On Linux the kernel sends
 // deathSignal to the child when this process ends in whatever way.
+//
+// Output goes to files (see Log): anything else would be filled at some time after the child wrote it.
 func Start(cmd *exec.Cmd, deathSignal syscall.Signal) (*Process, error) {
+	for _, w := range []io.Writer{cmd.Stdout, cmd.Stderr} {
+		if _, file := w.(*os.File); w != nil && !file {
+			return nil, fmt.Errorf("start %s: its output is a %T, which holds what it wrote only when it has ended; use a Log", cmd.Path, w)
+		}
+	}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
