@@ -68,6 +68,7 @@ func spawn(ctx context.Context, o order) (*child, error) {
 		if line == "ready" {
 			return c, nil
 		}
+		_ = c.stop() // what it said is complete when it has ended
 		err = errors.New(strings.TrimSpace(line + " " + c.said.String()))
 	case <-c.ended:
 		err = errors.New(c.obituary())
