@@ -20,5 +20,6 @@
 //
 // Commands, options, exit codes, environment variables with their defaults, error codes and messages, names of
 // tests, packages, files, make targets and links that a document mentions are compared with the program and the sources.
+// Programs that tests, scripts and documents call are held against what a minimal Debian has and scripts/setup brings to it.
 // The access policy in docs/operating.md is tried out: everything works with it, and nothing can be left out of it.
 package doctest
