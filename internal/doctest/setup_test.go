@@ -17,6 +17,7 @@ import (
 type setupScript struct {
 	words, calls map[string][]string
 	usual        []string // the parts that are set up when none is named
+	known        []string // those that it knows when they are named
 }
 
 // readSetup takes scripts/setup apart. Packages are the arguments of install behind the reason, those that "set --" gathers for
@@ -31,7 +32,7 @@ func readSetup(t *testing.T) setupScript {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := setupScript{map[string][]string{}, map[string][]string{}, nil}
+	s := setupScript{words: map[string][]string{}, calls: map[string][]string{}}
 	read := func(in string, n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.FuncDecl:
@@ -39,6 +40,11 @@ func readSetup(t *testing.T) setupScript {
 		case *syntax.WordIter:
 			for _, w := range n.Items {
 				s.words[in] = append(s.words[in], literal(w))
+			}
+		case *syntax.CaseItem:
+			if in == "" {
+				part, _, _ := strings.Cut(flat(n.Patterns[0]), "-")
+				s.known = append(s.known, part)
 			}
 		case *syntax.CallExpr:
 			if len(n.Args) == 0 {
@@ -63,6 +69,11 @@ func readSetup(t *testing.T) setupScript {
 	for _, w := range s.words[""] {
 		if part, _, _ := strings.Cut(w, "-"); slices.Contains(s.parts(), part) {
 			s.usual = append(s.usual, part)
+		}
+	}
+	for _, part := range s.parts() {
+		if !slices.Contains(s.known, part) {
+			t.Errorf("scripts/setup has setup_%s, and does not know the part %s", part, part)
 		}
 	}
 	return s
