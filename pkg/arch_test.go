@@ -71,7 +71,7 @@ var own = map[string][]string{
 	"pkg/workflow": {"pkg/fault"},
 	"pkg/cli/term": {},
 	"pkg/demo":     {"web", "pkg/access", "pkg/api", "pkg/server", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
-	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/retention", "pkg/source", "pkg/cli/term",
+	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/overview", "pkg/retention", "pkg/source", "pkg/cli/term",
 		"pkg/access", "pkg/api", "pkg/api/contract", "pkg/audit", "pkg/metrics", "pkg/schedule", "pkg/secret", "pkg/server"},
 	"pkg/api/contract": {},
 	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract"},

@@ -101,7 +101,7 @@ func TestSettingsOutliveTheIndex(t *testing.T) {
 		var h contract.HealthResponse
 		now = now.Add(time.Minute)
 		w.http(ask{"GET", "/api/health", "ADMIN", "", nil}).want(200).into(&h)
-		return h.Checks[2].Reason
+		return h.Checks[3].Reason
 	}
 	doctor := func() bool {
 		return slices.ContainsFunc(w.Service.Doctor(t.Context()).Checks, func(c backup.Check) bool { return c.Name == "settings" && c.Result == backup.CheckFailed })

@@ -30,7 +30,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("a supervisor is told %s", r.body)
 	}
 	h, r := look("ADMIN")
-	if r.status != 200 || len(h.Checks) != 4 || h.Version != "1.2.3" {
+	if r.status != 200 || len(h.Checks) != 5 || h.Version != "1.2.3" {
 		t.Fatalf("an administrator is told %s", r.body)
 	}
 	for _, c := range h.Checks {

@@ -15,6 +15,7 @@ import (
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
@@ -52,7 +53,24 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	for _, l := range done.LeftOut {
 		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
 	}
+	if err == nil {
+		rep.Server = e.reached(ctx, t)
+	}
 	return rep, err
+}
+
+// reached says what a target is; nothing where it does not answer any more.
+func (e *engine) reached(ctx context.Context, t postgres.Target) source.Server {
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return source.Server{}
+	}
+	defer hangUp(ctx, conn)
+	who, err := t.Identify(ctx, conn)
+	if err != nil {
+		return source.Server{}
+	}
+	return identity(who)
 }
 
 // openRestore opens the archive's head, checked, when its tables can be read by parts, and the whole otherwise.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 )
 
@@ -48,6 +49,7 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	if s.Engine != nil {
 		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
 	}
+	d.Checks = append(d.Checks, s.checkSources(ctx)...)
 	for _, c := range d.Checks {
 		if c.Result == CheckFailed {
 			d.OK = false
@@ -124,6 +126,50 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		checks = append(checks, Check{Name: "leftovers", Result: CheckWarning, Detail: strings.Join(rep.Problems, "; "), Hint: "The next cleanup tries again."})
 	}
 	return checks
+}
+
+// checkSources says how it stands with each source.
+func (s *Service) checkSources(ctx context.Context) []Check {
+	var checks []Check
+	if err := s.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+		checks = append(checks, Failing("source "+s.SourceName(), err))
+	} else if err == nil {
+		if nerr := s.NoteSources(ctx); nerr != nil {
+			s.Log.Warn("the sources were not put on record", "error", nerr.Error())
+		}
+	}
+	o, err := s.Overview(ctx, nil)
+	if err != nil {
+		return append(checks, Failing("sources", err))
+	}
+	for i := range o.Sources {
+		checks = append(checks, sourceCheck(&o.Sources[i]))
+	}
+	return checks
+}
+
+func sourceCheck(s *overview.Source) Check {
+	c := Check{Name: "source " + s.Name, Result: CheckOK}
+	if s.LastWhole != nil {
+		c.Detail = "the last good backup is " + overview.Ago(s.Age()) + " old"
+	}
+	if len(s.Findings) == 0 {
+		return c
+	}
+	var texts []string
+	for _, f := range s.Findings {
+		texts = append(texts, f.Text)
+	}
+	worst := s.Findings[0]
+	c.Result, c.Detail, c.Hint = CheckWarning, strings.Join(texts, "; "), worst.Hint
+	if worst.Severity == overview.Failing {
+		c.Result = CheckFailed
+		c.Error = &registry.Error{Code: fault.BackupCreation, Reason: fault.Reason(worst.Code), Message: c.Name + ": " + worst.Text, Hint: worst.Hint}
+		if e := worst.Error; e != nil {
+			c.Error.Code, c.Error.Reason = e.Code, e.Reason
+		}
+	}
+	return c
 }
 
 func (s *Service) checkEncryption() Check {

@@ -103,10 +103,12 @@ type RestoreInput struct {
 
 // RestoreReport says what was restored.
 type RestoreReport struct {
-	Database string   `json:"database"`
-	Host     string   `json:"host,omitempty"`
-	Tool     string   `json:"tool"`               // pg_restore 18.1
-	Warnings []string `json:"warnings,omitempty"` // what Remark got
+	// Server is what it was restored into; zero where that is not known.
+	Server   source.Server `json:"-"`
+	Database string        `json:"database"`
+	Host     string        `json:"host,omitempty"`
+	Tool     string        `json:"tool"`               // pg_restore 18.1
+	Warnings []string      `json:"warnings,omitempty"` // what Remark got
 	// Statements about the database as a whole are left to be executed by hand: the database existed already, or the
 	// server refused them.
 	Statements []string `json:"statements,omitempty"`

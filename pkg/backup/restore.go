@@ -67,6 +67,9 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	if err := s.present(ctx, b); err != nil {
 		return Restored{}, err
 	}
+	if part := DescribePart(b); part != "" && req.Remark != nil {
+		req.Remark("backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part)
+	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
 		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
@@ -81,6 +84,11 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 		s.Log.Warn("restored, but that was not recorded", "backup_id", b.ID, "error", err.Error())
 	} else {
 		b = nb
+	}
+	if rep.Server.Host != "" {
+		if err := s.ExpectSource(ctx, b.SourceName(), rep.Server); err != nil {
+			s.Log.Warn("where the source may move to was not recorded", "backup_id", b.ID, "error", err.Error())
+		}
 	}
 	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "duration_ms", d.Milliseconds())
 	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, nil

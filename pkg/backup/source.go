@@ -130,7 +130,7 @@ func (s *Service) checkDatabase(ctx context.Context, name string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	return fault.New(fault.DatabaseConnection, fault.DatabaseMissing, "Choose one that is there: "+strings.Join(first(names, 20), ", ")+".",
+	return fault.New(fault.Validation, fault.DatabaseMissing, "Choose one that is there: "+strings.Join(first(names, 20), ", ")+".",
 		"the server has no database %.80q", name)
 }
 

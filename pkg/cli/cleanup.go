@@ -18,7 +18,7 @@ const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP
 BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes whatever is not protected,
 while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
 
-The newest verified backup of each database, running and locked ones always stay. --dry-run lists exactly what
+The newest verified backup of each source always stays, and so does that of each kind of part, and what is running. --dry-run lists exactly what
 would go, and why, and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
@@ -95,9 +95,9 @@ func notRemoved(rep backup.CleanupReport) error {
 func (p *program) cleanupText(rep backup.CleanupReport) error {
 	p.leftovers(rep.Leftovers)
 	table := func(items []backup.CleanupItem) error {
-		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "DATABASE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "BECAUSE", Shrink: 30}}}
+		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "SOURCE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "BECAUSE", Shrink: 30}}}
 		for _, it := range items {
-			t.Add(term.Cell{Text: it.Backup.ID}, term.Cell{Text: it.Backup.Database}, term.Cell{Text: term.Time(it.Backup.CreatedAt)},
+			t.Add(term.Cell{Text: it.Backup.ID}, sourceCell(it.Backup, p.out), term.Cell{Text: term.Time(it.Backup.CreatedAt)},
 				term.Cell{Text: term.Bytes(it.Backup.Size)}, term.Cell{Text: reasons(it)})
 		}
 		return t.Write(p.stdout, p.out)

@@ -48,9 +48,9 @@ type program struct {
 	out     term.Look    // of stdout
 	screen  *term.Screen // stderr
 
-	json, quiet, verbose, noProgress bool
-	log                              *slog.Logger
-	insist                           atomic.Pointer[context.CancelCauseFunc] // called by the second signal, see secondSignal
+	json, quiet, verbose, noProgress, utc bool
+	log                                   *slog.Logger
+	insist                                atomic.Pointer[context.CancelCauseFunc] // called by the second signal, see secondSignal
 }
 
 // Main runs the command line of this process and gives its exit code. version is the one it was built as, or "".

@@ -61,6 +61,7 @@ func (p *program) createCommand() *cobra.Command {
 	f.StringArrayVar(&req.Selection.ExcludeTables, "exclude-table", nil, "no tables that match `PATTERN` (as pg_dump -T); may be repeated")
 	f.StringArrayVar(&req.Selection.ExcludeTableData, "exclude-table-data", nil, "tables that match `PATTERN` without their rows; may be repeated")
 	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
+	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up (default BACKUP_SOURCE, or the database's name)")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
 	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
 	c.MarkFlagsMutuallyExclusive("compress", "compression")
@@ -97,7 +98,7 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 		}
 		req.Labels[k] = v
 	}
-	for name, given := range map[string]string{"output": req.Directory, "name": req.Filename, "format": req.Format, "compression": req.Compression, "database": req.Database} {
+	for name, given := range map[string]string{"output": req.Directory, "name": req.Filename, "format": req.Format, "compression": req.Compression, "database": req.Database, "source": req.Source} {
 		if cmd.Flags().Changed(name) && given == "" {
 			return usage("Give it a value, or leave it out.", "the option --%s is empty", name)
 		}
@@ -157,7 +158,8 @@ func (p *program) createFailed(cmd *cobra.Command, b backup.Backup, err error) e
 		return told{err}
 	}
 	p.complain(err)
-	p.note("%s", p.screen.Dim("  recorded as failed, nothing stored: cofre info "+b.ID))
+	word := map[registry.Outcome]string{registry.Canceled: "canceled", registry.Interrupted: "interrupted"}[b.Ended()]
+	p.note("%s", p.screen.Dim("  recorded as "+cmp.Or(word, "failed")+", nothing stored: cofre info "+b.ID))
 	return silent{err}
 }
 
@@ -184,7 +186,13 @@ func (p *program) summary(b backup.Backup) error {
 		return err
 	}
 	var t term.Pairs
+	if b.Source != b.Database {
+		t.Add("source", b.Source)
+	}
 	t.Add("database", b.Database+" (PostgreSQL "+b.DatabaseVersion+")")
+	if part := backup.DescribePart(b); part != "" {
+		t.Add("holds", "a PART: "+part)
+	}
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))
 	t.Add("sha-256", b.Checksum)

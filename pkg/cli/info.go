@@ -11,6 +11,7 @@ import (
 	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/source"
 )
 
 const infoLong = `Tells everything known of one backup: what is in it, where it lies, how it was verified, or why it
@@ -45,6 +46,11 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	if err := p.printf("backup %s  %s\n", p.out.Bold(b.ID), s.Paint(s.Text)); err != nil {
 		return err
 	}
+	if part := backup.DescribePart(b); part != "" {
+		if err := p.printf("%s\n", p.out.Yellow("a PART of source "+term.Clean(b.SourceName())+": "+term.Clean(part))); err != nil {
+			return err
+		}
+	}
 	var t term.Pairs
 	if e := b.Error; e != nil {
 		t.Add("error", strings.TrimSpace(string(e.Code)+": "+e.Message+tried(e.Attempts)))
@@ -55,7 +61,13 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	if b.Verification != nil {
 		t.Add("  at", term.Moment(b.Verification.At))
 	}
-	t.Add("database", b.Database)
+	for _, v := range b.Verifications {
+		if v.Level != b.Verification.Level || v.OK != b.Verification.OK {
+			t.Add("also", verifiedAs(v)+", "+term.Moment(v.At))
+		}
+	}
+	t.Add("source", sourceCell(b, term.Look{}).Text)
+	t.Add("database", b.Database+at(b))
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))
 	t.Add("sha-256", b.Checksum)
@@ -72,6 +84,18 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 		t.Add("label", k+"="+b.Labels[k])
 	}
 	return t.Write(p.stdout, p.out)
+}
+
+// at is where the database was.
+func at(b backup.Backup) string {
+	if b.Server == nil {
+		return " (server unknown)"
+	}
+	text := " at " + source.Address(b.Server.Host, b.Server.Port)
+	if id := b.Server.SystemIdentifier; id != "" {
+		text += " (system identifier " + id + ")"
+	}
+	return text
 }
 
 func by(b backup.Backup) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,12 @@ import (
 
 const listLong = `Lists the backups there are, newest first. Filters add up.
 
-VERIFIED says how each was last proved good: yes (while it was written), checksum, full (read back
-whole) or restored. "cofre info ID" tells everything about one.`
+SOURCE is whose backup it is; a question mark behind it says that nobody knows of which server. HOLDS is there
+when one of them is a part. VERIFIED is the best proof of each: yes (while it was written), checksum, full
+(read back whole) or restored. "cofre info ID" tells everything about one.`
 
 const listExamples = `  cofre list
-  cofre list --database shop --since 7d
+  cofre list --source shop --since 7d
   cofre list --status failed                       what went wrong lately
   cofre list --label reason=upgrade
   cofre list -q --status success | xargs -n 1 cofre validate
@@ -43,16 +45,19 @@ func (p *program) listCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.Database, "database", "", "only backups of the database `NAME`")
+	f.StringVar(&o.Source, "source", "", "only backups of the source `NAME`")
+	f.StringVar(&o.Database, "database", "", "only backups of databases called `NAME`")
 	f.StringVar(&raw.status, "status", "", "only `STATUS`: success, failed or in_progress")
+	f.StringVar((*string)(&o.Outcome), "outcome", "", "only those that ended as `OUTCOME`: succeeded, failed, canceled or interrupted")
 	f.StringVar(&raw.since, "since", "", "made at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or so long ago: 36h, 7d")
 	f.StringVar(&raw.until, "until", "", "made before `TIME`")
 	f.StringVar(&o.Label, "label", "", "only those with the label `KEY` or KEY=VALUE")
-	f.StringVar(&o.Search, "search", "", "`TEXT` in the file path, the database or the id")
+	f.StringVar(&o.Search, "search", "", "`TEXT` in the file path, the source, the database or the id")
 	f.BoolVar(&o.Damaged, "damaged", false, "only those that a validation found damaged")
 	f.IntVar(&o.Limit, "limit", 0, "at most `N` of them")
 	f.StringVar(&o.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
 	fixedValues(c, "status", string(registry.Success), string(registry.Failed), string(registry.InProgress))
+	fixedValues(c, "outcome", string(registry.Succeeded), string(registry.FailedToEnd), string(registry.Canceled), string(registry.Interrupted))
 	return c
 }
 
@@ -149,17 +154,26 @@ func (p *program) listEmpty(a *app.App, o backup.ListOptions, page backup.List) 
 
 // backupTable is the table of list, delete and demo.
 func (p *program) backupTable(backups []backup.Backup) *term.Table {
+	// A column that would say the same of all is left out.
+	parts := slices.ContainsFunc(backups, func(b backup.Backup) bool { return !b.Whole() })
 	t := &term.Table{Columns: []term.Column{
-		{Title: "ID"}, {Title: "STATUS"}, {Title: "DATABASE", Shrink: 10}, {Title: "FILE", Shrink: 20, Drop: 3},
+		{Title: "ID"}, {Title: "STATUS"}, {Title: "SOURCE", Shrink: 10}, {Title: "FILE", Shrink: 20, Drop: 3},
 		{Title: "CREATED", Drop: 4}, {Title: "DURATION", Right: true, Drop: 1}, {Title: "SIZE", Right: true}, {Title: "VERIFIED", Drop: 2},
 	}}
+	if parts {
+		t.Columns = slices.Insert(t.Columns, 3, term.Column{Title: "HOLDS", Shrink: 6})
+	}
 	for _, b := range backups {
 		size := term.Cell{Text: term.Bytes(b.Size)}
 		if b.Size == 0 {
 			size = term.Cell{Text: "-", Paint: p.out.Dim}
 		}
-		t.Add(term.Cell{Text: b.ID}, statusWord(b, p.out), term.Cell{Text: b.Database}, term.Cell{Text: shortPath(b)},
-			term.Cell{Text: term.Time(b.CreatedAt)}, term.Cell{Text: durationText(b)}, size, verifiedWord(b, p.out))
+		cells := []term.Cell{{Text: b.ID}, statusWord(b, p.out), sourceCell(b, p.out), {Text: shortPath(b)},
+			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verifiedWord(b, p.out)}
+		if parts {
+			cells = slices.Insert(cells, 3, holdsCell(b, p.out))
+		}
+		t.Add(cells...)
 	}
 	return t
 }

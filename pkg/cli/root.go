@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -51,7 +52,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.auditCommand())
+	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.sourceCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
@@ -70,6 +71,7 @@ func (p *program) root() *cobra.Command {
 	global.BoolVarP(&p.verbose, "verbose", "v", false, "tell every step, with pg_dump's own messages")
 	global.BoolVarP(&p.quiet, "quiet", "q", false, "no progress and no notes; create and list print ids alone")
 	global.BoolVar(&p.noProgress, "no-progress", false, "no progress bar")
+	global.BoolVar(&p.utc, "utc", false, "show and read times in UTC instead of this machine's zone")
 	global.BoolP("help", "h", false, "show this help")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
 	root.MarkFlagsMutuallyExclusive("json", "quiet")
@@ -81,6 +83,9 @@ func (p *program) root() *cobra.Command {
 // prepare runs before every command.
 func (p *program) prepare(cmd *cobra.Command) error {
 	p.log = p.newLog()
+	if p.utc {
+		time.Local = time.UTC // for the whole process: it shows one zone
+	}
 	return contradictions(cmd)
 }
 

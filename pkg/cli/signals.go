@@ -36,7 +36,11 @@ func (p *program) untilSignal(parent context.Context) (_ context.Context, releas
 				case n > 1:
 					os.Exit(exitStopped)
 				}
-				cancel(stop(s))
+				cause := stop(s)
+				if s == os.Interrupt && insist == nil {
+					cause.Reason = fault.CanceledByUser // a person at the keyboard; a server's end is no wish about its backups
+				}
+				cancel(cause)
 				if p.screen.Live && !p.quiet {
 					fmt.Fprintln(p.screen, p.screen.Dim(patience(n, insist != nil)))
 				}
@@ -71,7 +75,7 @@ func (p *program) secondSignal() (_ context.Context, release func()) {
 }
 
 // stop is the error of a command that a signal ended.
-func stop(s os.Signal) error {
+func stop(s os.Signal) *fault.Error {
 	by := map[os.Signal]string{os.Interrupt: "Ctrl-C (SIGINT)", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP"}[s]
 	return fault.New(fault.Canceled, "", "Run it again when you are ready.", "stopped by %s before it was finished", by)
 }

@@ -17,6 +17,10 @@ func statusWord(b backup.Backup, l term.Look) term.Cell {
 		return term.Cell{Text: "damaged", Paint: l.Red}
 	case b.Status == registry.Success:
 		return term.Cell{Text: "ok", Paint: l.Green}
+	case b.Ended() == registry.Canceled:
+		return term.Cell{Text: "canceled", Paint: l.Dim}
+	case b.Ended() == registry.Interrupted:
+		return term.Cell{Text: "interrupted", Paint: l.Red}
 	case b.Status == registry.Failed:
 		return term.Cell{Text: "failed", Paint: l.Red}
 	}
@@ -41,10 +45,13 @@ func verifiedWord(b backup.Backup, l term.Look) term.Cell {
 
 // verifiedLong says the same in a sentence.
 func verifiedLong(b backup.Backup) string {
-	v := b.Verification
-	if v == nil {
+	if b.Verification == nil {
 		return ""
 	}
+	return verifiedAs(*b.Verification)
+}
+
+func verifiedAs(v registry.Verification) string {
 	if !v.OK {
 		var problems []string
 		for _, p := range v.Problems {
@@ -65,6 +72,22 @@ func verifiedLong(b backup.Backup) string {
 		return "restored into a database"
 	}
 	return "verified: " + v.Level
+}
+
+// sourceCell is whose backup it is.
+func sourceCell(b backup.Backup, l term.Look) term.Cell {
+	if b.Source == "" && b.Database != "" {
+		return term.Cell{Text: b.Database + " ?", Paint: l.Dim} // of a server that nobody knows
+	}
+	return term.Cell{Text: b.SourceName()}
+}
+
+// holdsCell is what of its source it holds.
+func holdsCell(b backup.Backup, l term.Look) term.Cell {
+	if part := backup.DescribePart(b); part != "" {
+		return term.Cell{Text: "PART: " + part, Paint: l.Yellow}
+	}
+	return term.Cell{Text: "everything"}
 }
 
 // sizeText gives a stored size with what it is made of.

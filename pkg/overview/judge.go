@@ -26,13 +26,13 @@ const (
 
 // Finding is one thing about a source that somebody should look at.
 type Finding struct {
-	Code     Code
-	Severity State // Warning or Failing
-	Text     string
-	Hint     string
-	Since    time.Time // zero where that says nothing
-	Backup   string    // id of the one it is about; "" for none
-	Error    *registry.Error
+	Code     Code            `json:"code"`
+	Severity State           `json:"severity"` // Warning or Failing
+	Text     string          `json:"text"`
+	Hint     string          `json:"hint"`
+	Since    time.Time       `json:"since,omitzero"`     // zero where that says nothing
+	Backup   string          `json:"backupId,omitempty"` // of the one it is about
+	Error    *registry.Error `json:"error,omitempty"`
 }
 
 func (s *state) find(f Finding) {

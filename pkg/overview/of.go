@@ -102,7 +102,7 @@ func (b *builder) day(t time.Time) (int, bool) {
 func (b *builder) source(name string) *state {
 	s := b.all[name]
 	if s == nil {
-		s = &state{Source: Source{Name: name, State: OK, Days: b.days()}}
+		s = &state{Source: Source{Name: name, State: OK, Days: b.days(), now: b.in.Now}}
 		s.Errors = map[string]int{}
 		b.all[name] = s
 	}

@@ -120,13 +120,23 @@ type Source struct {
 	Findings []Finding // the worst first
 	Days     []Day
 	Figures
+
+	now time.Time
+}
+
+// Age is how old the last good backup is that holds everything; 0 where there is none.
+func (s *Source) Age() time.Duration {
+	if s.LastWhole == nil {
+		return 0
+	}
+	return max(0, s.now.Sub(s.LastWhole.At))
 }
 
 // Ref is one backup.
 type Ref struct {
-	ID   string
-	At   time.Time
-	Size int64
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"`
+	Size int64     `json:"size"` // stored bytes
 }
 
 // Failure is one that failed, and why.

@@ -67,7 +67,7 @@ func TestRoutes(t *testing.T) {
 		"POST /api/backup/create", "GET /api/backup/list", "GET /api/backup/{id}", "GET /api/backup/download/{id}",
 		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}",
 		"POST /api/backup/cancel/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
-		"GET /api/audit", "GET /api/metrics/summary", "GET /api/health",
+		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
 	}
 	slices.Sort(got)
 	slices.Sort(want)

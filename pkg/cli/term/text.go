@@ -129,11 +129,11 @@ func Clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// Time gives a moment in local time, to the minute.
-func Time(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+// Time returns a moment in local time, to the minute, with its offset from UTC.
+func Time(t time.Time) string { return t.Local().Format("2006-01-02 15:04 -07:00") }
 
-// Moment gives a moment in local time, to the second, with the zone.
-func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+// Moment returns a moment in local time, to the second, with its offset from UTC.
+func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
 // Plural gives a count with its noun: 1 backup, 3 backups.
 func Plural(n int, noun string) string {

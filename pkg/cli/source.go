@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/cli/term"
+	"cofre/pkg/overview"
+	"cofre/pkg/source"
+)
+
+const sourceLong = `A source is what is backed up: a name that stands for one database on one server. Everything that goes
+over time (retention, schedules, what is overdue) goes by sources. The name is BACKUP_SOURCE, or the
+database's own.
+
+The first backup notes which server it is: its system identifier and its address. From then on another
+server under the same name is refused, so that two databases of one name never push each other's
+backups out.`
+
+func (p *program) sourceCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "source", Short: "Whose backups there are, and how it stands with them", Long: sourceLong,
+		Args: func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(p.sourceListCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
+	for _, sub := range c.Commands() {
+		sub.DisableFlagsInUseLine = true
+	}
+	return c
+}
+
+func (p *program) sourceListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "How it stands with each source",
+		Long: `Lists the sources: the last good backup that holds everything, what is due, and what somebody should
+look at. Exit code 0 also when something is wrong; "cofre doctor" fails then.`,
+		Example: `  cofre source list
+  cofre source list --json | jq -r '.sources[] | select(.state != "ok") | .name'`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.sourceList(cmd.Context()) },
+	}
+}
+
+// sourceDoc is one source in source list --json.
+type sourceDoc struct {
+	Name      string             `json:"name"`
+	Database  string             `json:"database"`
+	Server    string             `json:"server,omitempty"`
+	State     overview.State     `json:"state"`
+	Findings  []overview.Finding `json:"findings"`
+	Backups   int                `json:"backups"`
+	Bytes     int64              `json:"bytes"`
+	LastWhole *overview.Ref      `json:"lastWhole,omitempty"`
+	LastGood  *overview.Ref      `json:"lastGood,omitempty"`
+	NextDue   *time.Time         `json:"nextDue,omitempty"`
+	Overdue   bool               `json:"overdue"`
+	Unknown   int                `json:"serverUnknown"`
+}
+
+func (p *program) sourceList(ctx context.Context) error {
+	a, err := p.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	o, err := a.Service.Overview(ctx, time.Local)
+	if err != nil {
+		return err
+	}
+	docs := []sourceDoc{}
+	for _, s := range o.Sources {
+		d := sourceDoc{Name: s.Name, Database: s.Database, Server: s.Server, State: s.State, Findings: s.Findings, Backups: s.Backups, Bytes: s.Bytes,
+			LastWhole: s.LastWhole, LastGood: s.LastGood, Overdue: s.Overdue, Unknown: s.ServerUnknown}
+		if d.Findings == nil {
+			d.Findings = []overview.Finding{}
+		}
+		if !s.NextDue.IsZero() {
+			d.NextDue = &s.NextDue
+		}
+		docs = append(docs, d)
+	}
+	return p.print(map[string]any{"state": o.State, "sources": docs}, func() error { return p.sourceTable(o) })
+}
+
+func (p *program) sourceTable(o overview.Overview) error {
+	if len(o.Sources) == 0 {
+		p.note("No source yet. Make the first backup: cofre create")
+		return nil
+	}
+	t := &term.Table{Columns: []term.Column{
+		{Title: "SOURCE", Shrink: 10}, {Title: "STATE"}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
+		{Title: "LAST GOOD", Drop: 4}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
+	}}
+	for _, s := range o.Sources {
+		last, next := "-", "-"
+		if s.LastWhole != nil {
+			last = term.Time(s.LastWhole.At)
+		}
+		if !s.NextDue.IsZero() {
+			next = term.Time(s.NextDue)
+		}
+		var texts []string
+		for _, f := range s.Findings {
+			texts = append(texts, f.Text)
+		}
+		if s.ServerUnknown > 0 {
+			texts = append(texts, fmt.Sprintf("%s of an unknown server (cofre source adopt %s)", term.Plural(s.ServerUnknown, "backup"), source.Quote(s.Name)))
+		}
+		t.Add(term.Cell{Text: s.Name}, stateCell(s.State, p.out), term.Cell{Text: s.Server}, term.Cell{Text: fmt.Sprint(s.Backups)},
+			term.Cell{Text: last}, term.Cell{Text: next}, term.Cell{Text: strings.Join(texts, "; ")})
+	}
+	return t.Write(p.stdout, p.out)
+}
+
+func stateCell(s overview.State, l term.Look) term.Cell {
+	switch s {
+	case overview.OK:
+		return term.Cell{Text: "ok", Paint: l.Green}
+	case overview.Warning:
+		return term.Cell{Text: "warning", Paint: l.Yellow}
+	}
+	return term.Cell{Text: string(s), Paint: l.Red}
+}
+
+func (p *program) sourceMovedCommand() *cobra.Command {
+	var database string
+	c := &cobra.Command{
+		Use: "moved NAME", Short: "Say that a source is now where DATABASE_URL leads",
+		Long: `Says that a source has moved to the server that DATABASE_URL reaches: after a failover, onto a new
+cluster, or to a clone that takes its place. It connects, and notes the new server. A promoted standby or
+a clone of the same cluster adds its address; another cluster takes the old one's place.
+
+A restore by cofre into a database of the source's name is noted by itself: the first backup from there
+is the move.`,
+		Example: `  DATABASE_URL=postgresql://backup@new-primary/shop cofre source moved shop`,
+		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withSource(cmd.Context(), "source_moved", args[0], func(ctx context.Context, s sourceService) (any, string, error) {
+				rec, err := s.MoveSource(ctx, args[0], database, "local:"+userName())
+				return rec, fmt.Sprintf("source %s is now at %s", args[0], strings.Join(rec.Addresses, ", ")), err
+			})
+		},
+	}
+	c.Flags().StringVar(&database, "database", "", "another database `NAME` on the server of DATABASE_URL")
+	return c
+}
+
+func (p *program) sourceAdoptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "adopt NAME", Short: "Give a source the backups from before sources were known",
+		Long: `Backups that were made before cofre knew sources say only what their database was called. They count
+apart, with a limit and a newest good one of their own. When you know that they are of this source's
+server, adopt them: from then on they count together with its others. There is no way back.`,
+		Example: `  cofre source adopt shop`,
+		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withSource(cmd.Context(), "source_adopt", args[0], func(ctx context.Context, s sourceService) (any, string, error) {
+				n, err := s.AdoptSource(ctx, args[0])
+				return map[string]any{"source": args[0], "adopted": n}, fmt.Sprintf("%s adopted by source %s", term.Plural(n, "backup"), args[0]), err
+			})
+		},
+	}
+}
+
+// sourceService is what the commands of source change.
+type sourceService interface {
+	MoveSource(ctx context.Context, name, database, by string) (source.Record, error)
+	AdoptSource(ctx context.Context, name string) (int, error)
+}
+
+// withSource changes a source, records that, and tells what became of it.
+func (p *program) withSource(ctx context.Context, action, name string, do func(context.Context, sourceService) (any, string, error)) error {
+	a, err := p.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	doc, text, err := do(ctx, a.Service)
+	p.acted(ctx, a, action, "", err, map[string]string{"source": name})
+	if err != nil {
+		return err
+	}
+	return p.print(doc, func() error { return p.printf("%s %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(text)) })
+}
