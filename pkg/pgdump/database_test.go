@@ -189,3 +189,18 @@ func TestReadOnlyTarget(t *testing.T) {
 		}
 	}
 }
+
+func TestStandbyIsNamed(t *testing.T) {
+	s := testenv.PostgresWith(t, testenv.Options{Major: 18, Settings: []string{"wal_level = replica"}})
+	s.Exec(t, "postgres", "CREATE DATABASE copy")
+	s.Exec(t, "postgres", "CHECKPOINT")
+	if err := s.Standby(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []pgdump.RestoreOptions{{Target: target(t, s.URL("copy"))}, {Target: target(t, s.URL("new")), Create: true}} {
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(source(t, 18, "")))
+		if err == nil || !report.Unchanged && report.Bytes > 0 || !strings.Contains(err.Error(), "is a standby") {
+			t.Errorf("%v %+v", err, report)
+		}
+	}
+}

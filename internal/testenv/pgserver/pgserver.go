@@ -193,7 +193,11 @@ func (s *Server) ready() bool {
 		return false
 	}
 	l := strings.Split(string(b), "\n")
-	return len(l) > 7 && l[0] == strconv.Itoa(s.process.Pid()) && strings.TrimSpace(l[7]) == "ready"
+	state := ""
+	if len(l) > 7 && l[0] == strconv.Itoa(s.process.Pid()) {
+		state = strings.TrimSpace(l[7])
+	}
+	return state == "ready" || state == "standby"
 }
 
 // Stop disconnects everybody, stops the server and removes its data.
@@ -216,6 +220,17 @@ func (s *Server) Restart(ctx context.Context) error {
 		return fmt.Errorf("restart PostgreSQL: %w\n%s", err, s.Log())
 	}
 	return nil
+}
+
+// Standby starts a server with wal_level = replica again as a standby that no primary feeds.
+func (s *Server) Standby(ctx context.Context) error {
+	if err := s.Crash(); err != nil {
+		return err
+	}
+	if err := s.account.write(filepath.Join(s.dataDir(), "standby.signal"), nil); err != nil {
+		return err
+	}
+	return s.Restart(ctx)
 }
 
 // Addr is the host and port of the server.
