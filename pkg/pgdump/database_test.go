@@ -204,3 +204,32 @@ func TestStandbyIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// What an ordinary role may not give a database is listed with the reason, and the rest is done. Roles are mapped in what
+// belongs to the database too.
+func TestDatabaseOfOrdinaryRole(t *testing.T) {
+	s := testenv.Postgres(t, 17)
+	old, _ := s.NewRole(t, "")
+	role, password := s.NewRole(t, "CREATEDB")
+	db := sourceDatabase(t, s, "", "CREATE TABLE t (i int)")
+	s.Exec(t, "postgres", fmt.Sprintf(`ALTER DATABASE %[1]s OWNER TO %[2]s; ALTER DATABASE %[1]s CONNECTION LIMIT 3; ALTER DATABASE %[1]s SET log_statement TO 'all';
+		ALTER ROLE %[2]s IN DATABASE %[1]s SET work_mem TO '8MB'; GRANT CREATE ON DATABASE %[1]s TO %[2]s WITH GRANT OPTION`, db.Database(), old))
+	data := dumpOf(t, db, pgdump.Custom)
+	name := newName(t, s)
+	o := pgdump.RestoreOptions{Target: target(t, s.URLAs(role, password, name.Database())), Create: true, NoOwner: true, NoPrivileges: true}
+	report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+	left := strings.Join(report.Statements, "\n")
+	if err != nil || !strings.Contains(left, `SET log_statement TO 'all'; -- permission denied`) || !strings.Contains(left, "work_mem") || strings.Contains(left, "LIMIT") {
+		t.Errorf("%v %s", err, left)
+	}
+	if got := query(t, name, propertiesQuery); !strings.Contains(got, `"limit": 3`) || !strings.Contains(got, `"owner": "`+role+`"`) {
+		t.Error(got)
+	}
+
+	mapped := newName(t, s)
+	o = pgdump.RestoreOptions{Target: mapped, Create: true, Adaptation: pgdump.Adaptation{RoleMap: map[string]string{old: role}}}
+	report, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+	if got := query(t, mapped, propertiesQuery); err != nil || len(report.Statements) > 0 || !strings.Contains(got, `"owner": "`+role+`"`) || !strings.Contains(got, `["`+role+`", ["work_mem=8MB"]]`) || strings.Contains(got, old) {
+		t.Errorf("%v %q %s", err, report.Statements, got)
+	}
+}

@@ -65,7 +65,7 @@ var clientEncoding = regexp.MustCompile(`(?m)^SET client_encoding = '([A-Za-z0-9
 const descriptionLine = "-- cofre: the database was "
 
 // maxDescription bounds that line, in bytes.
-const maxDescription = 64 << 10
+const maxDescription = 32 << 10
 
 // scriptStart is how much of a script is looked at before it is restored: pg_dump's comments, the description, settings.
 const scriptStart = maxDescription + 8<<10

@@ -201,7 +201,12 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 	if err != nil {
 		return err
 	}
-	return p.finishDatabase(ctx, report)
+	if err := p.finishDatabase(ctx, report); err != nil {
+		f := *fault.From(err)
+		f.Message = "everything was restored but the owner, the rights and the limits of the database itself: " + f.Message
+		return &f
+	}
+	return nil
 }
 
 // restoreArchive chooses the way for an archive.

@@ -21,7 +21,7 @@ type roleMention struct {
 // roleMentions gives the roles that the SQL of an entry names, in their order. Only kinds that can name any are parsed.
 func roleMentions(e *archive.Entry) []roleMention {
 	switch e.Desc {
-	case "ACL", "DEFAULT ACL", "POLICY", "USER MAPPING":
+	case "ACL", "DEFAULT ACL", "POLICY", "USER MAPPING", "DATABASE PROPERTIES":
 	default:
 		return nil
 	}
@@ -59,6 +59,8 @@ func mentionsIn(s []postgres.Token, list int) []roleMention {
 	for i := range s {
 		switch {
 		case s[i].Depth > 0 || s[i].Kind != postgres.Word || i == 0:
+		case s[0].Is("alter") && s[1].Is("role"): // of a database's settings
+			return one(2, 0)
 		case s[i].Text == "authorization" && i == 2 && s[0].Is("set"):
 			return one(3, 0)
 		case s[i].Text == "role" && s[i-1].Is("for") && s[0].Is("alter"), s[i].Text == "for" && s[i-1].Is("mapping"):

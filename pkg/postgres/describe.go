@@ -34,6 +34,9 @@ func Describe(ctx context.Context, conn *pgx.Conn) (Description, error) {
 		return d, err
 	}
 	d.Create = describeCreate(name, l, tablespace)
+	if version < 90400 {
+		return d, nil // the queries below need what came with 9.4
+	}
 	var b strings.Builder
 	on := "ALTER DATABASE " + QuoteIdent(name)
 	if limit >= 0 {
