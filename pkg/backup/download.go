@@ -29,6 +29,8 @@ type Link struct {
 	Size      int64     `json:"size"`
 	Checksum  string    `json:"checksum"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// Uncertain: it may end before ExpiresAt, with credentials that do not say when they end.
+	Uncertain bool `json:"uncertain,omitempty"`
 }
 
 // URL makes a download link. It looks first whether the object is there.
@@ -50,7 +52,7 @@ func (s *Service) URL(ctx context.Context, ref string, life time.Duration) (Link
 	if err != nil {
 		return Link{}, err
 	}
-	return Link{ID: b.ID, URL: u.URL, Filename: b.Filename, Size: b.Size, Checksum: b.Checksum, ExpiresAt: u.ExpiresAt}, nil
+	return Link{ID: b.ID, URL: u.URL, Filename: b.Filename, Size: b.Size, Checksum: b.Checksum, ExpiresAt: u.ExpiresAt, Uncertain: u.Uncertain}, nil
 }
 
 // successful finds a backup that can be read.

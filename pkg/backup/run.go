@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"cofre/pkg/fault"
@@ -191,7 +192,11 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 		return held, nil // the commit had taken place; only its answer was lost
 	}
 	if err != nil {
-		r.s.Log.Error("failure not recorded; the next cleanup does it", "backup_id", r.b.ID, "error", err.Error())
+		level := fault.LevelBeside(err, cause)
+		if level == slog.LevelWarn {
+			level = slog.LevelError
+		}
+		r.s.Log.Log(ctx, level, "failure not recorded; the next cleanup does it", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return held, cause
 }

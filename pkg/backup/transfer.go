@@ -35,7 +35,7 @@ func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	completed := false
 	defer func() {
 		if err != nil {
-			r.undo(ctx, up, completed)
+			r.undo(ctx, up, completed, err)
 		}
 	}()
 	if err := r.lease.SetUpload(ctx, up.ID()); err != nil {
@@ -66,8 +66,8 @@ func (r *run) dump(ctx context.Context, serverMajor int) (Dump, error) {
 
 // undo makes way for another attempt. The object may be removed only under the lease: while this run was silent it
 // may have been given up, and the name taken by another backup. What cannot be removed now is removed when the
-// failure is recorded, or by the next cleanup.
-func (r *run) undo(ctx context.Context, up storage.Upload, completed bool) {
+// failure is recorded, or by the next cleanup. failed is why.
+func (r *run) undo(ctx context.Context, up storage.Upload, completed bool, failed error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	err := up.Abort(ctx)
@@ -75,7 +75,7 @@ func (r *run) undo(ctx context.Context, up storage.Upload, completed bool) {
 		err = r.lease.Sweep(ctx)
 	}
 	if err != nil {
-		r.s.Log.Warn("upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
+		r.s.Log.Log(ctx, fault.LevelBeside(err, failed), "upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
 	}
 }
 

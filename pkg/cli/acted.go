@@ -36,7 +36,7 @@ func (p *program) acted(ctx context.Context, a *app.App, action, ref string, fai
 	}
 	// Ctrl-C ended the work, not the duty to tell of it.
 	if err := a.Audit.Append(context.WithoutCancel(ctx), r); err != nil {
-		p.log.Warn("this stands in no audit trail", "error", fault.From(err).Error())
+		p.log.Log(ctx, fault.LevelBeside(err, failed), "this stands in no audit trail", "error", fault.From(err).Error())
 	}
 }
 
@@ -67,6 +67,6 @@ func (p *program) cleaned(ctx context.Context, a *app.App, rep backup.CleanupRep
 		return
 	}
 	if _, err := a.TrimAudit(ctx); err != nil {
-		p.log.Warn("old audit records were not removed", "error", fault.From(err).Error())
+		p.log.Log(ctx, fault.LevelBeside(err, failed), "old audit records were not removed", "error", fault.From(err).Error())
 	}
 }

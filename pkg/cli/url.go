@@ -52,6 +52,12 @@ func (p *program) url(ctx context.Context, ref string, life time.Duration) error
 		return err
 	}
 	p.note("%s, %s, works until %s", term.Clean(link.Filename), term.Bytes(link.Size), term.Moment(link.ExpiresAt))
+	switch asked := time.Until(link.ExpiresAt) < life-time.Minute; {
+	case link.Uncertain:
+		p.note("at the latest: it is signed with credentials of a session that does not say when it ends")
+	case asked:
+		p.note("not for the %s asked for: the credentials that sign it end then", life)
+	}
 	if !a.Local {
 		return nil
 	}

@@ -13,3 +13,15 @@ func Level(err error) slog.Level {
 	}
 	return slog.LevelWarn
 }
+
+// LevelBeside is how loud a log is to say that err followed from a failure, or came up beside it, when that is told anyway: what
+// has the same code and reason is the same trouble once more, and only details. Without a failure it is a warning.
+func LevelBeside(err, failure error) slog.Level {
+	if failure == nil || err == nil {
+		return slog.LevelWarn
+	}
+	if a, b := From(err), From(failure); a.Code == b.Code && a.Reason == b.Reason && a.Reason != "" {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}

@@ -24,3 +24,21 @@ func TestLevel(t *testing.T) {
 		}
 	}
 }
+
+// One trouble is told once: what follows from it is told when it is another one.
+func TestLevelBeside(t *testing.T) {
+	away := New(FileSystem, StorageUnreachable, "", "cannot write a")
+	for _, c := range []struct {
+		err, failure error
+		want         slog.Level
+	}{
+		{fmt.Errorf("audit: %w", New(FileSystem, StorageUnreachable, "", "cannot read b")), fmt.Errorf("reserve: %w", away), slog.LevelDebug},
+		{New(Permission, AccessDenied, "", "cannot read b"), away, slog.LevelWarn},
+		{away, nil, slog.LevelWarn},
+		{errors.New("a defect"), errors.New("another"), slog.LevelWarn},
+	} {
+		if got := LevelBeside(c.err, c.failure); got != c.want {
+			t.Errorf("%v beside %v is %s, want %s", c.err, c.failure, got, c.want)
+		}
+	}
+}

@@ -70,6 +70,6 @@ func (r *Registry) keepLog(ctx context.Context, id string, cause error) {
 	f := fault.From(cause)
 	text := fmt.Sprintf("%s: %s\n\n%s\n", f.Code, fault.Shorten(f.Message, fault.MaxText), strings.TrimRight(whole, "\n"))
 	if _, err := r.store.Put(ctx, LogKey(id), []byte(text), storage.PutOptions{ContentType: "text/plain; charset=utf-8"}); err != nil {
-		r.log.Warn("the log of a failed backup was not kept", "backup_id", id, "error", err.Error())
+		r.log.Log(ctx, fault.LevelBeside(err, cause), "the log of a failed backup was not kept", "backup_id", id, "error", err.Error())
 	}
 }

@@ -95,7 +95,7 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 		return b, fault.Wrap(err, fault.Validation, fault.AlreadyExists, "Nothing to do: it is being made.", "backup %s was reserved already", b.ID)
 	}
 	if err != nil {
-		l.withdraw(ctx, false)
+		l.withdraw(ctx, false, err)
 		return b, fmt.Errorf("reserve backup %s: %w", b.ID, err)
 	}
 	admitted, entered, err := r.admit(ctx, b, decide)
@@ -106,7 +106,7 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 		err = l.put(ctx, func(in *Intent) { in.Backup, in.Admitted = admitted, true })
 	}
 	if err != nil {
-		l.withdraw(ctx, entered)
+		l.withdraw(ctx, entered, err)
 		return b, err
 	}
 	return admitted, nil
@@ -156,8 +156,8 @@ func (r *Registry) vacant(ctx context.Context, b Backup) error {
 }
 
 // withdraw undoes a reservation, on a context of its own: the index entry, if it may be there, then the intent,
-// if it is still ours.
-func (l *Lease) withdraw(ctx context.Context, entered bool) {
+// if it is still ours. failed is why.
+func (l *Lease) withdraw(ctx context.Context, entered bool, failed error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	var err error
@@ -174,7 +174,7 @@ func (l *Lease) withdraw(ctx context.Context, entered bool) {
 		err = l.end(ctx)
 	}
 	if err != nil {
-		l.r.log.Warn("reservation left behind; the next cleanup ends it", "backup_id", l.id, "error", err.Error())
+		l.r.log.Log(ctx, fault.LevelBeside(err, failed), "reservation left behind; the next cleanup ends it", "backup_id", l.id, "error", err.Error())
 	}
 }
 

@@ -73,6 +73,8 @@ type PresignedURL struct {
 	URL string
 	// ExpiresAt is the true end: the asked-for one, or earlier when the signing credentials end before it.
 	ExpiresAt time.Time
+	// Uncertain: the signing credentials are those of a session that does not say when it ends. ExpiresAt is the latest, then.
+	Uncertain bool
 }
 
 // ListOptions choose keys. Listing is in ascending byte order of keys.

@@ -13,7 +13,6 @@ import (
 	"cofre/pkg/fault"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -67,6 +66,9 @@ type answer struct {
 
 func answerOf(err error) answer {
 	var a answer
+	if ofCredentials(err) {
+		return a // whoever answered, it was not the storage
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		a.code, a.text = api.ErrorCode(), api.ErrorMessage()
@@ -182,6 +184,8 @@ func (o op) fault(err error) error {
 		return o.told(err, r, tries)
 	}
 	switch {
+	case ofCredentials(err) && !errors.Is(err, context.Canceled): // also when the SDK's own patience with their source has ended
+		return o.told(err, credentialsRow(err), 0)
 	case errors.Is(err, context.Canceled):
 		return fault.Wrap(err, fault.Canceled, "", "Run it again when you are ready.", "stopped while trying to %s %s", o.verb, o.place)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -225,12 +229,7 @@ func connectionRow(err error) (row, bool) {
 	var dns *net.DNSError
 	var ne net.Error
 	text := err.Error()
-	var sign *v4.SigningError
 	switch {
-	case errors.As(err, &sign), strings.Contains(text, "get credentials:"), strings.Contains(text, "get identity:"),
-		strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "static credentials are empty"):
-		return row{fault.Permission, fault.CredentialsMissing, "there are no credentials for the storage",
-			"Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role.", false}, true
 	case errors.As(err, &dns):
 		return row{fault.FileSystem, fault.StorageUnreachable, "the service's host name is not known",
 			"Check AWS_ENDPOINT_URL_S3, AWS_REGION and the network.", false}, true
@@ -257,6 +256,9 @@ func quiet(err error) error { return quietError{err} }
 func (q quietError) Unwrap() error { return q.err }
 
 func (q quietError) Error() string {
+	if ofCredentials(q.err) && strings.Contains(q.err.Error(), "IMDS") { // the last place that the SDK looks into
+		return "neither the environment, nor a profile, nor a role of this machine has any"
+	}
 	a := answerOf(q.err)
 	if a.code != "" {
 		return strings.TrimSpace(a.code + " " + a.text)

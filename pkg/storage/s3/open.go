@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"net/url"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Open prepares a Store. It makes no request to the bucket; Probe does.
@@ -40,6 +42,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.client, err = newClient(ctx, c, newHTTPClient(c, c.ReadTimeout), opts); err != nil {
 		return nil, err
 	}
+	if err := c.checkEndpoint(s.client.Options().BaseEndpoint); err != nil {
+		return nil, err
+	}
 	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = newHTTPClient(c, 0) })
 	if s.client.Options().Region == "" {
 		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
@@ -61,7 +66,9 @@ func newClient(ctx context.Context, c Config, h *awshttp.BuildableClient, opts f
 		// Everything is given: no file and no variable of the SDK's has a say.
 		return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h)}
+	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h), config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+		c.Logger.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
+	}))}
 	if c.Region != "" {
 		load = append(load, config.WithRegion(c.Region))
 	}

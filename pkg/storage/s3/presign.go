@@ -15,7 +15,7 @@ import (
 // maxExpiry is the longest life of a link: the protocol's limit.
 const maxExpiry = 7 * 24 * time.Hour
 
-// sessionLife is what is promised of a link that session credentials of unknown end have signed.
+// sessionLife is the longest that is said of a link that session credentials of unknown end have signed.
 const sessionLife = time.Hour
 
 // Presign implements storage.Store.
@@ -41,15 +41,15 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 		return storage.PresignedURL{}, say.fault(fmt.Errorf("get credentials: %w", err))
 	}
 	// A link dies with the session that signed it, whatever it says itself.
-	if creds.CanExpire && creds.Expires.Before(until) {
-		until = creds.Expires.Truncate(time.Second)
+	end, ends, known := sessionEnd(creds)
+	if !known { // as of a Lambda function: so long they are likely to be good for
+		end = now.Add(sessionLife)
+	}
+	if ends && end.Before(until) {
+		until = end.Truncate(time.Second)
 		if !until.After(now) {
 			return storage.PresignedURL{}, say.told(context.DeadlineExceeded, byCode["ExpiredToken"], 0)
 		}
-	}
-	// Session credentials that do not say when they end, as a Lambda function's: so long they are sure to be good for.
-	if sure := now.Add(sessionLife).Truncate(time.Second); creds.SessionToken != "" && !creds.CanExpire && sure.Before(until) {
-		until = sure
 	}
 	in := &awss3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key))}
 	if o.Filename != "" {
@@ -62,5 +62,5 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 	if err != nil {
 		return storage.PresignedURL{}, say.fault(err)
 	}
-	return storage.PresignedURL{URL: req.URL, ExpiresAt: until.UTC()}, nil
+	return storage.PresignedURL{URL: req.URL, ExpiresAt: until.UTC(), Uncertain: !known}, nil
 }

@@ -175,9 +175,8 @@ func (c *Config) complete() error {
 		}
 	}
 	if c.Endpoint != "" {
-		u, err := url.Parse(c.Endpoint)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-			return fault.New(fault.Validation, fault.InvalidInput, "Write it as https://host:port, without user and password.", "the storage endpoint is not a usable URL")
+		if err := c.checkEndpoint(&c.Endpoint); err != nil {
+			return err
 		}
 	}
 	setDefault(&c.PartSize, DefaultPartSize)
