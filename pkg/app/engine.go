@@ -126,6 +126,9 @@ func (e *engine) Identify(ctx context.Context, database string) (source.Server, 
 		return source.Server{}, err
 	}
 	defer hangUp(ctx, conn)
+	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
+		return source.Server{}, err // its address is nobody's to move a source to
+	}
 	who, err := t.Identify(ctx, conn)
 	return identity(who), t.Explain(ctx, err)
 }
