@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime"
-	"strings"
 
 	"cofre/pkg/archive"
 	"cofre/pkg/backup"
@@ -33,7 +32,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	ro := pgdump.RestoreOptions{
 		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean,
 		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
-		Adaptation: pgdump.Adaptation(o.Adaptation), Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
+		Adaptation: pgdump.Adaptation(o.Adaptation), KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
 		if ro.Jobs = o.Jobs; ro.Jobs == 0 {
@@ -47,8 +46,8 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
-	if len(done.Dropped) > 0 {
-		rep.Warnings = append(rep.Warnings, "dropped with what they depended on, and not in the backup: "+strings.Join(done.Dropped, ", "))
+	for _, f := range done.Failed {
+		rep.Failed = append(rep.Failed, backup.Failed{Entry: f.Entry, Reason: f.Reason, Statement: f.Statement})
 	}
 	for _, l := range done.LeftOut {
 		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))

@@ -15,5 +15,12 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
+// Failed is an object that could not be restored while the others were.
+type Failed struct {
+	Entry     string `json:"entry"`
+	Reason    string `json:"reason"`
+	Statement string `json:"statement"` // that is left to be executed
+}
+
 // Partial reports whether the target holds less than the backup.
-func (r RestoreReport) Partial() bool { return len(r.LeftOut) > 0 }
+func (r RestoreReport) Partial() bool { return len(r.LeftOut)+len(r.Failed) > 0 }

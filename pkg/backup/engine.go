@@ -76,8 +76,9 @@ type RestoreOptions struct {
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Adaptation
-	Timeout time.Duration // of the whole restore; 0 is none
-	Log     func(line string)
+	KeepGoing bool          // after what cannot be restored
+	Timeout   time.Duration // of the whole restore; 0 is none
+	Log       func(line string)
 	// Remark gets what is worth knowing before anything is touched, and who holds up a restore that waits for a lock; may be nil.
 	Remark func(line string)
 }
@@ -112,6 +113,8 @@ type RestoreReport struct {
 	// Statements about the database as a whole are left to be executed by hand: the database existed already, or the
 	// server refused them.
 	Statements []string `json:"statements,omitempty"`
+	// Failed is what could not be restored. Then the restore's error has the reason RestoredInPart.
+	Failed []Failed `json:"failed,omitempty"`
 	// LeftOut is what the restore did not do because the request said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
 }

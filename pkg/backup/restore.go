@@ -28,8 +28,9 @@ type RestoreRequest struct {
 	NoPrivileges bool
 	Jobs         int
 	Adaptation
-	Timeout time.Duration // of the whole restore; 0 is none
-	Log     func(line string)
+	KeepGoing bool          // after what cannot be restored
+	Timeout   time.Duration // of the whole restore; 0 is none
+	Log       func(line string)
 	// Remark is called with what is worth knowing before anything is touched, and with who holds up a restore that waits
 	// for a lock, from any goroutine.
 	Remark func(line string)
@@ -45,7 +46,8 @@ type Restored struct {
 }
 
 // Restore reads a backup straight from storage into a database, checking its SHA-256 on the way. A target that is
-// not empty is refused unless Clean is set; nothing is touched before everything that can be checked was.
+// not empty is refused unless Clean is set; nothing is touched before everything that can be checked was. With an error of
+// the reason RestoredInPart the target is filled, and the answer says what is missing.
 func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (Restored, error) {
 	if req.URL == "" {
 		return Restored{}, invalid("For example: cofre restore ID --to postgresql://user@host:5432/database", "no database to restore into was given")
@@ -73,9 +75,9 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
 		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
-		Adaptation: req.Adaptation, Timeout: req.Timeout, Log: req.Log,
+		Adaptation: req.Adaptation, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
 	}, s.restoreInput(ctx, b, req.Progress))
-	if err != nil {
+	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
 		return Restored{Backup: b, Target: rep}, err
 	}
 	d := s.Now().Sub(start)
@@ -90,8 +92,8 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 			s.Log.Warn("where the source may move to was not recorded", "backup_id", b.ID, "error", err.Error())
 		}
 	}
-	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "duration_ms", d.Milliseconds())
-	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, nil
+	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "in_part", rep.Partial(), "duration_ms", d.Milliseconds())
+	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, err
 }
 
 // levelOf is what a restore proves of a backup: only a whole one proves all of it.

@@ -18,6 +18,7 @@ const (
 	exitPermission = 7
 	exitDiskSpace  = 8
 	exitNotFound   = 9
+	exitInPart     = 11
 	exitStopped    = 130
 )
 
@@ -36,6 +37,7 @@ var exitCodes = []struct {
 	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
 	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
 	{exitNotFound, "there is no such backup"},
+	{exitInPart, "restored, but for objects that failed: they are listed"},
 	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a question was answered with no"},
 }
 
@@ -46,6 +48,9 @@ var storedReasons = []fault.Reason{
 
 // exitCode gives the exit code of a fault's code and reason.
 func exitCode(code fault.Code, reason fault.Reason) int {
+	if reason == fault.RestoredInPart {
+		return exitInPart
+	}
 	switch code {
 	case fault.Validation:
 		switch {

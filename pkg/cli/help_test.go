@@ -125,6 +125,7 @@ func TestExitCodes(t *testing.T) {
 		{"SomethingElse", "", 1},
 		{fault.Validation, fault.InvalidInput, 2},
 		{fault.Validation, fault.NotEmpty, 2},
+		{fault.BackupCreation, fault.RestoredInPart, 11},
 		{fault.Validation, fault.LimitReached, 2},
 		{fault.DatabaseConnection, fault.LoginFailed, 3},
 		{fault.DatabaseConnection, fault.NotFound, 3},

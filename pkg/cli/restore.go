@@ -47,6 +47,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
 	adaptationFlags(f, &req.Adaptation)
+	f.BoolVar(&req.KeepGoing, "keep-going", false, "go on after objects that cannot be restored, list them at the end, and exit with 11")
 	f.DurationVar(&req.Timeout, "timeout", 0, "end the restore after this `TIME`, such as 90m (default: no limit)")
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
 	f.StringVar(&req.Locale.Encoding, "encoding", "", "with --create: another `NAME` of an encoding; what the bytes are of an SQL_ASCII backup")
@@ -77,7 +78,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 	bar.Close()
 	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req))
 	if err != nil {
-		return err
+		return p.inPart(done, err)
 	}
 	done.Backup = located(a, done.Backup)
 	return p.print(done, func() error {

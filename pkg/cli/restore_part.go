@@ -2,12 +2,14 @@ package cli
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
 )
 
 // adaptationFlags are the options for what the target cannot take.
@@ -31,6 +33,26 @@ func (p *program) restored(done backup.Restored, where string) error {
 	}
 	return p.printf("%s backup %s restored into %s in part, in %s: %d left out\n", p.out.Yellow(p.out.Sign("!", "in part:")), done.Backup.ID, where, took,
 		len(done.Target.LeftOut))
+}
+
+// inPart lists what a restore could not do while it did the rest, and what is left to be done by hand.
+func (p *program) inPart(done backup.Restored, err error) error {
+	if !fault.HasReason(err, fault.RestoredInPart) {
+		return err
+	}
+	if p.json {
+		if perr := p.print(done, nil); perr != nil {
+			return perr
+		}
+		return told{err}
+	}
+	for _, f := range done.Target.Failed {
+		p.note("%s %s: %s", p.screen.Yellow("missing:"), term.Clean(f.Entry), term.Clean(f.Reason))
+		for line := range strings.Lines(f.Statement) {
+			p.note("  %s", term.Clean(strings.TrimRight(line, "\n")))
+		}
+	}
+	return err
 }
 
 // cleanFlag is --clean, --clean=cascade.

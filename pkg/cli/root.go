@@ -121,6 +121,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usage(hint, "there is no option %s", flagName(unknown.GetSpecifiedName()))
 	case errors.As(err, &invalid):
 		kind := map[string]string{"int": "a whole number", "duration": "a length of time, such as 15m or 24h", "bool": "true or false"}[invalid.GetFlag().Value.Type()]
+		if _, ok := invalid.GetFlag().Value.(*cleanFlag); ok {
+			kind = "cascade, the one thing"
+		}
 		if kind == "" {
 			kind = "a " + invalid.GetFlag().Value.Type()
 		}

@@ -51,6 +51,10 @@ type RestoreOptions struct {
 	DataOnly     bool
 	SchemaOnly   bool
 	Adaptation   // of an archive to what the target has and the role may; custom format only
+	// KeepGoing goes on after what cannot be restored, in the custom format, in several transactions: then the target is
+	// filled but for RestoreReport.Failed, and the error has the reason RestoredInPart. With Jobs above 1, data and what
+	// comes behind it are always treated so.
+	KeepGoing bool
 	// Timeout ends the whole restore; 0 means none.
 	Timeout time.Duration
 	// Create makes the database first, as the dumped one was made (see plan), and Locale puts something else in its place;
@@ -85,6 +89,8 @@ type RestoreReport struct {
 	Done map[string]int `json:"done"`
 	// LeftOut is what was not restored because the options said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
+	// Failed is what could not be restored while all the rest was.
+	Failed []Failed `json:"failed,omitempty"`
 	// Dropped is what depended on something that was replaced, and is gone with Cascade.
 	Dropped []string `json:"dropped,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
@@ -108,6 +114,8 @@ func (o RestoreOptions) check() error {
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: not in part, not without owners or privileges, not over what is there")
 	case o.Format == Plain && o.Adaptation.any():
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: nothing of it can be left out, and no role replaced")
+	case o.Format == Plain && o.KeepGoing, o.Transaction == One && o.KeepGoing:
+		return refuse("Leave keeping going out, or choose several transactions; a script is restored in one.", "one transaction cannot go on after an error")
 	case o.Cascade && !o.Clean:
 		return refuse("Use both, or none.", "cascade is a way to clean")
 	case o.DataOnly && o.SchemaOnly:
@@ -206,6 +214,9 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 		f.Message = "everything was restored but the owner, the rights and the limits of the database itself: " + f.Message
 		return &f
 	}
+	if len(report.Failed) > 0 {
+		return unfinished(report.Failed, p.options.Target)
+	}
 	return nil
 }
 
@@ -220,11 +231,17 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 		if report.Dropped, err = prepareClean(ctx, a.head, o); err != nil {
 			return err
 		}
+		if len(report.Dropped) > 0 {
+			report.Remarks = append(report.Remarks, "these are dropped too, and the backup does not hold them: "+strings.Join(report.Dropped, ", "))
+			if o.Remark != nil {
+				o.Remark(report.Remarks[len(report.Remarks)-1])
+			}
+		}
 		o.Jobs = 1 // what is there must be dropped in the order of its dependencies, before anything is created
 	}
 	if o.Transaction == AutoTransaction {
 		o.Transaction = One
-		if o.Jobs > 1 || locks(a.head) > p.to.Locks/2 {
+		if o.Jobs > 1 || o.KeepGoing || locks(a.head) > p.to.Locks/2 {
 			o.Transaction = Several
 		}
 	}

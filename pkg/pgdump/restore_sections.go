@@ -38,6 +38,7 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 		report.Unchanged = false
 		err = run.execute(ctx, nil, holdBack{})
 		report.add(run)
+		report.Failed = append(report.Failed, describeFailed(a.head, run.failed)...)
 		return err
 	}
 	if !o.DataOnly {
@@ -45,6 +46,8 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 			return report.outcome(err)
 		}
 	}
+	// From here on what fails takes nothing else along: the rest is worth having.
+	o.KeepGoing = true
 	if !o.SchemaOnly {
 		report.Unchanged = false
 		if err := c.loadData(ctx, o, a, p, report); err != nil {
@@ -59,44 +62,31 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 
 // loadData restores the section with the data in one stream, or in several.
 func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput, p *plan, report *RestoreReport) error {
-	var streams []func(context.Context, io.Writer) error
-	if o.Ranges != nil {
-		head := *a.head
-		head.Length = a.size // the index counts from the archive as it is stored
-		layouts, err := archive.Split(&head, o.Ranges.Index, o.Jobs)
-		if err != nil {
-			return err
-		}
-		for _, l := range layouts {
-			streams = append(streams, func(ctx context.Context, w io.Writer) error {
-				return archive.WriteSelection(ctx, w, l, o.Ranges.Open)
-			})
-		}
-	}
 	if o.Ranges == nil {
 		return c.loadStream(ctx, o, a.reader(), p, report)
 	}
+	head := *a.head
+	head.Length = a.size // the index counts from the archive as it is stored
+	layouts, err := archive.Split(&head, o.Ranges.Index, o.Jobs)
+	if err != nil {
+		return err
+	}
+	if err := c.loadLayouts(ctx, o, layouts, p, report); err != nil {
+		return err
+	}
+	return c.again(ctx, o, a, p, report)
+}
+
+// loadLayouts loads several smaller archives at the same time.
+func (c Client) loadLayouts(ctx context.Context, o RestoreOptions, layouts []*archive.Layout, p *plan, report *RestoreReport) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	reports := make([]RestoreReport, len(streams))
-	for i, stream := range streams {
+	reports := make([]RestoreReport, len(layouts))
+	for i, layout := range layouts {
 		reports[i].Done = map[string]int{}
 		wg.Go(func() {
-			r, w := io.Pipe()
-			wrote := make(chan error, 1)
-			go func() {
-				err := stream(ctx, w)
-				w.CloseWithError(err)
-				wrote <- err
-			}()
-			err := c.loadStream(ctx, o, r, p, &reports[i])
-			_ = r.Close()
-			// pg_restore may be content with bytes whose checksum, known only behind the last of them, is wrong.
-			if werr := <-wrote; err == nil && !errors.Is(werr, io.ErrClosedPipe) {
-				err = werr
-			}
-			if err != nil {
+			if err := c.loadLayout(ctx, o, layout, p, &reports[i]); err != nil {
 				cancel(err) // the first one stops the others and is the result
 			}
 		})
@@ -108,6 +98,24 @@ func (c Client) loadData(ctx context.Context, o RestoreOptions, a *archiveInput,
 	return context.Cause(ctx)
 }
 
+// loadLayout loads one smaller archive, read from storage by ranges.
+func (c Client) loadLayout(ctx context.Context, o RestoreOptions, layout *archive.Layout, p *plan, report *RestoreReport) error {
+	r, w := io.Pipe()
+	wrote := make(chan error, 1)
+	go func() {
+		err := archive.WriteSelection(ctx, w, layout, o.Ranges.Open)
+		w.CloseWithError(err)
+		wrote <- err
+	}()
+	err := c.loadStream(ctx, o, r, p, report)
+	_ = r.Close()
+	// pg_restore may be content with bytes whose checksum, known only behind the last of them, is wrong.
+	if werr := <-wrote; err == nil && !errors.Is(werr, io.ErrClosedPipe) {
+		err = werr
+	}
+	return err
+}
+
 // merge adds the counts of a part of the work.
 func (report *RestoreReport) merge(part RestoreReport) {
 	report.Bytes += part.Bytes
@@ -115,6 +123,7 @@ func (report *RestoreReport) merge(part RestoreReport) {
 		report.Done[kind] += n
 	}
 	report.Stderr += "\n" + part.Stderr
+	report.Failed = append(report.Failed, part.Failed...)
 }
 
 func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, p *plan, report *RestoreReport) error {
@@ -127,6 +136,7 @@ func (c Client) loadStream(ctx context.Context, o RestoreOptions, r io.Reader, p
 	run.keepsGoing = keepsGoing
 	err = run.execute(ctx, r, holdBack{})
 	report.add(run)
+	report.Failed = append(report.Failed, describeFailed(p.input.archive.head, run.failed)...)
 	return err
 }
 

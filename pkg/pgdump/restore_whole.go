@@ -20,7 +20,7 @@ func (o RestoreOptions) archiveArgs() []string {
 		on   bool
 		name string
 	}{{o.Clean, "--clean"}, {o.Clean, "--if-exists"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
-		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}, {o.Verbose != nil, "--verbose"}} {
+		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}, {o.Verbose != nil || o.KeepGoing, "--verbose"}} {
 		if flag.on {
 			args = append(args, flag.name)
 		}
@@ -36,7 +36,7 @@ func (c Client) direct(o RestoreOptions, p *plan, args []string, jobs bool) (all
 	switch {
 	case o.Transaction == One:
 		return append(args, "--single-transaction"), false
-	case old:
+	case old, o.KeepGoing:
 		return args, true
 	case c.Major >= transactionTimeoutSince && !jobs:
 		return append(args, "--transaction-size="+itoa(objectsPerTransaction)), false
@@ -56,6 +56,7 @@ func (c Client) restoreDirect(ctx context.Context, o RestoreOptions, r io.Reader
 	report.Unchanged = o.Transaction == One
 	err = run.execute(ctx, r, holdBack{})
 	report.add(run)
+	report.Failed = append(report.Failed, describeFailed(p.input.archive.head, run.failed)...)
 	return report.outcome(err)
 }
 

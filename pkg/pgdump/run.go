@@ -24,7 +24,9 @@ type run struct {
 	// keepsGoing is true for a pg_restore without --exit-on-error: tally.stop ends it at the first error that is not
 	// the known one.
 	keepsGoing bool
-	bytes      int64 // given to it
+	collected  *failures     // set when it goes on after any error
+	failed     []failedEntry // that it went on after
+	bytes      int64         // given to it
 }
 
 // newRun prepares a child. Its files follow stdin, stdout and stderr in the child, as /dev/fd/3 and on.
@@ -35,7 +37,15 @@ func (c Client) newRun(o RestoreOptions, program string, args []string, files ..
 		r.close()
 		return nil, err
 	}
-	r.stderr = &messages{redact: o.Target.Redact, look: r.tally.line, each: o.Verbose}
+	look := r.tally.line
+	if o.KeepGoing && program == "pg_restore" {
+		r.collected = &failures{}
+		look = func(line string) {
+			r.tally.line(line)
+			r.collected.line(o.Target.Redact(line))
+		}
+	}
+	r.stderr = &messages{redact: o.Target.Redact, look: look, each: o.Verbose}
 	r.cmd = exec.Command(path, args...)
 	r.cmd.ExtraFiles = files
 	r.cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
@@ -73,7 +83,7 @@ func (r *run) execute(ctx context.Context, input io.Reader, hold holdBack) error
 	if err != nil {
 		return fault.Wrap(err, fault.Validation, fault.ClientMissing, "Check that the program can be run, or set PGDUMP_PATH.", "cannot start %s", r.cmd.Path)
 	}
-	if r.keepsGoing {
+	if r.keepsGoing && r.collected == nil {
 		r.tally.attach(func() { p.stop(errUnexpected) })
 	}
 	release := p.watch(ctx, 0)
@@ -106,6 +116,12 @@ func (r *run) verdict(p *process, fed error) error {
 	}
 	if errors.Is(e.cause, errUnexpected) {
 		e.cause, e.refused = nil, true
+	}
+	if r.collected != nil && e.cause == nil && exitCode(p.err) == 1 && !endsAll(classify(e)) {
+		if found, all := r.collected.all(); all {
+			r.failed = found
+			return nil
+		}
 	}
 	err := failure(e)
 	if err != nil && r.keepsGoing && e.cause == nil && exitCode(p.err) == 1 && r.tally.failed() == 0 && r.tally.known > 0 {
