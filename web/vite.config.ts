@@ -17,6 +17,7 @@ export default defineConfig({
     environmentOptions: { jsdom: { url: "http://127.0.0.1:8080/" } },
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test/setup.ts"],
+    testTimeout: 30_000,
     restoreMocks: true,
     unstubGlobals: true,
     env: { TZ: "America/Sao_Paulo" },

@@ -126,8 +126,8 @@ async function journey(browser) {
     assert.match(await badge(page), /Verified/);
   });
 
-  await step("a second one has an estimate, and is cancelled", async () => {
-    await create(page, { database: "archive", name: "cancelled" });
+  await step("a second one has an estimate, and is canceled", async () => {
+    await create(page, { database: "archive", name: "canceled" });
     await page.locator(".bar progress[value]").waitFor({ timeout: 30_000 });
     await page.locator("a.brand").click();
     await page.locator("section.running").waitFor(); // at home, too
@@ -135,9 +135,9 @@ async function journey(browser) {
     await inspect(page, "cancel dialog");
     await page.locator("dialog").getByRole("button", { name: "Cancel backup" }).click();
     await ended(page);
-    await page.getByRole("link", { name: "cancelled.dump" }).click();
+    await page.getByRole("link", { name: "canceled.dump" }).click();
     await page.locator(".summary").waitFor();
-    assert.match(await badge(page), /Cancelled/);
+    assert.match(await badge(page), /Canceled/);
   });
 
   await step("a failure says why and what to do, and can be tried again", async () => {
@@ -168,7 +168,7 @@ async function journey(browser) {
     await page.getByText("3 backups deleted.").waitFor();
     await page.getByText("No backup matches these filters.").waitFor();
 
-    await page.goto(`${origin}/#/?database=archive`);
+    await page.goto(`${origin}/#/?source=archive`);
     await page.getByRole("button", { name: "Delete watched.dump" }).click();
     const sure = page.locator("dialog .danger");
     assert.ok(await sure.isDisabled());

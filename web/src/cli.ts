@@ -12,6 +12,7 @@ export function createCommand(o: Options): string {
   const words = ["cofre create"];
   const add = (flag: string, value?: string) => words.push(value === undefined ? flag : `${flag} ${quote(value)}`);
   if (o.database) add("--database", o.database);
+  if (o.source) add("--source", o.source);
   if (o.directory) add("-o", o.directory);
   if (o.filename) add("-n", o.filename);
   if (o.includeData === false) add("--schema-only");

@@ -1,5 +1,8 @@
 // Numbers, sizes, times and durations for people, by Intl.
 
+/** timeZone is the reader's, as IANA calls it: the one zone of everything that is shown. */
+export const timeZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
 export type Formats = ReturnType<typeof createFormats>;
 
 const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"] as const;

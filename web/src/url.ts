@@ -2,7 +2,7 @@
 // hosting serves the app without rewrite rules, and a copied address shows the same.
 
 import { useSyncExternalStore } from "react";
-import type { BackupStatus } from "./api/client";
+import type { Backup, BackupStatus } from "./api/client";
 
 export interface Place {
   path: string;
@@ -38,33 +38,36 @@ export const useSearch = (): string => useSyncExternalStore(subscribe, () => par
 export const sortings = ["newest", "oldest", "largest", "smallest", "longest", "shortest", "name"] as const;
 export type Sorting = (typeof sortings)[number];
 
+/** How a backup stands, as it is filtered by. */
+export type Standing = Exclude<BackupStatus | NonNullable<Backup["outcome"]>, "succeeded">;
+export const standings = ["success", "failed", "interrupted", "canceled", "in_progress"] as const satisfies readonly Standing[];
+
 /** Which backups are listed, and in which order. Absent is any. */
 export interface Filters {
-  database?: string;
-  status?: BackupStatus;
+  source?: string;
+  /** A status, or how those ended that did not succeed. */
+  status?: Standing;
   damaged?: true;
   search?: string;
-  /** A day in UTC, YYYY-MM-DD. */
+  /** A day of the reader's zone, YYYY-MM-DD. */
   day?: string;
   /** key or key=value */
   label?: string;
   sort?: Sorting;
 }
 
-const statuses: readonly string[] = ["success", "failed", "in_progress"] satisfies BackupStatus[];
-
 /** readFilters reads a query. What is wrong in it is as if it were not there. */
 export function readFilters(search: string): Filters {
   const q = new URLSearchParams(search);
   const f: Filters = {};
-  const database = q.get("database");
+  const source = q.get("source") ?? q.get("database"); // as it was called in older addresses
   const status = q.get("status");
   const text = q.get("search");
   const day = q.get("day");
   const label = q.get("label");
   const sort = q.get("sort");
-  if (database && database.length <= 63) f.database = database;
-  if (status && statuses.includes(status)) f.status = status as BackupStatus;
+  if (source && source.length <= 63) f.source = source;
+  if (status && (standings as readonly string[]).includes(status)) f.status = status as Standing;
   if (q.get("damaged") === "true") f.damaged = true;
   if (text) f.search = text.slice(0, 200);
   if (day && /^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(Date.parse(day))) f.day = day;
@@ -76,21 +79,27 @@ export function readFilters(search: string): Filters {
 /** writeFilters is the inverse of readFilters, in a fixed order. */
 export function writeFilters(f: Filters): string {
   const q = new URLSearchParams();
-  for (const name of ["database", "status", "damaged", "search", "day", "label", "sort"] as const) {
+  for (const name of ["source", "status", "damaged", "search", "day", "label", "sort"] as const) {
     const value = f[name];
     if (value) q.set(name, String(value));
   }
   return q.toString();
 }
 
+/** midnight is when a day of the reader's zone begins, `later` days after this one. A day has not always 24 hours. */
+function midnight(day: string, later: number): string {
+  const [y, m, d] = day.split("-").map(Number) as [number, number, number];
+  return new Date(y, m - 1, d + later).toISOString();
+}
+
 /** listQuery gives the parameters of listBackups for filters. */
 export function listQuery(f: Filters) {
   return {
-    ...(f.database ? { database: f.database } : {}),
-    ...(f.status ? { status: f.status } : {}),
+    ...(f.source ? { source: f.source } : {}),
+    ...(f.status === "success" || f.status === "in_progress" ? { status: f.status } : f.status ? { outcome: f.status } : {}),
     ...(f.damaged ? { damaged: true } : {}),
     ...(f.search?.trim() ? { search: f.search.trim() } : {}),
     ...(f.label ? { label: f.label } : {}),
-    ...(f.day ? { since: `${f.day}T00:00:00Z`, until: new Date(Date.parse(f.day) + 86_400_000).toISOString() } : {}),
+    ...(f.day ? { since: midnight(f.day, 0), until: midnight(f.day, 1) } : {}),
   };
 }

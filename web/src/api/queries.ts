@@ -3,6 +3,7 @@
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { listQuery, type Filters } from "../url";
 import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
+import { timeZone } from "../format";
 import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
@@ -32,11 +33,20 @@ export function useSession() {
   return useQuery({ queryKey: ["session"], queryFn: ({ signal }) => answer(api.GET("/api/session", { signal })), staleTime: Infinity });
 }
 
-export function useMetrics(database: string | undefined) {
+/** useMetrics asks for the figures, by days of the reader's zone; by those of UTC where the server does not know that zone. */
+export function useMetrics(source: string | undefined) {
   const { api } = useServices();
   return useQuery({
-    queryKey: ["backups", "metrics", database],
-    queryFn: ({ signal }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: database ? { database } : {} } })),
+    queryKey: ["backups", "metrics", source],
+    queryFn: async ({ signal }) => {
+      const ask = (query: { tz?: string }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: { ...query, ...(source ? { source } : {}) } } }));
+      try {
+        return await ask({ tz: timeZone() });
+      } catch (err) {
+        if (err instanceof ApiError && (err.status === 400 || err.status === 422)) return ask({});
+        throw err;
+      }
+    },
     placeholderData: keepPreviousData,
     refetchInterval: idle,
   });
@@ -58,23 +68,23 @@ export function useBackups(filters: Filters) {
 }
 
 /** useRunning lists what is being made. */
-export function useRunning(database: string | undefined) {
+export function useRunning(source: string | undefined) {
   const { api } = useServices();
   return useQuery({
-    queryKey: ["backups", "running", database],
-    queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(database ? { database } : {}) } } })),
+    queryKey: ["backups", "running", source],
+    queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(source ? { source } : {}) } } })),
     refetchInterval: (q) => (q.state.data?.backups.length ? busy : idle),
   });
 }
 
 /** useRecent gives the successful backups of the last days, newest first, at most 200: what the charts show. */
-export function useRecent(database: string | undefined, days: number) {
+export function useRecent(source: string | undefined, days: number) {
   const { api } = useServices();
   return useQuery({
-    queryKey: ["backups", "recent", database, days],
+    queryKey: ["backups", "recent", source, days],
     queryFn: ({ signal }) => {
       const since = new Date(Date.now() - days * 86_400_000).toISOString();
-      return answer(api.GET("/api/backup/list", { signal, params: { query: { status: "success", since, limit: 200, ...(database ? { database } : {}) } } }));
+      return answer(api.GET("/api/backup/list", { signal, params: { query: { status: "success", since, limit: 200, ...(source ? { source } : {}) } } }));
     },
     placeholderData: keepPreviousData,
     refetchInterval: 5 * idle,

@@ -272,10 +272,30 @@ export interface paths {
         };
         /**
          * The figures that matter
-         * @description Success rate, duration, sizes, storage used, errors by code, each database's last good backup, and what the
-         *     schedule expects. Whoever may list the backups could work them out.
+         * @description How it stands with each source: last good backup, what is due and overdue, failures, damage; and the figures of the
+         *     last days. Whoever may list the backups could work them out.
          */
         get: operations["getMetricsSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/database/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Databases of the configured server
+         * @description Those that a backup can be made of. It connects to the server.
+         */
+        get: operations["listDatabases"];
         put?: never;
         post?: never;
         delete?: never;
@@ -348,6 +368,8 @@ export interface components {
              * @enum {string}
              */
             format?: "custom" | "plain";
+            /** @description Name of what is backed up. Default is the configured one, or the database's name. */
+            source?: string;
             /** @description Encrypt with age to the configured recipients. Default from the settings. */
             encrypt?: boolean;
             selection?: components["schemas"]["Selection"];
@@ -384,6 +406,7 @@ export interface components {
             createdAt: string;
             createdBy?: string;
             status: components["schemas"]["BackupStatus"];
+            outcome?: components["schemas"]["Outcome"];
             /**
              * Format: int64
              * @description milliseconds, from the start of the run to its end
@@ -392,6 +415,15 @@ export interface components {
             databaseVersion: string;
             /** @description the newest migration found in the database, or a hash over the catalog */
             schemaVersion: string;
+            /** @description what it is a backup of; the database's name where nothing else is known */
+            source: string;
+            /** @description false for a record from before sources were known: nobody can say of which server it is */
+            sourceKnown: boolean;
+            server?: components["schemas"]["Server"];
+            /** @description it holds everything: all definitions and all rows */
+            whole: boolean;
+            /** @description what it holds when that is not everything, for people */
+            part?: string;
             database: string;
             /** @enum {string} */
             format: "custom" | "plain";
@@ -414,15 +446,33 @@ export interface components {
                 [key: string]: string;
             };
             verification?: components["schemas"]["Verification"];
+            /** @description the newest one of each level, the strongest first */
+            verifications?: components["schemas"]["Verification"][];
             error?: components["schemas"]["BackupError"];
             /** @description whole attempts made, from 1 */
             attempt: number;
             retention?: components["schemas"]["Retention"];
             /**
              * Format: int64
-             * @description stored bytes of the successful backup of the same database and content before this one; absent when there is none
+             * @description stored bytes of the successful backup of the same source, content and format before this one; absent when there is none
              */
             previousSize?: number;
+            /** @description it is half as large as the one before, or less */
+            shrunk?: boolean;
+        };
+        /**
+         * @description How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
+         * @enum {string}
+         */
+        Outcome: "succeeded" | "failed" | "canceled" | "interrupted";
+        /** @description Where the source was when the backup was made. */
+        Server: {
+            /** @description of the cluster, standbys included; absent where it may not be read */
+            systemIdentifier?: string;
+            host?: string;
+            port?: string;
+            /** Format: int64 */
+            databaseOid?: number;
         };
         /** @description What becomes of the backup by the settings as they are now; in lists and single records. */
         Retention: {
@@ -435,10 +485,10 @@ export interface components {
              * @description when it is too old for the settings; absent where age removes nothing. A protected one stays all the same
              */
             expiresAt?: string;
-            /** @description it is the only verified backup of its database */
+            /** @description it is the only verified backup of its source and kind */
             onlyVerified: boolean;
         };
-        /** @description The latest proof that the backup is good, or that it is not. */
+        /** @description A proof that the backup is good, or that it is not. A record has what is wrong, or else the best proof. */
         Verification: {
             ok: boolean;
             /**
@@ -582,7 +632,7 @@ export interface components {
         CleanupRequest: {
             /** @description change nothing; say what would be removed */
             dryRun?: boolean;
-            /** @description keep what is younger, instead of the setting; 0 keeps for ever */
+            /** @description keep what is younger, instead of the setting; 0 removes all but what is protected */
             days?: number;
         };
         CleanupResponse: {
@@ -614,7 +664,7 @@ export interface components {
         /** @description 0 is no limit. */
         RetentionPolicy: {
             keepDays: number;
-            /** @description per database */
+            /** @description of each source and kind */
             maxBackups: number;
             /** Format: int64 */
             maxTotalBytes: number;
@@ -631,7 +681,7 @@ export interface components {
             problems: string[];
         };
         Settings: {
-            /** @description successful backups kept of each database; 0 is no limit */
+            /** @description successful backups kept of each source and kind; 0 is no limit */
             maxBackups: number;
             /** @description backups older than this are removed; 0 keeps for ever */
             retentionDays: number;
@@ -679,6 +729,8 @@ export interface components {
             backupSchedule?: string;
             /** @description the configured database */
             database?: string;
+            /** @description what it is backed up as */
+            source?: string;
         };
         /**
          * @description `denied`: no token, a bad one, or a role that may not. `failed`: allowed, and it did not work.
@@ -720,20 +772,31 @@ export interface components {
             /** @description SHA-256 over this record and previous */
             hash: string;
         };
+        /** @enum {string} */
+        State: "ok" | "warning" | "failing";
         MetricsSummary: {
             /** Format: date-time */
             at: string;
-            /** @description the figures are over so many days; storage and databases over all time */
+            /** @description of the days */
+            timeZone: string;
+            state: components["schemas"]["State"];
+            /** @description the figures are over so many days; storage and sources over all time */
             days: number;
             total: number;
             succeeded: number;
             failed: number;
+            /** @description neither good nor bad */
+            canceled: number;
+            /** @description their process was stopped or died */
+            interrupted: number;
+            /** @description scheduled times at which nothing was made */
+            missed: number;
             running: number;
-            /** @description found damaged by their latest verification, of all time */
+            /** @description found damaged, of all time */
             damaged: number;
             /**
              * Format: double
-             * @description of those that ended; absent when none did
+             * @description of those that ended or were missed, the canceled ones aside; absent when there were none
              */
             successRate?: number;
             /**
@@ -759,22 +822,24 @@ export interface components {
              * @description when the next scheduled backup starts
              */
             nextScheduledAt?: string;
-            /** @description a scheduled backup should have succeeded by now, and none has */
-            overdue?: boolean;
+            /** @description a source's last good backup is older than it may be */
+            overdue: boolean;
             /** @description each day, oldest first */
             trend: components["schemas"]["DaySummary"][];
             errors: components["schemas"]["ErrorCount"][];
-            databases: components["schemas"]["DatabaseSummary"][];
+            sources: components["schemas"]["SourceSummary"][];
         };
         DaySummary: {
-            /** @description in UTC */
+            /** @description in the time zone that was asked for */
             date: string;
             running: number;
-            /** @description the schedule wanted a backup on this day, after the first one ever, and none of its database succeeded */
-            overdue: boolean;
+            /** @description scheduled times at which nothing was made */
+            missed: number;
             succeeded: number;
             failed: number;
-            /** @description of those that succeeded, found damaged by their latest verification */
+            canceled: number;
+            interrupted: number;
+            /** @description of those that succeeded, found damaged since */
             damaged: number;
             /**
              * Format: int64
@@ -786,24 +851,94 @@ export interface components {
             code: components["schemas"]["ErrorCode"];
             count: number;
         };
-        DatabaseSummary: {
+        /** @description How it stands with one source. */
+        SourceSummary: {
+            source: string;
             database: string;
+            /** @description host:port, as configured; absent where none is known */
+            server?: string;
+            state: components["schemas"]["State"];
+            /** @description what somebody should look at, the worst first */
+            findings: components["schemas"]["Finding"][];
+            /** @description backups of it are expected here */
+            configured: boolean;
+            /** @description a schedule makes them */
+            scheduled: boolean;
+            /** @description cron expression */
+            schedule?: string;
+            /** Format: date-time */
+            nextScheduledAt?: string;
             /** @description successful ones kept */
             backups: number;
             /** Format: int64 */
             bytes: number;
-            lastSuccessId?: components["schemas"]["BackupId"];
-            /** Format: date-time */
-            lastSuccessAt?: string;
+            running: number;
+            damaged: number;
+            /** @description backups from before sources were known; they count apart */
+            serverUnknown: number;
+            lastGood?: components["schemas"]["BackupPoint"];
+            lastWhole?: components["schemas"]["BackupPoint"];
             /**
              * Format: int64
              * @description seconds
              */
-            lastSuccessAge?: number;
+            lastWholeAge?: number;
+            lastFailureId?: components["schemas"]["BackupId"];
+            lastFailure?: components["schemas"]["BackupError"];
+            /**
+             * Format: date-time
+             * @description the first failure behind the last good backup; absent when the last attempt was good
+             */
+            failingSince?: string;
+            /** @description in a row */
+            failures: number;
+            /** @description scheduled times of the last days at which nothing was made */
+            missed: number;
+            /**
+             * Format: date-time
+             * @description when it becomes or became overdue
+             */
+            dueAt?: string;
+            /** @description the last good backup that holds everything is older than it may be */
+            overdue: boolean;
+            /** @description there is no good backup that holds everything */
+            onlyParts: boolean;
+            /**
+             * Format: int64
+             * @description stored bytes of the backup before the newest one, where that is much smaller
+             */
+            shrunkFrom?: number;
+            /** Format: int64 */
+            shrunkTo?: number;
+            /** Format: double */
+            successRate?: number;
+            trend: components["schemas"]["DaySummary"][];
+            /** @description of the good backups that hold everything, the oldest first */
+            sizes: components["schemas"]["BackupPoint"][];
+        };
+        BackupPoint: {
+            id: components["schemas"]["BackupId"];
             /** Format: date-time */
-            lastFailureAt?: string;
-            /** @description the last success is older than the schedule allows */
-            overdue?: boolean;
+            at: string;
+            /**
+             * Format: int64
+             * @description stored bytes
+             */
+            size: number;
+        };
+        Finding: {
+            /** @enum {string} */
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "damaged";
+            severity: components["schemas"]["State"];
+            text: string;
+            hint?: string;
+            /** Format: date-time */
+            since?: string;
+            backupId?: components["schemas"]["BackupId"];
+            error?: components["schemas"]["BackupError"];
+        };
+        ListDatabasesResponse: {
+            databases: string[];
         };
         Session: {
             subject: string;
@@ -825,7 +960,7 @@ export interface components {
         };
         HealthCheck: {
             /** @enum {string} */
-            name: "storage_space" | "database" | "backup_integrity" | "permissions";
+            name: "storage_space" | "database" | "sources" | "backup_integrity" | "permissions";
             /** @enum {string} */
             result: "ok" | "warning" | "failed";
             detail: string;
@@ -1076,8 +1211,12 @@ export interface operations {
     listBackups: {
         parameters: {
             query?: {
-                /** @description only backups of this database */
+                /** @description only backups of this source */
+                source?: string;
+                /** @description only backups of databases of this name */
                 database?: string;
+                /** @description only backups that ended so */
+                outcome?: components["schemas"]["Outcome"];
                 /** @description only backups in this state */
                 status?: components["schemas"]["BackupStatus"];
                 /** @description only backups made at this time or later */
@@ -1086,7 +1225,7 @@ export interface operations {
                 until?: components["schemas"]["Timestamp"];
                 /** @description only backups with this label, as `key` or `key=value` */
                 label?: string;
-                /** @description part of the file path, the database or the id, in any case of letters */
+                /** @description part of the file path, the source, the database or the id, in any case of letters */
                 search?: string;
                 /** @description only backups whose latest verification found them damaged */
                 damaged?: boolean;
@@ -1521,8 +1660,10 @@ export interface operations {
     getMetricsSummary: {
         parameters: {
             query?: {
-                /** @description only backups of this database; storage, limits and `databases` stay over all */
-                database?: string;
+                /** @description the figures of this source alone; storage, limits and `sources` stay over all */
+                source?: string;
+                /** @description time zone of the days, such as Europe/Lisbon; default UTC */
+                tz?: string;
             };
             header?: never;
             path?: never;
@@ -1543,6 +1684,33 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDatabases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDatabasesResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

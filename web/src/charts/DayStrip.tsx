@@ -6,19 +6,18 @@ import { useText } from "../i18n";
 import { writeFilters } from "../url";
 import { worst, type DayStatus } from "./statistics";
 
-const tones: Record<DayStatus, Tone> = { failed: "bad", overdue: "warn", running: "run", success: "ok", none: "none" };
-const legend: DayStatus[] = ["success", "failed", "overdue", "running", "none"];
+const tones: Record<DayStatus, Tone> = { failed: "bad", missed: "warn", running: "run", success: "ok", canceled: "none", none: "none" };
+const legend: DayStatus[] = ["success", "failed", "missed", "running", "canceled", "none"];
+const iconOf = (s: DayStatus) => (s === "canceled" ? "stop" : tones[s]);
 
 /** toList brings the list into view, and the focus with it: it shows the day that was chosen. */
 export const toList = () => requestAnimationFrame(() => document.getElementById("backups")?.focus());
 
-export function DayStrip({ days, database }: { days: DaySummary[]; database: string | undefined }) {
+export function DayStrip({ days, source }: { days: DaySummary[]; source: string | undefined }) {
   const { t, f } = useText();
   const describe = (d: DaySummary) => {
-    const counts = [d.succeeded && t.strip.succeeded(d.succeeded), d.failed && t.strip.failed(d.failed), d.damaged && `${t.status.damaged}: ${f.number(d.damaged)}`, d.running && t.strip.running(d.running)];
-    const parts = counts.filter((c) => typeof c === "string");
-    if (d.overdue) parts.push(t.strip.states.overdue);
-    return `${f.day(d.date)}: ${parts.length ? parts.join(", ") : t.strip.states.none}`;
+    const counts = (["succeeded", "failed", "interrupted", "missed", "canceled", "damaged", "running"] as const).filter((k) => d[k] > 0).map((k) => t.strip.counts[k](d[k]));
+    return `${f.day(d.date)}: ${counts.length ? counts.join(", ") : t.strip.states.none}`;
   };
   return (
     <div className="strip">
@@ -26,13 +25,13 @@ export function DayStrip({ days, database }: { days: DaySummary[]; database: str
         {days.map((d) => {
           const status = worst(d);
           const text = describe(d);
-          const ran = d.succeeded + d.failed + d.running > 0;
+          const ran = d.succeeded + d.failed + d.interrupted + d.canceled + d.running > 0;
           return (
             <li key={d.date} className={`cell ${tones[status]} ${status}`} title={text}>
               {ran ? (
-                <a href={`#/?${writeFilters({ ...(database ? { database } : {}), day: d.date })}`} aria-label={text} onClick={toList}><Icon name={tones[status]} /></a>
+                <a href={`#/?${writeFilters({ ...(source ? { source } : {}), day: d.date })}`} aria-label={text} onClick={toList}><Icon name={iconOf(status)} /></a>
               ) : (
-                <span role="img" aria-label={text}><Icon name={tones[status]} /></span>
+                <span role="img" aria-label={text}><Icon name={iconOf(status)} /></span>
               )}
             </li>
           );
@@ -44,7 +43,7 @@ export function DayStrip({ days, database }: { days: DaySummary[]; database: str
       </div>
       <ul className="legend" aria-hidden="true">
         {legend.map((s) => (
-          <li key={s}><span className={`cell ${tones[s]} ${s}`}><Icon name={tones[s]} /></span>{t.strip.states[s]}</li>
+          <li key={s}><span className={`cell ${tones[s]} ${s}`}><Icon name={iconOf(s)} /></span>{t.strip.states[s]}</li>
         ))}
       </ul>
     </div>

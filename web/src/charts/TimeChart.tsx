@@ -1,4 +1,4 @@
-// A line of values over time, one for each database, with a mark where a value departs far from its line's median.
+// A line of values over time, one for each source, with a mark where a value departs far from its line's median.
 // The picture is for the eye; the same figures stand in a table for screen readers.
 
 import { useEffect, useRef, useState } from "react";
@@ -100,7 +100,7 @@ export function TimeChart({ title, series, format, floor, units, from, to }: {
       <div className="hidden">
       <table>
         <caption>{title}</caption>
-        <thead><tr><th scope="col">{t.columns.database}</th><th scope="col">{t.columns.started}</th><th scope="col">{title}</th><th scope="col">{t.charts.remark}</th></tr></thead>
+        <thead><tr><th scope="col">{t.columns.source}</th><th scope="col">{t.columns.started}</th><th scope="col">{title}</th><th scope="col">{t.charts.remark}</th></tr></thead>
         <tbody>
           {shown.flatMap((s) => s.points.map((p) => (
             <tr key={p.id}><td>{s.name}</td><td>{f.dateTime(new Date(p.at).toISOString())}</td><td>{format(p.value)}</td><td>{p.far ? t.charts.far(format(s.median)) : ""}</td></tr>

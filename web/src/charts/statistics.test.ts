@@ -24,17 +24,20 @@ test("too few values say nothing, and small differences never matter", () => {
 });
 
 test("the worst status of a day wins", () => {
-  const day = { succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: false };
+  const day = { succeeded: 0, failed: 0, damaged: 0, running: 0, missed: 0, canceled: 0, interrupted: 0 };
   expect(worst(day)).toBe("none");
-  expect(worst({ ...day, overdue: true })).toBe("overdue");
+  expect(worst({ ...day, missed: 1 })).toBe("missed");
+  expect(worst({ ...day, canceled: 2 })).toBe("canceled");
+  expect(worst({ ...day, canceled: 2, succeeded: 1 })).toBe("success");
+  expect(worst({ ...day, succeeded: 1, interrupted: 1 })).toBe("failed");
   expect(worst({ ...day, succeeded: 3 })).toBe("success");
   expect(worst({ ...day, succeeded: 3, running: 1 })).toBe("running");
-  expect(worst({ ...day, running: 1, overdue: true })).toBe("overdue");
-  expect(worst({ ...day, succeeded: 3, overdue: true })).toBe("overdue"); // another database's
+  expect(worst({ ...day, running: 1, missed: 1 })).toBe("missed");
+  expect(worst({ ...day, succeeded: 3, missed: 1 })).toBe("missed"); // another source's
   expect(worst({ ...day, succeeded: 2, damaged: 1 })).toBe("failed");
-  expect(worst({ ...day, succeeded: 1, damaged: 1, overdue: true })).toBe("failed");
+  expect(worst({ ...day, succeeded: 1, damaged: 1, missed: 1 })).toBe("failed");
   expect(worst({ ...day, succeeded: 9, failed: 1 })).toBe("failed");
-  expect(worst({ ...day, failed: 1, overdue: true })).toBe("failed");
+  expect(worst({ ...day, failed: 1, missed: 1 })).toBe("failed");
 });
 
 test("ticks are round in the axis' unit and reach beyond the largest value", () => {

@@ -25,15 +25,17 @@ export function outliers(values: readonly number[], floor: number): boolean[] {
   return values.map((v) => Math.abs(v - m) > far);
 }
 
-/** A day of the strip. "failed": a backup did, or was found damaged since. "overdue": the schedule wanted a backup and none of its database succeeded; "none": nothing was wanted. */
-export type DayStatus = "failed" | "overdue" | "running" | "success" | "none";
+/** A day of the strip. "failed": a backup did, was interrupted, or was found damaged since. "missed": the schedule wanted one and none
+ * was made. "canceled": a person wanted that, and nothing else ran; "none": nothing was wanted. */
+export type DayStatus = "failed" | "missed" | "running" | "success" | "canceled" | "none";
 
-/** worst gives the status of a day: its worst one wins. */
-export function worst(day: Pick<DaySummary, "succeeded" | "failed" | "damaged" | "running" | "overdue">): DayStatus {
-  if (day.failed > 0 || day.damaged > 0) return "failed";
-  if (day.overdue) return "overdue";
+/** worst gives the status of a day: its worst one wins. What was canceled is neither good nor bad. */
+export function worst(day: Omit<DaySummary, "date" | "bytes">): DayStatus {
+  if (day.failed + day.interrupted + day.damaged > 0) return "failed";
+  if (day.missed > 0) return "missed";
   if (day.running > 0) return "running";
-  return day.succeeded > 0 ? "success" : "none";
+  if (day.succeeded > 0) return "success";
+  return day.canceled > 0 ? "canceled" : "none";
 }
 
 /** Units whose round multiples are ticks, the smallest first. */

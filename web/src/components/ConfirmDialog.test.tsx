@@ -56,7 +56,7 @@ test("one that became the last verified backup meanwhile stays", async () => {
   });
   show(<ConfirmDialog backups={backups} onClose={() => {}} onDeleted={() => {}} />);
   await userEvent.click(screen.getByRole("button", { name: /^Delete 2 backups/ }));
-  expect(await screen.findByText(/has become the only verified backup/)).toBeTruthy();
+  expect(await screen.findByText(/now the only verified backup/)).toBeTruthy();
   expect(asked.filter((a) => a.method === "DELETE").map((a) => a.path)).toEqual([`/api/backup/${backups[0]!.id}`]);
 });
 
@@ -65,7 +65,7 @@ test("a single one that became the last verified backup meanwhile stays, too", a
   const asked = serve({ "GET /api/backup/:id": () => ({ ...b, retention: only }), "DELETE /api/backup/:id": gone });
   show(<ConfirmDialog backups={[b]} onClose={() => {}} onDeleted={() => {}} />);
   await userEvent.click(screen.getByRole("button", { name: /^Delete 1 backup/ }));
-  expect(await screen.findByText(/has become the only verified backup/)).toBeTruthy();
+  expect(await screen.findByText(/now the only verified backup/)).toBeTruthy();
   expect(asked.some((a) => a.method === "DELETE")).toBe(false);
 });
 

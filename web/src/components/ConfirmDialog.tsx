@@ -94,7 +94,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
       </ul>
       {last.map((b) => (
         <div className="field" key={b.id}>
-          <label htmlFor={`type-${b.id}`}>{t.confirm.typeName(b.database)} <code>{b.filename}</code></label>
+          <label htmlFor={`type-${b.id}`}>{t.confirm.typeName(b.source)} <code>{b.filename}</code></label>
           <input
             id={`type-${b.id}`}
             autoComplete="off"

@@ -1,33 +1,53 @@
 // How a backup stands, and how that is known.
 
-import type { Backup } from "../api/client";
+import type { Backup, Verification } from "../api/client";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { Badge, Time, word } from "./basics";
+import { Badge, Icon, Time, word } from "./basics";
 
-export function StatusBadge({ backup }: { backup: Backup }) {
+/** StatusBadge says how a backup ended, in one word. One that a person canceled is neither good nor bad. */
+export function StatusBadge({ backup: b }: { backup: Backup }) {
   const { t } = useText();
-  if (backup.verification && !backup.verification.ok) return <Badge tone="bad">{t.status.damaged}</Badge>;
-  switch (backup.status) {
-    case "success":
-      return <Badge tone="ok">{t.status.success}</Badge>;
+  if (b.verification && !b.verification.ok) return <Badge tone="bad">{t.status.damaged}</Badge>;
+  if (b.status === "in_progress") return <Badge tone="run">{t.status.in_progress}</Badge>;
+  switch (b.outcome ?? b.status) {
+    case "canceled":
+      return <Badge tone="none" icon="stop">{t.status.canceled}</Badge>;
+    case "interrupted":
+      return <Badge tone="bad">{t.status.interrupted}</Badge>;
     case "failed":
-      return backup.error?.code === "CanceledError" ? <Badge tone="none">{t.status.canceled}</Badge> : <Badge tone="bad">{t.status.failed}</Badge>;
-    case "in_progress":
-      return <Badge tone="run">{t.status.in_progress}</Badge>;
+      return <Badge tone="bad">{t.status.failed}</Badge>;
+    default:
+      return <Badge tone="ok">{t.status.success}</Badge>;
   }
 }
 
-/** Verified says how far a backup was looked into, and when. */
-export function Verified({ backup, when }: { backup: Backup; when?: boolean }) {
+/** Verified says how far a backup was looked into. */
+export function Verified({ backup }: { backup: Backup }) {
   const { t } = useText();
   const v = backup.verification;
   if (!v) return <span className="muted">—</span>;
+  return <span>{v.ok ? word(t.levels, v.level) : t.status.damaged}</span>;
+}
+
+/** proofsOf gives every proof of a backup, the strongest first, and before them what found it damaged. */
+export function proofsOf(b: Backup): Verification[] {
+  const all = b.verifications ?? [];
+  const v = b.verification;
+  return v && !all.some((x) => x.level === v.level && x.at === v.at) ? [v, ...all] : all;
+}
+
+/** Proofs tells each with its date. */
+export function Proofs({ backup }: { backup: Backup }) {
+  const { t } = useText();
   return (
-    <span>
-      {v.ok ? word(t.levels, v.level) : t.status.damaged}
-      {when && <> · <Time at={v.at} /></>}
-    </span>
+    <ul className="proofs">
+      {proofsOf(backup).map((v) => (
+        <li key={v.level + v.at} className={v.ok ? "ok" : "bad"}>
+          <Icon name={v.ok ? "ok" : "bad"} /> {word(t.levels, v.level)}{!v.ok && `: ${t.status.damaged}`} · <Time at={v.at} />
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -9,6 +9,8 @@ const icons = {
   warn: "M10 4.500v7M10 15v.5",
   run: "M10 4v6l4 2.500",
   none: "M6 10h8",
+  stop: "M6.500 6.500h7v7h-7z",
+  part: "M10 3.500a6.500 6.500 0 106.500 6.500H10z",
   plus: "M10 4v12M4 10h12",
   download: "M10 3.500v9M6 9l4 4 4-4M4 16.500h12",
   trash: "M4 6h12M8 6V4h4v2M6 6l.7 10h6.600L14 6",
@@ -35,10 +37,10 @@ export function Icon({ name }: { name: IconName }) {
 export type Tone = "ok" | "bad" | "warn" | "run" | "none";
 
 /** Badge tells a state by colour, sign and word. */
-export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
+export function Badge({ tone, icon, children }: { tone: Tone; icon?: IconName; children: ReactNode }) {
   return (
     <span className={`badge ${tone}`}>
-      <Icon name={tone} />
+      <Icon name={icon ?? tone} />
       {children}
     </span>
   );

@@ -43,12 +43,12 @@ export function explain(t: Messages, e: { code?: string; reason?: string | undef
 }
 
 /** Explanation shows an error that a record or an answer holds. */
-export function Explanation({ error, children }: { error: BackupError; children?: ReactNode }) {
+export function Explanation({ error, tone = "bad", children }: { error: BackupError; tone?: "bad" | "none"; children?: ReactNode }) {
   const { t } = useText();
   const e = explain(t, error);
   return (
-    <div className="notice bad">
-      <Icon name="bad" />
+    <div className={`notice ${tone}`}>
+      <Icon name={tone === "none" ? "stop" : tone} />
       <div>
         <p><strong>{e.title}</strong></p>
         {e.detail && <p lang="en" className="detail">{e.detail}</p>}

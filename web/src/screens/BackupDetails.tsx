@@ -8,7 +8,8 @@ import { Command, CopyButton, Facts, Icon, Page, Time, word } from "../component
 import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
 import { Empty, Explanation, Failed, Loading } from "../components/states";
-import { reasonText, StatusBadge, Verified } from "../components/Verified";
+import { PartBadge, partText, sourceText } from "../components/Part";
+import { Proofs, proofsOf, reasonText, StatusBadge } from "../components/Verified";
 import { restoreCommand, stockCommand } from "../cli";
 import { useText } from "../i18n";
 import { navigate } from "../url";
@@ -29,7 +30,7 @@ export function BackupDetails({ id }: { id: string }) {
   // A validation that takes longer than a request is over when its outcome is later than the request.
   useEffect(() => {
     // As times, not as texts: a fraction of a second may stand in one and not in the other.
-    if (awaited && backup?.verification && Date.parse(backup.verification.at) > Date.parse(awaited)) setAwaited(null);
+    if (awaited && backup && proofsOf(backup).some((v) => Date.parse(v.at) > Date.parse(awaited))) setAwaited(null);
   }, [awaited, backup]);
   // Whoever does it may have died, which nobody tells.
   const wait = awaited && backup && patience(backup);
@@ -88,7 +89,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
       )}
     >
       {error ? <Failed error={error} retry={retry} /> : null}
-      {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <span className="muted">{b.database} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
+      {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <PartBadge backup={b} /> <span className="muted">{sourceText(t, b)} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
       {validate.error && <Failed error={validate.error} retry={check} />}
       <div role="status">
         {(validate.isPending || awaited) && <p className="notice run"><Icon name="run" />{t.details.validatingNote}</p>}
@@ -100,7 +101,10 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
           </p>
         )}
       </div>
-      {b.error && <Explanation error={b.error}>{may("create") && <TryAgain backup={b} />}</Explanation>}
+      {b.shrunk && b.previousSize !== undefined && (
+        <div className="notice warn"><Icon name="warn" /><p><strong>{t.list.shrunk}</strong>: {t.details.shrunk(f.bytes(b.size), f.bytes(b.previousSize))}</p></div>
+      )}
+      {b.error && <Explanation error={b.error} tone={b.outcome === "canceled" ? "none" : "bad"}>{may("create") && <TryAgain backup={b} />}</Explanation>}
       {b.verification && !b.verification.ok && (
         <div className="notice bad">
           <Icon name="bad" />
@@ -130,6 +134,7 @@ export function optionsOf(b: Backup): Options {
   const directory = b.filepath.split("/").slice(1, -1).join("/");
   return {
     ...(b.database ? { database: b.database } : {}), // it may have failed before its database was known
+    ...(b.source && b.sourceKnown && b.source !== b.database ? { source: b.source } : {}),
     format: b.format,
     ...(directory ? { directory } : {}),
     ...(b.content === "schema" ? { includeData: false } : {}),
@@ -162,14 +167,16 @@ function Metadata({ backup: b }: { backup: Backup }) {
     <section className="card">
       <h2>{d.metadata}</h2>
       <Facts of={[
+        [t.columns.source, <>{b.source}{!b.sourceKnown && <span className="muted"> ({t.part.serverUnknown})</span>}</>],
         [t.columns.database, b.database],
+        [d.server, b.server?.host && <code>{b.server.host}{b.server.port && `:${b.server.port}`}</code>],
         [t.columns.size, b.size > 0 && <>{f.bytes(b.size)} <span className="muted">({f.number(b.size)} B)</span> <Change backup={b} /></>],
         [d.uncompressed, b.uncompressedSize !== undefined && f.bytes(b.uncompressedSize)],
-        [d.contentName, t.content[b.content]],
+        [d.contentName, b.whole ? t.content.all : partText(t, b)],
         [d.format, b.format === "custom" ? t.create.formats.custom : t.create.formats.plain],
         [d.compression, b.compression],
         [d.encryption, b.encryption === "age" ? "age" : d.notEncrypted],
-        [t.columns.verified, b.verification && <Verified backup={b} when />],
+        [t.columns.verified, proofsOf(b).length > 0 && <Proofs backup={b} />],
         [d.checksum, b.checksum && <span className="with-copy"><code className="hash">{b.checksum}</code><CopyButton text={b.checksum} what={d.checksum} /></span>],
         [d.place, <span key="place" className="with-copy"><code className="hash">{b.filepath}</code><CopyButton text={b.filepath} what={d.place} /></span>],
         [d.id, <span key="id" className="with-copy"><code>{b.id}</code><CopyButton text={b.id} what={d.id} /></span>],
@@ -192,16 +199,17 @@ function Timeline({ backup: b }: { backup: Backup }) {
   const end = new Date(Date.parse(b.createdAt) + b.duration).toISOString();
   const events: { at: string; text: string; tone: string }[] = [{ at: b.createdAt, text: t.details.events.started, tone: "past" }];
   if (b.status === "success") events.push({ at: end, text: t.details.events.finished(f.duration(b.duration)), tone: "ok" });
-  if (b.status === "failed") events.push({ at: end, text: b.error?.code === "CanceledError" ? t.details.events.canceled : t.details.events.failed, tone: "bad" });
-  if (b.verification && b.verification.level !== "stream") {
-    events.push({ at: b.verification.at, text: b.verification.ok ? t.details.events.verified : t.details.events.damaged, tone: b.verification.ok ? "ok" : "bad" });
+  if (b.outcome === "canceled") events.push({ at: end, text: t.details.events.canceled, tone: "past" });
+  else if (b.status === "failed") events.push({ at: end, text: b.outcome === "interrupted" ? t.status.interrupted : t.details.events.failed, tone: "bad" });
+  for (const v of proofsOf(b).filter((v) => v.level !== "stream").sort((x, y) => Date.parse(x.at) - Date.parse(y.at))) {
+    events.push({ at: v.at, text: v.ok ? `${t.details.events.verified} (${word(t.levels, v.level)})` : t.details.events.damaged, tone: v.ok ? "ok" : "bad" });
   }
   if (b.retention?.expiresAt) events.push({ at: b.retention.expiresAt, text: t.details.events.expires, tone: "future" });
   return (
     <section className="card">
       <h2>{t.details.timeline}</h2>
       <ol className="timeline">
-        {events.map((e) => <li key={e.text} className={e.tone}><span>{e.text}</span><Time at={e.at} /></li>)}
+        {events.map((e) => <li key={e.text + e.at} className={e.tone}><span>{e.text}</span><Time at={e.at} /></li>)}
       </ol>
     </section>
   );
@@ -216,7 +224,7 @@ function KeepCard({ backup: b }: { backup: Backup }) {
       <h2>{t.retention.title}</h2>
       <p>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.date(r.expiresAt)) : t.retention.forever}</p>
       <ul>{r.reasons.map((x) => <li key={x.code}>{reasonText(t, x)}</li>)}</ul>
-      {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{t.retention.onlyVerified(b.database)}</p>}
+      {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{t.retention.onlyVerified(b.source)}</p>}
     </section>
   );
 }
@@ -226,6 +234,7 @@ function Restore({ backup: b }: { backup: Backup }) {
   return (
     <section className="card">
       <h2>{t.restore.title}</h2>
+      {b.whole ? <p>{t.restore.whole(sourceText(t, b))}</p> : <p className="notice warn"><Icon name="warn" /><span>{t.restore.part(sourceText(t, b), partText(t, b))}</span></p>}
       <p>{t.restore.cofre}</p>
       <Command text={restoreCommand(b)} what={t.restore.title} />
       <p>{b.encryption === "age" ? t.restore.stockEncrypted : t.restore.stock}</p>

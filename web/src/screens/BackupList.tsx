@@ -5,9 +5,10 @@ import type { Backup } from "../api/client";
 import { useMay } from "../api/context";
 import { Icon, Time, word } from "../components/basics";
 import { Empty } from "../components/states";
+import { PartBadge, sourceText } from "../components/Part";
 import { reasonText, StatusBadge, Verified } from "../components/Verified";
 import { useText } from "../i18n";
-import { parseHash, readFilters, sortings, type Filters, type Sorting } from "../url";
+import { parseHash, readFilters, sortings, standings, type Filters, type Sorting, type Standing } from "../url";
 
 const compare: Record<Sorting, (a: Backup, b: Backup) => number> = {
   newest: (a, b) => (a.id < b.id ? 1 : -1),
@@ -137,13 +138,11 @@ function FilterBar({ filters, onFilter }: { filters: Filters; onFilter: (f: Filt
         onChange={(e) => {
           const { status: _, damaged: __, ...rest } = filters;
           const value = e.target.value;
-          onFilter(value === "damaged" ? { ...rest, damaged: true } : value ? { ...rest, status: value as Backup["status"] } : rest);
+          onFilter(value === "damaged" ? { ...rest, damaged: true } : value ? { ...rest, status: value as Standing } : rest);
         }}
       >
         <option value="">{t.list.anyStatus}</option>
-        <option value="success">{t.status.success}</option>
-        <option value="failed">{t.status.failed}</option>
-        <option value="in_progress">{t.status.in_progress}</option>
+        {standings.map((s) => <option key={s} value={s}>{t.status[s]}</option>)}
         <option value="damaged">{t.status.damaged}</option>
       </select>
       <select aria-label={t.list.sort} className="sort" value={filters.sort ?? "newest"} onChange={(e) => onFilter({ ...filters, sort: e.target.value as Sorting })}>
@@ -156,11 +155,18 @@ function FilterBar({ filters, onFilter }: { filters: Filters; onFilter: (f: Filt
   );
 }
 
-/** Change is the size's change since the backup before this one. */
+/** Change is the size's change since the backup before this one; a warning where the API says that it is one. */
 export function Change({ backup }: { backup: Backup }) {
   const { t, f } = useText();
   if (!backup.previousSize || backup.status !== "success") return null;
   const text = f.change(backup.size, backup.previousSize);
+  if (backup.shrunk) {
+    return (
+      <span className="change goes" title={t.list.changeSince(f.bytes(backup.previousSize))}>
+        <Icon name="warn" />{text}<span className="hidden"> {t.list.shrunk}</span>
+      </span>
+    );
+  }
   return <span className="muted change" title={t.list.changeSince(f.bytes(backup.previousSize))}>{text}</span>;
 }
 
@@ -195,7 +201,8 @@ function Row({ backup: b, selected, onSelect, onDelete, onDownload }: {
       <td role="cell" className="state"><StatusBadge backup={b} /></td>
       <td role="cell" className="file">
         <a href={`#/backups/${b.id}`}>{b.filename}</a>
-        <span className="muted">{b.database}{b.content !== "all" && ` · ${t.content[b.content]}`}</span>
+        <span className="muted">{sourceText(t, b)}</span>
+        {!b.whole && <span className="holds"><PartBadge backup={b} /></span>}
       </td>
       <td role="cell" data-label={t.columns.started}><Time at={b.createdAt} /></td>
       <td role="cell" data-label={t.columns.duration} className="number">{running ? "—" : f.duration(b.duration)}</td>

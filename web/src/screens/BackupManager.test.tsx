@@ -1,7 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
-import { backup, metrics, problem, serve, show } from "../test/world";
+import { partText } from "../components/Part";
+import { backup, day, metrics, problem, serve, show } from "../test/world";
 import { BackupManager, seriesOf, Tiles } from "./BackupManager";
 import { en } from "../i18n/en";
 
@@ -29,7 +30,7 @@ test("filters go into the address and into the question to the API", async () =>
   expect(location.hash).toBe("#/?status=failed");
   await userEvent.type(screen.getByRole("searchbox"), "abc");
   await waitFor(() => expect(location.hash).toBe("#/?status=failed&search=abc"));
-  await waitFor(() => expect(asked.some((a) => a.query.get("status") === "failed" && a.query.get("search") === "abc")).toBe(true));
+  await waitFor(() => expect(asked.some((a) => a.query.get("outcome") === "failed" && a.query.get("search") === "abc")).toBe(true));
   await userEvent.selectOptions(screen.getByRole("combobox", { name: "Sort" }), "largest");
   expect(location.hash).toBe("#/?status=failed&search=abc&sort=largest");
 });
@@ -40,7 +41,7 @@ test("an address with filters shows them", async () => {
   show(<BackupManager userRole="ADMIN" />);
   expect(await screen.findByText("No backup matches these filters.")).toBeTruthy();
   const list = asked.find((a) => a.query.get("label") === "why=test")!;
-  expect(list.query.get("since")).toBe("2026-11-19T00:00:00Z");
+  expect(list.query.get("since")).toBe("2026-11-19T03:00:00.000Z");
   await userEvent.click(screen.getByRole("button", { name: "Remove the filter why=test" }));
   expect(location.hash).toBe("#/?status=success&day=2026-11-19");
 });
@@ -86,42 +87,41 @@ test("an empty list invites to the first backup, a failing one offers to try aga
   expect(screen.getAllByRole("button", { name: "Try again" }).length).toBeGreaterThan(0);
 });
 
-test("an overdue backup is alarming, and a schedule or a quota that is not there is said", () => {
+test("a quota is told with what is used of it", () => {
   serve({});
-  const day = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
-  const { rerender } = show(<Tiles database={undefined} metrics={metrics({ overdue: true, schedule: "0 2 * * *", nextScheduledAt: day(-5), databases: [{ database: "crm", backups: 1, bytes: 1, lastSuccessAt: day(1) }, { database: "shop", backups: 1, bytes: 1, lastSuccessAt: day(50), overdue: true }] })} />);
-  const tile = screen.getByRole("heading", { name: "Last good backup" }).closest(".tile")!;
-  expect(tile.className).toContain("bad");
-  expect(tile.textContent).toContain("2 days ago");
-  expect(tile.textContent).toContain("shop · overdue");
-  expect(screen.getByText("in 5 hours")).toBeTruthy();
+  show(<Tiles source={undefined} metrics={metrics()} />);
   expect(screen.getByText(/50% of the quota of 10\.0/)).toBeTruthy();
-  void rerender;
-});
-
-test("backups that were found damaged are told on the first screen, with the way to them", async () => {
-  serve(answers(undefined, metrics({ damaged: 2 })));
-  show(<BackupManager userRole="ADMIN" />);
-  expect((await screen.findByRole("link", { name: "Damaged: 2" })).getAttribute("href")).toBe("#/?damaged=true");
 });
 
 test("the strip says in words what its cells show", async () => {
   serve(answers(undefined, metrics({ trend: [
-    { date: "2026-11-18", succeeded: 1, failed: 1, damaged: 0, running: 0, overdue: false, bytes: 1 },
-    { date: "2026-11-19", succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: true, bytes: 0 },
-    { date: "2026-11-20", succeeded: 0, failed: 0, damaged: 0, running: 0, overdue: false, bytes: 0 },
-    { date: "2026-11-21", succeeded: 1, failed: 0, damaged: 0, running: 0, overdue: true, bytes: 1 },
-    { date: "2026-11-22", succeeded: 2, failed: 0, damaged: 1, running: 0, overdue: false, bytes: 1 },
+    day({ date: "2026-11-18", succeeded: 1, failed: 1, bytes: 1 }),
+    day({ date: "2026-11-19", missed: 1 }),
+    day({ date: "2026-11-20" }),
+    day({ date: "2026-11-21", succeeded: 1, missed: 2, bytes: 1 }),
+    day({ date: "2026-11-22", succeeded: 2, damaged: 1, bytes: 1 }),
+    day({ date: "2026-11-23", interrupted: 1 }),
+    day({ date: "2026-11-24", canceled: 1 }),
   ] })));
   show(<BackupManager userRole="ADMIN" />);
   const strip = await screen.findByRole("list", { name: "The last 30 days" });
   const cells = within(strip).getAllByRole("listitem");
-  expect(cells.map((c) => c.className)).toEqual(["cell bad failed", "cell warn overdue", "cell none none", "cell warn overdue", "cell bad failed"]);
+  expect(cells.map((c) => c.className)).toEqual(["cell bad failed", "cell warn missed", "cell none none", "cell warn missed", "cell bad failed", "cell bad failed", "cell none canceled"]);
   expect(within(strip).getByRole("link", { name: "Nov 18, 2026: 1 succeeded, 1 failed" }).getAttribute("href")).toBe("#/?day=2026-11-18");
-  expect(within(strip).getByRole("img", { name: "Nov 19, 2026: Overdue" })).toBeTruthy();
+  expect(within(strip).getByRole("img", { name: "Nov 19, 2026: 1 missed" })).toBeTruthy();
   expect(within(strip).getByRole("img", { name: "Nov 20, 2026: No run" })).toBeTruthy();
-  expect(within(strip).getByRole("link", { name: "Nov 21, 2026: 1 succeeded, Overdue" })).toBeTruthy();
-  expect(within(strip).getByRole("link", { name: "Nov 22, 2026: 2 succeeded, Damaged: 1" })).toBeTruthy();
+  expect(within(strip).getByRole("link", { name: "Nov 21, 2026: 1 succeeded, 2 missed" })).toBeTruthy();
+  expect(within(strip).getByRole("link", { name: "Nov 22, 2026: 2 succeeded, 1 damaged" })).toBeTruthy();
+  expect(within(strip).getByRole("link", { name: "Nov 23, 2026: 1 interrupted" })).toBeTruthy();
+  expect(within(strip).getByRole("link", { name: "Nov 24, 2026: 1 canceled" })).toBeTruthy();
+});
+
+test("missed runs count in the success rate", () => {
+  serve({});
+  show(<Tiles source={undefined} metrics={metrics({ total: 1, succeeded: 1, failed: 0, canceled: 3, missed: 29, successRate: 1 / 30 })} />);
+  const tile = screen.getByRole("heading", { name: "Success rate, 30 days" }).closest(".tile")!;
+  expect(tile.textContent).toContain("3.3%1 of 30 runs, 29 missed");
+  expect(tile.className).toContain("warn");
 });
 
 test("charts have their figures in a table, with what departs from the median", async () => {
@@ -134,7 +134,7 @@ test("charts have their figures in a table, with what departs from the median", 
   expect(marked[0]!.textContent).toContain("9.0");
 });
 
-test("lines of a chart are apart by database and content", () => {
-  const list = [backup({ database: "crm" }), backup({ content: "schema" }), backup(), backup()];
-  expect(seriesOf(list, (b) => b.size, en.content).map((s) => [s.name, s.points.length])).toEqual([["shop", 2], ["shop (schema only)", 1], ["crm", 1]]);
+test("lines of a chart are apart by source and what it holds", () => {
+  const list = [backup({ source: "crm" }), backup({ whole: false, content: "schema" }), backup(), backup()];
+  expect(seriesOf(list, (b) => b.size, (b) => partText(en, b)).map((s) => [s.name, s.points.length])).toEqual([["shop", 2], ["shop (schema only)", 1], ["crm", 1]]);
 });

@@ -1,29 +1,31 @@
 // The home screen: is everything all right, what happened lately, and the list of backups.
 
 import { useEffect, useRef, useState } from "react";
-import type { Backup, Metrics } from "../api/client";
+import type { Backup, Metrics, SourceSummary } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
-import { DayStrip, toList } from "../charts/DayStrip";
+import { DayStrip } from "../charts/DayStrip";
 import { byteUnits, millisecondUnits } from "../charts/statistics";
 import { TimeChart, type Series } from "../charts/TimeChart";
 import { Icon, Page, Time, useNow, type IconName } from "../components/basics";
 import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
+import { partText } from "../components/Part";
 import { Failed, Loaded, Loading } from "../components/states";
 import { useText } from "../i18n";
 import { navigate, readFilters, useSearch, writeFilters, type Filters } from "../url";
 import { BackupList } from "./BackupList";
 import { RunningBackup } from "./RunningBackup";
+import { Findings, lastGood, Sources, stateTones, worstFirst } from "./Sources";
 
 export const days = 30;
 
 export function BackupManager({ userRole }: { userRole: string }) {
-  const { t, f } = useText();
+  const { t } = useText();
   const may = useMay();
   const filters = readFilters(useSearch());
-  const metrics = useMetrics(filters.database);
-  const running = useRunning(filters.database);
+  const metrics = useMetrics(filters.source);
+  const running = useRunning(filters.source);
   const change = (next: Filters) => navigate(`/?${writeFilters(next)}`.replace(/\?$/, ""), { replace: true });
 
   return (
@@ -31,7 +33,7 @@ export function BackupManager({ userRole }: { userRole: string }) {
       title={t.home.title}
       actions={
         <>
-          <DatabaseFilter metrics={metrics.data} filters={filters} onChange={change} />
+          <SourceFilter metrics={metrics.data} filters={filters} onChange={change} />
           {may("create") && <a className="button primary" href="#/new"><Icon name="plus" />{t.home.create}</a>}
         </>
       }
@@ -39,48 +41,44 @@ export function BackupManager({ userRole }: { userRole: string }) {
       <Loaded query={metrics} rows={4}>
         {(m) => (
           <>
-            <Tiles metrics={m} database={filters.database} />
-            {m.damaged > 0 && (
-              <p className="notice bad">
-                <Icon name="bad" />
-                <a href={`#/?${writeFilters({ ...(filters.database ? { database: filters.database } : {}), damaged: true })}`} onClick={toList}>{t.status.damaged}: {f.number(m.damaged)}</a>
-              </p>
-            )}
+            <Tiles metrics={m} source={filters.source} />
+            <Findings sources={m.sources.filter((s) => !filters.source || s.source === filters.source)} />
             {running.data?.backups.map((b) => <RunningBackup key={b.id} backup={b} />)}
             <section className="card">
               <h2>{t.strip.title}</h2>
-              <DayStrip days={m.trend.slice(-days)} database={filters.database} />
+              <DayStrip days={m.trend.slice(-days)} source={filters.source} />
             </section>
+            {!filters.source && m.sources.length > 1 && <Sources sources={m.sources} />}
           </>
         )}
       </Loaded>
-      <Charts database={filters.database} />
+      <Charts source={filters.source} />
       <Backups filters={filters} onChange={change} key={userRole} />
     </Page>
   );
 }
 
-function DatabaseFilter({ metrics, filters, onChange }: { metrics: Metrics | undefined; filters: Filters; onChange: (f: Filters) => void }) {
+function SourceFilter({ metrics, filters, onChange }: { metrics: Metrics | undefined; filters: Filters; onChange: (f: Filters) => void }) {
   const { t } = useText();
-  const names = new Set((metrics?.databases ?? []).map((d) => d.database));
-  if (filters.database) names.add(filters.database);
-  if (names.size < 2 && !filters.database) return null;
+  const names = new Set((metrics?.sources ?? []).map((s) => s.source));
+  if (filters.source) names.add(filters.source);
+  if (names.size < 2 && !filters.source) return null;
   return (
     <select
-      aria-label={t.columns.database}
-      value={filters.database ?? ""}
+      aria-label={t.columns.source}
+      value={filters.source ?? ""}
       onChange={(e) => {
-        const { database: _, ...rest } = filters;
-        onChange(e.target.value ? { ...rest, database: e.target.value } : rest);
+        const { source: _, ...rest } = filters;
+        onChange(e.target.value ? { ...rest, source: e.target.value } : rest);
       }}
     >
-      <option value="">{t.home.allDatabases}</option>
+      <option value="">{t.home.allSources}</option>
       {[...names].sort().map((name) => <option key={name}>{name}</option>)}
     </select>
   );
 }
 
-function Tile({ name, value, note, tone, children }: { name: string; value: React.ReactNode; note?: React.ReactNode; tone?: "bad" | "warn" | "ok"; children?: React.ReactNode }) {
+function Tile({ name, value, note, tone, children }: { name: string; value: React.ReactNode; note?: React.ReactNode; tone?: "bad" | "warn" | "ok" | undefined; children?: React.ReactNode }) {
   const icon: Record<string, IconName> = { bad: "bad", warn: "warn", ok: "ok" };
   return (
     <div className={`tile ${tone ?? ""}`}>
@@ -92,45 +90,45 @@ function Tile({ name, value, note, tone, children }: { name: string; value: Reac
   );
 }
 
-export function Tiles({ metrics: m, database }: { metrics: Metrics; database: string | undefined }) {
+export function Tiles({ metrics: m, source }: { metrics: Metrics; source: string | undefined }) {
   const { t, f } = useText();
   const now = useNow(30_000);
-  const candidates = m.databases.filter((d) => !database || d.database === database);
-  // The worst of the databases is what matters: one that is overdue, else the one whose last good backup is the oldest.
-  // A database that never had any, and that no schedule wants, is somebody's try.
-  const oldest = candidates
-    .filter((d) => d.overdue || d.lastSuccessAt)
-    .sort((a, b) => Number(b.overdue ?? false) - Number(a.overdue ?? false) || (a.lastSuccessAt ?? "").localeCompare(b.lastSuccessAt ?? ""))[0];
-  const overdue = m.overdue || candidates.some((d) => d.overdue);
+  const candidates = m.sources.filter((s) => !source || s.source === source);
+  // The worst of the sources is what matters. How it stands is the API's to say: the tile is green only when all is well.
+  const worst = worstFirst(candidates)[0];
+  const last = lastGood(worst);
+  const tone = m.state !== "ok" ? stateTones[m.state] : last ? "ok" : undefined;
+  const finding = worst?.findings[0];
   const used = m.storageLimitBytes ? m.storageUsedBytes / m.storageLimitBytes : undefined;
-  const ended = m.succeeded + m.failed;
-  const several = candidates.length > 1 && oldest ? `${oldest.database} · ` : "";
+  const all = m.succeeded + m.failed + m.interrupted + m.missed;
+  const named = (s: SourceSummary | undefined) => (candidates.length > 1 && s ? `${s.source} · ` : "");
+  const next = candidates.filter((s) => s.nextScheduledAt).sort((a, b) => a.nextScheduledAt!.localeCompare(b.nextScheduledAt!))[0];
   return (
     <div className="tiles">
       <Tile
         name={t.tiles.lastGood}
-        value={oldest?.lastSuccessAt ? <Time at={oldest.lastSuccessAt} relative /> : t.tiles.never}
-        tone={overdue || !oldest?.lastSuccessAt ? "bad" : "ok"}
-        note={several + (overdue ? t.tiles.overdue : !oldest?.lastSuccessAt ? t.tiles.neverNote : m.schedule ? t.tiles.onTime : t.tiles.noSchedule)}
+        value={last ? <Time at={last.at} relative /> : t.tiles.never}
+        tone={tone}
+        note={named(worst) + (finding ? t.findings.short[finding.code] ?? finding.text : !last ? t.tiles.neverNote : worst?.scheduled ? t.tiles.onTime : t.tiles.noSchedule)}
       />
       <Tile
         name={t.tiles.successRate(m.days)}
         value={m.successRate === undefined ? "—" : f.percent(m.successRate)}
-        {...(m.successRate !== undefined && m.successRate < 0.9 ? { tone: "warn" as const } : {})}
-        note={ended === 0 ? t.tiles.noRuns : t.tiles.ofRuns(m.succeeded, ended)}
+        tone={m.successRate !== undefined && m.successRate < 0.9 ? "warn" : undefined}
+        note={all === 0 ? t.tiles.noRuns : t.tiles.ofRuns(m.succeeded, all) + (m.missed ? `, ${t.strip.counts.missed(m.missed)}` : "")}
       />
       <Tile
         name={t.tiles.stored}
         value={f.bytes(m.storageUsedBytes)}
-        {...(used !== undefined && used > 0.9 ? { tone: used >= 1 ? ("bad" as const) : ("warn" as const) } : {})}
+        tone={used !== undefined && used > 0.9 ? (used >= 1 ? "bad" : "warn") : undefined}
         note={used === undefined ? t.tiles.noQuota : t.tiles.ofQuota(f.percent(used), f.bytes(m.storageLimitBytes!))}
       >
         {used !== undefined && <meter min={0} max={1} high={0.9} value={Math.min(used, 1)} aria-label={t.tiles.ofQuota(f.percent(used), f.bytes(m.storageLimitBytes!))} />}
       </Tile>
       <Tile
         name={t.tiles.next}
-        value={m.nextScheduledAt ? <Time at={m.nextScheduledAt} relative /> : t.tiles.none}
-        note={m.nextScheduledAt ? f.dateTime(m.nextScheduledAt) : t.tiles.noScheduleNote}
+        value={next ? <Time at={next.nextScheduledAt!} relative /> : t.tiles.none}
+        note={next ? named(next) + f.dateTime(next.nextScheduledAt!) : t.tiles.noScheduleNote}
       />
       <span className="hidden">{t.tiles.asOf(f.ago(m.at, now))}</span>
     </div>
@@ -138,10 +136,10 @@ export function Tiles({ metrics: m, database }: { metrics: Metrics; database: st
 }
 
 /** seriesOf groups backups into lines: sizes of a schema-only backup say nothing about whole ones. */
-export function seriesOf(backups: Backup[], value: (b: Backup) => number, names: Record<Backup["content"], string>): Series[] {
+export function seriesOf(backups: Backup[], value: (b: Backup) => number, part: (b: Backup) => string): Series[] {
   const groups = new Map<string, Series>();
   for (const b of [...backups].reverse()) {
-    const name = b.content === "all" ? b.database : `${b.database} (${names[b.content]})`;
+    const name = b.whole ? b.source : `${b.source} (${part(b)})`;
     const group = groups.get(name) ?? { name, points: [] };
     group.points.push({ id: b.id, at: Date.parse(b.createdAt), value: value(b) });
     groups.set(name, group);
@@ -149,21 +147,22 @@ export function seriesOf(backups: Backup[], value: (b: Backup) => number, names:
   return [...groups.values()].sort((a, b) => b.points.length - a.points.length);
 }
 
-function Charts({ database }: { database: string | undefined }) {
+function Charts({ source }: { source: string | undefined }) {
   const { t, f } = useText();
-  const recent = useRecent(database, days);
+  const part = (b: Backup) => partText(t, b);
+  const recent = useRecent(source, days);
   const to = useNow(60_000);
   const from = to - days * 86_400_000;
   return (
     <div className="charts">
       <div className="card">
         <Loaded query={recent}>
-          {(r) => <TimeChart title={t.charts.size} series={seriesOf(r.backups, (b) => b.size, t.content)} format={f.bytes} floor={64 << 10} units={byteUnits} from={from} to={to} />}
+          {(r) => <TimeChart title={t.charts.size} series={seriesOf(r.backups, (b) => b.size, part)} format={f.bytes} floor={64 << 10} units={byteUnits} from={from} to={to} />}
         </Loaded>
       </div>
       <div className="card">
         <Loaded query={recent}>
-          {(r) => <TimeChart title={t.charts.duration} series={seriesOf(r.backups, (b) => b.duration, t.content)} format={f.duration} floor={2_000} units={millisecondUnits} from={from} to={to} />}
+          {(r) => <TimeChart title={t.charts.duration} series={seriesOf(r.backups, (b) => b.duration, part)} format={f.duration} floor={2_000} units={millisecondUnits} from={from} to={to} />}
         </Loaded>
       </div>
     </div>

@@ -95,7 +95,7 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const directoryWrong = wrongDirectory(t, draft.directory);
   const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
   const wrong = Boolean(nameWrong || directoryWrong || labelsWrong);
-  const databases = [...new Set([limits?.database, ...(metrics.data?.databases ?? []).map((d) => d.database)])].filter((d): d is string => Boolean(d));
+  const databases = [...new Set([limits?.database, ...(metrics.data?.sources ?? []).map((s) => s.database)])].filter((d): d is string => Boolean(d));
 
   const submit = (e: FormEvent) => {
     e.preventDefault();

@@ -32,7 +32,7 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
       {status.error && <Failed error={status.error} retry={() => status.refetch()} />}
       {cancel.error && <Failed error={cancel.error} />}
       {/* "Done" is said of a success only. */}
-      {status.data?.status === "failed" ? (status.data.error ? <Explanation error={status.data.error} /> : <Badge tone="bad">{t.status.failed}</Badge>) : <BackupProgress
+      {status.data?.status === "failed" ? (status.data.error ? <Explanation error={status.data.error} tone={status.data.error.reason === "canceled_by_user" ? "none" : "bad"} /> : <Badge tone="bad">{t.status.failed}</Badge>) : <BackupProgress
         isActive={!ended}
         progress={status.data?.progress}
         message={message}

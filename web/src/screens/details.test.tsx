@@ -162,7 +162,7 @@ test("a running one is followed to its end, and can be cancelled after a questio
   let ended = false;
   const asked = serve({
     ...noAudit,
-    "GET /api/backup/:id": () => (ended ? { ...b, status: "failed", error: { code: "CanceledError", message: "cancelled by u1" } } : b),
+    "GET /api/backup/:id": () => (ended ? { ...b, status: "failed", error: { code: "CanceledError", message: "cancelled by u1" }, outcome: "canceled" } : b),
     "GET /api/backup/status/:id": () => Response.json(status, { headers: { "Retry-After": "1" } }),
     "POST /api/backup/cancel/:id": () => {
       ended = true;
@@ -179,5 +179,5 @@ test("a running one is followed to its end, and can be cancelled after a questio
   await userEvent.click(screen.getByRole("button", { name: "Cancel backup" }));
   expect(asked.some((a) => a.path.includes("cancel"))).toBe(false);
   await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel backup" }));
-  expect((await screen.findAllByText("Cancelled", {}, { timeout: 5_000 })).length).toBeGreaterThan(0);
+  expect((await screen.findAllByText("Canceled", {}, { timeout: 5_000 })).length).toBeGreaterThan(0);
 });

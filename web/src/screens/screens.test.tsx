@@ -24,7 +24,7 @@ test("the form says in plain words and as a command what it will do", async () =
   await userEvent.type(screen.getByRole("textbox", { name: "Name" }), "before upgrade");
   expect(screen.getByText(/The definitions of shop are read, without any rows/)).toBeTruthy();
   expect(screen.getByText(/It is kept for 30 days/)).toBeTruthy();
-  expect(screen.getByText(/newest 5 successful backups stay/)).toBeTruthy();
+  expect(screen.getByText(/5 most recent successful backups of each source are kept/)).toBeTruthy();
   expect(screen.getByText("cofre create -n 'before upgrade' --schema-only")).toBeTruthy();
   await userEvent.click(screen.getByRole("button", { name: "Start backup" }));
   await waitFor(() => expect(created).toHaveBeenCalledOnce());
@@ -134,7 +134,7 @@ test("a cleanup is shown with its reasons, asked about, and then done", async ()
   const goes = await screen.findByRole("list", { name: "Backups that go" });
   expect(goes.textContent).toContain("old.dump");
   expect(goes.textContent).toContain("older than the retention");
-  expect(screen.getByRole("list", { name: "Backups that stay" }).textContent).toContain("newest verified backup of its database");
+  expect(screen.getByRole("list", { name: "Backups that stay" }).textContent).toContain("most recent verified backup of its source");
   await userEvent.type(screen.getByRole("textbox", { name: "Keep days" }), "7");
   await waitFor(() => expect(asked.at(-1)!.body).toEqual({ dryRun: true, days: 7 }));
   await waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button", { name: "Clean up…" }).disabled).toBe(false));

@@ -1,6 +1,6 @@
 // What jsdom lacks of a browser, and a clean page for every test.
 
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 // jsdom knows the element, and not that it opens.
@@ -10,6 +10,10 @@ HTMLDialogElement.prototype.showModal = function () {
 HTMLDialogElement.prototype.close = function () {
   this.open = false;
 };
+
+// A machine may be busy: what comes, comes.
+configure({ asyncUtilTimeout: 5_000 });
+
 globalThis.scrollTo = () => {};
 
 afterEach(() => {

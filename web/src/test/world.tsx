@@ -4,7 +4,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { vi } from "vitest";
-import { createApi, type Backup, type Metrics, type SessionInfo } from "../api/client";
+import { createApi, type Backup, type DaySummary, type Metrics, type SessionInfo, type SourceSummary } from "../api/client";
 import { ServicesContext, SessionContext } from "../api/context";
 import { createQueryClient } from "../api/queries";
 import { App } from "../App";
@@ -99,19 +99,41 @@ export function backup(change: Partial<Backup> = {}): Backup {
     id: `01JZ8Q4M9T4Y3V6K2W1X0N${String(made).padStart(4, "0")}`,
     filename: `backup_${made}.dump`, filepath: `files/backup_${made}.dump`, size: 2048 * made, checksum: "ab".repeat(32),
     createdAt: "2026-11-20T02:00:00Z", status: "success", duration: 61_000, databaseVersion: "18.1", schemaVersion: "7",
-    database: "shop", format: "custom", compression: "zstd:1", encryption: "none", content: "all", trigger: "schedule", attempt: 1,
+    source: "shop", sourceKnown: true, whole: true, database: "shop", format: "custom", compression: "zstd:1", encryption: "none", content: "all", trigger: "schedule", attempt: 1,
     verification: { ok: true, level: "stream", at: "2026-11-20T02:01:01Z" },
     retention: { removed: false, onlyVerified: false, expiresAt: "2026-12-20T02:00:00Z", reasons: [{ code: "within_limits", text: "no limit of the policy is exceeded" }] },
     ...change,
   };
 }
 
+export function day(change: Partial<DaySummary> = {}): DaySummary {
+  return { date: "2026-11-19", succeeded: 0, failed: 0, canceled: 0, interrupted: 0, missed: 0, damaged: 0, running: 0, bytes: 0, ...change };
+}
+
+export const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+
+/** source is one that was backed up two hours ago, and nothing is wrong with. */
+export function source(change: Partial<SourceSummary> = {}): SourceSummary {
+  const last = { id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAB", at: hoursAgo(2), size: 1 };
+  return {
+    source: "shop", database: "shop", state: "ok", findings: [], configured: true, scheduled: false, backups: 9, bytes: 1, running: 0, damaged: 0,
+    serverUnknown: 0, lastGood: last, lastWhole: last, failures: 0, missed: 0, overdue: false, onlyParts: false, trend: [], sizes: [], ...change,
+  };
+}
+
+/** aged makes a source's last good backup so many hours old. */
+export const aged = (hours: number) => {
+  const last = { id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAC", at: hoursAgo(hours), size: 1 };
+  return { lastGood: last, lastWhole: last };
+};
+
 export function metrics(change: Partial<Metrics> = {}): Metrics {
   return {
-    at: new Date().toISOString(), days: 30, total: 10, succeeded: 9, failed: 1, running: 0, damaged: 0, successRate: 0.9,
+    at: new Date().toISOString(), timeZone: "America/Sao_Paulo", state: "ok", days: 30, total: 10, succeeded: 9, failed: 1, canceled: 0, interrupted: 0, missed: 0,
+    running: 0, damaged: 0, overdue: false, successRate: 0.9,
     storageUsedBytes: 5 * 2 ** 30, storageLimitBytes: 10 * 2 ** 30,
-    trend: [{ date: "2026-11-19", succeeded: 1, failed: 0, damaged: 0, running: 0, overdue: false, bytes: 1 }],
-    errors: [], databases: [{ database: "shop", backups: 9, bytes: 1, lastSuccessAt: new Date(Date.now() - 7_200_000).toISOString() }],
+    trend: [day({ date: "2026-11-19", succeeded: 1, bytes: 1 })],
+    errors: [], sources: [source()],
     ...change,
   };
 }
