@@ -48,7 +48,7 @@ func runBackup(ctx context.Context, s *session, b *report.Benchmark) error {
 	}
 	entrants = append(entrants,
 		s.cofreEntrant("cofre", "cofre create", s.lab.Postgres, false),
-		s.cofreEntrant("cofre local", "cofre create, into a directory behind its own embedded store", s.lab.Postgres, true))
+		s.cofreEntrant("cofre local", "cofre create, into a directory", s.lab.Postgres, true))
 	if err := s.inTurn(ctx, b, entrants); err != nil {
 		return err
 	}

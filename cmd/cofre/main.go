@@ -5,13 +5,11 @@ import (
 	"os"
 
 	"cofre/pkg/cli"
-	"cofre/pkg/storage/embedded"
 )
 
 // version is set when it is built: -ldflags "-X main.version=v1.2.3".
 var version string
 
 func main() {
-	embedded.MaybeServe() // the store of a local directory is this program, executed again
 	os.Exit(cli.Main(version))
 }

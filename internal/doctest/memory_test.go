@@ -64,7 +64,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// peak runs cofre and gives the peak of the memory that it and the embedded store's process take for themselves, added
+// peak runs cofre and gives the peak of the memory that it and the programs that it runs take for themselves, added
 // up, in MB (10^6 bytes). Pages of the program's file, which the system shares and takes back, do not count.
 func peak(t *testing.T, env []string, args ...string) (string, int) {
 	t.Helper()

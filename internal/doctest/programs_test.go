@@ -53,8 +53,6 @@ var named = map[string]string{
 	"pkg/pgdump/find.go file":                                 "",
 	"pkg/pgdump/restrict.go path":                             "",
 	"pkg/pgdump/run.go path":                                  "",
-	"pkg/storage/embedded/child.go exe":                       "",
-	"pkg/storage/embedded/directory_test.go exe":              "",
 	"pkg/stream/stream_test.go argv[0]":                       "gzip zstd",
 }
 

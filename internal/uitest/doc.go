@@ -1,4 +1,4 @@
-// Package uitest runs the web UI in a real browser against the real server, a real PostgreSQL and the embedded store.
+// Package uitest runs the web UI in a real browser against the real server, a real PostgreSQL and a local directory.
 //
 // The tests start what is needed and hand over to web/e2e, which drives Chromium. Screenshots are written to
 // .cache/ui-screenshots, or to COFRE_SCREENSHOTS, to be looked at. With COFRE_DOC_IMAGES set, the pictures of

@@ -11,6 +11,7 @@ import (
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/storage"
 )
 
 // record writes what happened into the audit trail. It works on a context of its own: a caller who hangs up leaves a
@@ -50,9 +51,17 @@ func (a *API) record(ctx context.Context, c *call, out answer) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	if err := a.Audit.Append(ctx, r); err != nil {
+	if err := a.Audit.Append(freeing(ctx, r.Action), r); err != nil {
 		notRecorded(c.log, r, err)
 	}
+}
+
+// freeing lets the record of a removal have room on a full disk.
+func freeing(ctx context.Context, action string) context.Context {
+	if action == "delete" || action == "cleanup" {
+		return storage.Freeing(ctx)
+	}
+	return ctx
 }
 
 // RecordScheduled writes work that no user asked for into the audit trail: r has the action and what it was about, err is how it
@@ -65,7 +74,7 @@ func RecordScheduled(ctx context.Context, trail Auditor, r contract.AuditRecord,
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	if err := trail.Append(ctx, r); err != nil {
+	if err := trail.Append(freeing(ctx, r.Action), r); err != nil {
 		notRecorded(log, r, err)
 	}
 }

@@ -24,11 +24,9 @@ import (
 	"cofre/pkg/api/contract"
 	"cofre/pkg/api/gateway"
 	"cofre/pkg/app"
-	"cofre/pkg/storage/embedded"
 )
 
 func TestMain(m *testing.M) {
-	embedded.MaybeServe()
 	testenv.Main(m)
 }
 
@@ -38,7 +36,7 @@ CREATE TABLE sales.customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 INSERT INTO sales.customer (name) SELECT 'customer ' || g FROM generate_series(1, 2000) g;
 `
 
-// world is the API over the embedded store and a real PostgreSQL, with both doors open.
+// world is the API over a local directory and a real PostgreSQL, with both doors open.
 type world struct {
 	*app.App
 	t        testing.TB
@@ -113,7 +111,9 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 	}
 	w := &world{t: t, log: &syncBuffer{}, trail: &trail{}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
-	if w.App, err = app.Open(t.Context(), c, app.Options{Links: true, Log: log}); err != nil {
+	links := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.Links.ServeHTTP(rw, r) }))
+	t.Cleanup(links.Close)
+	if w.App, err = app.Open(t.Context(), c, app.Options{LinkBase: links.URL, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.App.Close() })

@@ -3,8 +3,8 @@ package app
 import (
 	"cmp"
 	"context"
-	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +26,7 @@ import (
 type App struct {
 	Service *backup.Service
 	Store   storage.Store
-	// Local is true when backups lie in a local directory, behind the embedded store.
+	// Local is true when backups lie in a local directory.
 	Local bool
 	// Directory is the backup directory: an absolute path or s3://bucket/prefix.
 	Directory string
@@ -35,22 +35,21 @@ type App struct {
 	// Allowance bounds the requests of each user of the API.
 	Allowance *registry.Allowance
 	config    Config
-	// StoreURL is where the store of a local directory listens on loopback, "" without Options.Links.
-	StoreURL string
-	server   io.Closer // the embedded store's process, if there is one
+	// Links serves download links to a local directory; nil elsewhere. The path of a request is what follows Options.LinkBase.
+	Links http.Handler
 }
 
 // Options of Open.
 type Options struct {
 	Log *slog.Logger
-	// Links makes presigned links work for a local directory: its store then listens on loopback too.
-	Links bool
+	// LinkBase is the URL below which App.Links is served. Without it there are no links to a local directory.
+	LinkBase string
 }
 
 // gigabyte is what the *_GB settings count: 2^30 bytes.
 const gigabyte = 1 << 30
 
-// Open connects the parts. It starts the embedded store for a local directory; Close ends it.
+// Open connects the parts. Close ends what it has begun.
 func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -134,13 +133,8 @@ func (a *App) location(p string) string {
 	return strings.TrimSuffix(a.Directory, "/") + "/" + p
 }
 
-// Close ends the embedded store, if there is one.
-func (a *App) Close() error {
-	if a.server == nil {
-		return nil
-	}
-	return a.server.Close()
-}
+// Close ends what Open has begun. No store of today has anything to end.
+func (a *App) Close() error { return nil }
 
 // identities reads the age identity file.
 func (c Config) identities() ([]age.Identity, error) {

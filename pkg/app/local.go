@@ -5,26 +5,15 @@ package app
 import (
 	"context"
 
-	"cofre/pkg/storage/embedded"
+	"cofre/pkg/storage/local"
 )
 
-// openLocal opens a local directory, behind the embedded store.
-func (a *App) openLocal(ctx context.Context, c Config, o Options) error {
-	listen := ""
-	if o.Links {
-		listen = "127.0.0.1:0"
-	}
-	server, err := embedded.Start(ctx, embedded.Config{
-		Directory: c.Directory, Listen: listen, PartSize: int64(c.PartSizeMB) << 20, Concurrency: c.UploadConcurrency, Logger: o.Log,
-	})
+// openLocal opens a local directory.
+func (a *App) openLocal(_ context.Context, c Config, o Options) error {
+	store, err := local.Open(local.Config{Directory: c.Directory, LinkBase: o.LinkBase, Logger: o.Log})
 	if err != nil {
 		return err
 	}
-	store, err := server.Store(ctx)
-	if err != nil {
-		server.Close()
-		return err
-	}
-	a.Store, a.Local, a.StoreURL, a.server = store, true, server.Endpoint(), server
+	a.Store, a.Local, a.Links = store, true, store.Handler()
 	return nil
 }

@@ -185,7 +185,7 @@ func TestLostAnswer(t *testing.T) {
 // TestStorageFails: an error is given, in time, and the trail goes on afterwards.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	var down atomic.Bool
 	trail := New(storagetest.Faulty(store, func(op, _ string) error {
 		if down.Load() && strings.HasPrefix(op, "before") {

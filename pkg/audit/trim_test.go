@@ -67,7 +67,7 @@ func TestTrim(t *testing.T) {
 // TestTrimWithoutPointer: the head forgot the newest trim; it is found by reading.
 func TestTrimWithoutPointer(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	c := newClock()
 	start := c.now()
 	trail := fill(t, store, c, 6)
@@ -84,7 +84,7 @@ func TestTrimWithoutPointer(t *testing.T) {
 // TestTrimHoldsNobodyUp: removing thousands of records takes minutes; whoever has to write one meanwhile does not wait for it.
 func TestTrimHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	c := newClock()
 	fill(t, store, c, 6)
 	removing, written := make(chan struct{}, 10), make(chan struct{})
@@ -125,7 +125,7 @@ func TestTrimDies(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	start := c.now()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	run := func(n int) int {
 		wipe(t, store)
 		c := &clock{t: start}
@@ -156,7 +156,7 @@ func TestTrimDies(t *testing.T) {
 // TestTrimMeetsDamage: evidence is not removed.
 func TestTrimMeetsDamage(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	c := newClock()
 	trail := fill(t, store, c, 6)
 	put(t, store, keyOf(3), []byte("garbage"))
@@ -171,7 +171,7 @@ func TestTrimMeetsDamage(t *testing.T) {
 // TestTrimMayNotDelete: records that these credentials may not remove stay, and the trim does not fail.
 func TestTrimMayNotDelete(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	c := newClock()
 	fill(t, store, c, 4)
 	denied := storagetest.Faulty(store, func(op, key string) error {

@@ -15,7 +15,7 @@ import (
 // TestTampering changes the trail in every way, and expects each to show where it is, and nothing else to show.
 func TestTampering(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	fill(t, store, newClock(), 9)
 	original := map[string][]byte{}
 	for o, err := range store.List(t.Context(), storage.ListOptions{Prefix: Prefix}) {
@@ -110,7 +110,7 @@ func TestTampering(t *testing.T) {
 // TestAppendBehindDamage: a damaged trail is still written to, and shows its damage at its place alone.
 func TestAppendBehindDamage(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	c := newClock()
 	fill(t, store, c, 3)
 	put(t, store, keyOf(3), []byte("garbage"))
@@ -138,7 +138,7 @@ func TestManyBreaks(t *testing.T) {
 // TestVerifyFails: what cannot be read is an error and not a break.
 func TestVerifyFails(t *testing.T) {
 	t.Parallel()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	fill(t, store, newClock(), 40)
 	for _, step := range []string{"before list", "after list", "before get"} {
 		for _, at := range []int{1, 20} {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // onBoth runs a test on a local directory and on MinIO.
 func onBoth(t *testing.T, test func(t *testing.T, store storage.Store)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) { t.Parallel(); test(t, storagetest.NewEmbedded(t)) })
+	t.Run("local", func(t *testing.T) { t.Parallel(); test(t, storagetest.NewLocal(t)) })
 	t.Run("minio", func(t *testing.T) { t.Parallel(); test(t, storagetest.NewMinIO(t)) })
 }
 

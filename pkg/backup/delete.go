@@ -8,6 +8,7 @@ import (
 
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
+	"cofre/pkg/storage"
 )
 
 // Delete removes a backup: its object and its records.
@@ -16,7 +17,7 @@ func (s *Service) Delete(ctx context.Context, ref string) (Backup, error) {
 	if err != nil {
 		return b, err
 	}
-	b, err = s.Registry.Remove(ctx, b.ID)
+	b, err = s.Registry.Remove(storage.Freeing(ctx), b.ID)
 	if err == nil {
 		s.Log.Info("backup deleted", "backup_id", b.ID, "database", b.Database, "bytes", b.Size)
 	}
@@ -70,6 +71,7 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 			return CleanupReport{}, invalid("Use a number of days from 0 (everything but what is protected) to 36500.", "%d is not a number of days to keep", *o.Days)
 		}
 	}
+	ctx = storage.Freeing(ctx)
 	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}}
 	if !o.DryRun {
 		var err error
@@ -88,6 +90,11 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 		return rep, err
 	}
 	err := s.removePlanned(ctx, now, &rep)
+	if m, ok := s.Store.(storage.Maintainer); ok && err == nil {
+		if err := m.Maintain(ctx); err != nil { // of no harm, and done the next time
+			s.Log.Warn("the backup directory was not tidied up", "error", err.Error())
+		}
+	}
 	return rep, err
 }
 

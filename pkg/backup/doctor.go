@@ -8,6 +8,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // Outcomes of a check.
@@ -64,6 +65,11 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 		return []Check{Failing("storage", err)}
 	}
 	checks := []Check{{Name: "storage", Result: CheckOK, Detail: s.Store.Describe() + ": can be listed, read, written and deleted from"}}
+	if adviser, ok := s.Store.(storage.Adviser); ok {
+		for _, a := range adviser.Advice(ctx) {
+			checks = append(checks, Check{Name: "storage: access", Result: CheckWarning, Detail: a.Message, Hint: a.Hint})
+		}
+	}
 	c := Check{Name: "storage: safe updates", Result: CheckOK, Detail: "create-only and replace-if-unchanged writes work"}
 	if !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly {
 		c.Result, c.Detail = CheckWarning, "this service lacks conditional writes"
@@ -82,7 +88,10 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 	if !caps.CRC64NVME {
 		c.Detail = "each part is compared by its MD5"
 	}
-	limits := fmt.Sprintf("; at most %d parts an upload", caps.MaxParts)
+	limits := ""
+	if caps.MaxParts > 0 {
+		limits = fmt.Sprintf("; at most %d parts an upload", caps.MaxParts)
+	}
 	if caps.EqualParts {
 		limits += " of one size"
 	}

@@ -3,6 +3,8 @@ package backup_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +17,9 @@ import (
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/embedded"
 )
 
 func TestMain(m *testing.M) {
-	embedded.MaybeServe()
 	if os.Getenv("COFRE_TEST_CREATE") != "" {
 		os.Exit(createChild())
 	}
@@ -47,7 +47,10 @@ func open(t testing.TB, dir, url string, env ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.Open(t.Context(), c, app.Options{Links: true})
+	var a *app.App
+	links := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.Links.ServeHTTP(w, r) }))
+	t.Cleanup(links.Close)
+	a, err = app.Open(t.Context(), c, app.Options{LinkBase: links.URL})
 	if err != nil {
 		t.Fatal(err)
 	}

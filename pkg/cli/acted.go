@@ -11,6 +11,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // acted writes what a command did into the audit trail: every command that changes something, or hands data out, calls it once for
@@ -62,7 +63,7 @@ func (p *program) cleaned(ctx context.Context, a *app.App, rep backup.CleanupRep
 	if failed == nil {
 		failed = notRemoved(rep)
 	}
-	p.acted(ctx, a, "cleanup", "", failed, detail)
+	p.acted(storage.Freeing(ctx), a, "cleanup", "", failed, detail)
 	if ctx.Err() != nil {
 		return
 	}

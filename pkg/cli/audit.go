@@ -96,7 +96,7 @@ func (p *program) auditListCommand() *cobra.Command {
 }
 
 func (p *program) auditList(ctx context.Context, q contract.ListAuditParams) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ type auditDoc struct {
 }
 
 func (p *program) auditVerify(ctx context.Context) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

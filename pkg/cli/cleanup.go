@@ -52,7 +52,7 @@ type cleanupDoc struct {
 }
 
 func (p *program) cleanup(ctx context.Context, o backup.CleanupOptions) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

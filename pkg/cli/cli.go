@@ -111,12 +111,15 @@ func (p *program) config(ctx context.Context) (app.Config, error) {
 }
 
 // open wires the service from the environment. The caller closes the app.
-func (p *program) open(ctx context.Context, links bool) (*app.App, error) {
+func (p *program) open(ctx context.Context) (*app.App, error) { return p.openWithLinks(ctx, "") }
+
+// openWithLinks is open with download links to a local directory, which are served below base.
+func (p *program) openWithLinks(ctx context.Context, base string) (*app.App, error) {
 	c, err := p.config(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return app.Open(ctx, c, app.Options{Log: p.log, Links: links})
+	return app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base})
 }
 
 // bar starts showing the progress of something that may take long.

@@ -32,7 +32,7 @@ func (p *program) completeIDs(wanted func(backup.Backup) bool, most int) cobra.C
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
 		defer cancel()
 		p.log = slog.New(slog.DiscardHandler)
-		a, err := p.open(ctx, false)
+		a, err := p.open(ctx)
 		if err != nil {
 			return nil, files
 		}

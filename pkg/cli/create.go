@@ -111,7 +111,7 @@ func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	if c, err := app.Load(p.environ); err == nil && !c.HasDatabase { // not worth a record of its failure
 		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
 	}
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

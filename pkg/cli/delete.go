@@ -12,6 +12,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/storage"
 )
 
 const deleteLong = `Removes a backup, its file and its records. On a terminal it asks first; for the only verified backup of
@@ -32,14 +33,14 @@ func (p *program) deleteCommand() *cobra.Command {
 }
 
 func (p *program) delete(ctx context.Context, ref string, yes bool) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	b, err := a.Service.Info(ctx, ref)
 	if err != nil {
-		p.acted(ctx, a, "delete", ref, err, nil)
+		p.acted(storage.Freeing(ctx), a, "delete", ref, err, nil)
 		return err
 	}
 	if !yes && !p.json && p.asks() {
@@ -49,7 +50,7 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 	}
 	id, file := b.ID, b.Filepath
 	b, err = a.Service.Delete(ctx, id)
-	p.acted(ctx, a, "delete", id, err, map[string]string{"file": file})
+	p.acted(storage.Freeing(ctx), a, "delete", id, err, map[string]string{"file": file})
 	if err != nil {
 		return err
 	}

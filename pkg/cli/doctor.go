@@ -21,7 +21,7 @@ func (p *program) doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Check storage, database, versions and permissions", Long: doctorLong, Example: doctorExamples,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := p.open(cmd.Context(), false)
+			a, err := p.open(cmd.Context())
 			if err != nil {
 				return err
 			}

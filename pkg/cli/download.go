@@ -45,7 +45,7 @@ func (p *program) downloadCommand() *cobra.Command {
 }
 
 func (p *program) download(ctx context.Context, ref, file string, force bool) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

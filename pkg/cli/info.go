@@ -26,7 +26,7 @@ func (p *program) infoCommand() *cobra.Command {
 		Use: "info ID", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context(), false)
+			a, err := p.open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -95,7 +95,7 @@ func parseTime(option, s string, now time.Time) (time.Time, error) {
 }
 
 func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
-	a, err := p.open(cmd.Context(), false)
+	a, err := p.open(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"cofre/internal/testenv"
-	"cofre/pkg/storage/embedded"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	embedded.MaybeServe()
 	testscript.Main(testenv.Runner{M: m}, map[string]func(){
 		"cofre": func() { os.Exit(Main("v0.0.0-test")) },
 	})

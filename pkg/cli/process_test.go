@@ -280,7 +280,7 @@ func leftovers(t *testing.T, dir string) (left []string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(dir, path)
 		first, _, _ := strings.Cut(rel, "/")
-		if err == nil && d.Type().IsRegular() && (first == "files" || first == ".sgwtmp" && !strings.Contains(rel, "lock")) {
+		if err == nil && d.Type().IsRegular() && (first == "files" || strings.HasPrefix(rel, ".cofre/uploads/") || strings.HasPrefix(rel, ".cofre/tmp/")) {
 			left = append(left, rel)
 		}
 		return err

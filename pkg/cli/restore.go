@@ -59,7 +59,7 @@ func (p *program) restoreCommand() *cobra.Command {
 }
 
 func (p *program) restore(ctx context.Context, ref string, req backup.RestoreRequest) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (p *program) runCommand() *cobra.Command {
 }
 
 func (p *program) make(cmd *cobra.Command, id string) error {
-	a, err := p.open(cmd.Context(), false)
+	a, err := p.open(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func newSample(t *testing.T) string {
 	return url
 }
 
-// TestScripts runs testdata/*.txt: each against a database of its own, with the embedded store over a folder of
+// TestScripts runs testdata/*.txt: each against a database of its own, with a backup directory of
 // its own. Besides testscript's commands there are those of the map below.
 func TestScripts(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)

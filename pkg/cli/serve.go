@@ -86,7 +86,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	if err := conf.Check(); err != nil { // before a store is started
 		return err
 	}
-	a, err := app.Open(ctx, c, app.Options{Log: p.log, Links: true})
+	a, err := app.Open(ctx, c, app.Options{Log: p.log, LinkBase: server.LinkBase})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		_, err := a.TrimAudit(ctx)
 		return err
 	}
-	conf.StoreURL = a.StoreURL
+	conf.Links = a.Links
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: p.build().Version, Log: p.log})
 	}

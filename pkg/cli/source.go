@@ -63,7 +63,7 @@ type sourceDoc struct {
 }
 
 func (p *program) sourceList(ctx context.Context) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ type sourceService interface {
 
 // withSource changes a source, records that, and tells what became of it.
 func (p *program) withSource(ctx context.Context, action, name string, do func(context.Context, sourceService) (any, string, error)) error {
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

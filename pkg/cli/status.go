@@ -32,7 +32,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Use: "status ID [options]", Short: "Tell how far a backup is", Long: statusLong, Example: statusExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context(), false)
+			a, err := p.open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
 )
 
 const urlLong = `Prints a link from which a backup can be fetched without any credentials until it expires: whoever has
@@ -37,7 +40,12 @@ func (p *program) urlCommand() *cobra.Command {
 }
 
 func (p *program) url(ctx context.Context, ref string, life time.Duration) error {
-	a, err := p.open(ctx, true)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "", "Use `cofre download`.", "cannot listen on this machine")
+	}
+	defer listener.Close()
+	a, err := p.openWithLinks(ctx, "http://"+listener.Addr().String())
 	if err != nil {
 		return err
 	}
@@ -62,10 +70,23 @@ func (p *program) url(ctx context.Context, ref string, life time.Duration) error
 		return nil
 	}
 	p.note("serving it on this machine; Ctrl-C ends that")
+	return p.serveLinks(ctx, listener, a.Links, link.ExpiresAt)
+}
+
+// serveLinks serves until then, or until ctx ends. A download that has begun before then is not cut off.
+func (p *program) serveLinks(ctx context.Context, listener net.Listener, links http.Handler, until time.Time) error {
+	s := &http.Server{Handler: links, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(listener) }()
+	defer s.Close()
 	select {
+	case err := <-failed:
+		return fault.Wrap(err, fault.Internal, "", "Use `cofre download`.", "cannot serve the link")
 	case <-ctx.Done(): // the way to end it, not a failure
-	case <-time.After(time.Until(link.ExpiresAt)):
-		p.note("the link has expired")
+		return nil
+	case <-time.After(time.Until(until)):
 	}
+	p.note("the link has expired")
+	_ = s.Shutdown(ctx) // Ctrl-C ends this too
 	return nil
 }

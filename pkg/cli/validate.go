@@ -116,7 +116,7 @@ func (p *program) validator(ctx context.Context, refs []string) (*backup.Service
 		svc, err := app.Files(c, p.log)
 		return svc, nil, err
 	}
-	a, err := p.open(ctx, false)
+	a, err := p.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,5 +1,5 @@
 // Package demo is the tour of cofre: a throwaway PostgreSQL with a sample shop in it, backups of it in a local
-// directory behind the embedded store, their validation, a restore into a second database, the comparison of
+// directory, their validation, a restore into a second database, the comparison of
 // the two table by table, a download through a presigned link, and the web UI.
 //
 // Everything lies in temporary folders, listens on loopback only, and is gone at the end, also after a failure
@@ -23,6 +23,7 @@ import (
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
+	"cofre/pkg/server"
 )
 
 // Names of the two databases.
@@ -217,11 +218,11 @@ func (d *demo) openStore(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		if d.app, err = app.Open(ctx, c, app.Options{Log: d.Log, Links: true}); err != nil {
+		if d.app, err = app.Open(ctx, c, app.Options{Log: d.Log, LinkBase: server.LinkBase}); err != nil {
 			return "", err
 		}
 		d.atEnd(d.app.Close)
-		return "an S3 store of its own over a directory: " + d.backups, nil
+		return "a directory: " + d.backups, nil
 	})
 }
 

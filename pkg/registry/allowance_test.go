@@ -41,7 +41,7 @@ func counted(s storage.Store) (storage.Store, *atomic.Int32) {
 }
 
 func onBothStores(t *testing.T, test func(*testing.T, storage.Store)) {
-	t.Run("embedded", func(t *testing.T) { test(t, storagetest.NewEmbedded(t)) })
+	t.Run("local", func(t *testing.T) { test(t, storagetest.NewLocal(t)) })
 	t.Run("minio", func(t *testing.T) { test(t, storagetest.NewMinIO(t)) })
 }
 
@@ -90,7 +90,7 @@ func TestAllowanceOverInstances(t *testing.T) {
 // TestAllowanceInAnyMinute: over some minutes, in which the user asks as often as it can, no 60 seconds see more than the limit and
 // what instances may hold of earlier blocks.
 func TestAllowanceInAnyMinute(t *testing.T) {
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	const limit, instances = 60, 3
 	clock := newMovable()
 	var all []*Allowance
@@ -122,7 +122,7 @@ func TestAllowanceInAnyMinute(t *testing.T) {
 
 // TestAllowanceComesBack: who waits as long as it is told gets through.
 func TestAllowanceComesBack(t *testing.T) {
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	clock := newMovable()
 	for _, limit := range []int{1, 2, 7, 59, 120} {
 		a := NewAllowance(store, limit, clock.now)
@@ -148,7 +148,7 @@ func TestAllowanceComesBack(t *testing.T) {
 
 // TestAllowanceIsCheap: a user who asks every few seconds costs less than a storage request each.
 func TestAllowanceIsCheap(t *testing.T) {
-	store, requests := counted(storagetest.NewEmbedded(t))
+	store, requests := counted(storagetest.NewLocal(t))
 	clock := newMovable()
 	a := NewAllowance(store, 300, clock.now)
 	for range 200 {
@@ -162,7 +162,7 @@ func TestAllowanceIsCheap(t *testing.T) {
 
 // TestAllowanceWithoutStorage: requests pass, the log says so, and storage is not asked for each of them.
 func TestAllowanceWithoutStorage(t *testing.T) {
-	inner := storagetest.NewEmbedded(t)
+	inner := storagetest.NewLocal(t)
 	asked := 0
 	down := true
 	store := storagetest.Faulty(inner, func(op, _ string) error {
@@ -192,7 +192,7 @@ func TestAllowanceWithoutStorage(t *testing.T) {
 
 // TestAllowanceDamaged: what somebody else wrote there, or a clock far ahead, does not lock a user out for longer than a minute.
 func TestAllowanceDamaged(t *testing.T) {
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	clock := newMovable()
 	must(t, NewAllowance(store, 5, clock.now).Allow(t.Context(), "user"))
 	key := ""
@@ -312,7 +312,7 @@ func (s aged) Head(ctx context.Context, key string) (storage.Object, error) {
 
 func TestAllowanceThatCameBackStays(t *testing.T) {
 	ctx, clock := t.Context(), newMovable()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	var keys []string
 	for _, user := range []string{"a", "b"} {
 		must(t, NewAllowance(store, 60, clock.now).Allow(ctx, user))

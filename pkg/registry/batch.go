@@ -3,7 +3,10 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+
+	"cofre/pkg/fault"
 )
 
 // Limits of one batch of removals.
@@ -26,17 +29,56 @@ type Removal struct {
 // index, and forgets it otherwise. The intents are decided next, the index is looked at once more, for a rebuild may have brought
 // back what was undecided, and last the records and the objects go. One that fails does not stop the others. The error is that of ctx.
 func (r *Registry) RemoveAll(ctx context.Context, ids []string, goes func(*Index) map[string]bool, done func(Removal)) error {
+	ids = slices.Clone(ids) // more are added behind
 	for len(ids) > 0 {
 		n := min(batchSize, len(ids))
+		var full []Removal // for which there was no room
+		gone := false
 		for _, m := range r.removeBatch(ctx, ids[:n], goes) {
-			done(m.Removal)
+			if gone = gone || m.Gone; fault.HasReason(m.Err, fault.StorageFull) {
+				full = append(full, m.Removal)
+			} else {
+				done(m.Removal)
+			}
+		}
+		if len(full) > 0 && !gone { // one alone needs none
+			gone = r.removeFirst(ctx, &full, goes, done)
 		}
 		ids = ids[n:]
+		for _, m := range full {
+			if gone { // there is room now
+				ids = append(ids, m.Backup.ID)
+			} else {
+				done(m)
+			}
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
 	return nil
+}
+
+// removeFirst takes the first one off and removes it, if it still goes. gone is false when there is no room even then.
+func (r *Registry) removeFirst(ctx context.Context, full *[]Removal, goes func(*Index) map[string]bool, done func(Removal)) (gone bool) {
+	m := (*full)[0]
+	x, err := r.Load(ctx)
+	if err != nil {
+		return false
+	}
+	*full = (*full)[1:]
+	if !goes(x)[m.Backup.ID] {
+		done(Removal{Backup: m.Backup})
+		return true
+	}
+	b, err := r.Remove(ctx, m.Backup.ID)
+	if err != nil {
+		m.Err = err
+		done(m)
+		return false
+	}
+	done(Removal{Backup: b, Gone: true})
+	return true
 }
 
 // removing is one backup of a batch.

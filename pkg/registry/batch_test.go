@@ -90,7 +90,7 @@ func TestRemoveAllWritesTheIndexSeldom(t *testing.T) {
 // compare-and-swap is never removed.
 func TestDeathAtEveryStepOfRemoveAll(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	var ids []string
 	dying(t, store, func(n int, r *Registry) error {
 		ids = many(t, store, 3)
@@ -138,7 +138,7 @@ func TestDeathAtEveryStepOfRemoveAll(t *testing.T) {
 // wakes up.
 func TestSleeperInABatch(t *testing.T) {
 	ctx := t.Context()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	ids := many(t, store, 3)
 	x, err := New(store, Options{}).Load(ctx)
 	must(t, err)
@@ -168,7 +168,7 @@ func TestSleeperInABatch(t *testing.T) {
 // A remover sleeps right before its batch leaves the index, and its intents are forgotten: it removes what it then takes out.
 func TestSleeperBeforeABatch(t *testing.T) {
 	ctx := t.Context()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	ids := many(t, store, 3)
 	slept := false
 	r := New(storagetest.Faulty(store, func(op, key string) error {
@@ -192,7 +192,7 @@ func TestSleeperBeforeABatch(t *testing.T) {
 // One that cannot be removed does not keep the others, and is finished later.
 func TestOneOfABatchFails(t *testing.T) {
 	ctx := t.Context()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	ids := many(t, store, 20)
 	r := New(storagetest.Faulty(store, func(op, key string) error {
 		if op == "before delete" && key == ManifestKey(ids[4]) {
@@ -270,7 +270,7 @@ func TestBatchesAtOnce(t *testing.T) {
 
 // Ctrl-C anywhere in a batch: what is not removed is whole or finished later.
 func TestBatchIsCanceled(t *testing.T) {
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	for _, at := range []string{"before put " + IndexKey, "after put " + IndexKey, "before delete", "after delete"} {
 		ids := many(t, store, 30)
 		ctx, cancel := context.WithCancelCause(t.Context())

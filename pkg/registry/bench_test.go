@@ -33,7 +33,7 @@ func large(n int) *Index {
 func benchStores(b *testing.B, n int, bench func(b *testing.B, store storage.Store)) {
 	data, err := large(n).marshal()
 	must(b, err)
-	for name, open := range map[string]func(testing.TB) storage.Store{"embedded": storagetest.NewEmbedded, "MinIO": storagetest.NewMinIO} {
+	for name, open := range map[string]func(testing.TB) storage.Store{"local": storagetest.NewLocal, "MinIO": storagetest.NewMinIO} {
 		store := open(b)
 		_, err := store.Put(context.Background(), IndexKey, data, storage.PutOptions{})
 		must(b, err)
@@ -95,7 +95,7 @@ func BenchmarkMarshal(b *testing.B) {
 
 // BenchmarkRebuild reads a thousand manifests.
 func BenchmarkRebuild(b *testing.B) {
-	for name, open := range map[string]func(testing.TB) storage.Store{"embedded": storagetest.NewEmbedded, "MinIO": storagetest.NewMinIO} {
+	for name, open := range map[string]func(testing.TB) storage.Store{"local": storagetest.NewLocal, "MinIO": storagetest.NewMinIO} {
 		store := open(b)
 		r := New(store, Options{})
 		for _, rec := range large(1000).Backups {

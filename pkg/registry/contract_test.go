@@ -89,7 +89,7 @@ func TestRefusedReservationLeavesNothing(t *testing.T) {
 // Limits are decided inside the compare-and-swap: they hold over any number of processes.
 func TestLimitHolds(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	var wg sync.WaitGroup
 	errs := make([]error, 12)
 	for i := range errs {
@@ -123,7 +123,7 @@ func TestLimitHolds(t *testing.T) {
 func TestRebuildDuringReserve(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		ctx := context.Background()
-		store := storagetest.NewEmbedded(t)
+		store := storagetest.NewLocal(t)
 		_, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 		must(t, err)
 		asked, b := 0, record("b.dump")
@@ -155,7 +155,7 @@ func TestRebuildDuringReserve(t *testing.T) {
 // What Update promises.
 func TestUpdateContract(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	lived(t, store)
 	puts := 0
 	r := New(storagetest.Faulty(store, func(op, key string) error {
@@ -202,7 +202,7 @@ func TestUpdateContract(t *testing.T) {
 
 func TestRemoveRefuses(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	r := New(store, Options{})
 	before := lived(t, store)
 	_, err := r.Remove(ctx, ids(before, InProgress)[0])
@@ -223,7 +223,7 @@ func TestRemoveRefuses(t *testing.T) {
 func TestRemoveLeavesOthersObjects(t *testing.T) {
 	for _, owned := range []bool{true, false} {
 		ctx := context.Background()
-		store := storagetest.NewEmbedded(t)
+		store := storagetest.NewLocal(t)
 		r := New(store, Options{})
 		mine, err := makeBackup(ctx, r, record("mine.dump"), "mine")
 		must(t, err)
@@ -253,7 +253,7 @@ func TestRemoveLeavesOthersObjects(t *testing.T) {
 // Several removals at once, and one that meets the intent of a run that died just before its end.
 func TestRemoveTogether(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
 	var wg sync.WaitGroup
@@ -293,7 +293,7 @@ func TestRemoveTogether(t *testing.T) {
 
 func TestVerificationOfNothing(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	r := New(store, Options{})
 	b, err := makeBackup(ctx, r, record("a.dump"), "content")
 	must(t, err)
@@ -321,7 +321,7 @@ func TestVerificationOfNothing(t *testing.T) {
 // A lease commits its own backup under its own name, nothing else.
 func TestCommitOfAnother(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	l := begin(t, New(store, Options{}), record("a.dump"))
 	for _, change := range []func(*Backup){
 		func(b *Backup) { b.ID = newID() },
@@ -342,7 +342,7 @@ func TestCommitOfAnother(t *testing.T) {
 // Entries in progress without an intent: whoever edits the bucket by hand makes them.
 func TestOrphansAreSettled(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	r := New(store, Options{})
 	lost := begin(t, r, record("lost.dump"))
 	_, err := transfer(ctx, lost, "never committed")
@@ -364,7 +364,7 @@ func TestOrphansAreSettled(t *testing.T) {
 // A cleanup while a backup runs, and reads of all kinds, leave it alone.
 func TestReconcileLeavesTheLivingAlone(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	stop, done := make(chan bool), make(chan bool)
 	go func() {
 		defer close(done)

@@ -93,7 +93,7 @@ func TestDeathAtEveryStepOfReconcile(t *testing.T) {
 	for _, at := range []string{"before complete ", "after complete ", "after put " + ManifestsPrefix} {
 		t.Run(strings.Fields(at)[1], func(t *testing.T) {
 			ctx := context.Background()
-			store := storagetest.NewEmbedded(t)
+			store := storagetest.NewLocal(t)
 			var id string
 			work := func(n int, r *Registry) error {
 				b := record(fmt.Sprintf("n%d.dump", n))
@@ -178,7 +178,7 @@ func TestOneFaultAnywhere(t *testing.T) {
 	for _, when := range []string{"before ", "after "} {
 		t.Run(when, func(t *testing.T) {
 			ctx := context.Background()
-			store := storagetest.NewEmbedded(t)
+			store := storagetest.NewLocal(t)
 			_, err := makeBackup(ctx, New(store, Options{}), record("earlier.dump"), "earlier")
 			must(t, err)
 			for n, done := 1, false; !done; n++ {
@@ -214,7 +214,7 @@ func TestOneFaultAnywhere(t *testing.T) {
 // The same for the rest of what writes.
 func TestLostAnswersElsewhere(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
 	once := func(target string) *Registry {

@@ -15,7 +15,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/embedded"
+	"cofre/pkg/storage/local"
 	"cofre/pkg/storage/storagetest"
 )
 
@@ -170,7 +170,7 @@ func TestIndexDeletedOrSortedOtherwise(t *testing.T) {
 // is damaged.
 func TestNewerIndexIsRefused(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
 	good, _, err := store.Get(ctx, IndexKey)
@@ -223,7 +223,7 @@ func keys(t testing.TB, store storage.Store) []string {
 // A manifest or intent of a newer version stops a rebuild: it must not lose what it cannot read.
 func TestNewerManifestStopsRebuild(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
 	for _, key := range []string{ManifestKey(b.ID), IntentKey(b.ID)} {
@@ -284,7 +284,7 @@ func TestRebuildFromTags(t *testing.T) {
 // One bad object among the records hides no other, and leads nowhere outside the layout.
 func TestBadRecordsArePassedOver(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	before := lived(t, store)
 	evil := record("x.dump")
 	evil.Status, evil.Filepath = Success, "files/../../x.dump"
@@ -339,7 +339,7 @@ func TestBadRecordsArePassedOver(t *testing.T) {
 func TestIndexEditedByHand(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
-	store := storagetest.OpenEmbedded(t, embedded.Config{Directory: dir, Volatile: true})
+	store := storagetest.OpenLocal(t, local.Config{Directory: dir, Volatile: true})
 	r := New(store, Options{})
 	b, err := makeBackup(ctx, r, record("a.dump"), "content")
 	must(t, err)
@@ -491,7 +491,7 @@ func TestETagsThatAreNoMD5(t *testing.T) {
 // Credentials that may only read still list what a rebuild finds.
 func TestRebuildWithoutWriting(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	before := lived(t, store)
 	denied := fault.New(fault.Permission, fault.AccessDenied, "", "no")
 	readOnly := storagetest.Faulty(store, func(op, key string) error {
@@ -516,7 +516,7 @@ func TestRebuildWithoutWriting(t *testing.T) {
 		}
 	}
 	// Listing an empty place writes nothing.
-	x, err := New(storagetest.Faulty(storagetest.NewEmbedded(t), func(op, key string) error {
+	x, err := New(storagetest.Faulty(storagetest.NewLocal(t), func(op, key string) error {
 		if op == "before put" {
 			t.Error("wrote", key)
 		}

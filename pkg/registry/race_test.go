@@ -15,7 +15,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/embedded"
+	"cofre/pkg/storage/local"
 	"cofre/pkg/storage/storagetest"
 )
 
@@ -115,12 +115,7 @@ const (
 // beWriter is the work of a child process of TestProcessesRace: whole backups and updates over a directory.
 func beWriter(dir string) error {
 	ctx := context.Background()
-	server, err := embedded.Start(ctx, embedded.Config{Directory: dir, Volatile: true})
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	store, err := server.Store(ctx)
+	store, err := local.Open(local.Config{Directory: dir, Volatile: true})
 	if err != nil {
 		return err
 	}
@@ -135,10 +130,10 @@ func beWriter(dir string) error {
 	return nil
 }
 
-// F8: processes, each with a server of its own over the same directory; a third one tidies up meanwhile.
+// F8: processes over the same directory; a third one tidies up meanwhile.
 func TestProcessesRace(t *testing.T) {
 	dir := t.TempDir()
-	store := storagetest.OpenEmbedded(t, embedded.Config{Directory: dir, Volatile: true})
+	store := storagetest.OpenLocal(t, local.Config{Directory: dir, Volatile: true})
 	start := time.Now()
 	var wg sync.WaitGroup
 	outputs := make([][]byte, 3)
@@ -185,7 +180,7 @@ func TestProcessesRace(t *testing.T) {
 	}
 }
 
-// F1: a process, and its server with it, killed at random moments in the middle of backups and removals.
+// F1: a process killed at random moments in the middle of backups and removals.
 func TestKilledProcesses(t *testing.T) {
 	dir := t.TempDir()
 	for n := range 20 {
@@ -200,9 +195,7 @@ func TestKilledProcesses(t *testing.T) {
 		time.Sleep(rand.N(60 * time.Millisecond))
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		server, err := embedded.Start(context.Background(), embedded.Config{Directory: dir, Volatile: true})
-		must(t, err)
-		store, err := server.Store(context.Background())
+		store, err := local.Open(local.Config{Directory: dir, Volatile: true})
 		must(t, err)
 		if rep, err := later(store).Reconcile(context.Background()); err != nil || len(rep.Problems) > 0 {
 			t.Errorf("kill %d: %+v %v", n, rep, err)
@@ -211,7 +204,6 @@ func TestKilledProcesses(t *testing.T) {
 		for _, b := range x.Backups[1:] {
 			clear(t, store, x, b.ID)
 		}
-		must(t, server.Close())
 	}
 }
 
@@ -262,7 +254,7 @@ func TestClaimOnce(t *testing.T) {
 // The whole run delivered twice at once, from the reservation on, under one id.
 func TestReserveOnce(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b := record("a.dump")
 	var (
 		wg   sync.WaitGroup

@@ -34,6 +34,14 @@ func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
 	if lost(err) {
 		l, err = r.overtake(ctx, in)
 	}
+	if fault.HasReason(err, fault.StorageFull) {
+		// There is no room for an intent: the object goes first. Dying behind it leaves a backup without its file, which
+		// validate tells of and which can be removed again.
+		if derr := (&Lease{r: r, id: id, intent: in}).deleteObject(ctx); derr != nil {
+			return *b, fmt.Errorf("remove backup %s: %w", id, derr)
+		}
+		l, err = r.acquire(ctx, in, "")
+	}
 	if err != nil {
 		return *b, fmt.Errorf("remove backup %s: %w", id, err)
 	}

@@ -77,7 +77,7 @@ func TestSettingsOutliveTheIndex(t *testing.T) {
 // What cannot be believed is not taken for the settings: nothing is removed then, and saving them again mends it.
 func TestDamagedSettings(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	lived(t, store)
 	for _, bad := range []string{"", "<html>", "[1]", `{"version":1,"settings":{"maxBackups":`, `{"settings":{}}`, `{"version":1,"settings":{"retentionDays":-1}}`,
 		`{"version":1,"settings":{"retentionDays":1,"savedAt":"2026-11-01T00:00:00Z"},"saving":"X"}`} {
@@ -169,7 +169,7 @@ func TestDeathAtEveryStepOfASave(t *testing.T) {
 // index. The mended copy, which is older, is not believed.
 func TestMendDuringASave(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	_, err := makeBackup(ctx, New(store, Options{}), record("a.dump"), "content")
 	must(t, err)
 	save(t, New(store, Options{}), Settings{RetentionDays: 1})
@@ -269,7 +269,7 @@ func TestSavesOfWhatWasSeen(t *testing.T) {
 // Settings that were saved before there was a copy get one; making and listing backups never asks for it.
 func TestSettingsCopyIsMadeLater(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	asked := 0
 	r := New(storagetest.Faulty(store, func(op, key string) error {
 		if key == SettingsKey {

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // stores are the services that the main tests run against.
 func stores(t *testing.T, test func(t *testing.T, store storage.Store)) {
-	t.Run("embedded", func(t *testing.T) { test(t, storagetest.NewEmbedded(t)) })
+	t.Run("local", func(t *testing.T) { test(t, storagetest.NewLocal(t)) })
 	t.Run("MinIO", func(t *testing.T) { test(t, storagetest.NewMinIO(t)) })
 }
 

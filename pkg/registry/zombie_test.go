@@ -62,7 +62,7 @@ func TestSleeperLoses(t *testing.T) {
 func TestLateCompletionIsSwept(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		ctx := context.Background()
-		store := storagetest.NewEmbedded(t)
+		store := storagetest.NewLocal(t)
 		l := begin(t, New(store, Options{}), record("a.dump"))
 		_, err := later(store).Reconcile(ctx)
 		must(t, err)
@@ -95,7 +95,7 @@ func TestLateCompletionIsSwept(t *testing.T) {
 func TestSleeperAfterCommit(t *testing.T) {
 	for _, removed := range []bool{false, true} {
 		ctx := context.Background()
-		store := storagetest.NewEmbedded(t)
+		store := storagetest.NewLocal(t)
 		b, slept := record("a.dump"), false
 		r := New(storagetest.Faulty(store, func(op, key string) error {
 			if op != "after put" || key != ManifestKey(b.ID) {
@@ -131,7 +131,7 @@ func TestSleeperAfterCommit(t *testing.T) {
 // writer must not commit a backup whose object is gone.
 func TestSleeperAfterItsTombstoneIsGone(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	l := begin(t, New(store, Options{}), record("a.dump"))
 	b, err := transfer(ctx, l, "content")
 	must(t, err)
@@ -151,7 +151,7 @@ func TestSleeperAfterItsTombstoneIsGone(t *testing.T) {
 // Fail, while another process is just ending the same backup: it waits, and removes what is left.
 func TestFailWaitsForTheOther(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	l := begin(t, New(store, Options{}), record("a.dump"))
 	b, err := transfer(ctx, l, "content")
 	must(t, err)
@@ -219,7 +219,7 @@ func TestNameTakenAgain(t *testing.T) {
 // the first one's upload alone.
 func TestNeverStartedHasNothingToSweep(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	r := New(store, Options{})
 	first := begin(t, r, record("same.dump"))
 	up, err := store.StartUpload(ctx, first.Backup().Filepath, storage.UploadOptions{Metadata: ObjectMetadata(first.id)})
@@ -255,7 +255,7 @@ func TestNeverStartedHasNothingToSweep(t *testing.T) {
 // A reservation that nobody starts.
 func TestClaimTooLate(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	b, err := New(store, Options{}).Reserve(ctx, record("a.dump"), nil, 15*time.Minute, agree)
 	must(t, err)
 	l, err := later(store).Claim(ctx, b.ID, "slow")
@@ -278,7 +278,7 @@ func TestClaimTooLate(t *testing.T) {
 // A run that is interrupted and delivered again under its own name starts anew, on clean ground.
 func TestClaimAgain(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	l := begin(t, New(store, Options{}), record("a.dump"))
 	b, err := transfer(ctx, l, "first try")
 	must(t, err)
@@ -298,7 +298,7 @@ func TestClaimAgain(t *testing.T) {
 // A second attempt of the same run.
 func TestSweepBetweenAttempts(t *testing.T) {
 	ctx := context.Background()
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	l := begin(t, New(store, Options{}), record("a.dump"))
 	_, err := transfer(ctx, l, "first attempt")
 	must(t, err)

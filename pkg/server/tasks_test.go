@@ -17,7 +17,7 @@ import (
 
 // A backup that cannot be removed, for months perhaps, does not keep audit records beyond their time.
 func TestCleanupFailsAndRecordsExpire(t *testing.T) {
-	store := storagetest.NewEmbedded(t)
+	store := storagetest.NewLocal(t)
 	stuck := storagetest.Faulty(store, func(op, key string) error {
 		if op == "before list" && key == registry.IntentsPrefix {
 			return fault.New(fault.FileSystem, fault.AccessDenied, "", "no right")

@@ -23,11 +23,9 @@ import (
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 	"cofre/pkg/server"
-	"cofre/pkg/storage/embedded"
 )
 
 func TestMain(m *testing.M) {
-	embedded.MaybeServe()
 	testenv.Main(m)
 }
 
@@ -118,7 +116,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	}
 	w := &world{t: t, log: &syncBuffer{}, ended: make(chan error, 1), client: &http.Client{}}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	if w.App, err = app.Open(context.Background(), c, app.Options{Links: true, Log: log}); err != nil {
+	if w.App, err = app.Open(context.Background(), c, app.Options{LinkBase: server.LinkBase, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.App.Close() })
@@ -146,7 +144,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 			*s.into = parsed
 		}
 	}
-	conf.StoreURL = w.StoreURL
+	conf.Links = w.Links
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: "1.2.3", Log: log,
 			Authenticate: api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
@@ -301,7 +299,7 @@ func leftovers(t testing.TB, dir string) (left []string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(dir, path)
 		first, _, _ := strings.Cut(rel, "/")
-		if err == nil && d.Type().IsRegular() && (first == "files" || first == "intents" || first == ".sgwtmp" && !strings.Contains(rel, "lock")) {
+		if err == nil && d.Type().IsRegular() && (first == "files" || first == "intents" || strings.HasPrefix(rel, ".cofre/uploads/") || strings.HasPrefix(rel, ".cofre/tmp/")) {
 			left = append(left, rel)
 		}
 		return err

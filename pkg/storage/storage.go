@@ -1,7 +1,7 @@
-// Package storage is the contract between cofre and an S3-compatible object store: one bucket, under one
-// prefix. It imports no SDK. [cofre/pkg/storage/s3] implements it on aws-sdk-go-v2 for every service,
-// [cofre/pkg/storage/embedded] runs such a service over a local directory, and
-// [cofre/pkg/storage/storagetest] is the one conformance suite that both must pass.
+// Package storage is the contract between cofre and an object store: one bucket of an S3-compatible service, under one
+// prefix, or one directory. It imports no SDK. [cofre/pkg/storage/s3] implements it on aws-sdk-go-v2 for every service,
+// [cofre/pkg/storage/local] on the files of a directory, and [cofre/pkg/storage/storagetest] is the one conformance suite
+// that both must pass.
 //
 // Keys are relative to the prefix, use "/" and never begin with it. Every error is, or wraps, a
 // *fault.Error; [IsNotFound] and [IsPrecondition] tell the two that callers act on. Methods retry what may
@@ -97,9 +97,9 @@ type Capabilities struct {
 	CompleteCreateOnly bool // If-None-Match on CompleteMultipartUpload
 	Tags               bool
 	CRC64NVME          bool  // full-object checksums
-	MaxParts           int   // per multipart upload
+	MaxParts           int   // per multipart upload; 0 where uploads have no parts
 	EqualParts         bool  // all parts but the last must have one size
-	MinPartSize        int64 // bytes
+	MinPartSize        int64 // bytes, 0 where uploads have no parts
 	ObjectLock         bool  // PutOptions.RetainUntil: the bucket keeps versions from being removed
 }
 

@@ -184,7 +184,7 @@ func TestProcessesRaceAndDie(t *testing.T) {
 	for round := range 12 {
 		all.Go(func() {
 			time.Sleep(time.Duration(round%4) * 100 * time.Millisecond)
-			cmd := exec.Command("/proc/self/exe")
+			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), writerVariable+"="+dir)
 			out, err := cmd.StdoutPipe()
 			if err != nil || cmd.Start() != nil {

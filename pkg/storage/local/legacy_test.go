@@ -174,7 +174,7 @@ func TestOlderVersionWrites(t *testing.T) {
 	s := open(t, Config{Directory: oldDirectory(t), Volatile: true})
 	put(t, s, "x", "1") // this process has looked already
 	hold := func(key string) (pid int, end func()) {
-		cmd := exec.Command("/proc/self/exe")
+		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), holderVariable+"="+filepath.Join(s.oldShards(), fmt.Sprintf("%02x", sha256.Sum256([]byte(key))[0])))
 		in, err := cmd.StdinPipe()
 		must(t, err)

@@ -12,13 +12,10 @@ import (
 // probeFolder holds the scratch objects of a probe.
 const probeFolder = "probe-of-cofre"
 
-// maxParts is what Capabilities says of an upload, which has no parts here and no bound but the disk's.
-const maxParts = 1 << 20
-
 // Probe implements storage.Store. It does what a backup does, since network file systems differ in what they keep of
 // what they promise.
 func (s *Store) Probe(ctx context.Context) (storage.Capabilities, error) {
-	caps := storage.Capabilities{MaxParts: maxParts, MinPartSize: 5 << 20}
+	caps := storage.Capabilities{} // no parts, so no bounds of them
 	folder := probeFolder + "/" + random()
 	err := s.probe(ctx, folder, &caps)
 	for _, name := range []string{"conditions", "upload"} {

@@ -65,7 +65,7 @@ func TestPlanWithAnExpectedSize(t *testing.T) {
 		{1 * tib, 1 * tib, 10_000, 400 * mib},
 		{5 * tib, 5 * tib, 10_000, 2 * gib},
 		{1 * gib, 500 * gib, 10_000, 10 * gib}, // the estimate was nonsense: it still fits
-		{0, 100 * gib, 20_000, 32 * mib},       // the embedded store
+		{0, 100 * gib, 20_000, 32 * mib},       // more parts than the protocol allows
 		{400 * gib, 400 * gib, 20_000, 72 * mib},
 		{10 * gib, 10 * gib, 1_000, 64 * mib}, // services with 1,000 parts
 		{0, 500 * gib, 1_000, 10 * gib},

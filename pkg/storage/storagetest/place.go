@@ -8,7 +8,6 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/embedded"
 	"cofre/pkg/storage/s3"
 
 	"github.com/minio/minio-go/v7"
@@ -50,22 +49,6 @@ func (p Place) Through(tb testing.TB, at string, change ...func(*s3.Config)) *s3
 
 // Addr is the host and port of the server.
 func (p Place) Addr() string { return strings.TrimPrefix(p.endpoint, "http://") }
-
-// EmbeddedPlace serves a temporary directory whose name no bucket could have.
-func EmbeddedPlace(tb testing.TB) Place {
-	tb.Helper()
-	server := StartEmbedded(tb, embedded.Config{Directory: tb.TempDir() + "/My Backups (ö)", Volatile: true, Listen: "127.0.0.1:0"})
-	store, err := server.Store(context.Background())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	a := server.Access()
-	p := Place{Store: store, Bucket: a.Bucket, endpoint: server.Endpoint(), config: s3.Config{
-		Bucket: a.Bucket, Region: a.Region, TellPlan: true, MaxParts: 20_000, Description: server.Directory(),
-		Credentials: &s3.Credentials{AccessKeyID: a.AccessKey, SecretAccessKey: a.SecretKey}}}
-	p.Witness = witness(tb, p.Addr(), a.AccessKey, a.SecretKey, a.Region)
-	return p
-}
 
 // MinIOPlace opens a new bucket of MinIO, under a prefix.
 func MinIOPlace(tb testing.TB) Place {

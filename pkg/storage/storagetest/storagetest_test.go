@@ -30,11 +30,6 @@ func TestLocal(t *testing.T) {
 	RunContract(t, LocalPlace)
 }
 
-func TestEmbedded(t *testing.T) {
-	t.Parallel()
-	Run(t, EmbeddedPlace)
-}
-
 func TestMinIO(t *testing.T) {
 	t.Parallel()
 	Run(t, MinIOPlace)
@@ -155,7 +150,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestFaulty(t *testing.T) {
 	t.Parallel()
 	ctx := ctxFor(t)
-	store := NewEmbedded(t)
+	store := NewLocal(t)
 	lost := errors.New("answer lost")
 	s := Faulty(store, func(op, key string) error {
 		switch op + " " + key {
