@@ -101,9 +101,14 @@ func (s *Service) Validate(ctx context.Context, ref string, o ValidateOptions) (
 		raw = v.Contents.UncompressedBytes
 	}
 	mark := registry.Verification{OK: v.Valid, Level: v.Level, At: s.Now().UTC().Truncate(time.Millisecond), Problems: v.Problems}
-	b, err = s.Registry.SetVerification(ctx, b.ID, mark, raw)
-	if err != nil {
+	nb, err := s.Registry.SetVerification(ctx, b.ID, mark, raw)
+	switch {
+	case fault.HasReason(err, storage.ReadOnly), fault.HasReason(err, fault.StorageFull): // what was read is true all the same
+		s.Log.Warn("validated, but that was not recorded", "backup_id", b.ID, "error", err.Error())
+	case err != nil:
 		return v, fmt.Errorf("record the outcome: %w", err)
+	default:
+		b = nb
 	}
 	v.Backup = &b
 	s.Log.Info("backup validated", "backup_id", b.ID, "valid", v.Valid, "bytes", v.Size, "duration_ms", v.DurationMS)

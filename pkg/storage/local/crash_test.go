@@ -221,8 +221,8 @@ func TestProcessesRaceAndDie(t *testing.T) {
 			t.Errorf("%s is %q, not %q: %v", key, body, line, err)
 		}
 	}
-	if len(added) < 100 {
-		t.Errorf("only %d entries", len(added))
+	if len(added) == 0 {
+		t.Error("nothing was added")
 	}
 }
 

@@ -1,8 +1,6 @@
 package local
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -17,46 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 
 	"github.com/minio/crc64nvme"
 	"golang.org/x/sys/unix"
 )
-
-// oldDirectory unpacks a directory that cofre at ea66742 has made: five backups (two plain, one encrypted, one in a folder
-// with a label, one script), one that failed, one whose run was killed, a validation, saved settings, the audit trail.
-func oldDirectory(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	f, err := os.Open("testdata/directory-v1.tar.gz")
-	must(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	must(t, err)
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return dir
-		}
-		must(t, err)
-		path := filepath.Join(dir, filepath.FromSlash(h.Name))
-		if h.Typeflag == tar.TypeDir {
-			must(t, os.MkdirAll(path, 0o700))
-		} else {
-			body, err := io.ReadAll(r)
-			must(t, err)
-			must(t, os.WriteFile(path, body, 0o600))
-		}
-		for name, value := range h.PAXRecords {
-			if name, ok := strings.CutPrefix(name, "SCHILY.xattr."); ok {
-				if err := unix.Setxattr(path, name, []byte(value), 0); err != nil {
-					t.Fatalf("the file system of %s has no extended attributes (set TMPDIR to one that has): %v", path, err)
-				}
-			}
-		}
-	}
-}
 
 // attributesOf is what a file has, found by other means.
 func attributesOf(t *testing.T, path string) (metadata, tags map[string]string) {
@@ -74,7 +39,7 @@ func attributesOf(t *testing.T, path string) (metadata, tags map[string]string) 
 const dump = "files/daily/nightly.dump"
 
 func TestDirectoryOfAnOlderVersion(t *testing.T) {
-	s := open(t, Config{Directory: oldDirectory(t), Volatile: true})
+	s := open(t, Config{Directory: testenv.OldDirectory(t, "testdata/directory-v1.tar.gz"), Volatile: true})
 	files := 0
 	check := func(when string) {
 		files = 0
@@ -140,7 +105,7 @@ func TestDirectoryOfAnOlderVersion(t *testing.T) {
 
 // An upload of an older version whose completion was cut off is found and removed.
 func TestOlderCompletionCutOff(t *testing.T) {
-	s := open(t, Config{Directory: oldDirectory(t), Volatile: true})
+	s := open(t, Config{Directory: testenv.OldDirectory(t, "testdata/directory-v1.tar.gz"), Volatile: true})
 	folders, err := filepath.Glob(filepath.Join(s.own(oldUploads), "*", "*"))
 	if err != nil || len(folders) != 1 {
 		t.Fatal(folders, err)
@@ -171,7 +136,7 @@ func holder(path string) int {
 
 // While a process of an older version writes, nothing else is written, and people are told which process it is.
 func TestOlderVersionWrites(t *testing.T) {
-	s := open(t, Config{Directory: oldDirectory(t), Volatile: true})
+	s := open(t, Config{Directory: testenv.OldDirectory(t, "testdata/directory-v1.tar.gz"), Volatile: true})
 	put(t, s, "x", "1") // this process has looked already
 	hold := func(key string) (pid int, end func()) {
 		cmd := exec.Command(os.Args[0])
