@@ -37,6 +37,9 @@ func TestRestoreInOtherLanguages(t *testing.T) {
 		s := foreign(t, 15, locale)
 		role, password := s.NewRole(t, "")
 		for i, o := range []pgdump.RestoreOptions{{Jobs: 2}, {Jobs: 2, Ranges: &pgdump.Ranges{}}, {Transaction: pgdump.Several}, {}, {Format: pgdump.Plain}} {
+			if i > 0 && locale != "de_DE.UTF-8" {
+				break // the words matter, and one way has shown them
+			}
 			for _, super := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%d, superuser %t", locale, i, super), func(t *testing.T) {
 					name := fmt.Sprintf("into_%d_%t", i, super)
