@@ -32,7 +32,7 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	ro := pgdump.RestoreOptions{
 		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean,
 		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
-		Adaptation: pgdump.Adaptation(o.Adaptation), KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
+		Adaptation: pgdump.Adaptation(o.Adaptation), DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
 		if ro.Jobs = o.Jobs; ro.Jobs == 0 {

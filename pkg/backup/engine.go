@@ -76,9 +76,10 @@ type RestoreOptions struct {
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Adaptation
-	KeepGoing bool          // after what cannot be restored
-	Timeout   time.Duration // of the whole restore; 0 is none
-	Log       func(line string)
+	DisableTriggers bool          // of a backup that holds rows only
+	KeepGoing       bool          // after what cannot be restored
+	Timeout         time.Duration // of the whole restore; 0 is none
+	Log             func(line string)
 	// Remark gets what is worth knowing before anything is touched, and who holds up a restore that waits for a lock; may be nil.
 	Remark func(line string)
 }

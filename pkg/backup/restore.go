@@ -28,9 +28,10 @@ type RestoreRequest struct {
 	NoPrivileges bool
 	Jobs         int
 	Adaptation
-	KeepGoing bool          // after what cannot be restored
-	Timeout   time.Duration // of the whole restore; 0 is none
-	Log       func(line string)
+	DisableTriggers bool          // of a backup that holds rows only
+	KeepGoing       bool          // after what cannot be restored
+	Timeout         time.Duration // of the whole restore; 0 is none
+	Log             func(line string)
 	// Remark is called with what is worth knowing before anything is touched, and with who holds up a restore that waits
 	// for a lock, from any goroutine.
 	Remark func(line string)
@@ -75,7 +76,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
 		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
-		Adaptation: req.Adaptation, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
+		Adaptation: req.Adaptation, DisableTriggers: req.DisableTriggers, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
 	}, s.restoreInput(ctx, b, req.Progress))
 	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
 		return Restored{Backup: b, Target: rep}, err

@@ -47,6 +47,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
 	adaptationFlags(f, &req.Adaptation)
+	f.BoolVar(&req.DisableTriggers, "disable-triggers", false, "load a backup of rows only without triggers and checks of foreign keys (superusers)")
 	f.BoolVar(&req.KeepGoing, "keep-going", false, "go on after objects that cannot be restored, list them at the end, and exit with 11")
 	f.DurationVar(&req.Timeout, "timeout", 0, "end the restore after this `TIME`, such as 90m (default: no limit)")
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")

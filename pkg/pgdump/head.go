@@ -48,6 +48,23 @@ func (a *archiveInput) bytes() []byte {
 	return b.Bytes()
 }
 
+// whole gives what follows the head of an archive of which only that was read. It is closed when done.
+func (a *archiveInput) whole(ctx context.Context, from *Ranges) (io.ReadCloser, error) {
+	head := *a.head
+	head.Length = a.size
+	layout, err := archive.Select(&head, from.Index, archive.Selection{})
+	if err != nil {
+		return nil, err
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(archive.WriteSelection(ctx, w, layout, from.Open)) }()
+	if _, err := io.CopyN(io.Discard, r, layout.Head.Length); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
 // reader gives the whole archive, once.
 func (a *archiveInput) reader() io.Reader { return io.MultiReader(bytes.NewReader(a.bytes()), a.rest) }
 

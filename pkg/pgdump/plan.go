@@ -38,6 +38,7 @@ type plan struct {
 	to      postgres.Destination
 	input   *input
 	locale  postgres.Locale // of the database to create
+	rows    bool            // the archive holds rows only
 	leaver  leaver          // of entries of an archive
 	remarks []string        // worth knowing before the restore begins, and no reason to refuse it
 }
@@ -53,11 +54,20 @@ func makePlan(ctx context.Context, o RestoreOptions, in *input) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{options: o, to: to, input: in}
+	p := &plan{options: o, to: to, input: in, rows: in.archive != nil && !o.SchemaOnly && rowsOnly(in.archive.head)}
 	for _, check := range checks {
 		if err := check(p); err != nil {
 			return p, err
 		}
+	}
+	if p.rows {
+		if err := prepareLoad(ctx, in.archive.head, o); err != nil {
+			return p, err
+		}
+		return p, p.tryForbidden(ctx) // owners of large objects
+	}
+	if o.DisableTriggers {
+		return p, fault.New(fault.Validation, fault.InvalidInput, "Leave --disable-triggers out.", "triggers are disabled for backups that hold rows only: others create them behind the rows")
 	}
 	if o.Create {
 		return p, nil
@@ -93,7 +103,7 @@ func (p *plan) checkPresence() error {
 	switch {
 	case p.options.Create && p.to.Exists:
 		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave --create out if it is empty.", "the database %q exists already", p.to.Name)
-	case p.options.MustBeEmpty && p.to.Content != "":
+	case p.options.MustBeEmpty && !p.rows && p.to.Content != "":
 		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
 			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
 	}

@@ -51,6 +51,8 @@ type RestoreOptions struct {
 	DataOnly     bool
 	SchemaOnly   bool
 	Adaptation   // of an archive to what the target has and the role may; custom format only
+	// DisableTriggers loads an archive of rows only without triggers and checks of foreign keys; for superusers.
+	DisableTriggers bool
 	// KeepGoing goes on after what cannot be restored, in the custom format, in several transactions: then the target is
 	// filled but for RestoreReport.Failed, and the error has the reason RestoredInPart. With Jobs above 1, data and what
 	// comes behind it are always treated so.
@@ -227,6 +229,17 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 		a.setEncoding(encoding)
 	}
 	done := contents(a.head, o)
+	if p.rows {
+		o.Clean, o.Jobs, o.Transaction = false, 1, One
+		if o.Ranges != nil {
+			r, err := a.whole(ctx, o.Ranges)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			a.rest = r
+		}
+	}
 	if o.Clean {
 		if report.Dropped, err = prepareClean(ctx, a.head, o); err != nil {
 			return err

@@ -118,7 +118,7 @@ func contents(h *archive.Head, o RestoreOptions) map[string]int {
 		e := &h.Entries[i]
 		data := e.Section == archive.SectionData || e.Desc == "MATERIALIZED VIEW DATA"
 		switch {
-		case slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), o.DataOnly && !data, o.SchemaOnly && data,
+		case e.Desc == "COMMAND", slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), o.DataOnly && !data, o.SchemaOnly && data,
 			o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL"):
 		case e.Desc == "BLOB METADATA":
 			done["LARGE OBJECT"] += strings.Count(strings.TrimSpace(e.Defn), "\n") + 1
