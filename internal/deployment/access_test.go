@@ -16,20 +16,20 @@ import (
 // What roles may do to which objects, beside what all have: list the bucket, and append to the trail. The letters are get, put,
 // delete, tags read (t), tags set (T), uploads aborted (a).
 var mayDo = map[string]string{
-	"CreateRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"CreateRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  gp sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
 	// The container does what the function Create does, and cannot start the workflow.
-	"BackupTaskRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
-	"ListRole":       "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"StatusRole":     "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"BackupTaskRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  gp sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"ListRole":       "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"StatusRole":     "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
 	"DownloadRole":   "g files/*  g registry.json  g manifests/*",
-	"DeleteRole":     "gatd files/*  d logs/*  gpd manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
-	"CleanupRole":    "gaTtd files/*  d logs/*  gpd manifests/*  gp registry.json  gp settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
-	"CancelRole":     "gp manifests/*  gp registry.json  g settings.json  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
-	"ValidateRole":   "gt files/*  gp registry.json  g settings.json  gp verifications/*  g manifests/*  g intents/*  g status/*  g cancel/*",
-	"SettingsRole":   "gp registry.json  gp settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"DeleteRole":     "gatd files/*  d logs/*  gpd manifests/*  gp registry.json  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
+	"CleanupRole":    "gaTtd files/*  d logs/*  gpd manifests/*  gp registry.json  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
+	"CancelRole":     "gp manifests/*  gp registry.json  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
+	"ValidateRole":   "gt files/*  gp registry.json  g settings.json  g sources/*  gp verifications/*  g manifests/*  g intents/*  g status/*  g cancel/*",
+	"SettingsRole":   "gp registry.json  gp settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
 	"AuditRole":      "",
-	"MetricsRole":    "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"HealthRole":     "g registry.json  g settings.json  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*  gpd health.json",
+	"MetricsRole":    "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"HealthRole":     "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*  gpd health.json",
 }
 
 var letters = map[string]string{
