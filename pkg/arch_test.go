@@ -48,6 +48,7 @@ var own = map[string][]string{
 	"pkg/retention":           {},
 	"pkg/schedule":            {},
 	"pkg/source":              {"pkg/fault"},
+	"pkg/configfile":          {"pkg/fault", "pkg/source"},
 	"pkg/storage":             {"pkg/fault"},
 	"pkg/storage/s3":          {"pkg/fault", "pkg/storage"},
 	"pkg/storage/local":       {"pkg/fault", "pkg/storage"},
@@ -62,7 +63,7 @@ var own = map[string][]string{
 	"pkg/overview":            {"pkg/fault", "pkg/registry", "pkg/schedule", "pkg/source"},
 	"pkg/backup":              {"pkg/fault", "pkg/overview", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream", "pkg/source"},
 	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "pkg/registry", "pkg/backup",
-		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/access", "pkg/audit", "pkg/overview", "pkg/schedule", "pkg/source"},
+		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/api", "pkg/access", "pkg/audit", "pkg/configfile", "pkg/overview", "pkg/schedule", "pkg/source"},
 	"functions": {"functions/internal/entry"}, // each of the entry points below it
 	"functions/internal/entry": {"pkg/fault", "pkg/access", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
 		"pkg/secret", "pkg/workflow"},
@@ -122,7 +123,7 @@ var outside = map[string][]string{
 	"github.com/aws/aws-lambda-go":  {"functions", "pkg/api"},
 	"github.com/versity/versitygw":  {}, // a witness in tests, in a module of its own
 	"github.com/jackc/pgx":          {"pkg/postgres"},
-	"github.com/santhosh-tekuri":    {"pkg/api/contract"},
+	"github.com/santhosh-tekuri":    {"pkg/api/contract", "pkg/configfile"},
 	"github.com/coreos/go-oidc":     {"pkg/access"},
 	"github.com/go-jose/go-jose":    {"pkg/access"},
 	"github.com/prometheus":         {"pkg/metrics"},

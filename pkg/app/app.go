@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -84,14 +85,23 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 
 // expected is what is wanted of which source.
 func (c Config) expected() []overview.Expected {
+	var all []overview.Expected
+	for _, s := range c.File.Sources {
+		all = append(all, overview.Expected{Source: s.Name, MaxAge: cmp.Or(s.MaxAge(), c.MaxAge)})
+	}
 	if !c.HasDatabase {
-		return nil
+		return all
 	}
-	e := overview.Expected{Source: cmp.Or(c.Source, c.Database.Database()), Database: c.Database.Database(), MaxAge: c.MaxAge}
+	name := cmp.Or(c.Source, c.Database.Database())
+	i := slices.IndexFunc(all, func(e overview.Expected) bool { return e.Source == name })
+	if i < 0 {
+		i, all = len(all), append(all, overview.Expected{Source: name, MaxAge: c.MaxAge})
+	}
+	all[i].Database = c.Database.Database()
 	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
-		e.Schedule = plan
+		all[i].Schedule = plan
 	}
-	return []overview.Expected{e}
+	return all
 }
 
 // Files gives a service that only looks at local files (ValidateFile): it has keys, but no backup directory.

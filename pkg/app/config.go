@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"filippo.io/age"
 
 	"cofre/pkg/access"
+	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/schedule"
@@ -30,6 +32,8 @@ type Config struct {
 	// of them was set.
 	Database    postgres.Target
 	HasDatabase bool
+	// File is cofre.yaml (BACKUP_CONFIG), empty without one.
+	File configfile.File
 	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
 	Source string
 
@@ -88,6 +92,7 @@ type variable struct {
 // limit does not go unnoticed.
 var variables = []variable{
 	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
+	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", func(c *Config, v string) (err error) { c.File, err = configfile.Read(v); return err }},
 	{"BACKUP_SOURCE", "shop-production", func(c *Config, v string) error { c.Source = v; return source.CheckName(v) }},
 	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},
 	{"BACKUP_MAX_SIZE_GB", "10", decimal(func(c *Config, f float64) { c.MaxSizeGB = f })},
@@ -154,11 +159,41 @@ func Load(environ []string) (Config, error) {
 	return c, c.loadDatabase(env)
 }
 
+// Choose makes the source of this name the one to back up: the environment's, or one of the file's. Another name is for the
+// environment's database.
+func (c Config) Choose(name string) (Config, error) {
+	s := c.File.Source(name)
+	if s == nil {
+		return c, nil
+	}
+	url, err := s.URL(c.getenv)
+	if err != nil {
+		return c, err
+	}
+	t, err := postgres.ParseTarget(url, c.getenv)
+	if err != nil {
+		return c, fmt.Errorf("source %s: %w", name, err)
+	}
+	c.Database, c.HasDatabase, c.Source = t, true, name
+	return c, nil
+}
+
+// chooseOnly takes the file's source where the environment names no database and the file has just one.
+func (c *Config) chooseOnly() error {
+	if c.HasDatabase || len(c.File.Sources) != 1 && c.File.Source(c.Source) == nil {
+		return nil
+	}
+	name := cmp.Or(c.Source, c.File.Sources[0].Name)
+	chosen, err := c.Choose(name)
+	*c = chosen
+	return err
+}
+
 func (c *Config) loadDatabase(env map[string]string) error {
 	url := strings.TrimSpace(env["DATABASE_URL"])
 	c.HasDatabase = url != "" || env["PGHOST"] != "" || env["PGDATABASE"] != "" || env["PGSERVICE"] != "" || env["PGHOSTADDR"] != ""
 	if !c.HasDatabase {
-		return nil
+		return c.chooseOnly()
 	}
 	t, err := postgres.ParseTarget(url, c.getenv)
 	if err != nil {

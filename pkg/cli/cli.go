@@ -28,6 +28,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -120,6 +121,26 @@ func (p *program) openWithLinks(ctx context.Context, base string) (*app.App, err
 		return nil, err
 	}
 	return app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base})
+}
+
+// openSource is open for the database of a source: of the one that the file of BACKUP_CONFIG has under this name, or the
+// environment's.
+func (p *program) openSource(ctx context.Context, name string) (*app.App, error) {
+	c, err := p.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c, err = c.Choose(name); err != nil {
+		return nil, err
+	}
+	if !c.HasDatabase { // not worth a record of its failure
+		hint, what := "For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up"
+		if n := len(c.File.Sources); n > 0 {
+			hint, what = "Say which source: --source "+c.File.Sources[0].Name, fmt.Sprintf("BACKUP_CONFIG has %d sources, and DATABASE_URL is not set", n)
+		}
+		return nil, usage(hint, "%s", what)
+	}
+	return app.Open(ctx, c, app.Options{Log: p.log})
 }
 
 // bar starts showing the progress of something that may take long.

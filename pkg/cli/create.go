@@ -61,7 +61,7 @@ func (p *program) createCommand() *cobra.Command {
 	f.StringArrayVar(&req.Selection.ExcludeTables, "exclude-table", nil, "no tables that match `PATTERN` (as pg_dump -T); may be repeated")
 	f.StringArrayVar(&req.Selection.ExcludeTableData, "exclude-table-data", nil, "tables that match `PATTERN` without their rows; may be repeated")
 	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
-	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up (default BACKUP_SOURCE, or the database's name)")
+	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up: a source of BACKUP_CONFIG's file, or a name for the database (default BACKUP_SOURCE, or the database's name)")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
 	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
 	c.MarkFlagsMutuallyExclusive("compress", "compression")
@@ -108,10 +108,7 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 
 func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	ctx := cmd.Context()
-	if c, err := app.Load(p.environ); err == nil && !c.HasDatabase { // not worth a record of its failure
-		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
-	}
-	a, err := p.open(ctx)
+	a, err := p.openSource(ctx, req.Source)
 	if err != nil {
 		return err
 	}

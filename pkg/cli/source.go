@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/overview"
 	"cofre/pkg/source"
@@ -140,7 +141,7 @@ is the move.`,
 		Example: `  DATABASE_URL=postgresql://backup@new-primary/shop cofre source moved shop`,
 		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withSource(cmd.Context(), "source_moved", args[0], func(ctx context.Context, s sourceService) (any, string, error) {
+			return p.withSource(cmd.Context(), sourceMoved, args[0], func(ctx context.Context, s sourceService) (any, string, error) {
 				rec, err := s.MoveSource(ctx, args[0], database, "local:"+userName())
 				return rec, fmt.Sprintf("source %s is now at %s", args[0], strings.Join(rec.Addresses, ", ")), err
 			})
@@ -159,7 +160,7 @@ server, adopt them: from then on they count together with its others. There is n
 		Example: `  cofre source adopt shop`,
 		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withSource(cmd.Context(), "source_adopt", args[0], func(ctx context.Context, s sourceService) (any, string, error) {
+			return p.withSource(cmd.Context(), sourceAdopted, args[0], func(ctx context.Context, s sourceService) (any, string, error) {
 				n, err := s.AdoptSource(ctx, args[0])
 				return map[string]any{"source": args[0], "adopted": n}, fmt.Sprintf("%s adopted by source %s", term.Plural(n, "backup"), args[0]), err
 			})
@@ -173,9 +174,19 @@ type sourceService interface {
 	AdoptSource(ctx context.Context, name string) (int, error)
 }
 
+// Actions in the audit trail.
+const (
+	sourceMoved   = "source_moved"
+	sourceAdopted = "source_adopted"
+)
+
 // withSource changes a source, records that, and tells what became of it.
 func (p *program) withSource(ctx context.Context, action, name string, do func(context.Context, sourceService) (any, string, error)) error {
-	a, err := p.open(ctx)
+	open := p.open
+	if action == sourceMoved { // it connects
+		open = func(ctx context.Context) (*app.App, error) { return p.openSource(ctx, name) }
+	}
+	a, err := open(ctx)
 	if err != nil {
 		return err
 	}

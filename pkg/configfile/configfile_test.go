@@ -1,0 +1,103 @@
+package configfile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+const whole = `# everything that may stand there
+sources:
+  - name: shop
+    connection: {env: SHOP_URL}
+    maxAge: 26h
+  - name: blog
+    connection:
+      file: %s
+    maxAge: 7d
+  - name: wiki
+    connection: {env: WIKI_URL}
+`
+
+func TestParse(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(secret, []byte("postgresql://blog@db/blog\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse("cofre.yaml", []byte(strings.Replace(whole, "%s", secret, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Sources) != 3 || f.Source("shop").MaxAge() != 26*time.Hour || f.Source("blog").MaxAge() != 7*24*time.Hour || f.Source("wiki").MaxAge() != 0 || f.Source("none") != nil || f.Source("blog").Line != 6 {
+		t.Errorf("it says %+v", f)
+	}
+	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/shop"}[k] }
+	for name, want := range map[string]string{"shop": "postgresql://shop@db/shop", "blog": "postgresql://blog@db/blog"} {
+		if url, err := f.Source(name).URL(env); err != nil || url != want {
+			t.Errorf("%s: %q %v", name, url, err)
+		}
+	}
+	if _, err := f.Source("wiki").URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "WIKI_URL") {
+		t.Errorf("a variable that is not set: %v", err)
+	}
+	for _, empty := range []string{"", "# nothing\n", "---\n"} {
+		if f, err := Parse("x", []byte(empty)); err != nil || len(f.Sources) != 0 {
+			t.Errorf("%q: %v", empty, err)
+		}
+	}
+}
+
+// What does not fit is refused with its line.
+func TestRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"sources:\n  - name: a\n    connection: {env: A}\n    maxage: 3h\n":   "line 2",
+		"sources:\n  - name: a\n    connection: {env: A}\n    maxAge: soon\n": "line 4",
+		"sources:\n  - name: a\n":                                                              "line 2",
+		"sources:\n  - connection: {env: A}\n":                                                 "line 2",
+		"sources:\n  - name: a\n    connection: postgresql://u:secret@h/d\n":                   "line 3",
+		"sources:\n  - name: a\n    connection: {env: A, file: b}\n":                           "line 3",
+		"sources:\n  - name: a\n    connection: {env: 'A B'}\n":                                "line 3",
+		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: a, connection: {env: B}}\n": "line 3",
+		"source: []\n":      "line 1",
+		"- a\n":             "line 1",
+		"sources: [\n":      "cofre.yaml",
+		"a: 1\n---\nb: 2\n": "more than one",
+		"sources:\n  - name: \"a\\u0001\"\n    connection: {env: A}\n": "line 2",
+	} {
+		_, err := Parse("cofre.yaml", []byte(text))
+		if !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("a secret is told: %v", err)
+		}
+	}
+	if _, err := Read(filepath.Join(t.TempDir(), "none.yaml")); !fault.HasReason(err, fault.InvalidInput) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	large := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(large, make([]byte, maxSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(large); !fault.HasReason(err, fault.InvalidInput) {
+		t.Errorf("a large file: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add([]byte("a: &a [*a, *a]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Parse("x", data)
+		if err != nil && fault.From(err).Code != fault.Validation {
+			t.Errorf("%v", err)
+		}
+		for _, s := range file.Sources {
+			s.MaxAge()
+		}
+	})
+}
