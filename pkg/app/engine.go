@@ -94,9 +94,19 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
 		return backup.Source{}, err
 	}
-	server, err := postgres.InspectConn(ctx, conn, selection(sel, ""))
+	chosen := selection(sel, "")
+	if sel.WithDependencies {
+		if chosen, err = postgres.WithNeeds(ctx, conn, chosen); err != nil {
+			return backup.Source{}, t.Explain(ctx, err)
+		}
+	}
+	server, err := postgres.InspectConn(ctx, conn, chosen)
 	if err != nil {
 		return backup.Source{}, t.Explain(ctx, err)
+	}
+	remarks, err := postgres.RestoreRemarks(ctx, conn, chosen)
+	if err != nil { // no reason not to make a backup
+		e.log.Debug("what will not restore by itself is not known", "error", err.Error())
 	}
 	who, err := t.Identify(ctx, conn)
 	if err != nil {
@@ -111,7 +121,7 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	}
 	return backup.Source{
 		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, PgDumpVersion: tool.client.Version,
-		Compression: tool.compression, Size: server.Size, Server: identity(who),
+		Compression: tool.compression, Size: server.Size, Server: identity(who), Remarks: remarks,
 	}, nil
 }
 
@@ -191,8 +201,20 @@ func (e *engine) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, e
 	if err != nil {
 		return nil, err
 	}
+	chosen := selection(o.Selection, o.Content)
+	if o.Selection.WithDependencies {
+		conn, err := t.Connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		chosen, err = postgres.WithNeeds(ctx, conn, chosen)
+		hangUp(ctx, conn)
+		if err != nil {
+			return nil, t.Explain(ctx, err)
+		}
+	}
 	dump, err := tool.client.Dump(ctx, pgdump.DumpOptions{
-		Target: t, Format: pgdump.Format(o.Format), Compression: compression(o), Selection: selection(o.Selection, o.Content),
+		Target: t, Format: pgdump.Format(o.Format), Compression: compression(o), Selection: chosen,
 		LockWaitTimeout: e.c.LockWaitTimeout, Timeout: e.c.PgDumpTimeout, Verbose: o.Log,
 	})
 	if err != nil {

@@ -44,6 +44,8 @@ type Source struct {
 	Size int64
 	// Server is what was reached.
 	Server source.Server
+	// Remarks say what will not come back by itself from a dump; worth knowing when it is made.
+	Remarks []string
 }
 
 // DumpOptions choose what pg_dump writes and how.

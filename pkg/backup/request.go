@@ -285,6 +285,9 @@ func (s *Service) checkEncrypt(r *Request) error {
 }
 
 func checkSelection(sel registry.Selection) error {
+	if sel.WithDependencies && len(sel.Schemas)+len(sel.Tables) == 0 {
+		return invalid("Use it with --schema or --table.", "the dependencies of everything are everything")
+	}
 	total := 0
 	for what, list := range map[string][]string{
 		"schema": sel.Schemas, "table": sel.Tables, "excluded table": sel.ExcludeTables, "table without data": sel.ExcludeTableData,

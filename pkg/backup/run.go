@@ -128,6 +128,9 @@ func (r *run) attempt(ctx context.Context) error {
 	if err := r.admit(ctx, src.Server); err != nil {
 		return err
 	}
+	for _, remark := range src.Remarks {
+		r.s.Log.Warn("not all of this backup will restore by itself", "backup_id", r.b.ID, "remark", remark)
+	}
 	r.track.expect(r.s.expectation(ctx, r.b))
 	compression := r.req.Compression
 	if r.req.Format == FormatCustom && compression == "auto" {

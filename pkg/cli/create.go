@@ -60,6 +60,7 @@ func (p *program) createCommand() *cobra.Command {
 	f.StringArrayVarP(&req.Selection.Tables, "table", "t", nil, "only tables that match `PATTERN` (as pg_dump -t); may be repeated")
 	f.StringArrayVar(&req.Selection.ExcludeTables, "exclude-table", nil, "no tables that match `PATTERN` (as pg_dump -T); may be repeated")
 	f.StringArrayVar(&req.Selection.ExcludeTableData, "exclude-table-data", nil, "tables that match `PATTERN` without their rows; may be repeated")
+	f.BoolVar(&req.Selection.WithDependencies, "with-dependencies", false, "with --schema or --table: also what those need elsewhere, types and tables of foreign keys")
 	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
 	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up: a source of BACKUP_CONFIG's file, or a name for the database (default BACKUP_SOURCE, or the database's name)")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")

@@ -71,6 +71,8 @@ type Selection struct {
 	Tables           []string `json:"tables,omitempty"`
 	ExcludeTables    []string `json:"excludeTables,omitempty"`
 	ExcludeTableData []string `json:"excludeTableData,omitempty"`
+	// WithDependencies adds what the selected objects need outside of the selection.
+	WithDependencies bool `json:"withDependencies,omitempty"`
 	// Lost tells that something was chosen and what it was is not known any more: a record made from tags.
 	Lost bool `json:"lost,omitempty"`
 }
