@@ -40,6 +40,7 @@ var named = map[string]string{
 	"internal/testenv/pgserver/account.go program":            "",
 	"internal/testenv/pgserver/pooler.go program":             "",
 	"internal/testenv/postgres.go psql":                       "",
+	"internal/testenv/versitygw.go program":                   "",
 	"internal/testenv/testenv_test.go name":                   "",
 	"internal/uitest/server_test.go path":                     "",
 	"layers/pg_dump/layer_test.go alone":                      "",

@@ -53,7 +53,17 @@ func (p Place) Addr() string { return strings.TrimPrefix(p.endpoint, "http://") 
 // MinIOPlace opens a new bucket of MinIO, under a prefix.
 func MinIOPlace(tb testing.TB) Place {
 	tb.Helper()
-	server := testenv.MinIO(tb)
+	return servedPlace(tb, testenv.MinIO(tb))
+}
+
+// VersitygwPlace opens a new bucket of versitygw, under a prefix.
+func VersitygwPlace(tb testing.TB) Place {
+	tb.Helper()
+	return servedPlace(tb, testenv.Versitygw(tb))
+}
+
+func servedPlace(tb testing.TB, server *testenv.MinIOServer) Place {
+	tb.Helper()
 	p := Place{Bucket: server.NewBucket(tb), Prefix: "some/where/", endpoint: server.Endpoint}
 	p.config = s3.Config{Bucket: p.Bucket, Prefix: "some/where", Region: testenv.Region,
 		Credentials: &s3.Credentials{AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey}}

@@ -30,6 +30,11 @@ func TestLocal(t *testing.T) {
 	RunContract(t, LocalPlace)
 }
 
+func TestVersitygw(t *testing.T) {
+	t.Parallel()
+	Run(t, VersitygwPlace)
+}
+
 func TestMinIO(t *testing.T) {
 	t.Parallel()
 	Run(t, MinIOPlace)
