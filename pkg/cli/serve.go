@@ -96,7 +96,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		_, err := a.TrimAudit(ctx)
 		return err
 	}
-	conf.Links = a.Links
+	conf.Links, conf.LinkBase = a.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: p.build().Version, Log: p.log})
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,6 @@ import (
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
-	"cofre/pkg/server"
 )
 
 // Names of the two databases.
@@ -74,6 +74,7 @@ type demo struct {
 	server   *pgserver.Server
 	app      *app.App
 	backups  string // the backup directory
+	linkBase string // what download links begin with
 	link     backup.Link
 	closing  []func() error
 	started  time.Time
@@ -218,10 +219,17 @@ func (d *demo) openStore(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		if d.app, err = app.Open(ctx, c, app.Options{Log: d.Log, LinkBase: server.LinkBase}); err != nil {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		d.linkBase = "http://" + listener.Addr().String()
+		if d.app, err = app.Open(ctx, c, app.Options{Log: d.Log, LinkBase: d.linkBase}); err != nil {
+			listener.Close()
 			return "", err
 		}
 		d.atEnd(d.app.Close)
+		d.serveLinks(listener)
 		return "a directory: " + d.backups, nil
 	})
 }

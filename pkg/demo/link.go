@@ -8,16 +8,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
 )
+
+// serveLinks serves download links until the end.
+func (d *demo) serveLinks(l net.Listener) {
+	s := &http.Server{Handler: d.app.Links, ReadHeaderTimeout: 10 * time.Second}
+	go s.Serve(l) // ends with Close; a link that is not served fails where it is fetched
+	d.atEnd(s.Close)
+}
 
 // download fetches the backup through a presigned link with stock curl, and has stock pg_restore read it.
 func (d *demo) download(ctx context.Context) error {

@@ -56,7 +56,7 @@ func (d *demo) newServer() (*server.Server, error) {
 	return server.New(server.Config{
 		Service: d.app.Service, Audit: d.app.Audit, UI: web.Files(), Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: 2, Log: d.Log,
 		SignIn: server.SignIn{Development: func(role string) (string, time.Time, error) { return issuer.Issue(access.Role(role), "") }},
-		Links:  d.app.Links,
+		Links:  d.app.Links, LinkBase: d.linkBase,
 		NewAPI: func(doors server.Doors) (http.Handler, error) {
 			return d.app.API(app.APIOptions{Authenticate: authenticate, Launcher: doors.Launcher, LaunchValidation: doors.LaunchValidation, Link: doors.Link, Log: d.Log})
 		},

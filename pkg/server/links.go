@@ -9,13 +9,13 @@ import (
 // linkPrefix is where downloads from a local directory are reached, by signed links alone.
 const linkPrefix = "/store/"
 
-// LinkBase is the beginning of links to a local directory, before Link puts this server's address in its place.
+// LinkBase is for stores whose links nobody else serves.
 const LinkBase = "http://localhost/store"
 
 // Link makes a link to a local directory one to this server: whoever downloads may be anywhere. Links to other stores stay as
 // they are.
 func (s *Server) Link(r *http.Request, link string) string {
-	rest, ours := strings.CutPrefix(link, LinkBase+"/")
+	rest, ours := strings.CutPrefix(link, s.LinkBase+"/")
 	if s.Links == nil || !ours {
 		return link
 	}

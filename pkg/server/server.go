@@ -47,11 +47,13 @@ type Config struct {
 	Audit   api.Auditor
 	// NewAPI makes the API over what the server gives it.
 	NewAPI func(Doors) (http.Handler, error)
-	// Links serves download links to a local directory, which begin with LinkBase. Nil where there is none.
-	Links   http.Handler
-	UI      fs.FS // built web UI, index.html at its root; nil serves none
-	SignIn  SignIn
-	Metrics *metrics.Recorder
+	// Links serves download links to a local directory. Nil where there is none.
+	Links http.Handler
+	// LinkBase is what these links begin with, before Link puts this server's address in its place.
+	LinkBase string
+	UI       fs.FS // built web UI, index.html at its root; nil serves none
+	SignIn   SignIn
+	Metrics  *metrics.Recorder
 
 	Listen string // host:port; port 0 chooses one
 	// CertFile and KeyFile are PEM files; with them the server speaks TLS. They are read again when they change.

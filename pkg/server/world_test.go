@@ -144,7 +144,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 			*s.into = parsed
 		}
 	}
-	conf.Links = w.Links
+	conf.Links, conf.LinkBase = w.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, Link: d.Link, Version: "1.2.3", Log: log,
 			Authenticate: api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
