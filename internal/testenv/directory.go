@@ -8,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // OldDirectory unpacks a backup directory that cofre at ea66742 has made, of the last version that ran an S3 server over
@@ -57,7 +58,7 @@ func unpack(path string, h *tar.Header, r io.Reader) error {
 	}
 	for name, value := range h.PAXRecords {
 		if name, ok := strings.CutPrefix(name, "SCHILY.xattr."); ok {
-			if err := syscall.Setxattr(path, name, []byte(value), 0); err != nil {
+			if err := unix.Setxattr(path, name, []byte(value), 0); err != nil {
 				return err
 			}
 		}
