@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.cache/nodejs:$(PATH)
 UI       := web/dist/index.html
 UISOURCE := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.ts web/*.json web/.npmrc) web/index.html api/openapi.yaml
 
-.PHONY: help setup build ui demo test test-ui sam-test bare lint fuzz bench generate clean distclean FORCE
+.PHONY: help setup build ui demo test test-ui stores sam-test bare lint fuzz bench generate clean distclean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ test-ui: ## run the web UI's component tests, and check its types and generated 
 sam-test: ## build all functions with the SAM CLI and invoke each in a container; needs root, for Docker
 	@scripts/setup system server-18 minio sam docker
 	$(GOTEST) -tags sam -timeout 15m -run 'Sam|TemplateHas' ./functions
+
+stores: ## run the tests of S3 services of others on all of them, and print the matrix of docs/operating.md
+	@scripts/setup system client-18 server-18 minio sam rclone gofakes3 s3rver versitygw stores
+	$(GOTEST) -tags stores -timeout 20m -run Stores ./pkg/storage/storagetest
+	go test -tags stores -timeout 20m -run 'TestStores$$' -count 1 -v ./pkg/cli
 
 bare: ## run "make demo" and "make test" on a minimal Debian of their own, as a newcomer does; needs root; KEEP=1 leaves it
 	@scripts/bare

@@ -1,7 +1,6 @@
 package testenv
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -168,31 +166,14 @@ var buckets atomic.Int64
 // NewBucket makes an empty bucket and returns its name. It goes with the server.
 func (s *MinIOServer) NewBucket(tb testing.TB) string {
 	tb.Helper()
-	return s.makeBucket(tb, false)
+	return newBucket(tb, s.Client(tb), minio.MakeBucketOptions{Region: Region})
 }
 
 // NewLockedBucket makes an empty bucket with object lock (and so with versions), without a default rule.
 func (s *MinIOServer) NewLockedBucket(tb testing.TB) string {
 	tb.Helper()
-	return s.makeBucket(tb, true)
-}
-
-func (s *MinIOServer) makeBucket(tb testing.TB, locking bool) string {
-	tb.Helper()
-	name := fmt.Sprintf("test-%d-%s", buckets.Add(1), strings.ToLower(rand.Text()[:6]))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := s.Client(tb).MakeBucket(ctx, name, minio.MakeBucketOptions{Region: Region, ObjectLocking: locking}); err != nil {
-		tb.Fatalf("make bucket %s: %v", name, err)
-	}
-	return name
+	return newBucket(tb, s.Client(tb), minio.MakeBucketOptions{Region: Region, ObjectLocking: true})
 }
 
 // Env is the environment with which the AWS SDK and its programs find this server.
-func (s *MinIOServer) Env() []string {
-	return []string{
-		"AWS_ENDPOINT_URL_S3=" + s.Endpoint, "AWS_ACCESS_KEY_ID=" + s.AccessKey,
-		"AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=" + Region,
-		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true",
-	}
-}
+func (s *MinIOServer) Env() []string { return storeEnv(s.Endpoint, s.AccessKey, s.SecretKey) }
