@@ -92,10 +92,12 @@ type PendingUpload struct {
 
 // Capabilities is what a probe learned about a service.
 type Capabilities struct {
-	CreateOnly         bool // If-None-Match on PutObject
-	ReplaceIfUnchanged bool // If-Match on PutObject
-	CompleteCreateOnly bool // If-None-Match on CompleteMultipartUpload
-	Tags               bool
+	CreateOnly         bool  // If-None-Match on PutObject
+	ReplaceIfUnchanged bool  // If-Match on PutObject
+	CompleteCreateOnly bool  // If-None-Match on CompleteMultipartUpload
+	DeletedNamesTaken  bool  // create-only writes are refused where an object was deleted: looking first stands in
+	UploadsStay        bool  // unfinished uploads cannot be found or ended: their parts stay until the service removes them
+	Tags               bool  // without harm to the object
 	CRC64NVME          bool  // full-object checksums
 	MaxParts           int   // per multipart upload; 0 where uploads have no parts
 	EqualParts         bool  // all parts but the last must have one size
@@ -123,13 +125,14 @@ type Store interface {
 	List(ctx context.Context, o ListOptions) iter.Seq2[Object, error]
 	// Delete removes an object; an absent one is no error.
 	Delete(ctx context.Context, key string) error
-	// SetTags replaces an object's tags: ten at most. Capabilities.Tags says whether the service has them.
+	// SetTags replaces an object's tags: ten at most. Without Capabilities.Tags the error has the reason Unsupported, and
+	// so has that of Tags.
 	SetTags(ctx context.Context, key string, tags map[string]string) error
 	// Tags reads an object's tags.
 	Tags(ctx context.Context, key string) (map[string]string, error)
 	// StartUpload begins a streamed write of unknown length. Nothing is visible until Complete.
 	StartUpload(ctx context.Context, key string, o UploadOptions) (Upload, error)
-	// AbortUpload ends a pending upload and frees its parts; an unknown one is no error.
+	// AbortUpload ends a pending upload and frees its parts; an unknown one is no error. Where uploads stay it does nothing.
 	AbortUpload(ctx context.Context, key, uploadID string) error
 	// PendingUploads lists the pending uploads of exactly this key.
 	PendingUploads(ctx context.Context, key string) ([]PendingUpload, error)
@@ -138,8 +141,9 @@ type Store interface {
 	// Presign makes a download link. It does not look whether the object exists. A store that nobody else can
 	// reach returns Unsupported.
 	Presign(ctx context.Context, key string, o PresignOptions) (PresignedURL, error)
-	// Probe learns, with small scratch objects that it removes, what the service can do. It is made once
-	// and remembered; the error names a missing bucket or permission.
+	// Probe learns, with small scratch objects that it removes, what the service can do. It is made once a process
+	// and remembered; the error names a missing bucket or permission. Writing learns the same before its first request,
+	// from what an earlier probe left in the place, or by a probe.
 	Probe(ctx context.Context) (Capabilities, error)
 	// Describe names the place for people: s3://bucket/prefix at an endpoint, or a directory. No secrets.
 	Describe() string

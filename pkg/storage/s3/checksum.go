@@ -17,6 +17,12 @@ func CRCText(crc uint64) string {
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
+// isCRC tells whether a text is a CRC64NVME: some services put other checksums into its field.
+func isCRC(text string) bool {
+	b, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && len(b) == 8
+}
+
 func crcOf(p []byte) uint64 { return crc64nvme.Checksum(p) }
 
 // crcPoly is the polynomial of CRC64NVME, bits reversed (NVM Express, 64-bit CRC).

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"net/http"
 	"sort"
 	"strconv"
 	"time"
@@ -35,18 +36,10 @@ func (u *upload) Complete(ctx context.Context) (storage.Object, error) {
 	if !ready {
 		return storage.Object{}, fault.Wrap(errOrder, fault.Internal, "", "", "cannot complete the upload of %s", s.where(u.key))
 	}
-	if s.lacksConditions() {
-		if err := s.lookFirst(ctx, u.key, storage.Condition{IfAbsent: true}, say); err != nil {
-			return storage.Object{}, err
-		}
-	}
 	for round := 1; ; round++ {
 		cctx, cancel := context.WithTimeout(ctx, s.cfg.ReadTimeout*time.Duration(s.cfg.MaxAttempts)+time.Duration(total/slowestJoin)*time.Second)
-		err := u.ask(cctx)
+		err := u.ask(cctx, say)
 		cancel()
-		if err != nil && answerOf(err).status == 501 && s.degrade() {
-			err = u.ask(ctx)
-		}
 		o, again, err := u.settle(ctx, say, err)
 		if err == nil {
 			u.mu.Lock()
@@ -60,8 +53,54 @@ func (u *upload) Complete(ctx context.Context) (storage.Object, error) {
 	}
 }
 
-// ask sends the completion once (the SDK retries it).
-func (u *upload) ask(ctx context.Context) error {
+// ask asks for the completion, and does without what the service does not know: its size, the checksum of the whole, the
+// condition. What it can do without is tried in this order, so that the condition is given up last.
+func (u *upload) ask(ctx context.Context, say op) error {
+	s := u.s
+	conditional := !s.lacks(completeCreateOnly)
+	if !conditional {
+		if err := s.lookFirst(ctx, u.key, storage.Condition{IfAbsent: true}, say); err != nil {
+			return err
+		}
+	}
+	sized := !s.lacks(objectSize)
+	err := u.complete(ctx, sized, u.whole, conditional)
+	if sized && answerOf(err).status == 501 {
+		if err = u.complete(ctx, false, u.whole, conditional); answerOf(err).status != 501 {
+			s.lack(objectSize)
+		}
+		sized = false
+	}
+	if u.whole && refusesWhole(err) {
+		if err = u.complete(ctx, sized, false, conditional); err == nil || isPrecondition(err) {
+			s.lack(wholeCRC)
+		}
+		u.whole = false
+	}
+	switch {
+	case !conditional:
+		return err
+	case answerOf(err).status == 501:
+		s.lack(completeCreateOnly)
+	case isPrecondition(err) && s.lacks(deletedNames):
+	default:
+		return err
+	}
+	if lerr := s.lookFirst(ctx, u.key, storage.Condition{IfAbsent: true}, say); lerr != nil {
+		return err
+	}
+	return u.complete(ctx, sized, u.whole, false)
+}
+
+// refusesWhole tells whether a service may have refused the checksum of the whole as such. That the checksum differs is
+// said in other words (BadDigest), and is no reason to leave it out.
+func refusesWhole(err error) bool {
+	a := answerOf(err)
+	return err != nil && (isUnknownFeature(err) || a.code == "BadRequest" || a.status == http.StatusBadRequest && a.code == "")
+}
+
+// complete sends the completion once (the SDK retries it).
+func (u *upload) complete(ctx context.Context, sized, whole, conditional bool) error {
 	s := u.s
 	in := &awss3.CompleteMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(u.key)), UploadId: &u.id,
@@ -75,11 +114,13 @@ func (u *upload) ask(ctx context.Context) error {
 		in.MultipartUpload.Parts[i] = c
 		size += p.size
 	}
-	in.MpuObjectSize = aws.Int64(size)
-	if u.crc && size > 0 { // MinIO knows no checksum of nothing
+	if sized {
+		in.MpuObjectSize = aws.Int64(size)
+	}
+	if whole && size > 0 { // MinIO knows no checksum of nothing
 		in.ChecksumCRC64NVME, in.ChecksumType = aws.String(u.objectCRC()), types.ChecksumTypeFullObject
 	}
-	if !s.lacksConditions() {
+	if conditional {
 		in.IfNoneMatch = aws.String("*")
 	}
 	_, err := s.patient.CompleteMultipartUpload(ctx, in)

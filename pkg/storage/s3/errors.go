@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/storage"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
@@ -142,6 +143,9 @@ func init() {
 		"Make it writable, or choose another place in BACKUP_DIRECTORY.", false}, "MethodNotAllowed", "XMinioReadOnly")
 	add(row{fault.FileSystem, fault.StorageFailed, "the service asks to slow down",
 		"Try again later.", true}, "SlowDown", "SlowDownRead", "SlowDownWrite", "TooManyRequests", "RequestLimitExceeded", "Throttling", "ThrottlingException")
+	add(row{fault.FileSystem, storage.Unsupported, "the service does not know this request, or one of its options",
+		"Look at what the service lacks with `cofre doctor`; if it should know it, look at its version and settings.", false},
+		"NotImplemented", "NotSupported", "UnsupportedOperation")
 	add(row{fault.FileSystem, fault.StorageFailed, "the service failed",
 		"Try again later; look at the service's health.", true},
 		"InternalError", "ServiceUnavailable", "RequestTimeout", "XMinioServerNotInitialized", "BadGateway", "GatewayTimeout")
@@ -162,6 +166,8 @@ func byStatus(status int) (row, bool) {
 		return byCode["PermanentRedirect"], true
 	case http.StatusMethodNotAllowed:
 		return byCode["MethodNotAllowed"], true
+	case http.StatusNotImplemented:
+		return byCode["NotImplemented"], true
 	case http.StatusTooManyRequests:
 		return byCode["SlowDown"], true
 	}

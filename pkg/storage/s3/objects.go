@@ -1,15 +1,13 @@
 package s3
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"io"
+	"errors"
 	"iter"
 	"sort"
 	"strings"
-	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -17,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // markKey is the metadata of ours that recognises a write whose answer was lost.
@@ -48,120 +47,6 @@ func clean(m map[string]string) map[string]string {
 	return out
 }
 
-// Put implements storage.Store.
-func (s *Store) Put(ctx context.Context, key string, body []byte, o storage.PutOptions) (storage.Object, error) {
-	if err := s.check(key); err != nil {
-		return storage.Object{}, err
-	}
-	if len(body) > storage.MaxSmall {
-		return storage.Object{}, fault.New(fault.FileSystem, fault.LimitReached, "Nothing was written. Remove old backups, or use another backup directory for new ones.",
-			"%s would take %d MB, more than the %d MB that can be read of it", key, len(body)>>20, storage.MaxSmall>>20)
-	}
-	say := s.op("write", key, "s3:PutObject")
-	conditional := o.Condition != (storage.Condition{})
-	if conditional && s.lacksConditions() {
-		if err := s.lookFirst(ctx, key, o.Condition, say); err != nil {
-			return storage.Object{}, err
-		}
-		o.Condition = storage.Condition{}
-	}
-	mode, err := s.lockFor(ctx, o.RetainUntil)
-	if err != nil {
-		return storage.Object{}, err
-	}
-	if mode != "" {
-		say = s.op("write", key, "s3:PutObject", "s3:PutObjectRetention")
-	}
-	mark := newMark()
-	_, md5Text := md5Of(body)
-	in := &awss3.PutObjectInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), Body: bytes.NewReader(body),
-		ContentLength: aws.Int64(int64(len(body))),
-		ContentMD5:    aws.String(md5Text), // buckets with object lock ask for one
-		ContentType:   aws.String(contentType(o.ContentType)),
-		Metadata:      o.Metadata,
-	}
-	if mode != "" {
-		in.ObjectLockMode, in.ObjectLockRetainUntilDate = mode, aws.Time(o.RetainUntil.UTC().Truncate(time.Second))
-	}
-	if conditional {
-		in.Metadata = withMark(o.Metadata, mark)
-	}
-	if o.Condition.IfAbsent {
-		in.IfNoneMatch = aws.String("*")
-	}
-	if o.Condition.IfMatch != "" {
-		in.IfMatch = &o.Condition.IfMatch
-	}
-	out, err := s.client.PutObject(ctx, in)
-	if err == nil {
-		return storage.Object{Key: key, Size: int64(len(body)), ETag: aws.ToString(out.ETag), Metadata: clean(o.Metadata),
-			CRC64NVME: aws.ToString(out.ChecksumCRC64NVME), VersionID: aws.ToString(out.VersionId)}, nil
-	}
-	if !conditional {
-		return storage.Object{}, say.fault(err)
-	}
-	if answerOf(err).status == 501 && s.degrade() {
-		return s.Put(ctx, key, body, o)
-	}
-	return s.settlePut(ctx, key, mark, o.Condition, say, err)
-}
-
-// settlePut decides what a failed conditional write means. A retry of the SDK's finds its own first attempt in
-// its way when only the answer was lost: the mark tells.
-func (s *Store) settlePut(ctx context.Context, key, mark string, c storage.Condition, say op, err error) (storage.Object, error) {
-	if ctx.Err() != nil {
-		return storage.Object{}, say.fault(err) // the caller wants an end, not an answer
-	}
-	refused := isPrecondition(err) || (c.IfMatch != "" && isMissing(err))
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	got, head, herr := s.head(ctx, key)
-	if herr == nil && head[markKey] == mark {
-		return got, nil
-	}
-	if !refused {
-		return storage.Object{}, say.fault(err)
-	}
-	r := byCode["PreconditionFailed"]
-	if c.IfAbsent {
-		r.what = "it exists already"
-		r.hint = "Choose another name."
-	}
-	return storage.Object{}, say.told(err, r, 0)
-}
-
-// lookFirst stands in for a condition on services that have none. It is not safe among several writers.
-func (s *Store) lookFirst(ctx context.Context, key string, c storage.Condition, say op) error {
-	o, _, err := s.head(ctx, key)
-	missing := storage.IsNotFound(err)
-	if err != nil && !missing {
-		return err
-	}
-	if (c.IfAbsent && !missing) || (c.IfMatch != "" && (missing || o.ETag != c.IfMatch)) {
-		return say.told(errDegraded, byCode["PreconditionFailed"], 0)
-	}
-	return nil
-}
-
-// Get implements storage.Store.
-func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Object, error) {
-	r, o, err := s.Open(ctx, key, 0, -1)
-	if err != nil {
-		return nil, storage.Object{}, err
-	}
-	defer r.Close()
-	if o.Size > storage.MaxSmall {
-		return nil, o, fault.New(fault.Validation, fault.LimitReached, "Download it instead.",
-			"%s has %d bytes: too large to be read at once", s.where(key), o.Size)
-	}
-	body := make([]byte, o.Size)
-	if _, err := io.ReadFull(r, body); err != nil {
-		return nil, o, s.op("read", key, "s3:GetObject").fault(err)
-	}
-	return body, o, nil
-}
-
 // Head implements storage.Store.
 func (s *Store) Head(ctx context.Context, key string) (storage.Object, error) {
 	if err := s.check(key); err != nil {
@@ -188,9 +73,9 @@ func (s *Store) head(ctx context.Context, key string) (storage.Object, map[strin
 		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}, raw, nil
 }
 
-// fullCRC drops checksums of checksums ("composite"), which say nothing about the object's bytes.
+// fullCRC drops checksums of checksums ("composite"), which say nothing about the object's bytes, and what is no CRC64NVME.
 func fullCRC(sum *string, t types.ChecksumType) string {
-	if sum == nil || t == types.ChecksumTypeComposite || strings.Contains(*sum, "-") {
+	if sum == nil || t == types.ChecksumTypeComposite || !isCRC(*sum) {
 		return ""
 	}
 	return *sum
@@ -255,15 +140,25 @@ func (s *Store) SetTags(ctx context.Context, key string, tags map[string]string)
 		set = append(set, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 	}
 	sort.Slice(set, func(i, j int) bool { return *set[i].Key < *set[j].Key })
+	say := s.op("tag", key, "s3:PutObjectTagging")
+	if err := s.learn(ctx); err != nil {
+		return err
+	}
+	if s.lacks(objectTags) {
+		return s.tagFault(say, errNoTags)
+	}
 	_, err := s.client.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{
-		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), Tagging: &types.Tagging{TagSet: set}})
-	return s.tagFault(s.op("tag", key, "s3:PutObjectTagging"), err)
+		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), Tagging: &types.Tagging{TagSet: set}}, withMD5)
+	return s.tagFault(say, err)
 }
 
 // Tags implements storage.Store.
 func (s *Store) Tags(ctx context.Context, key string) (map[string]string, error) {
 	if err := s.check(key); err != nil {
 		return nil, err
+	}
+	if s.knowing(ctx, objectTags) {
+		return nil, s.tagFault(s.op("read the tags of", key), errNoTags)
 	}
 	out, err := s.client.GetObjectTagging(ctx, &awss3.GetObjectTaggingInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key))})
 	if err != nil {
@@ -279,8 +174,16 @@ func (s *Store) Tags(ctx context.Context, key string) (map[string]string, error)
 	return tags, nil
 }
 
+// errNoTags is the cause of an error about tags on a service that was found to have none.
+var errNoTags = errors.New("the service was tried out, and has no object tags")
+
+// withMD5 sends a Content-MD5 with a small request, which buckets with object lock may ask for.
+func withMD5(o *awss3.Options) {
+	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
+}
+
 func (s *Store) tagFault(say op, err error) error {
-	if err != nil && (answerOf(err).status == 501 || answerOf(err).code == "NotImplemented") {
+	if err != nil && (errors.Is(err, errNoTags) || isUnknownRequest(err)) {
 		return say.told(err, row{fault.FileSystem, storage.Unsupported, "the service has no object tags",
 			"Nothing needs to be done: the manifests hold the same.", false}, 0)
 	}

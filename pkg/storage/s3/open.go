@@ -21,7 +21,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: c, log: c.Logger, caps: c.Known}
+	s := &Store{cfg: c, log: c.Logger, learning: make(chan struct{}, 1)}
+	if c.Known != nil {
+		s.adopt(missingOf(*c.Known))
+	}
 	opts := func(o *awss3.Options) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired

@@ -14,10 +14,17 @@ func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
 	if err := s.check(key); err != nil {
 		return err
 	}
+	if s.lacks(abortUploads) {
+		return nil
+	}
 	_, err := s.client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)), UploadId: &uploadID})
 	if answerOf(err).code == "NoSuchUpload" || (answerOf(err).code == "" && answerOf(err).status == 404) {
 		return nil
+	}
+	if isUnknownRequest(err) {
+		s.lack(abortUploads)
+		return nil // nobody can do more; Capabilities.UploadsStay says so
 	}
 	return s.op("abort an upload to", key, "s3:AbortMultipartUpload").fault(err)
 }
@@ -27,11 +34,21 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
+	if s.lacks(listUploads) {
+		return nil, nil
+	}
 	full := s.full(key)
 	in := &awss3.ListMultipartUploadsInput{Bucket: &s.cfg.Bucket, Prefix: &full}
 	var out []storage.PendingUpload
 	for {
 		page, err := s.client.ListMultipartUploads(ctx, in)
+		if answerOf(err).code == "NoSuchUpload" {
+			return out, nil // some services say so where there is none
+		}
+		if isUnknownRequest(err) {
+			s.lack(listUploads)
+			return nil, nil
+		}
 		if err != nil {
 			return nil, s.op("list unfinished uploads to", key, "s3:ListBucketMultipartUploads").fault(err)
 		}

@@ -22,9 +22,10 @@
 // # Services
 //
 // Checksums that the SDK would add by itself are off, because other services than Amazon's refuse them; this
-// package adds its own where they are understood. [Store.Probe] learns what a service can do. Without
-// conditional writes the store looks before it writes, which is not safe among several writers, and says so
-// in [storage.Capabilities].
+// package adds its own where they are understood. What else a service lacks is found out before the first write
+// by [Store.Probe], and kept for a week in the place itself (capabilities/), where later processes read it. Without
+// conditional writes the store looks before it writes and again after it, which is not quite safe among several
+// writers, and says so in [storage.Capabilities].
 package s3
 
 import (
@@ -131,11 +132,14 @@ type Store struct {
 	// the parts' own checksums the content.
 	unsignedParts bool
 
-	mu     sync.Mutex
-	caps   *storage.Capabilities // of Probe
-	noCRC  bool                  // the service refused or ignored CRC64NVME
-	noCond bool                  // the service refused conditional headers
-	lock   *types.ObjectLockMode // what the bucket was found to lock with; "" is not at all
+	learning chan struct{} // holds an element while somebody tries the service out
+
+	mu        sync.Mutex
+	lacking   map[feature]bool
+	warned    map[string]bool       // what was said about that
+	learnedAt time.Time             // zero: nothing is known yet
+	probed    *storage.Capabilities // of a probe of this process
+	lock      *types.ObjectLockMode // what the bucket was found to lock with; "" is not at all
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -185,7 +189,7 @@ func (c *Config) complete() error {
 	setDefault(&c.ReadTimeout, DefaultReadTimeout)
 	setDefault(&c.MaxAttempts, DefaultMaxAttempts)
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Logger = discard
 	}
 	if c.PartSize < MinPartSize || c.PartSize > maxPartSize {
 		return fault.New(fault.Validation, fault.InvalidInput, "Choose 5 MiB to 5 GiB.", "a part size of %d bytes is not possible", c.PartSize)
@@ -195,6 +199,8 @@ func (c *Config) complete() error {
 	}
 	return nil
 }
+
+var discard = slog.New(slog.DiscardHandler)
 
 func setDefault[T int | int64 | time.Duration](v *T, def T) {
 	if *v == 0 {

@@ -50,6 +50,7 @@ type upload struct {
 	id      string
 	mark    string // recognises the finished object as ours
 	crc     bool   // CRC64NVME protects parts and object; MD5 the parts otherwise
+	whole   bool   // it protects the object as a whole, too
 	plan    Plan
 	options storage.UploadOptions
 
@@ -64,6 +65,9 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
+	if err := s.learn(ctx); err != nil {
+		return nil, err
+	}
 	u := &upload{s: s, key: key, mark: newMark(), options: o,
 		plan: NewPlan(s.cfg.PartSize, o.ExpectedSize, s.cfg.MaxParts, s.cfg.EqualParts)}
 	in := &awss3.CreateMultipartUploadInput{
@@ -72,38 +76,37 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 	if s.cfg.TellPlan {
 		in.Metadata[planKey] = u.plan.String()
 	}
-	out, crc, err := s.createUpload(ctx, in)
+	out, err := s.createUpload(ctx, in)
 	if err != nil {
 		return nil, s.op("start an upload to", key, "s3:PutObject").fault(err)
 	}
-	u.id, u.crc = aws.ToString(out.UploadId), crc
+	u.id, u.crc = aws.ToString(out.UploadId), out.ChecksumAlgorithm == types.ChecksumAlgorithmCrc64nvme && in.ChecksumAlgorithm != ""
+	u.whole = u.crc && out.ChecksumType != types.ChecksumTypeComposite && !s.lacks(wholeCRC)
 	return u, nil
 }
 
 // createUpload asks for CRC64NVME and does without where the service does not know it.
-func (s *Store) createUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput) (*awss3.CreateMultipartUploadOutput, bool, error) {
-	if !s.lacksCRC() {
-		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
-		out, err := s.client.CreateMultipartUpload(ctx, in)
-		if err == nil {
-			known := out.ChecksumAlgorithm == types.ChecksumAlgorithmCrc64nvme
-			if !known {
-				s.forgetCRC()
-			}
-			return out, known, nil
-		}
-		if !isUnknownFeature(err) {
-			return nil, false, err
-		}
-		in.ChecksumAlgorithm, in.ChecksumType = "", ""
-		out, err = s.client.CreateMultipartUpload(ctx, in)
-		if err == nil {
-			s.forgetCRC()
-		}
-		return out, false, err
+func (s *Store) createUpload(ctx context.Context, in *awss3.CreateMultipartUploadInput) (*awss3.CreateMultipartUploadOutput, error) {
+	if s.lacks(partCRC) {
+		return s.client.CreateMultipartUpload(ctx, in)
 	}
+	in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	out, err := s.client.CreateMultipartUpload(ctx, in)
-	return out, false, err
+	if err == nil {
+		if out.ChecksumAlgorithm != types.ChecksumAlgorithmCrc64nvme {
+			s.lack(partCRC)
+		}
+		return out, nil
+	}
+	if !isUnknownFeature(err) {
+		return nil, err
+	}
+	in.ChecksumAlgorithm, in.ChecksumType = "", ""
+	out, err = s.client.CreateMultipartUpload(ctx, in)
+	if err == nil {
+		s.lack(partCRC)
+	}
+	return out, err
 }
 
 // ID implements storage.Upload.
@@ -265,7 +268,7 @@ var errPartDiffers = errors.New("a part's checksum in the answer is not the one 
 // agrees compares the answer to a part with what was sent. Under SSE-KMS and SSE-C an ETag is no MD5; the
 // service has compared Content-MD5 itself there.
 func (p part) agrees(out *awss3.UploadPartOutput) bool {
-	if out.ChecksumCRC64NVME != nil && p.md5 == nil {
+	if out.ChecksumCRC64NVME != nil && isCRC(*out.ChecksumCRC64NVME) && p.md5 == nil {
 		return *out.ChecksumCRC64NVME == CRCText(p.crc)
 	}
 	if p.md5 == nil {

@@ -32,6 +32,13 @@ type Place struct {
 // Full is the key by which the witness knows an object.
 func (p Place) Full(key string) string { return p.Prefix + key }
 
+// Able are the capabilities of the places that the suite runs on whole: spelt out, they are not tried out by each store.
+var Able = storage.Capabilities{CreateOnly: true, ReplaceIfUnchanged: true, CompleteCreateOnly: true, Tags: true, CRC64NVME: true,
+	MaxParts: s3.DefaultMaxParts, MinPartSize: s3.MinPartSize}
+
+// unknown lets a store try out what the service can do.
+func unknown(c *s3.Config) { c.Known = nil }
+
 // Through opens the same place by another way: at is the host and port of a proxy to Addr.
 func (p Place) Through(tb testing.TB, at string, change ...func(*s3.Config)) *s3.Store {
 	tb.Helper()
@@ -65,7 +72,7 @@ func VersitygwPlace(tb testing.TB) Place {
 func servedPlace(tb testing.TB, server *testenv.MinIOServer) Place {
 	tb.Helper()
 	p := Place{Bucket: server.NewBucket(tb), Prefix: "some/where/", endpoint: server.Endpoint}
-	p.config = s3.Config{Bucket: p.Bucket, Prefix: "some/where", Region: testenv.Region,
+	p.config = s3.Config{Bucket: p.Bucket, Prefix: "some/where", Region: testenv.Region, Known: &Able,
 		Credentials: &s3.Credentials{AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey}}
 	p.Store = p.Through(tb, p.Addr())
 	p.Witness = witness(tb, p.Addr(), server.AccessKey, server.SecretKey, testenv.Region)

@@ -20,7 +20,7 @@ import (
 // NewMinIO opens a new bucket of the MinIO server that the tests of this process share.
 func NewMinIO(tb testing.TB) storage.Store {
 	tb.Helper()
-	return OpenMinIO(tb, s3.Config{})
+	return OpenMinIO(tb, s3.Config{Known: &Able})
 }
 
 // OpenMinIO is NewMinIO with settings of one's own. Bucket, endpoint and credentials are filled in where empty.

@@ -79,18 +79,19 @@ func TestReadOnlySession(t *testing.T) {
 	p := MinIOPlace(t)
 	_, err := p.Store.Put(ctx, "x", []byte("x"), storage.PutOptions{})
 	must(t, err)
-	session := func(policy string) *s3.Store {
+	session := func(policy string, change ...func(*s3.Config)) *s3.Store {
 		c := p.config.Credentials
 		sts, err := credentials.NewSTSAssumeRole(p.endpoint, credentials.STSAssumeRoleOptions{
 			AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, DurationSeconds: 3600, Policy: policy, Location: testenv.Region})
 		must(t, err)
 		v, err := sts.GetWithContext(nil)
 		must(t, err)
-		return p.Through(t, p.Addr(), func(c *s3.Config) {
+		return p.Through(t, p.Addr(), append(change, func(c *s3.Config) {
 			c.Credentials = &s3.Credentials{AccessKeyID: v.AccessKeyID, SecretAccessKey: v.SecretAccessKey, SessionToken: v.SessionToken, Expires: v.Expiration}
-		})
+		})...)
 	}
-	s := session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::` + p.Bucket + `/*"]}]}`)
+	// Nobody is told what the service can do: who may not try it out writes all the same.
+	s := session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::`+p.Bucket+`/*"]}]}`, unknown)
 	_, _, err = s.Get(ctx, "x")
 	must(t, err)
 	link, err := s.Presign(ctx, "x", storage.PresignOptions{Expires: 24 * time.Hour})
@@ -122,7 +123,7 @@ func TestReadOnlySession(t *testing.T) {
 	_, err = s.Probe(ctx)
 	wantReason(t, err, fault.Permission, fault.AccessDenied)
 	// Writing without reading back is enough for a backup.
-	s = session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::` + p.Bucket + `/*"]}]}`)
+	s = session(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::`+p.Bucket+`/*"]}]}`, unknown)
 	o := upload(t, s, "files/blind", []byte("blind"), storage.UploadOptions{})
 	if o.Size != 5 {
 		t.Errorf("%+v", o)
@@ -140,10 +141,13 @@ func TestWrongCredentialsAndBucket(t *testing.T) {
 		},
 		fault.BucketMissing: func(c *s3.Config) { c.Bucket = "no-such-bucket" },
 	} {
-		s := p.Through(t, p.Addr(), change)
-		_, err := s.Probe(ctx)
-		if f := fault.From(err); f.Reason != reason || strings.Contains(err.Error(), "wrong-secret") {
-			t.Errorf("want %s: %v", reason, err)
+		s := p.Through(t, p.Addr(), change, unknown)
+		_, perr := s.Probe(ctx)
+		_, werr := s.Put(ctx, "x", nil, storage.PutOptions{})
+		for _, err := range []error{perr, werr} {
+			if f := fault.From(err); err == nil || f.Reason != reason || strings.Contains(err.Error(), "wrong-secret") {
+				t.Errorf("want %s: %v", reason, err)
+			}
 		}
 	}
 }

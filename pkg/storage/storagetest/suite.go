@@ -283,13 +283,17 @@ var objectChecks = []check{
 	}},
 	{"Probe", func(t *testing.T, p Place) {
 		ctx := ctxFor(t)
-		caps, err := p.Store.Probe(ctx)
+		store := p.Store
+		if p.Dir == "" {
+			store = p.Through(t, p.Addr(), unknown)
+		}
+		caps, err := store.Probe(ctx)
 		must(t, err)
 		if !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly || !caps.Tags || !caps.CRC64NVME ||
 			caps.EqualParts || p.Dir == "" && (caps.MaxParts < 10_000 || caps.MinPartSize != 5*mib) {
 			t.Errorf("capabilities: %+v", caps)
 		}
-		if keys := keysOf(t, p.Store, storage.ListOptions{}); len(keys) != 0 {
+		if keys := keysOf(t, p.Store, storage.ListOptions{}); p.Dir != "" && len(keys) != 0 || p.Dir == "" && (len(keys) != 1 || !strings.HasPrefix(keys[0], "capabilities/")) {
 			t.Errorf("the probe left %q", keys)
 		}
 	}},

@@ -36,7 +36,7 @@ var serviceChecks = []check{
 				return Verdict{Strip: sums}
 			},
 		} {
-			s := p.Through(t, NewProxy(t, p, rule).Addr, small)
+			s := p.Through(t, NewProxy(t, p, rule).Addr, small, unknown)
 			caps, err := s.Probe(ctxFor(t))
 			must(t, err)
 			if caps.CRC64NVME || !caps.CompleteCreateOnly {
@@ -49,7 +49,7 @@ var serviceChecks = []check{
 	}},
 	{"WithoutTags", func(t *testing.T, p Place) {
 		x := NewProxy(t, p, Count("tags", 1000, Verdict{Status: 501, Code: "NotImplemented"}))
-		s := p.Through(t, x.Addr)
+		s := p.Through(t, x.Addr, unknown)
 		caps, err := s.Probe(ctxFor(t))
 		must(t, err)
 		if caps.Tags || !caps.CreateOnly {
@@ -69,7 +69,7 @@ var serviceChecks = []check{
 func degraded(t *testing.T, p Place, what string, x *Proxy) {
 	t.Helper()
 	ctx := ctxFor(t)
-	s := p.Through(t, x.Addr)
+	s := p.Through(t, x.Addr, unknown)
 	caps, err := s.Probe(ctx)
 	must(t, err)
 	if caps.CreateOnly || caps.ReplaceIfUnchanged || caps.CompleteCreateOnly {

@@ -1,0 +1,7 @@
+//go:build stores
+
+package storagetest
+
+import "cofre/internal/testenv"
+
+func init() { storesUnderTest = append(storesUnderTest, testenv.HeavyStores()...) }
