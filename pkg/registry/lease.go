@@ -55,8 +55,10 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 		return nil, err
 	}
 	switch b := x.Find(id); {
-	case b == nil:
-		return nil, notFound(id)
+	case b == nil: // by its intent it was there: where the storage has no conditional writes, an update may be lost
+		if err := r.readmit(ctx, in.Backup); err != nil {
+			return nil, err
+		}
 	case b.Status != InProgress:
 		return nil, hasEnded(id) // its intent is just on the way out
 	}
@@ -78,6 +80,19 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 		return nil, err
 	}
 	return l, nil
+}
+
+// readmit puts a reservation back into the index.
+func (r *Registry) readmit(ctx context.Context, b Backup) error {
+	r.log.Warn("the reservation was lost from the index, and is put back", "backup_id", b.ID)
+	return r.Update(ctx, func(x *Index) error {
+		if x.Find(b.ID) != nil {
+			return errUnchanged
+		}
+		b.Status = InProgress
+		x.Upsert(b)
+		return nil
+	})
 }
 
 func busy(id string) error {
