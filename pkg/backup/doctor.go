@@ -43,9 +43,7 @@ type Diagnosis struct {
 // database, versions), settles what dead runs left, and says what to do about the rest.
 func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	d := Diagnosis{OK: true, Checks: s.checkStorage(ctx)}
-	if d.Checks[0].Result != CheckFailed {
-		d.Checks = append(d.Checks, s.checkRegistry(ctx)...)
-	}
+	d.Checks = append(d.Checks, s.checkRecords(ctx, d.Checks[0])...)
 	d.Checks = append(d.Checks, s.checkEncryption())
 	if s.Engine != nil {
 		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
@@ -71,11 +69,18 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 		}
 	}
 	c := Check{Name: "storage: safe updates", Result: CheckOK, Detail: "create-only and replace-if-unchanged writes work"}
-	if !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly {
-		c.Result, c.Detail = CheckWarning, "this service lacks conditional writes"
-		c.Hint = "Run one cofre at a time over this backup directory, or use a service that has them (AWS S3, MinIO, Cloudflare R2, a local directory)."
+	const oneAtATime = "Run one cofre at a time over this backup directory, or use a service that has them (AWS S3, MinIO, Cloudflare R2, a local directory)."
+	switch {
+	case !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly:
+		c.Result, c.Detail, c.Hint = CheckWarning, "this service lacks conditional writes, or does not keep them among several writers; cofre looks before it writes", oneAtATime
+	case caps.DeletedNamesTaken:
+		c.Result, c.Detail, c.Hint = CheckWarning, "this service refuses create-only writes where an object was deleted; cofre looks first there", oneAtATime
 	}
 	checks = append(checks, c)
+	if caps.UploadsStay {
+		checks = append(checks, Check{Name: "storage: unfinished uploads", Result: CheckWarning, Detail: "this service cannot list them, or cannot end them without harm; what a failed backup had sent stays there",
+			Hint: "Let a rule of the bucket remove unfinished uploads after some days (AbortIncompleteMultipartUpload), or remove them by the service's own means."})
+	}
 	c = Check{Name: "storage: tags", Result: CheckOK, Detail: "objects carry tags"}
 	if !caps.Tags {
 		c = Check{Name: "storage: tags", Result: CheckOK, Detail: "this service has no object tags; the manifests carry on alone"}
@@ -86,7 +91,7 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 	checks = append(checks, c)
 	c = Check{Name: "storage: checksums", Result: CheckOK, Detail: "the service keeps a CRC-64/NVME of each object"}
 	if !caps.CRC64NVME {
-		c.Detail = "each part is compared by its MD5"
+		c.Detail = "each part is compared by its checksum, the object by its size"
 	}
 	limits := ""
 	if caps.MaxParts > 0 {
@@ -97,6 +102,16 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 	}
 	c.Detail += limits
 	return append(checks, c)
+}
+
+// checkRecords looks at the registry, whatever became of the probe: settling what dead runs left may need less. What
+// fails for the same reason is said once.
+func (s *Service) checkRecords(ctx context.Context, store Check) []Check {
+	checks := s.checkRegistry(ctx)
+	if store.Result == CheckFailed && checks[0].Result == CheckFailed && checks[0].Error.Reason == store.Error.Reason {
+		return checks[1:]
+	}
+	return checks
 }
 
 func (s *Service) checkRegistry(ctx context.Context) []Check {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"cofre/pkg/fault"
@@ -172,7 +173,8 @@ func (r *run) schemaVersion(ctx context.Context) string {
 	return v
 }
 
-// commit writes the tags and the manifest: from then on the backup exists.
+// commit writes the tags and the manifest: from then on the backup exists. The last look at the object is behind the last
+// write to it: there are services that take tags for new contents.
 func (r *run) commit(ctx context.Context) error {
 	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
 	r.b.Status, r.b.Outcome = registry.Success, registry.Succeeded
@@ -180,9 +182,27 @@ func (r *run) commit(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
+		if !fault.HasReason(err, storage.Unsupported) {
+			r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
+		}
+	}
+	if err := r.unchanged(ctx); err != nil {
+		return err
 	}
 	return r.lease.Commit(ctx, r.b)
+}
+
+// unchanged holds the object against what was compared when it was complete.
+func (r *run) unchanged(ctx context.Context) error {
+	o, err := r.s.Store.Head(ctx, r.b.Filepath)
+	if err != nil {
+		return fmt.Errorf("look at the stored object once more: %w", err)
+	}
+	if o.Size != r.b.Size || strings.Trim(o.ETag, `"`) != r.b.Stored.ETag {
+		return fault.New(fault.Validation, fault.ChecksumMismatch, "Nothing was kept. The storage service may take tags for new contents: look at what it lacks with `cofre doctor`, then try again.",
+			"the stored object is not the one any more that was written: it has %d bytes of %d", o.Size, r.b.Size)
+	}
+	return nil
 }
 
 // fail records the failure, on a context of its own, and removes what the run left.
