@@ -66,7 +66,8 @@ func serve(t *testing.T, env ...string) string {
 	})
 	// The announcement is one document over several lines.
 	var said struct {
-		URL string `json:"url"`
+		URL    string `json:"url"`
+		Secret string `json:"secret"`
 	}
 	for end := time.Now().Add(time.Minute); json.Unmarshal([]byte(out.String()), &said) != nil; time.Sleep(5 * time.Millisecond) {
 		select {
@@ -78,6 +79,7 @@ func serve(t *testing.T, env ...string) string {
 			t.Fatalf("cofre serve announces nothing: %s\n%s", out, log)
 		}
 	}
+	t.Setenv("COFRE_SECRET", said.Secret)
 	return said.URL
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"os"
@@ -25,8 +26,8 @@ const serveLong = `Serves the web UI and the API (/api), makes backups by BACKUP
 BACKUP_CLEANUP_SCHEDULE, and shows metrics to Prometheus (/metrics; to this machine alone, without
 --metrics-token). A backup that was due while no server ran is made once, at the start.
 
-People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: everybody on
-this machine may do everything, and nobody else can connect. To listen on another address than this machine's
+People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: whoever
+has the secret that it prints may do everything, and nobody else can connect than from this machine. To listen on another address than this machine's
 takes an OpenID provider, and TLS or a proxy in front that has it.
 
 Ctrl-C or SIGTERM ends it: no more requests are taken, and running backups may end. A second one, or the end
@@ -162,7 +163,7 @@ func signIn(c app.Config, s *server.SignIn) (api.Authenticator, error) {
 			return nil, err
 		}
 		verify = d.Verify
-		s.Development = func(role string) (string, time.Time, error) { return d.Issue(access.Role(role), "") }
+		s.Development, s.Secret = func(role string) (string, time.Time, error) { return d.Issue(access.Role(role), "") }, rand.Text()
 	}
 	return api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
 		i, err := verify(ctx, token)
@@ -176,7 +177,8 @@ func signIn(c app.Config, s *server.SignIn) (api.Authenticator, error) {
 // announcement is the document of serve --json, printed when it listens.
 type announcement struct {
 	URL      string `json:"url"`
-	SignIn   string `json:"signIn"` // oidc or development
+	SignIn   string `json:"signIn"`           // oidc or development
+	Secret   string `json:"secret,omitempty"` // of development mode: what /dev/token asks for
 	Issuer   string `json:"issuer,omitempty"`
 	Schedule string `json:"schedule,omitempty"`
 }
@@ -185,14 +187,14 @@ type announcement struct {
 func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
 	doc := announcement{URL: s.URL(), SignIn: "oidc", Issuer: c.Issuer, Schedule: c.Schedule}
 	if c.Issuer == "" {
-		doc.SignIn = "development"
+		doc.SignIn, doc.Secret = "development", s.SignIn.Secret
 	}
 	if asJSON {
 		p.log.Info("serving", "url", doc.URL, "sign_in", doc.SignIn, "issuer", doc.Issuer, "schedule", doc.Schedule)
 	} else {
-		p.note("cofre is at %s", p.screen.Bold(doc.URL))
+		p.note("cofre is at %s", p.screen.Bold(signInURL(doc.URL, doc.Secret)))
 		if c.Issuer == "" {
-			p.note("%s everybody on this machine may do everything; BACKUP_OIDC_ISSUER names who signs people in", p.screen.Yellow("development mode:"))
+			p.note("%s whoever has this address may do everything, until the server ends; BACKUP_OIDC_ISSUER names who signs people in", p.screen.Yellow("development mode:"))
 		} else {
 			p.note("people sign in at %s", c.Issuer)
 		}
@@ -206,6 +208,14 @@ func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
 		return nil
 	}
 	return p.print(doc, nil)
+}
+
+// signInURL carries the secret of development mode in the fragment, which browsers send to nobody.
+func signInURL(url, secret string) string {
+	if secret == "" {
+		return url
+	}
+	return url + "/#secret=" + secret
 }
 
 // serverLog is a log that goes on for months: JSON for machines, lines with their time for people.

@@ -24,6 +24,7 @@ type served struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	url      string
+	secret   string // of development mode
 	out, log *process.Log
 }
 
@@ -39,7 +40,7 @@ func startServer(t *testing.T, env []string, options ...string) *served {
 	t.Cleanup(func() { s.cmd.Process.Kill() })
 	var doc announcement
 	waitFor(t, "the server to say where it is", func() bool { return json.Unmarshal([]byte(s.out.String()), &doc) == nil })
-	if s.url = doc.URL; doc.SignIn != "development" || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
+	if s.url, s.secret = doc.URL, doc.Secret; len(s.secret) < 16 || doc.SignIn != "development" || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
 		t.Fatalf("it says %s", s.out)
 	}
 	return s
@@ -49,7 +50,7 @@ func startServer(t *testing.T, env []string, options ...string) *served {
 func (s *served) create(env []string) string {
 	s.t.Helper()
 	var token struct{ Token string }
-	s.post("/dev/token", `{"role":"ADMIN"}`, "", &token)
+	s.post("/dev/token", `{"role":"ADMIN","secret":"`+s.secret+`"}`, "", &token)
 	var b backup.Backup
 	s.post("/api/backup/create", "{}", token.Token, &b)
 	waitFor(s.t, "the dump to be under way", func() bool {

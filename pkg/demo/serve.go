@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,6 +37,9 @@ func (d *demo) serve(ctx context.Context) error {
 				return "", fault.Wrap(err, fault.FileSystem, fault.StorageUnreachable, "This is a defect of cofre: please report it.", "the web UI does not answer")
 			}
 		}
+		if d.Keep {
+			d.UI += "#secret=" + s.SignIn.Secret
+		}
 		text := "the web UI and the API, health checked: " + d.UI
 		if !d.Keep {
 			text += "\nmake demo KEEP=1 (or cofre demo --keep) leaves it running"
@@ -55,7 +59,7 @@ func (d *demo) newServer() (*server.Server, error) {
 	})
 	return server.New(server.Config{
 		Service: d.app.Service, Audit: d.app.Audit, UI: web.Files(), Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: 2, Log: d.Log,
-		SignIn: server.SignIn{Development: func(role string) (string, time.Time, error) { return issuer.Issue(access.Role(role), "") }},
+		SignIn: server.SignIn{Development: func(role string) (string, time.Time, error) { return issuer.Issue(access.Role(role), "") }, Secret: rand.Text()},
 		Links:  d.app.Links, LinkBase: d.linkBase,
 		NewAPI: func(doors server.Doors) (http.Handler, error) {
 			return d.app.API(app.APIOptions{Authenticate: authenticate, Launcher: doors.Launcher, LaunchValidation: doors.LaunchValidation, Link: doors.Link, Log: d.Log})

@@ -27,6 +27,9 @@ func (c *Config) Check() error {
 	if c.SignIn.Development == nil && c.SignIn.Issuer == "" {
 		return refuse("Set BACKUP_OIDC_ISSUER, or use development mode on loopback.", "there is nobody who could sign in")
 	}
+	if c.SignIn.Development != nil && len(c.SignIn.Secret) < 16 {
+		return refuse("Make one at each start, and print it.", "development mode needs a secret of 16 characters or more")
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return refuse("Write it as host:port, such as 127.0.0.1:8080 or [::1]:8080.", "%.80q is not an address to listen on", c.Listen)

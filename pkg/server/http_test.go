@@ -118,18 +118,23 @@ func TestDevelopmentToken(t *testing.T) {
 		body   string
 		status int
 	}{
-		{"a program", nil, `{"role":"ADMIN"}`, 200},
-		{"the UI", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, `{"role":"SUPERVISOR"}`, 200},
-		{"the UI by another name", map[string]string{"Origin": "http://localhost:1", "Host": "localhost:1"}, `{"role":"ADMIN"}`, 200},
-		{"a page of another site", map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, `{"role":"ADMIN"}`, 403},
-		{"a page of another port", map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, `{"role":"ADMIN"}`, 403},
-		{"a page without an origin", map[string]string{"Origin": "null"}, `{"role":"ADMIN"}`, 403},
-		{"a form", map[string]string{"Content-Type": "text/plain"}, `{"role":"ADMIN"}`, 415},
-		{"a name that was made to point here", map[string]string{"Host": "evil.example", "Origin": "http://evil.example"}, `{"role":"ADMIN"}`, 421},
-		{"through a proxy", map[string]string{"X-Forwarded-For": "203.0.113.7"}, `{"role":"ADMIN"}`, 403},
-		{"no such role", nil, `{"role":"KING"}`, 422},
-		{"more than a role", nil, `{"role":"ADMIN","sub":"root"}`, 400},
+		{"a program", nil, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 200},
+		{"the UI", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, `{"role":"SUPERVISOR","secret":"` + devSecret + `"}`, 200},
+		{"the UI by another name", map[string]string{"Origin": "http://localhost:1", "Host": "localhost:1"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 200},
+		{"a page of another site", map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 403},
+		{"a page of another port", map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 403},
+		{"a page without an origin", map[string]string{"Origin": "null"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 403},
+		{"a form", map[string]string{"Content-Type": "text/plain"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 415},
+		{"a name that was made to point here", map[string]string{"Host": "evil.example", "Origin": "http://evil.example"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 421},
+		{"through a proxy", map[string]string{"X-Forwarded-For": "203.0.113.7"}, `{"role":"ADMIN","secret":"` + devSecret + `"}`, 403},
+		{"no such role", nil, `{"role":"KING","secret":"` + devSecret + `"}`, 422},
+		{"more than a role", nil, `{"role":"ADMIN","secret":"` + devSecret + `","sub":"root"}`, 400},
 		{"nothing", nil, ``, 400},
+		// A plain proxy on this machine says nothing of whoever is behind it.
+		{"without the secret", nil, `{"role":"ADMIN"}`, 403},
+		{"with another secret", nil, `{"role":"ADMIN","secret":"0123456789abcdef0123456788"}`, 403},
+		{"with a part of it", nil, `{"role":"ADMIN","secret":"0123456789abcdef"}`, 403},
+		{"behind a plain proxy", map[string]string{"Host": host}, `{"role":"SUPERADMIN"}`, 403},
 	} {
 		header := map[string]string{"Content-Type": "application/json"}
 		for k, v := range test.header {
@@ -196,6 +201,7 @@ func TestRefused(t *testing.T) {
 		{"no address", func(c *server.Config) { c.Listen = "8080" }, "not an address"},
 		{"half a certificate", func(c *server.Config) { c.CertFile = "cert.pem" }, "belong together"},
 		{"no certificate", func(c *server.Config) { c.CertFile, c.KeyFile = "/nowhere/cert.pem", "/nowhere/key.pem" }, "cannot be used"},
+		{"development mode without a secret", func(c *server.Config) { c.SignIn.Secret = "" }, "needs a secret"},
 		{"nobody", func(c *server.Config) { c.SignIn = server.SignIn{} }, "nobody who could sign in"},
 	} {
 		_, conf := configure(t, options{database: nowhere, change: test.change})

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,6 +25,9 @@ type SignIn struct {
 	ClientID string // the web UI's
 	// Development makes a token for a role; nil where there is an issuer.
 	Development func(role string) (token string, expires time.Time, err error)
+	// Secret is what whoever asks for such a token has to know, made anew at each start. Where a request comes from does not say
+	// who sent it: a proxy on this machine need not tell that there is somebody behind it.
+	Secret string
 }
 
 // config answers what the UI has to know.
@@ -41,7 +46,7 @@ func sendJSON(w http.ResponseWriter, status int, doc any) {
 	json.NewEncoder(w).Encode(doc)
 }
 
-// token answers POST /dev/token: to this machine alone, and to no page of another site. A page cannot send JSON to
+// token answers POST /dev/token: to whoever knows the secret, to this machine alone, and to no page of another site. A page cannot send JSON to
 // another origin without asking first, which is never allowed here; and the browser says where it comes from.
 func (c SignIn) token(w http.ResponseWriter, r *http.Request, local bool) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -61,12 +66,17 @@ func (c SignIn) token(w http.ResponseWriter, r *http.Request, local bool) {
 		return
 	}
 	var ask struct {
-		Role string `json:"role"`
+		Role   string `json:"role"`
+		Secret string `json:"secret"`
 	}
 	d := json.NewDecoder(io.LimitReader(r.Body, 4<<10))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&ask); err != nil {
-		refused(w, http.StatusBadRequest, `send {"role": "ADMIN"}`)
+		refused(w, http.StatusBadRequest, `send {"role": "ADMIN", "secret": "..."}`)
+		return
+	}
+	if asked, own := sha256.Sum256([]byte(ask.Secret)), sha256.Sum256([]byte(c.Secret)); c.Secret == "" || subtle.ConstantTimeCompare(asked[:], own[:]) != 1 {
+		refused(w, http.StatusForbidden, "send the secret that the server printed at its start")
 		return
 	}
 	token, expires, err := c.Development(ask.Role)

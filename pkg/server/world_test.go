@@ -130,7 +130,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	conf := server.Config{
 		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
 		Metrics: metrics.New("1.2.3", c.Database.Database(), c.Database.Database()),
-		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }},
+		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }, Secret: devSecret},
 	}
 	for _, s := range []struct {
 		expr string
@@ -228,10 +228,12 @@ func (w *world) do(method, path, body string, header map[string]string) reply {
 	return reply{resp, string(data)}
 }
 
+const devSecret = "0123456789abcdef0123456789"
+
 // signedIn gives the headers of somebody with a role.
 func (w *world) signedIn(role string) map[string]string {
 	w.t.Helper()
-	r := w.do("POST", "/dev/token", `{"role":"`+role+`"}`, map[string]string{"Content-Type": "application/json"})
+	r := w.do("POST", "/dev/token", `{"role":"`+role+`","secret":"`+devSecret+`"}`, map[string]string{"Content-Type": "application/json"})
 	var doc struct{ Token, ExpiresAt, Role string }
 	if err := json.Unmarshal([]byte(r.body), &doc); err != nil || r.StatusCode != 200 || doc.Token == "" || doc.Role != role {
 		w.t.Fatalf("%d, %v: %s", r.StatusCode, err, r.body)

@@ -11,8 +11,11 @@ import { screens } from "./screens.mjs";
 
 const { COFRE_URL: origin, COFRE_BACKUPS: backups, COFRE_CLIENT_BIN: bin, COFRE_SOURCE: source, COFRE_TARGET: target } = process.env;
 
-/** signIn takes a role. The page is where it was before. */
+/** signIn takes a role, with the secret where the page asks for it. The page is where it was before. */
 export async function signIn(page, role) {
+  await page.locator(".roles").waitFor();
+  const secret = page.getByLabel(/^(Secret|Segredo)/);
+  if (await secret.count()) await secret.fill(process.env.COFRE_SECRET);
   await page.locator(".roles button", { hasText: new RegExp(`^${role}`) }).click();
   await page.locator("header.top").waitFor();
 }
@@ -38,7 +41,14 @@ const badge = (page) => page.locator(".summary .badge").textContent();
 async function roles(browser) {
   const shown = async (role, may, mayNot) => {
     const page = await open(browser, { allowed: [origin] });
-    await page.goto(`${origin}/`);
+    // The printed address carries the secret, and the page takes it out at once.
+    const link = role === "ADMIN";
+    await page.goto(link ? `${origin}/#secret=${process.env.COFRE_SECRET}` : `${origin}/`);
+    if (link) {
+      await page.locator(".roles").waitFor();
+      assert.equal(await page.getByLabel(/^Secret/).count(), 0, "the secret is asked for although the address held it");
+      assert.ok(!page.url().includes("secret"), `the secret stays in the address: ${page.url()}`);
+    }
     await signIn(page, role);
     await page.locator("main h1").waitFor();
     await page.waitForLoadState("networkidle");

@@ -15,9 +15,10 @@ test("the development sign-in takes a role and shows the home screen, where the 
   history.replaceState(null, "", "/#/health");
   start({ signedIn: false });
   expect(screen.getByText("Development sign-in")).toBeTruthy();
+  await userEvent.type(screen.getByLabelText(/^Secret/), "S3CRET");
   await userEvent.click(screen.getByRole("button", { name: /^ADMIN/ }));
   expect(await screen.findByRole("heading", { level: 1, name: "Health" })).toBeTruthy();
-  expect(asked.find((a) => a.path === "/dev/token")?.body).toEqual({ role: "ADMIN" });
+  expect(asked.find((a) => a.path === "/dev/token")?.body).toEqual({ role: "ADMIN", secret: "S3CRET" });
   expect(asked.find((a) => a.path === "/api/session")?.headers.get("Authorization")).toBe("Bearer DEV");
 });
 

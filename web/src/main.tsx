@@ -7,6 +7,7 @@ import { createApi } from "./api/client";
 import { ServicesContext } from "./api/context";
 import { createQueryClient } from "./api/queries";
 import { App } from "./App";
+import { takeSecret } from "./auth/development";
 import { complete, isAnswer, redirectUri, SignInError, takePending } from "./auth/oidc";
 import { SessionStore } from "./auth/session";
 import { Boundary, Broken } from "./components/Boundary";
@@ -43,6 +44,7 @@ async function start(): Promise<void> {
   let messages: Messages | undefined;
   try {
     const search = location.search;
+    takeSecret(sessionStorage);
     if (isAnswer(search)) history.replaceState(null, "", location.pathname + location.hash);
     applyTheme();
     language = wantedLanguage();

@@ -1,7 +1,7 @@
 // Signing in: by the configured issuer, or as a role of one's choice where a developer's own machine offers it.
 
 import { useEffect, useState } from "react";
-import { answerOf } from "./development";
+import { answerOf, keptSecret } from "./development";
 import { useServices } from "../api/context";
 import { Icon } from "../components/basics";
 import { LanguageSwitch, ThemeSwitch } from "../components/Switches";
@@ -77,12 +77,15 @@ function DevelopmentSignIn() {
   const { sessions } = useServices();
   const [error, setError] = useState<Error | undefined>(undefined);
   const [busy, setBusy] = useState(false);
+  const [secret, setSecret] = useState(() => keptSecret(sessionStorage));
+  const [asks, setAsks] = useState(secret === "");
   const choose = async (role: Role) => {
     setBusy(true);
     setError(undefined);
     try {
-      sessions.begin(await answerOf(role));
+      sessions.begin(await answerOf(role, secret.trim(), sessionStorage));
     } catch (err) {
+      setAsks(true);
       setError(err instanceof Error ? err : new Error(String(err)));
       setBusy(false);
     }
@@ -91,6 +94,12 @@ function DevelopmentSignIn() {
     <>
       <div className="notice warn"><Icon name="warn" /><div><p><strong>{t.signIn.development}</strong></p><p>{t.signIn.developmentHint}</p></div></div>
       {error && <Trouble error={error} />}
+      {asks && (
+        <p>
+          <label htmlFor="secret">{t.signIn.secret}</label>
+          <input id="secret" type="password" autoComplete="off" value={secret} onChange={(e) => setSecret(e.target.value)} />
+        </p>
+      )}
       <ul className="roles">
         {roles.map((role) => (
           <li key={role}>

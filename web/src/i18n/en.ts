@@ -34,7 +34,8 @@ export const en = {
     signedOut: "You are signed out.",
     mode: "Development",
     development: "Development sign-in",
-    developmentHint: "Anybody who reaches this page may take any role. It is offered on this machine's own address only, and never in production.",
+    developmentHint: "Whoever knows the secret that cofre serve printed at its start may take any role. It is offered on this machine's own address only, and never in production.",
+    secret: "Secret that the server printed",
     roles: {
       SUPERADMIN: "may do everything",
       ADMIN: "may do everything",

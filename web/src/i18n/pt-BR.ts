@@ -36,7 +36,8 @@ export const ptBR: Messages = {
     signedOut: "Você saiu.",
     mode: "Desenvolvimento",
     development: "Entrada de desenvolvimento",
-    developmentHint: "Quem alcança esta página pode assumir qualquer papel. Ela só existe no endereço local desta máquina, e nunca em produção.",
+    developmentHint: "Quem conhece o segredo que o cofre serve mostrou ao iniciar pode assumir qualquer papel. Ela só existe no endereço local desta máquina, e nunca em produção.",
+    secret: "Segredo que o servidor mostrou",
     roles: {
       SUPERADMIN: "pode tudo",
       ADMIN: "pode tudo",
