@@ -3,9 +3,9 @@
 package functions_test
 
 import (
-	"encoding/base64"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"

@@ -59,6 +59,12 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	records := registry.Options{Log: o.Log, Defaults: registry.Settings{
+		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
+	}}
+	if err := c.signatures(&records); err != nil {
+		return nil, err
+	}
 	a := &App{Directory: c.Directory, config: c}
 	if err := a.openStore(ctx, c, o); err != nil {
 		return nil, err
@@ -66,11 +72,8 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	a.Audit = audit.New(a.Store, audit.Options{Retention: c.auditRetention(), Log: o.Log})
 	a.Allowance = registry.NewAllowance(a.Store, c.MaxRequestsPerMinute, nil)
 	a.Allowance.Log = o.Log
-	reg := registry.New(a.Store, registry.Options{Log: o.Log, Defaults: registry.Settings{
-		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
-	}})
 	a.Service = backup.New(backup.Config{
-		Store: a.Store, Registry: reg, Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge,
+		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge,
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,

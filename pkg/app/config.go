@@ -47,6 +47,8 @@ type Config struct {
 	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
 	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas
 	IdentityFile      string        // BACKUP_AGE_IDENTITY_FILE
+	SigningKey        string        // BACKUP_SIGNING_KEY: a private key of OpenSSH, or the file with it
+	TrustedKeys       string        // BACKUP_TRUSTED_KEYS: public keys, or the file with them
 	DefaultDirectory  string        // BACKUP_DEFAULT_DIRECTORY, under files/
 	AllowedDirectory  []string      // BACKUP_ALLOWED_DIRECTORIES, separated by commas
 	ConnectRetries    int           // BACKUP_CONNECT_RETRIES, default 3
@@ -104,6 +106,8 @@ var variables = []variable{
 	{"BACKUP_ENABLE_ENCRYPTION", "false", boolean(func(c *Config, b bool) { c.Encrypt = b })},
 	{"BACKUP_AGE_RECIPIENTS", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", setRecipients},
 	{"BACKUP_AGE_IDENTITY_FILE", "/etc/cofre/key.txt", func(c *Config, v string) error { c.IdentityFile = v; return nil }},
+	{"BACKUP_SIGNING_KEY", "/etc/cofre/signing", func(c *Config, v string) error { c.SigningKey = v; return nil }},
+	{"BACKUP_TRUSTED_KEYS", "/etc/cofre/signing.pub", func(c *Config, v string) error { c.TrustedKeys = v; return nil }},
 	{"BACKUP_DEFAULT_DIRECTORY", "nightly", func(c *Config, v string) error { c.DefaultDirectory = v; return nil }},
 	{"BACKUP_ALLOWED_DIRECTORIES", "nightly,manual", setAllowed},
 	{"BACKUP_CONNECT_RETRIES", "3", number(0, 20, func(c *Config, n int) { c.ConnectRetries = n })},

@@ -18,15 +18,16 @@ import (
 
 // RestoreRequest asks for a restore into the database that URL names.
 type RestoreRequest struct {
-	URL          string
-	Create       bool // create the database first, as the backup's was made
-	Locale       LocaleChoice
-	Clean        bool // allow a database that is not empty: what the backup holds is dropped there first
-	Cascade      bool // with Clean: drop what depends on that, too
-	AllowDamaged bool // try although the last validation found the backup damaged
-	NoOwner      bool
-	NoPrivileges bool
-	Jobs         int
+	URL           string
+	Create        bool // create the database first, as the backup's was made
+	Locale        LocaleChoice
+	Clean         bool // allow a database that is not empty: what the backup holds is dropped there first
+	Cascade       bool // with Clean: drop what depends on that, too
+	AllowUnsigned bool // take a backup without a signature although trusted keys are set
+	AllowDamaged  bool // try although the last validation found the backup damaged
+	NoOwner       bool
+	NoPrivileges  bool
+	Jobs          int
 	Adaptation
 	DisableTriggers bool          // of a backup that holds rows only
 	KeepGoing       bool          // after what cannot be restored
@@ -57,6 +58,9 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	if err != nil {
 		return Restored{}, err
 	}
+	if b, err = s.trusted(ctx, b, req.AllowUnsigned); err != nil {
+		return Restored{}, err
+	}
 	if b.Damaged() && !req.AllowDamaged {
 		return Restored{}, fault.New(fault.Validation, b.Verification.Problems[0].Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
 			"the last validation found backup %s damaged: %s", b.ID, b.Verification.Problems[0].Detail)
@@ -72,6 +76,11 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	if part := DescribePart(b); part != "" && req.Remark != nil {
 		req.Remark("backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part)
+	}
+	if s.Registry.Checks() {
+		if err := s.proveFirst(ctx, b); err != nil {
+			return Restored{}, err
+		}
 	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
@@ -132,7 +141,8 @@ func (s *Service) restoreInput(ctx context.Context, b Backup, progress func(int6
 		}
 		return &chain{plain, r}, nil
 	}}
-	if b.Format == FormatCustom && b.Encryption == "none" {
+	// Parts are proven by their CRC-32C, which anybody can make fit: where signatures count, the whole is, by its SHA-256.
+	if b.Format == FormatCustom && b.Encryption == "none" && !s.Registry.Checks() {
 		layout, err := s.Registry.Layout(ctx, b.ID)
 		if err != nil || layout == nil {
 			s.Log.Info("restoring in one stream: the manifest does not say where each table lies", "backup_id", b.ID)

@@ -25,6 +25,8 @@ import (
 type ValidateOptions struct {
 	// Retag writes the object's tags anew from the record before they are compared.
 	Retag bool
+	// AllowUnsigned takes a backup without a signature although trusted keys are set.
+	AllowUnsigned bool
 	// Progress is called with the stored bytes read so far and their total.
 	Progress func(read, total int64)
 }
@@ -74,6 +76,9 @@ func (v Validation) Err() error {
 func (s *Service) Validate(ctx context.Context, ref string, o ValidateOptions) (Validation, error) {
 	b, err := s.successful(ctx, ref)
 	if err != nil {
+		return Validation{}, err
+	}
+	if b, err = s.trusted(ctx, b, o.AllowUnsigned); err != nil {
 		return Validation{}, err
 	}
 	start := s.Now()

@@ -43,7 +43,7 @@ var exitCodes = []struct {
 
 // storedReasons are those of a ValidationError that speak of stored data, not of input.
 var storedReasons = []fault.Reason{
-	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch,
+	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch, fault.SignatureMissing, fault.SignatureWrong,
 }
 
 // exitCode gives the exit code of a fault's code and reason.

@@ -43,6 +43,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
 	f.BoolVar(&req.Create, "create", false, "create the database first, as the backup's was made")
 	f.VarPF(&cleanFlag{&req}, "clean", "", "replace what is there: drop what the backup holds before restoring it; with =cascade, what depends on that too").NoOptDefVal = "true"
+	f.BoolVar(&req.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")

@@ -26,9 +26,9 @@ const serveLong = `Serves the web UI and the API (/api), makes backups by BACKUP
 BACKUP_CLEANUP_SCHEDULE, and shows metrics to Prometheus (/metrics; to this machine alone, without
 --metrics-token). A backup that was due while no server ran is made once, at the start.
 
-People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: whoever
-has the secret that it prints may do everything, and nobody else can connect than from this machine. To listen on another address than this machine's
-takes an OpenID provider, and TLS or a proxy in front that has it.
+People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: whoever has
+the secret that it prints may do everything, and only this machine can connect. To listen on another address
+than this machine's takes an OpenID provider, and TLS or a proxy in front that has it.
 
 Ctrl-C or SIGTERM ends it: no more requests are taken, and running backups may end. A second one, or the end
 of the time of grace, stops them cleanly (exit code 130); a third one quits at once.`

@@ -45,17 +45,18 @@ type validations struct {
 }
 
 func (p *program) validateCommand() *cobra.Command {
-	retag := false
+	var o backup.ValidateOptions
 	c := &cobra.Command{
 		Use: "validate ID|FILE... [options]", Short: "Read backups back whole and check everything", Long: validateLong, Example: validateExamples,
 		Args: arguments(1, -1, "a backup's id, or a file"), ValidArgsFunction: p.completeIDs(storedBackup, -1),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.validate(cmd.Context(), args, retag) },
+		RunE: func(cmd *cobra.Command, args []string) error { return p.validate(cmd.Context(), args, o) },
 	}
-	c.Flags().BoolVar(&retag, "retag", false, "write the object's tags again from the record first")
+	c.Flags().BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
+	c.Flags().BoolVar(&o.Retag, "retag", false, "write the object's tags again from the record first")
 	return c
 }
 
-func (p *program) validate(ctx context.Context, refs []string, retag bool) error {
+func (p *program) validate(ctx context.Context, refs []string, o backup.ValidateOptions) error {
 	svc, a, err := p.validator(ctx, refs)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (p *program) validate(ctx context.Context, refs []string, retag bool) error
 	doc := validations{Valid: true, Results: []validation{}}
 	var first error
 	for _, ref := range refs {
-		v, err := p.validateOne(ctx, svc, ref, retag)
+		v, err := p.validateOne(ctx, svc, ref, o)
 		if a != nil && (err != nil || v.ID != "") { // local files are nobody's business
 			p.acted(ctx, a, "validate", cmp.Or(v.ID, ref), err, map[string]string{"valid": strconv.FormatBool(err == nil && v.Valid)})
 		}
@@ -138,12 +139,12 @@ func isFile(name string) bool {
 }
 
 // validateOne validates a backup, or a local file when no backup has this name.
-func (p *program) validateOne(ctx context.Context, svc *backup.Service, ref string, retag bool) (backup.Validation, error) {
+func (p *program) validateOne(ctx context.Context, svc *backup.Service, ref string, o backup.ValidateOptions) (backup.Validation, error) {
 	bar := p.bar("reading")
 	defer bar.Close()
-	o := backup.ValidateOptions{Retag: retag, Progress: func(read, total int64) {
+	o.Progress = func(read, total int64) {
 		bar.Set(term.State{Phase: "reading", Done: read, Total: total})
-	}}
+	}
 	if svc.Registry == nil {
 		return svc.ValidateFile(ctx, ref, o)
 	}

@@ -102,6 +102,8 @@ const (
 	SizeMismatch     Reason = "size_mismatch"
 	ChecksumMismatch Reason = "checksum_mismatch"
 	StructureDamaged Reason = "structure_damaged"
+	SignatureMissing Reason = "signature_missing" // of a manifest, where trusted keys are set
+	SignatureWrong   Reason = "signature_wrong"
 	ObjectMissing    Reason = "object_missing"
 	TagsMismatch     Reason = "tags_mismatch"
 	IdentityMissing  Reason = "identity_missing" // encrypted, and no key to read it

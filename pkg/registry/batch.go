@@ -247,7 +247,7 @@ func (l *Lease) finishRemoval(ctx context.Context, rep *Report) error {
 
 // removeStored removes the records and the object of a backup that has left the index, then the intent.
 func (l *Lease) removeStored(ctx context.Context) error {
-	for _, key := range []string{VerificationKey(l.id), LogKey(l.id), ManifestKey(l.id)} {
+	for _, key := range []string{VerificationKey(l.id), LogKey(l.id), ManifestKey(l.id), SignatureKey(l.id)} {
 		if err := l.r.store.Delete(ctx, key); err != nil {
 			return fmt.Errorf("remove %s: %w", key, err)
 		}

@@ -102,7 +102,14 @@ func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to write a bad manifest")
 	}
-	_, err := r.putJSON(ctx, ManifestKey(b.ID), Manifest{Version: IndexVersion, Backup: b, Layout: layout}, storage.Condition{IfAbsent: true})
+	data, err := encode(Manifest{Version: IndexVersion, Backup: b, Layout: layout})
+	if err != nil {
+		return b, err
+	}
+	if err := r.signManifest(ctx, b, data); err != nil {
+		return b, err
+	}
+	_, err = r.put(ctx, ManifestKey(b.ID), data, storage.Condition{IfAbsent: true})
 	if err == nil {
 		return b, nil
 	}

@@ -28,6 +28,9 @@ const (
 // ManifestKey is where a backup's commit record stands.
 func ManifestKey(id string) string { return ManifestsPrefix + id + ".json" }
 
+// SignatureKey is where the detached signature of a backup's manifest stands.
+func SignatureKey(id string) string { return ManifestKey(id) + ".sig" }
+
 // IntentKey is where a running backup's lease stands.
 func IntentKey(id string) string { return IntentsPrefix + id + ".json" }
 

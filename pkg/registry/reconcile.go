@@ -169,6 +169,9 @@ func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
 			rep.note(id, r.store.Delete(ctx, CancelKey(id)))
 		}
 	}
+	if err := r.sweepSignatures(ctx, x, rep); err != nil {
+		return err
+	}
 	return r.sweepLate(ctx, x, rep)
 }
 

@@ -41,6 +41,8 @@ type Registry struct {
 	lease    time.Duration
 	ahead    time.Duration
 	defaults Settings
+	sign     func(ctx context.Context, manifest []byte) ([]byte, error)
+	check    func(manifest, signature []byte) error
 	turn     chan struct{} // one compare-and-swap at a time from this process: others would only collide
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
 	oddETags atomic.Bool
@@ -52,6 +54,10 @@ type Options struct {
 	Lease    time.Duration // how long a run may be silent; default DefaultLease
 	Ahead    time.Duration // added to the service's clock, so that tests need not wait for the end of a lease
 	Defaults Settings      // written into a new registry.json
+	// Sign, when set, signs the manifests of successful backups.
+	Sign func(ctx context.Context, manifest []byte) ([]byte, error)
+	// Check, when set, returns an error for a signature of a manifest that is not to be trusted; see Registry.Signed.
+	Check func(manifest, signature []byte) error
 }
 
 // DefaultLease is how long a run may give no sign of life before others may end it. It is renewed at a
@@ -60,7 +66,7 @@ const DefaultLease = 2 * time.Minute
 
 // New gives the registry in a store. It does no input or output.
 func New(store storage.Store, o Options) *Registry {
-	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, turn: make(chan struct{}, 1)}
+	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, turn: make(chan struct{}, 1)}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

@@ -1,0 +1,110 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// Whoever may write to the bucket can replace a backup together with all its records. A signature of the manifest, which holds
+// the object's SHA-256, shows that, if the key is elsewhere. It is written before the manifest, so that a committed backup is
+// never without one, and for successes alone: only whoever makes backups needs the key.
+
+// Signs reports whether new manifests are signed.
+func (r *Registry) Signs() bool { return r.sign != nil }
+
+// Checks reports whether signatures are asked for: then what Signed returns counts and not what the index says.
+func (r *Registry) Checks() bool { return r.check != nil }
+
+// signManifest writes the signature of a manifest that is about to be written.
+func (r *Registry) signManifest(ctx context.Context, b Backup, manifest []byte) error {
+	if r.sign == nil || b.Status != Success {
+		return nil
+	}
+	sig, err := r.sign(ctx, manifest)
+	if err != nil {
+		return fmt.Errorf("sign the manifest of %s: %w", b.ID, err)
+	}
+	if _, err := r.store.Put(ctx, SignatureKey(b.ID), sig, storage.PutOptions{ContentType: "text/plain"}); err != nil {
+		return fmt.Errorf("write the signature of %s: %w", b.ID, err)
+	}
+	return nil
+}
+
+// Signed returns a backup's manifest if a trusted key has signed it. The fault's reason is SignatureMissing where there is no
+// signature, as for backups from before the key and those rebuilt from tags, and SignatureWrong where there is one that does
+// not count.
+func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
+	wrong := func(err error) error {
+		return fault.Wrap(err, fault.Validation, fault.SignatureWrong, "Do not use this backup before it is known who wrote it. Look at BACKUP_TRUSTED_KEYS if the key was changed.",
+			"the signature of backup %s is not one to trust", id)
+	}
+	missing := func() error {
+		return fault.New(fault.Validation, fault.SignatureMissing, "It may be from before the key, rebuilt from tags, or forged. If you know that it is good: --allow-unsigned.",
+			"backup %s is not signed", id)
+	}
+	if r.check == nil {
+		return Manifest{}, missing()
+	}
+	data, _, err := r.store.Get(ctx, ManifestKey(id))
+	if storage.IsNotFound(err) {
+		return Manifest{}, missing()
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	sig, _, err := r.store.Get(ctx, SignatureKey(id))
+	if storage.IsNotFound(err) {
+		return Manifest{}, missing()
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	if err := r.check(data, sig); err != nil {
+		return Manifest{}, wrong(err)
+	}
+	m, err := parseManifest(id, data)
+	if err != nil {
+		return m, wrong(err)
+	}
+	if m.Backup.Status != Success {
+		return m, wrong(fmt.Errorf("the manifest says %s", m.Backup.Status))
+	}
+	return m, nil
+}
+
+// sweepSignatures removes signatures whose manifest was never written: a run that died, or lost, between the two.
+func (r *Registry) sweepSignatures(ctx context.Context, x *Index, rep *Report) error {
+	manifests, signatures := map[string]bool{}, []string{}
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ManifestsPrefix}) {
+		if err != nil {
+			return fmt.Errorf("list manifests: %w", err)
+		}
+		if id := idOf(o.Key, ManifestsPrefix); id != "" {
+			manifests[id] = true
+		} else if id := idOf(strings.TrimSuffix(o.Key, ".sig"), ManifestsPrefix); id != "" {
+			signatures = append(signatures, id)
+		}
+	}
+	for _, id := range signatures {
+		b := x.Find(id)
+		if b != nil && b.Status == InProgress || manifests[id] && (b == nil || b.Status != Failed) {
+			continue
+		}
+		rep.note(id, r.sweepSignature(ctx, id))
+	}
+	return nil
+}
+
+func (r *Registry) sweepSignature(ctx context.Context, id string) error {
+	if _, err := r.store.Head(ctx, IntentKey(id)); !storage.IsNotFound(err) {
+		return err // at work, or to be settled first
+	}
+	if m, err := r.manifest(ctx, id); err == nil && m.Backup.Status == Success || err != nil && !storage.IsNotFound(err) {
+		return err
+	}
+	return r.store.Delete(ctx, SignatureKey(id))
+}
