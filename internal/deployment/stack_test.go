@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,7 @@ func (d *deployed) role(name string) credentials.Value {
 		return k
 	}
 	var list []any
+	merged := map[string]object{} // statements that allow the same: MinIO takes 2,048 bytes of such a policy
 	all, _ := policies(d.T, name)
 	for _, s := range all {
 		o := object{"Effect": s.Effect}
@@ -114,9 +116,17 @@ func (d *deployed) role(name string) credentials.Value {
 		if len(actions) == 0 || len(places) == 0 || strings.Contains(s.Sid, "Lock") { // the bucket has no lock
 			continue
 		}
+		slices.Sort(actions)
+		key := s.Effect + strings.Join(actions, ",")
+		if same := merged[key]; same != nil && s.Condition == nil {
+			same["Resource"] = append(same["Resource"].([]string), places...)
+			continue
+		}
 		o["Action"], o["Resource"] = actions, places
 		if s.Condition != nil {
 			o["Condition"] = s.Condition
+		} else {
+			merged[key] = o
 		}
 		list = append(list, o)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/registry"
 )
 
@@ -100,4 +101,47 @@ func TestScheduledFailure(t *testing.T) {
 	if !strings.Contains(w.log.String(), "scheduled backup failed") {
 		t.Error("the log does not say so")
 	}
+}
+
+// Two servers of two databases that bear one name, over one place: the second is refused, loudly, until it has a name of its
+// own; then each gets its backup.
+func TestSchedulesOfTwoSources(t *testing.T) {
+	first := newDatabase(t)
+	name := first[strings.LastIndex(first, "/")+1:]
+	other := testenv.Postgres(t, 17)
+	other.Exec(t, "postgres", `CREATE DATABASE "`+name+`"`)
+	t.Cleanup(func() { other.Exec(t, "postgres", `DROP DATABASE "`+name+`" WITH (FORCE)`) })
+	o := options{database: first, directory: filepath.Join(t.TempDir(), "backups"), schedule: "0 2 * * *", now: from(night)}
+	a := serve(t, o)
+	a.wait("the first source's backup", func() bool { return len(scheduled(a.backups())) > 0 && a.allEnded() })
+	o.database, o.now = other.URL(name), from(night.Add(24*time.Hour))
+	b := serve(t, o)
+	b.wait("the refusal", func() bool { return strings.Contains(b.log.String(), "scheduled work failed") })
+	if log := b.log.String(); !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, "another server") {
+		t.Errorf("the log says %s", log)
+	}
+	if r := b.do("GET", "/api/health", "", nil); r.StatusCode != 503 {
+		t.Errorf("health is %d %s", r.StatusCode, r.body)
+	}
+	b.wait("the audit record", func() bool {
+		for _, r := range b.recorded("schedule") {
+			if r.Action == "create" && r.Reason == "server_changed" {
+				return true
+			}
+		}
+		return false
+	})
+	if n := len(b.backups()); n != 1 {
+		t.Errorf("there are %d backups", n)
+	}
+	o.env, o.now = []string{"BACKUP_SOURCE=second"}, from(night.Add(24*time.Hour))
+	c := serve(t, o)
+	c.wait("the second source's backup", func() bool {
+		for _, s := range scheduled(c.backups()) {
+			if s.Source == "second" && s.Status == registry.Success {
+				return true
+			}
+		}
+		return false
+	})
 }
