@@ -121,8 +121,14 @@ func (e *engine) Inspect(ctx context.Context, database string, sel registry.Sele
 	}
 	return backup.Source{
 		Database: server.Database, ServerVersion: server.Version, ServerMajor: server.Major, PgDumpVersion: tool.client.Version,
-		Compression: tool.compression, Size: server.Size, Server: identity(who), Remarks: remarks,
+		Compression: tool.compression, Size: server.Size, Server: identity(who), Locale: locale(server.Locale), Remarks: remarks,
 	}, nil
+}
+
+func locale(l postgres.Locale) registry.Locale {
+	return registry.Locale{
+		Encoding: l.Encoding, Provider: l.Provider, Collate: l.Collate, CharType: l.CharType, Name: l.Name, ICURules: fault.Shorten(l.ICURules, fault.MaxText),
+	}
 }
 
 // Identify implements backup.Engine.

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cofre/pkg/fault"
@@ -177,14 +178,16 @@ func sourceCheck(s *overview.Source) Check {
 	if s.LastWhole != nil {
 		c.Detail = "the last good backup is " + overview.Ago(s.Age()) + " old"
 	}
-	if len(s.Findings) == 0 {
+	// What is damaged stands with the registry, with the command that lists it.
+	findings := slices.DeleteFunc(slices.Clone(s.Findings), func(f overview.Finding) bool { return f.Code == overview.Damage })
+	if len(findings) == 0 {
 		return c
 	}
 	var texts []string
-	for _, f := range s.Findings {
+	for _, f := range findings {
 		texts = append(texts, f.Text)
 	}
-	worst := s.Findings[0]
+	worst := findings[0]
 	c.Result, c.Detail, c.Hint = CheckWarning, strings.Join(texts, "; "), worst.Hint
 	if worst.Severity == overview.Failing {
 		c.Result = CheckFailed

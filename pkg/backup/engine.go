@@ -44,6 +44,7 @@ type Source struct {
 	Size int64
 	// Server is what was reached.
 	Server source.Server
+	Locale registry.Locale
 	// Remarks say what will not come back by itself from a dump; worth knowing when it is made.
 	Remarks []string
 }

@@ -126,6 +126,7 @@ func (r *run) attempt(ctx context.Context) error {
 		return err
 	}
 	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
+	r.b.Locale = &src.Locale
 	if err := r.admit(ctx, src.Server); err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP
 BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes whatever is not protected,
 while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
 
-The newest verified backup of each source always stays, and so does that of each kind of part, and what is running. --dry-run lists exactly what
-would go, and why, and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
+The newest verified backup of each source always stays, that of each kind of part too, and what is
+running. --dry-run lists exactly what would go, and why, and changes nothing. Audit records older than
+BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,6 +69,9 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	}
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))
+	if l := b.Locale; l != nil {
+		t.Add("encoding", strings.Join(strings.Fields(l.Encoding+" "+l.Provider+" "+cmp.Or(l.Name, l.Collate)), ", "))
+	}
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))
 	t.Add("sha-256", b.Checksum)

@@ -25,8 +25,9 @@ backups out.`
 func (p *program) sourceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "source", Short: "Whose backups there are, and how it stands with them", Long: sourceLong,
-		Args: func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  cofre source list\n  cofre source moved shop\n  cofre source adopt shop",
+		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(p.sourceListCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
 	for _, sub := range c.Commands() {

@@ -164,7 +164,7 @@ func (s *state) failing() {
 	if s.Failures > 1 {
 		f.Text = fmt.Sprintf("the last %d backups failed", s.Failures)
 	}
-	if s.expected != nil || s.LastGood == nil {
+	if s.expected != nil && s.Failures > 1 { // once may be a night's trouble, and is amber
 		f.Severity = Failing
 	}
 	if e := s.LastFail.Error; e != nil {

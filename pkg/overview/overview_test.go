@@ -79,6 +79,7 @@ func TestFindings(t *testing.T) {
 		"an hour and a half late":                   {nightly, []registry.Backup{made("A", "loja", day(12, 2))}, day(13, 2).Add(90 * time.Minute), "loja", ""},
 		"three hours late":                          {nightly, []registry.Backup{made("A", "loja", day(12, 2))}, day(13, 5), "loja", "overdue/failing"},
 		"two nights failed":                         {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(11, 2), failed), made("C", "loja", day(12, 2), failed)}, day(12, 3), "loja", "failing/failing overdue/failing"},
+		"failed once":                               {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(11, 2), failed)}, day(11, 3), "loja", "failing/warning"},
 		"failed once and then good":                 {nightly, []registry.Backup{made("A", "loja", day(11, 2), failed), made("B", "loja", day(11, 3))}, day(11, 12), "loja", ""},
 		"canceled":                                  {nightly, []registry.Backup{made("A", "loja", day(11, 2)), made("B", "loja", day(11, 9), canceled)}, day(11, 12), "loja", ""},
 		"never made, its time has not come":         {nightly, nil, day(1, 2), "loja", "no_backup_yet/warning"},

@@ -46,8 +46,10 @@ type Backup struct {
 	// name of their database; see [Backup.SourceName].
 	Source string `json:"source,omitempty"`
 	// Server is where the source was at the time.
-	Server           *source.Server    `json:"server,omitempty"`
-	Database         string            `json:"database"`
+	Server   *source.Server `json:"server,omitempty"`
+	Database string         `json:"database"`
+	// Locale is how the database stores and sorts text: what a database that takes the backup has to have.
+	Locale           *Locale           `json:"locale,omitempty"`
 	Format           string            `json:"format"`      // custom or plain
 	Compression      string            `json:"compression"` // none, gzip, zstd, lz4; with :level where known
 	Encryption       string            `json:"encryption"`  // none or age
@@ -75,6 +77,16 @@ type Selection struct {
 	WithDependencies bool `json:"withDependencies,omitempty"`
 	// Lost tells that something was chosen and what it was is not known any more: a record made from tags.
 	Lost bool `json:"lost,omitempty"`
+}
+
+// Locale is how a database stores and sorts text, in the words of CREATE DATABASE.
+type Locale struct {
+	Encoding string `json:"encoding"`
+	Provider string `json:"provider,omitempty"` // libc, icu or builtin; "" before version 15
+	Collate  string `json:"collate"`
+	CharType string `json:"ctype"`
+	Name     string `json:"name,omitempty"`     // the provider's locale; "" with libc
+	ICURules string `json:"icuRules,omitempty"` // additional collation rules, cut at 4 KiB
 }
 
 // Stored is what the storage service said of the object when it was completed.

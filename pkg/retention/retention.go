@@ -241,7 +241,7 @@ func (d *decider) byCount() {
 		}
 		counts[it.Row]++
 		if counts[it.Row] > d.policy.MaxBackups && !d.kept(i) {
-			d.remove(i, RemoveOverCount, "%s has %d newer ones, and %d are to be kept",
+			d.remove(i, RemoveOverCount, "%s has %d newer ones, and the newest %d are kept",
 				it.name(), counts[it.Row]-1, d.policy.MaxBackups)
 		}
 	}
