@@ -9,15 +9,17 @@ import (
 
 // shop has little data, archive enough for its backup to be watched while the connection is slow. Random bytes do not compress.
 const (
-	shop    = `CREATE TABLE customers AS SELECT i AS id, 'customer ' || i AS name, md5(i::text) AS note FROM generate_series(1, 20000) AS i`
-	archive = `CREATE EXTENSION pgcrypto; CREATE TABLE pages AS SELECT i AS id, gen_random_bytes(1000) AS page FROM generate_series(1, 9000) AS i`
+	shop = `CREATE TABLE customers AS SELECT i AS id, 'customer ' || i AS name, md5(i::text) AS note FROM generate_series(1, 20000) AS i`
+	// broken cannot be dumped: what its table belongs to has gone from the catalog.
+	broken  = `CREATE SCHEMA gone; CREATE TABLE gone.t (); DELETE FROM pg_namespace WHERE nspname = 'gone'`
+	archive = `CREATE EXTENSION pgcrypto; CREATE TABLE pages AS SELECT i AS id, gen_random_bytes(1000) AS page FROM generate_series(1, 24000) AS i`
 )
 
 // Everything that people do with backups in a browser: each role, create, watch, reload, cancel, validate, download, restore,
 // delete, clean up; in both languages and themes, on a desk and on a phone, without a violation of accessibility.
 func TestUI(t *testing.T) {
 	server := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
-	for name, script := range map[string]string{"shop": shop, "archive": archive, "restored": ""} {
+	for name, script := range map[string]string{"shop": shop, "archive": archive, "broken": broken, "doomed": "", "restored": ""} {
 		server.Exec(t, "postgres", "CREATE DATABASE "+name)
 		if script != "" {
 			testenv.LoadSQL(t, server.URL(name), script)
@@ -28,7 +30,7 @@ func TestUI(t *testing.T) {
 	backups := filepath.Join(t.TempDir(), "backups")
 
 	url := serve(t, "DATABASE_URL="+server.URLThrough(proxy.Addr(), "shop"), "BACKUP_DIRECTORY="+backups,
-		"BACKUP_MAX_STORAGE_SIZE_GB=10", "BACKUP_MAX_REQUESTS_PER_MINUTE=0")
+		"BACKUP_MAX_STORAGE_SIZE_GB=10", "BACKUP_SCHEDULE=0 2 1 1 *", "BACKUP_MAX_REQUESTS_PER_MINUTE=0")
 	drive(t, "run.mjs", "COFRE_URL="+url, "COFRE_BACKUPS="+backups, "COFRE_CLIENT_BIN="+testenv.ClientBin(testenv.NewestMajor),
 		"COFRE_SOURCE="+server.URL("shop"), "COFRE_TARGET="+server.URL("restored"))
 }

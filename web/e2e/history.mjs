@@ -18,7 +18,7 @@ function ulid(time, number) {
 const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", "_").replaceAll(":", "-");
 
 /** makeHistory writes records of the last `days` days at 02:00 UTC: one a day, one day that failed, one without any, one far too
- * large and one far too slow. It gives how many it wrote. */
+ * large and one far too slow; and one of another source, forty days old. It gives how many it wrote. */
 export function makeHistory(directory, now, days = 30) {
   const manifests = readdirSync(join(directory, "manifests")).map((f) => JSON.parse(readFileSync(join(directory, "manifests", f), "utf8")));
   const real = manifests.find((m) => m.backup.status === "success" && m.backup.content === "all" && m.backup.trigger !== "schedule");
@@ -39,6 +39,7 @@ export function makeHistory(directory, now, days = 30) {
       size: failed ? 0 : grown,
       duration: failed ? 31_000 : Math.round((38_000 + ((ago * 13) % 7) * 900) * (ago === 5 ? 3.1 : 1)),
       labels: undefined,
+      verifications: undefined,
       verification: { ok: true, level: ago % 7 === 0 ? "full" : "stream", at: new Date(time + 90_000).toISOString() },
     };
     if (failed) {
@@ -57,6 +58,15 @@ export function makeHistory(directory, now, days = 30) {
     }
     writeFileSync(join(directory, "manifests", `${id}.json`), JSON.stringify({ version: 1, backup }));
   }
+  // Another source, which nobody backs up any more.
+  const time = midnight - 40 * 86_400_000;
+  const id = ulid(time, ++number);
+  const filepath = `files/nightly/financeiro.dump`;
+  copyFileSync(join(directory, real.backup.filepath), join(directory, filepath));
+  writeFileSync(join(directory, "manifests", `${id}.json`), JSON.stringify({ version: 1, backup: {
+    ...real.backup, id, source: "financeiro", database: "financeiro", filename: "financeiro.dump", filepath, createdAt: new Date(time).toISOString(),
+    trigger: "schedule", labels: undefined, verification: { ok: true, level: "stream", at: new Date(time + 90_000).toISOString() }, verifications: undefined,
+  } }));
   rmSync(join(directory, "registry.json"), { force: true });
   return number;
 }

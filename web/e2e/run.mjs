@@ -26,7 +26,7 @@ const id = (page) => page.url().match(/#\/backups\/([0-9A-Z]{26})/)[1];
 /** create fills the form in and starts. It gives the new backup's id. */
 async function create(page, { database, name, directory, content }) {
   await page.goto(`${origin}/#/new`);
-  if (database) await page.getByLabel("Database", { exact: true }).fill(database);
+  if (database) await page.getByLabel("Database", { exact: true }).selectOption(database); // the server offers it
   if (name) await page.getByLabel("Name", { exact: true }).fill(name);
   if (directory) await page.getByLabel("Directory", { exact: true }).fill(directory);
   if (content) await page.getByRole("radio", { name: content }).check();
@@ -150,10 +150,24 @@ async function journey(browser) {
     assert.match(await badge(page), /Canceled/);
   });
 
+  await step("a database that is gone meanwhile is refused before a record is made", async () => {
+    await page.goto(`${origin}/#/new`);
+    await page.getByLabel("Database", { exact: true }).selectOption("doomed");
+    psql(source, "DROP DATABASE doomed");
+    await page.getByRole("button", { name: "Start backup" }).click();
+    await page.getByText("The database does not exist").waitFor();
+    page.trouble = page.trouble.filter((t) => !/status of 4\d\d/.test(t)); // the browser tells of the refusal, too
+    assert.match(page.url(), /#\/new$/);
+    await inspect(page, "refused");
+    await picture(page, "refused-1280");
+    await page.goto(`${origin}/#/?search=doomed`);
+    await page.getByText("No backup matches these filters.").waitFor();
+  });
+
   await step("a failure says why and what to do, and can be tried again", async () => {
-    await create(page, { database: "nowhere" });
+    await create(page, { database: "broken" });
     await ended(page);
-    await page.getByText("The database does not exist").first().waitFor();
+    assert.match(await badge(page), /Failed/);
     assert.match(await page.locator(".notice.bad").textContent(), /What to do:/);
     const before = id(page);
     await page.getByRole("button", { name: "Try again" }).click();
@@ -161,6 +175,25 @@ async function journey(browser) {
     await ended(page);
     await inspect(page, "failed details");
     await picture(page, "failed-1280");
+    await page.goto(`${origin}/#/?source=broken`);
+    await page.getByText(/broken: failing since .* \(2 times in a row\)/).waitFor();
+    assert.equal(await page.locator(".tile.ok", { hasText: "Last good backup" }).count(), 0);
+    await picture(page, "failing-1280");
+  });
+
+  await step("a part is told in the list, in its first line, and before it is restored", async () => {
+    await create(page, { database: "archive", name: "part", content: /Schema only/ });
+    await ended(page);
+    assert.match(await page.locator(".summary").textContent(), /Partial schema only · archive/);
+    await page.getByText("This is a partial backup of archive: schema only.").waitFor();
+    await inspect(page, "part");
+    await picture(page, "part-1280");
+    await page.goto(`${origin}/#/?search=part.dump`);
+    await page.locator("td.file", { hasText: "Partial schema only" }).waitFor();
+    await page.getByRole("button", { name: "Delete part.dump" }).click();
+    await page.locator("dialog input").fill("part.dump");
+    await page.locator("dialog .danger").click();
+    await page.getByText("1 backup deleted.").waitFor();
   });
 
   await step("delete several, and the only verified one by its name", async () => {
@@ -168,14 +201,16 @@ async function journey(browser) {
     await ended(page);
     await page.goto(`${origin}/#/?search=${second}`);
     await page.getByText("1 of 1 backup").waitFor();
+    await page.goto(`${origin}/#/?status=canceled`);
+    await page.getByText("1 of 1 backup").waitFor();
     await page.goto(`${origin}/#/?status=failed`);
-    await page.getByText("3 of 3 backups").waitFor();
+    await page.getByText("2 of 2 backups").waitFor();
     await page.getByRole("checkbox", { name: "Select all that are shown" }).check();
     await page.getByRole("button", { name: "Delete selected…" }).click();
     await inspect(page, "delete several");
     await picture(page, "delete-several-1280");
-    await page.getByRole("button", { name: /^Delete 3 backups/ }).click();
-    await page.getByText("3 backups deleted.").waitFor();
+    await page.getByRole("button", { name: /^Delete 2 backups/ }).click();
+    await page.getByText("2 backups deleted.").waitFor();
     await page.getByText("No backup matches these filters.").waitFor();
 
     await page.goto(`${origin}/#/?source=archive`);
@@ -194,7 +229,14 @@ async function journey(browser) {
   await step("settings are changed", async () => {
     await page.goto(`${origin}/#/settings`);
     await page.getByLabel("Keep days").fill("20");
-    await page.getByText("With this the next cleanup may remove more.").waitFor();
+    await page.getByText("With these values the next cleanup may remove more backups.").waitFor();
+    await page.getByRole("button", { name: "See what would go" }).click();
+    await page.locator("dialog").getByText("There is nothing to remove.").waitFor();
+    assert.match(await page.locator("dialog h2").first().textContent(), /with 20 days/);
+    await inspect(page, "settings preview");
+    await picture(page, "settings-preview-1280");
+    await page.getByRole("button", { name: "Close" }).click();
+    assert.equal(await page.getByLabel("Keep days").inputValue(), "20"); // the edit is kept
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
     await page.reload();
@@ -212,12 +254,15 @@ async function journey(browser) {
     await page.getByLabel("Keep days").fill("10");
     const goes = page.getByRole("list", { name: "Backups that go" });
     await goes.waitFor();
-    const count = Number((await page.getByRole("heading", { name: /^Goes/ }).textContent()).match(/\d+/)[0]);
-    assert.ok(count >= 5, `${count} backups go`);
     assert.match(await goes.textContent(), /older than the retention/);
     await inspect(page, "cleanup");
     await page.getByRole("button", { name: "Clean up…" }).click();
     await inspect(page, "cleanup dialog");
+    await picture(page, "cleanup-dialog-1280");
+    const count = Number((await page.locator("dialog .danger").textContent()).match(/\d+/)[0]);
+    assert.ok(count >= 5, `${count} backups go`);
+    assert.ok(await page.locator("dialog .danger").isDisabled()); // more than half of all
+    await page.locator("dialog input").fill(String(count));
     await page.locator("dialog .danger").click();
     await page.getByText(`${count} backups removed`).waitFor({ timeout: 30_000 });
     await page.getByText("There is nothing to remove.").waitFor();
@@ -252,11 +297,38 @@ async function journey(browser) {
   await page.context().close();
 }
 
+/** A source that no schedule makes, and whose last good backup is old, beside one that is scheduled. */
+async function sources(browser) {
+  await step("a source that nobody backs up is told, and has no next run", async () => {
+    const page = await open(browser, { allowed: [origin] });
+    await page.goto(`${origin}/`);
+    await signIn(page, "ADMIN");
+    await page.getByText(/financeiro: nobody backs it up; last good backup 1 month ago/).waitFor();
+    const tile = (name) => page.locator(".tile", { hasText: name });
+    assert.match(await tile("Last good backup").getAttribute("class"), /warn/);
+    assert.match(await tile("Next scheduled backup").textContent(), /shop · /);
+    assert.equal(await page.getByText("Times in America/Sao_Paulo (UTC−3)").count(), 1);
+    await page.locator(".items li", { hasText: "financeiro" }).getByRole("link", { name: "financeiro" }).click();
+    await page.locator(".tile", { hasText: "Next scheduled backup" }).getByText("None").waitFor();
+    assert.match(await tile("Last good backup").getAttribute("class"), /warn/);
+    await inspect(page, "unscheduled source");
+    // A day of the strip is the reader's: its backups are those of the list.
+    await page.goto(`${origin}/#/?source=shop`);
+    const cell = page.locator(".strip a[aria-label*='1 succeeded']").first();
+    const day = (await cell.getAttribute("aria-label")).split(":")[0];
+    await cell.click();
+    await page.getByText("1 of 1 backup").waitFor();
+    assert.ok((await page.locator("td[data-label=Started] time").textContent()).startsWith(day), day);
+    await page.context().close();
+  });
+}
+
 const browser = await launch();
 try {
   await step("each role sees what it may do", () => roles(browser));
   await journey(browser);
   makeHistory(backups, Date.now());
+  await sources(browser);
   await screens(browser, origin, signIn);
 } finally {
   await browser.close();

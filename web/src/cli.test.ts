@@ -12,8 +12,8 @@ test("words for a shell are quoted when they have to be", () => {
 test("the command asks for what the form asks for", () => {
   expect(createCommand({})).toBe("cofre create");
   expect(
-    createCommand({ database: "crm", directory: "nightly", filename: "before upgrade", includeData: false, format: "plain", compression: "zstd:9", encrypt: false, labels: { why: "it's time" } }),
-  ).toBe(`cofre create --database crm -o nightly -n 'before upgrade' --schema-only --format plain --compression zstd:9 --encrypt=false --label 'why=it'\\''s time'`);
+    createCommand({ database: "crm", source: "crm lisbon", directory: "nightly", filename: "before upgrade", includeData: false, format: "plain", compression: "zstd:9", encrypt: false, labels: { why: "it's time" } }),
+  ).toBe(`cofre create --database crm --source 'crm lisbon' -o nightly -n 'before upgrade' --schema-only --format plain --compression zstd:9 --encrypt=false --label 'why=it'\\''s time'`);
   expect(createCommand({ includeSchema: false, encrypt: true })).toBe("cofre create --data-only --encrypt");
 });
 

@@ -43,8 +43,13 @@ test("times are local, and UTC where asked for", () => {
   expect(plain(pt.dateTime(at))).toBe("24 de nov. de 2026, 23:00");
   expect(pt.utc(at)).toContain("02:00:00 UTC");
   expect(en.shortDate(Date.parse(at))).toBe("Nov 24");
-  // A day of the API is a day in UTC, wherever the user is.
+  // A day of the API has no time, and no zone moves it.
   expect(en.day("2026-11-25")).toBe("Nov 25, 2026");
+});
+
+test("the zone of the times is named with its offset", () => {
+  expect(en.zone()).toBe("America/Sao_Paulo (UTC−3)");
+  expect(createFormats("en", "UTC").zone()).toBe("UTC");
 });
 
 test("ages are in their largest unit", () => {

@@ -1,7 +1,7 @@
 // Numbers, sizes, times and durations for people, by Intl.
 
-/** timeZone is the reader's, as IANA calls it: the one zone of everything that is shown. */
-export const timeZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+/** readersZone is the reader's, as IANA calls it: the one zone of everything that is shown. */
+export const readersZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 export type Formats = ReturnType<typeof createFormats>;
 
@@ -77,6 +77,13 @@ export function createFormats(language: string, timeZone?: string) {
     shortDate: (at: number) => localShortDay.format(new Date(at)),
     dateTime: (at: string) => dateTime.format(new Date(at)),
     utc: (at: string) => exact.format(new Date(at)),
+    /** zone names the reader's zone, with its offset from UTC now. */
+    zone: (): string => {
+      const name = timeZone ?? readersZone();
+      const part = new Intl.DateTimeFormat("en", { timeZone: name, timeZoneName: "shortOffset" }).formatToParts().find((p) => p.type === "timeZoneName");
+      const offset = part?.value.replace("GMT", "UTC").replace(/\+0$/, "").replace("-", "−") ?? "";
+      return name === offset || !offset ? name : `${name} (${offset})`;
+    },
     clock: (at: string | number) => clock.format(new Date(at)),
     /** day and shortDay take a date without a time, YYYY-MM-DD. */
     day: (date: string) => day.format(new Date(`${date}T00:00:00Z`)),

@@ -3,7 +3,7 @@
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { listQuery, type Filters } from "../url";
 import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
-import { timeZone } from "../format";
+import { readersZone } from "../format";
 import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
@@ -41,7 +41,7 @@ export function useMetrics(source: string | undefined) {
     queryFn: async ({ signal }) => {
       const ask = (query: { tz?: string }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: { ...query, ...(source ? { source } : {}) } } }));
       try {
-        return await ask({ tz: timeZone() });
+        return await ask({ tz: readersZone() });
       } catch (err) {
         if (err instanceof ApiError && (err.status === 400 || err.status === 422)) return ask({});
         throw err;
@@ -50,6 +50,12 @@ export function useMetrics(source: string | undefined) {
     placeholderData: keepPreviousData,
     refetchInterval: idle,
   });
+}
+
+/** useDatabases asks the server for its databases: what a backup can be made of. */
+export function useDatabases() {
+  const { api } = useServices();
+  return useQuery({ queryKey: ["databases"], queryFn: ({ signal }) => answer(api.GET("/api/database/list", { signal })), staleTime: idle });
 }
 
 /** useBackups lists by pages. While one of them is being made the list is asked for more often. */
@@ -168,10 +174,11 @@ export function useSettings() {
 }
 
 /** useCleanupPreview asks what a cleanup would do; nothing changes by it. */
-export function useCleanupPreview(days: number | undefined) {
+export function useCleanupPreview(days: number | undefined, enabled = true) {
   const { api } = useServices();
   return useQuery({
     queryKey: ["backups", "cleanup", days],
+    enabled,
     queryFn: ({ signal }) => answer(api.POST("/api/backup/cleanup", { signal, body: { dryRun: true, ...(days === undefined ? {} : { days }) } })),
     placeholderData: keepPreviousData,
     staleTime: 0,

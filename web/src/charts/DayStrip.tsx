@@ -2,6 +2,7 @@
 
 import type { DaySummary } from "../api/client";
 import { Icon, type Tone } from "../components/basics";
+import { readersZone } from "../format";
 import { useText } from "../i18n";
 import { writeFilters } from "../url";
 import { worst, type DayStatus } from "./statistics";
@@ -13,7 +14,7 @@ const iconOf = (s: DayStatus) => (s === "canceled" ? "stop" : tones[s]);
 /** toList brings the list into view, and the focus with it: it shows the day that was chosen. */
 export const toList = () => requestAnimationFrame(() => document.getElementById("backups")?.focus());
 
-export function DayStrip({ days, source }: { days: DaySummary[]; source: string | undefined }) {
+export function DayStrip({ days, source, zone }: { days: DaySummary[]; source: string | undefined; /** Of the days. */ zone: string }) {
   const { t, f } = useText();
   const describe = (d: DaySummary) => {
     const counts = (["succeeded", "failed", "interrupted", "missed", "canceled", "damaged", "running"] as const).filter((k) => d[k] > 0).map((k) => t.strip.counts[k](d[k]));
@@ -39,7 +40,7 @@ export function DayStrip({ days, source }: { days: DaySummary[]; source: string 
       </ol>
       <div className="strip-ends" aria-hidden="true">
         <span>{days[0] && f.shortDay(days[0].date)}</span>
-        <span>{t.strip.today}</span>
+        <span>{t.strip.today}{zone !== readersZone() && ` (${zone})`}</span>
       </div>
       <ul className="legend" aria-hidden="true">
         {legend.map((s) => (

@@ -90,6 +90,15 @@ test("a browser that closes the dialog by itself while backups go does not hide 
   expect((await screen.findByRole("alert")).textContent).toBe("0 backups deleted, 1 not:");
 });
 
+test("very many go only after their number was typed", async () => {
+  serve({});
+  show(<ConfirmDialog backups={Array.from({ length: 21 }, () => backup())} onClose={() => {}} onDeleted={() => {}} />);
+  const button = screen.getByRole<HTMLButtonElement>("button", { name: /^Delete 21 backups/ });
+  expect(button.disabled).toBe(true);
+  await userEvent.type(screen.getByRole("textbox", { name: /type how many they are: 21/ }), "21");
+  expect(button.disabled).toBe(false);
+});
+
 test("what is gone already counts as gone", async () => {
   serve({ "DELETE /api/backup/:id": () => problem(404, { code: "ValidationError", reason: "not_found", detail: "there is no such backup" }) });
   const onDeleted = vi.fn();

@@ -9,6 +9,7 @@ import { useText } from "../i18n";
 import { useNow } from "./basics";
 import { CloseButton, Dialog } from "./Dialog";
 import { explain } from "./states";
+import { useTypedNumber } from "./TypedNumber";
 
 interface Failure {
   backup: Backup;
@@ -29,7 +30,8 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
   const [failures, setFailures] = useState<Failure[] | null>(null);
 
   const last = backups.filter((b) => b.retention?.onlyVerified);
-  const ready = last.every((b) => typed[b.id] === b.filename);
+  const [counted, number] = useTypedNumber(backups.length, backups.length > 20);
+  const ready = counted && last.every((b) => typed[b.id] === b.filename);
   const bytes = backups.reduce((sum, b) => sum + b.size, 0);
   const times = backups.map((b) => b.createdAt).sort();
   const busy = done !== null && failures === null;
@@ -105,6 +107,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
           />
         </div>
       ))}
+      {number}
       {done !== null && (
         <div role="status">
           <progress max={backups.length} value={done} aria-label={t.confirm.progress(done, backups.length)} />

@@ -123,15 +123,19 @@ export function Field({ label, hint, error, children }: {
   );
 }
 
-/** Page has a title that is the document's too, and takes the focus when the user comes to it. */
-export function Page({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+/** Page has a title, and says once in which zone its times are. The title is the document's too. */
+export function Page({ title, actions, zoned, children }: { title: string; actions?: ReactNode; /** There are times on it. */ zoned?: boolean; children: ReactNode }) {
+  const { t, f } = useText();
   useEffect(() => {
     document.title = `${title} · cofre`;
   }, [title]);
   return (
     <>
       <div className="page-head">
-        <h1>{title}</h1>
+        <div className="page-title">
+          <h1>{title}</h1>
+          {zoned && <p className="hint">{t.states.zone(f.zone())}</p>}
+        </div>
         {actions && <div className="actions">{actions}</div>}
       </div>
       {children}

@@ -80,6 +80,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
   return (
     <Page
       title={b.filename}
+      zoned
       actions={!running && (
         <>
           {may("download") && b.status === "success" && <button type="button" className="primary" onClick={() => setDialog("download")}><Icon name="download" />{t.download.button}</button>}
@@ -89,7 +90,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
       )}
     >
       {error ? <Failed error={error} retry={retry} /> : null}
-      {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <PartBadge backup={b} /> <span className="muted">{sourceText(t, b)} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
+      {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <PartBadge backup={b} /> <span className="muted">{!b.whole && "· "}{sourceText(t, b)} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
       {validate.error && <Failed error={validate.error} retry={check} />}
       <div role="status">
         {(validate.isPending || awaited) && <p className="notice run"><Icon name="run" />{t.details.validatingNote}</p>}

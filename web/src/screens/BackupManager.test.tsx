@@ -138,3 +138,39 @@ test("lines of a chart are apart by source and what it holds", () => {
   const list = [backup({ source: "crm" }), backup({ whole: false, content: "schema" }), backup(), backup()];
   expect(seriesOf(list, (b) => b.size, (b) => partText(en, b)).map((s) => [s.name, s.points.length])).toEqual([["shop", 2], ["shop (schema only)", 1], ["crm", 1]]);
 });
+
+test("rows mark a part, a backup that shrank, and how one ended", async () => {
+  const list = [
+    backup({ filename: "part.dump", source: "loja", database: "loja", whole: false, content: "schema" }),
+    backup({ filename: "small.dump", size: 4 << 20, previousSize: 10 << 20, shrunk: true }),
+    backup({ filename: "stopped.dump", status: "failed", outcome: "canceled", error: { code: "CanceledError", reason: "canceled_by_user", message: "x" } }),
+    backup({ filename: "died.dump", status: "failed", outcome: "interrupted", error: { code: "InternalError", reason: "run_lost", message: "x" } }),
+  ];
+  for (const b of list.slice(2)) delete b.verification;
+  serve(answers({ backups: list, total: 4 }));
+  show(<BackupManager userRole="ADMIN" />);
+  const row = async (name: string) => (await screen.findByRole("link", { name })).closest("tr")!;
+  expect((await row("part.dump")).querySelector(".file")!.textContent).toBe("part.dumplojaPartial schema only");
+  expect((await row("small.dump")).querySelector(".change.goes")!.textContent).toBe("-60% Half the size of the one before, or less");
+  const badge = async (name: string) => [(await row(name)).querySelector(".state .badge")!.className, (await row(name)).querySelector(".state")!.textContent];
+  expect(await badge("stopped.dump")).toEqual(["badge none", "Canceled"]);
+  expect(await badge("died.dump")).toEqual(["badge bad", "Interrupted"]);
+  expect(within(await row("part.dump")).getByText("Partial").title).toBe("Does not hold the whole database");
+});
+
+test("the days are the reader's; a server that does not know the zone is asked without, and its days are named", async () => {
+  let known = true;
+  const asked = serve({ ...answers(), "GET /api/metrics/summary": (a: { query: URLSearchParams }) => {
+    const zone = a.query.get("tz");
+    if (zone && !known) return problem(400, { code: "ValidationError", reason: "invalid_input", detail: "there is no time zone" });
+    return metrics({ timeZone: zone ?? "UTC" });
+  } });
+  const { unmount } = show(<BackupManager userRole="ADMIN" />);
+  expect(await screen.findByText("today")).toBeTruthy();
+  expect(asked.find((a) => a.path === "/api/metrics/summary")!.query.get("tz")).toBe("America/Sao_Paulo");
+  expect(screen.getAllByText("Times in America/Sao_Paulo (UTC−3)")).toHaveLength(1);
+  unmount();
+  known = false;
+  show(<BackupManager userRole="ADMIN" />);
+  expect(await screen.findByText("today (UTC)")).toBeTruthy();
+});

@@ -31,6 +31,7 @@ export function BackupManager({ userRole }: { userRole: string }) {
   return (
     <Page
       title={t.home.title}
+      zoned
       actions={
         <>
           <SourceFilter metrics={metrics.data} filters={filters} onChange={change} />
@@ -46,7 +47,7 @@ export function BackupManager({ userRole }: { userRole: string }) {
             {running.data?.backups.map((b) => <RunningBackup key={b.id} backup={b} />)}
             <section className="card">
               <h2>{t.strip.title}</h2>
-              <DayStrip days={m.trend.slice(-days)} source={filters.source} />
+              <DayStrip days={m.trend.slice(-days)} source={filters.source} zone={m.timeZone} />
             </section>
             {!filters.source && m.sources.length > 1 && <Sources sources={m.sources} />}
           </>

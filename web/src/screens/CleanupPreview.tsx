@@ -5,7 +5,9 @@ import type { Cleanup, CleanupItem } from "../api/client";
 import { useActions, useCleanupPreview } from "../api/queries";
 import { Field, Icon, Page, Time, useNow } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
+import { isMany, useTypedNumber } from "../components/TypedNumber";
 import { Empty, explain, Failed, Loaded } from "../components/states";
+import { PartBadge, sourceText } from "../components/Part";
 import { reasonText, StatusBadge } from "../components/Verified";
 import { useText } from "../i18n";
 
@@ -13,7 +15,7 @@ export function CleanupPreview() {
   const { t, f } = useText();
   const [text, setText] = useState("");
   const [days, setDays] = useState<number | undefined>(undefined);
-  const wrong = text !== "" && !(/^\d{1,5}$/.test(text) && Number(text) <= 36_500);
+  const wrong = text !== "" && !(/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 36_500);
   useEffect(() => {
     if (wrong) return;
     const timer = setTimeout(() => setDays(text === "" ? undefined : Number(text)), 400);
@@ -25,7 +27,7 @@ export function CleanupPreview() {
   const current = !wrong && (text === "" ? undefined : Number(text)) === days && !preview.isFetching;
 
   return (
-    <Page title={t.cleanup.title}>
+    <Page title={t.cleanup.title} zoned>
       <p className="lead">{t.cleanup.lead}</p>
       {cleanup.error && <Failed error={cleanup.error} />}
       {cleanup.data && <Outcome done={cleanup.data} />}
@@ -68,6 +70,8 @@ function ConfirmCleanup({ preview: p, onClose, onConfirm }: { preview: Cleanup; 
   const { t, f } = useText();
   const now = useNow(undefined);
   const times = p.removed.map((x) => x.backup.createdAt).sort();
+  const count = p.removed.length;
+  const [typed, ask] = useTypedNumber(count, isMany(count, count + p.kept.length));
   return (
     <Dialog
       title={t.cleanup.confirm}
@@ -75,17 +79,18 @@ function ConfirmCleanup({ preview: p, onClose, onConfirm }: { preview: Cleanup; 
       footer={
         <>
           <CloseButton onClose={onClose} label={t.confirm.keep} />
-          <button type="button" className="danger" onClick={onConfirm}>{t.confirm.delete(p.removed.length, f.bytes(p.freedBytes))}</button>
+          <button type="button" className="danger" disabled={!typed} onClick={onConfirm}>{t.confirm.delete(p.removed.length, f.bytes(p.freedBytes))}</button>
         </>
       }
     >
       <p>{t.confirm.what(p.removed.length, f.bytes(p.freedBytes))}</p>
       <p>{times.length > 0 && t.confirm.age(f.ago(times[0]!, now), f.ago(times.at(-1)!, now))} {t.confirm.noWayBack}</p>
+      {ask}
     </Dialog>
   );
 }
 
-function Policy({ policy }: { policy: Cleanup["policy"] }) {
+export function Policy({ policy }: { policy: Cleanup["policy"] }) {
   const { t, f } = useText();
   const rules = [
     policy.keepDays > 0 && t.cleanup.policyDays(policy.keepDays),
@@ -95,7 +100,7 @@ function Policy({ policy }: { policy: Cleanup["policy"] }) {
   return <p className="hint">{t.cleanup.policy} {rules.length ? rules.join("; ") : t.cleanup.policyNone}. {t.cleanup.protectedNote}</p>;
 }
 
-function Items({ of, caption }: { of: CleanupItem[]; caption: string }) {
+export function Items({ of, caption }: { of: CleanupItem[]; caption: string }) {
   const { t, f } = useText();
   const [all, setAll] = useState(false);
   const shown = all ? of : of.slice(0, 20);
@@ -104,8 +109,8 @@ function Items({ of, caption }: { of: CleanupItem[]; caption: string }) {
       <ul className="items" aria-label={caption}>
         {shown.map(({ backup: b, reasons }) => (
           <li key={b.id}>
-            <div className="item-head"><a href={`#/backups/${b.id}`}>{b.filename}</a> <StatusBadge backup={b} /></div>
-            <div className="muted">{b.database} · {f.bytes(b.size)} · <Time at={b.createdAt} /></div>
+            <div className="item-head"><a href={`#/backups/${b.id}`}>{b.filename}</a> <StatusBadge backup={b} /> <PartBadge backup={b} /></div>
+            <div className="muted">{sourceText(t, b)} · {f.bytes(b.size)} · <Time at={b.createdAt} /></div>
             <div>{reasons.map((r) => reasonText(t, r)).join("; ")}</div>
           </li>
         ))}

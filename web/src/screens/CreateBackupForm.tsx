@@ -3,15 +3,16 @@
 import { useMemo, useState, type FormEvent } from "react";
 import { ApiError, type Backup, type Options, type SettingsResponse } from "../api/client";
 import { useMay } from "../api/context";
-import { useActions, useMetrics, useSettings } from "../api/queries";
+import { useActions, useDatabases, useMetrics, useSettings } from "../api/queries";
 import { Command, Field, Page } from "../components/basics";
-import { Failed, Loading } from "../components/states";
+import { explain, Failed, Loading } from "../components/states";
 import { createCommand } from "../cli";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
 
 /** What stands in the form. */
 export interface Draft {
+  source: string;
   database: string;
   filename: string;
   directory: string;
@@ -22,13 +23,14 @@ export interface Draft {
   labels: { key: string; value: string }[];
 }
 
-export const blank: Draft = { database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", encrypt: "", labels: [] };
+export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", encrypt: "", labels: [] };
 
 /** optionsOf gives what the API is asked for. What was left as it is, is left out, so that the settings decide. */
 export function optionsOf(d: Draft, configured: string | undefined): Options {
   const labels = d.labels.filter((l) => l.key.trim());
   return {
     ...(d.database.trim() && d.database.trim() !== configured ? { database: d.database.trim() } : {}),
+    ...(d.source.trim() ? { source: d.source.trim() } : {}),
     ...(d.filename.trim() ? { filename: d.filename.trim() } : {}),
     ...(d.directory.trim() ? { directory: d.directory.trim() } : {}),
     ...(d.content === "schema" ? { includeData: false } : {}),
@@ -95,7 +97,7 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const directoryWrong = wrongDirectory(t, draft.directory);
   const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
   const wrong = Boolean(nameWrong || directoryWrong || labelsWrong);
-  const databases = [...new Set([limits?.database, ...(metrics.data?.sources ?? []).map((s) => s.database)])].filter((d): d is string => Boolean(d));
+  const database = draft.database.trim();
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
@@ -105,11 +107,12 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   return (
     <form className="create" onSubmit={submit}>
       <div className="card">
-        <Field label={t.create.database} hint={t.create.databaseHint(limits?.database)}>
+        <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => set({ database: d })} />
+        <Field label={t.columns.source} hint={t.create.sourceHint}>
           {(ids) => (
             <>
-              <input {...ids} list="databases" value={draft.database} placeholder={limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ database: e.target.value })} />
-              <datalist id="databases">{databases.map((d) => <option key={d} value={d} />)}</datalist>
+              <input {...ids} list="sources" value={draft.source} placeholder={database && database !== limits?.database ? database : limits?.source ?? limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ source: e.target.value })} />
+              <datalist id="sources">{metrics.data?.sources.map((s) => <option key={s.source} value={s.source} />)}</datalist>
             </>
           )}
         </Field>
@@ -165,6 +168,34 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
         </div>
       </div>
     </form>
+  );
+}
+
+/** DatabaseField offers the server's databases. Where they cannot be had it says why, and takes what is typed. */
+function DatabaseField({ value, configured, onChange }: { value: string; configured: string | undefined; onChange: (database: string) => void }) {
+  const { t } = useText();
+  const query = useDatabases();
+  const names = query.data?.databases;
+  const problem = query.error instanceof ApiError ? query.error.problem : undefined;
+  const why = query.error && !names ? (problem ? explain(t, { ...problem, message: problem.detail }) : { title: t.states.unreachable }) : undefined;
+  const hint = why ? (
+    <>
+      {t.create.databasesMissing(why.title)}{why.detail && <> <span lang="en">{why.detail}</span></>}<br />
+      {t.create.databaseHint(configured)}
+    </>
+  ) : t.create.databaseChoose;
+  return (
+    <Field label={t.create.database} hint={hint}>
+      {(ids) => names || query.isPending ? (
+        <select {...ids} value={value} disabled={!names} onChange={(e) => onChange(e.target.value)}>
+          {!names && <option value={value}>{t.states.loading}</option>}
+          {names && <option value="">{configured ? t.create.databaseDefault(configured) : t.create.databaseConfigured}</option>}
+          {names?.filter((d) => d !== configured).map((d) => <option key={d} value={d}>{d}</option>)}
+        </select>
+      ) : (
+        <input {...ids} value={value} placeholder={configured} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => onChange(e.target.value)} />
+      )}
+    </Field>
   );
 }
 

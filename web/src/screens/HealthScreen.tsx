@@ -12,7 +12,7 @@ export function HealthScreen() {
   const { t } = useText();
   const query = useHealth();
   return (
-    <Page title={t.health.title} actions={<button type="button" onClick={() => query.refetch()} disabled={query.isFetching}>{t.health.again}</button>}>
+    <Page title={t.health.title} zoned actions={<button type="button" onClick={() => query.refetch()} disabled={query.isFetching}>{t.health.again}</button>}>
       <Loaded query={query} rows={4}>
         {(h) => (
           <>

@@ -3,11 +3,13 @@
 import { useState, type FormEvent } from "react";
 import type { ApiError, Settings, SettingsResponse } from "../api/client";
 import { useMay } from "../api/context";
-import { useActions, useSettings, type VersionedSettings } from "../api/queries";
+import { useActions, useCleanupPreview, useSettings, type VersionedSettings } from "../api/queries";
 import { Facts, Field, Icon, Page } from "../components/basics";
+import { CloseButton, Dialog } from "../components/Dialog";
 import { Failed, Loaded } from "../components/states";
 import { useText } from "../i18n";
 import { AuditTrail } from "./AuditTrail";
+import { Items } from "./CleanupPreview";
 import { wrongDirectory } from "./CreateBackupForm";
 
 export function SettingsScreen() {
@@ -17,7 +19,7 @@ export function SettingsScreen() {
   // Held here: the form begins anew when the settings have changed, by whomever.
   const { saveSettings } = useActions();
   return (
-    <Page title={t.settings.title}>
+    <Page title={t.settings.title} zoned={may("audit")}>
       <Loaded query={query} rows={6}>
         {(s) => (
           <div className="columns">
@@ -51,6 +53,8 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
   const { t } = useText();
   const [days, setDays] = useState(String(given.settings.retentionDays));
   const [count, setCount] = useState(String(given.settings.maxBackups));
+  const may = useMay();
+  const [previewing, setPreviewing] = useState<number | null>(null);
   const [directory, setDirectory] = useState(given.settings.defaultDirectory);
   const daysWrong = whole(days, 36_500) ? undefined : t.settings.number(36_500);
   const countWrong = whole(count, 1_000_000) ? undefined : t.settings.number(1_000_000);
@@ -75,7 +79,9 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
       <Field label={t.settings.directory} hint={t.settings.directoryHint} error={directoryWrong}>
         {(ids) => <input {...ids} value={directory} maxLength={200} autoCapitalize="none" spellCheck={false} onChange={(e) => setDirectory(e.target.value)} />}
       </Field>
-      {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore} <a href="#/cleanup">{t.settings.preview}</a></span></p>}
+      {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore}</span>
+        {next.retentionDays > 0 && may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next.retentionDays)}>{t.settings.preview}</button>}</p>}
+      {previewing !== null && <Preview days={previewing} counted={next.maxBackups !== given.settings.maxBackups} onClose={() => setPreviewing(null)} />}
       {saveSettings.error && <Failed error={saveSettings.error} />}
       <div className="actions">
         {(saveSettings.error as ApiError | null)?.status === 412 && <button type="button" onClick={() => { saveSettings.reset(); reload(); }}>{t.settings.reload}</button>}
@@ -83,6 +89,27 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
         <span role="status">{!changed && saveSettings.isSuccess ? t.settings.saved : ""}</span>
       </div>
     </form>
+  );
+}
+
+/** Preview shows over the form, which keeps its edits, what a cleanup with so many days would remove. Nothing is changed. */
+function Preview({ days, counted, onClose }: { days: number; /** The number of backups was edited, too: a preview goes by the saved one. */ counted: boolean; onClose: () => void }) {
+  const { t, f } = useText();
+  const query = useCleanupPreview(days);
+  // What another number of days would remove is not shown while this one is asked for.
+  const data = query.isPlaceholderData ? undefined : query.data;
+  return (
+    <Dialog title={t.settings.previewTitle(days)} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
+      <Loaded query={{ ...query, data }} rows={4}>
+        {(p) => (
+          <>
+            <p>{p.removed.length > 0 && <><strong>{t.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</strong> · </>}{t.cleanup.stays(p.kept.length)}</p>
+            {counted && <p className="hint">{t.settings.previewCount}</p>}
+            {p.removed.length === 0 ? <p className="muted">{t.cleanup.nothing}</p> : <Items of={p.removed} caption={t.cleanup.goesCaption} />}
+          </>
+        )}
+      </Loaded>
+    </Dialog>
   );
 }
 
@@ -96,6 +123,7 @@ function LimitsShown({ of: { limits: l } }: { of: SettingsResponse }) {
       <h2>{s.limits}</h2>
       <p className="hint">{s.limitsHint}</p>
       <Facts of={[
+        [t.columns.source, l.source],
         [t.columns.database, l.database],
         [s.schedule, l.backupSchedule && <code>{l.backupSchedule}</code>],
         [s.autoCleanup, yes(l.autoCleanupEnabled)],

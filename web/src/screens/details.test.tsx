@@ -181,3 +181,82 @@ test("a running one is followed to its end, and can be cancelled after a questio
   await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Cancel backup" }));
   expect((await screen.findAllByText("Canceled", {}, { timeout: 5_000 })).length).toBeGreaterThan(0);
 });
+
+test("a part says what it holds and whose it is: in the first line, and before it is restored", async () => {
+  const b = backup({ source: "loja", database: "app", whole: false, content: "data", selection: { tables: ["public.orders"] }, part: "data only; tables public.orders", server: { host: "db.example", port: "5433" } });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  const { unmount } = show(<BackupDetails id={b.id} />);
+  expect(await screen.findByText("Partial")).toBeTruthy();
+  expect(document.querySelector(".summary")!.textContent).toMatch(/^Verified Partial data only; only the tables public\.orders · loja · app · /);
+  const restore = screen.getByRole("heading", { name: "Restore" }).closest("section")!;
+  expect(restore.querySelector(".notice.warn")!.textContent).toBe("This is a partial backup of loja · app: data only; only the tables public.orders. It does not restore the whole database.");
+  expect(screen.getByText("db.example:5433")).toBeTruthy();
+  unmount();
+  show(<BackupDetails id={b.id} />, { language: "pt-BR" });
+  expect((await screen.findByText(/Este é um backup parcial de loja · app: só dados; só as tabelas public\.orders/))).toBeTruthy();
+});
+
+test("a whole one says so, and one of an unknown server that", async () => {
+  const b = backup({ sourceKnown: false });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  expect(await screen.findByText("This is a whole backup of shop (server unknown).")).toBeTruthy();
+  expect(screen.queryByText("Partial")).toBeNull();
+  // Nobody knows that it is the source of this name: it is made again as the configured one.
+  expect(optionsOf(backup({ source: "loja", sourceKnown: false }))).not.toHaveProperty("source");
+  expect(optionsOf(backup({ source: "loja" }))).toHaveProperty("source", "loja");
+});
+
+test("every proof is told with its date, and a weaker one hides no stronger one", async () => {
+  const best = { ok: true, level: "restored", at: "2026-11-21T02:00:00Z" };
+  const b = backup({ verification: best, verifications: [best, { ok: true, level: "full", at: "2026-11-22T02:00:00Z" }, { ok: true, level: "stream", at: "2026-11-20T02:01:01Z" }] });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  await screen.findByRole("heading", { name: b.filename });
+  const proofs = [...document.querySelectorAll(".proofs li")].map((li) => li.textContent!.trim().replace(/,? \d+:.*/, ""));
+  expect(proofs).toEqual(["restored · Nov 20, 2026", "read back in full · Nov 21, 2026", "while it was made · Nov 19, 2026"]);
+  expect([...document.querySelectorAll(".timeline li.ok")].map((li) => li.textContent)).toHaveLength(3);
+});
+
+test("a validation ends by its own proof, also where a stronger one stays the best", async () => {
+  const best = { ok: true, level: "restored", at: "2026-11-21T02:00:00Z" };
+  const b = backup({ verification: best, verifications: [best] });
+  let looks = 0;
+  serve({
+    ...noAudit,
+    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verifications: [best, { ok: true, level: "full", at: "2026-11-26T10:00:01Z" }] }),
+    "POST /api/backup/validate/:id": () => Response.json({ id: b.id, requestedAt: "2026-11-26T10:00:00Z" }, { status: 202 }),
+  });
+  show(<BackupDetails id={b.id} />);
+  await userEvent.click(await screen.findByRole("button", { name: "Validate now" }));
+  expect(await screen.findByRole("button", { name: "Validating…" })).toBeTruthy();
+  expect(await screen.findByRole("button", { name: "Validate now" }, { timeout: 10_000 })).toBeTruthy();
+});
+
+test("one that is half as large as the one before is a warning", async () => {
+  const b = backup({ size: 4 << 20, previousSize: 10 << 20, shrunk: true });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  const note = (await screen.findByText("Half the size of the one before, or less", { selector: "strong" })).closest(".notice")!;
+  expect(note.className).toContain("warn");
+  expect(note.textContent!.replace(/\u00a0/g, " ")).toContain("4.0 MB; the one before has 10.0 MB");
+});
+
+test.each([["canceled", "Canceled", "none", "notice none"], ["interrupted", "Interrupted", "bad", "notice bad"], ["failed", "Failed", "bad", "notice bad"]] as const)("one that ended %s is told so", async (outcome, said, tone, notice) => {
+  const b = backup({ status: "failed", outcome, size: 0, checksum: "", error: { code: "CanceledError", message: "stopped" } });
+  delete b.verification;
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  await screen.findByRole("heading", { name: b.filename });
+  const badge = document.querySelector(".summary .badge")!;
+  expect([badge.textContent, badge.className]).toEqual([said, `badge ${tone}`]);
+  expect(document.querySelector(".notice")!.className).toBe(notice);
+  expect(document.querySelector(".timeline li:last-child, .timeline")!.textContent).toContain(said);
+});
+
+test("the zone of all times is said, once", async () => {
+  const b = backup();
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />, { language: "pt-BR" });
+  expect(await screen.findAllByText("Horários de America/Sao_Paulo (UTC−3)")).toHaveLength(1);
+});

@@ -104,6 +104,40 @@ test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused
   await waitFor(() => expect(asked.find((a) => a.method === "POST")?.body).toEqual({ options: { filename: "x", labels: { why: "audit" } } }));
 });
 
+const databases = { "GET /api/database/list": () => ({ databases: ["crm", "shop"] }) };
+
+test.each([["en", "shop (default)"], ["pt-BR", "shop (padrão)"]] as const)("the form offers the server's databases, and asks under which name (%s)", async (language, first) => {
+  const words = language === "en" ? en : ptBR;
+  const asked = serve({ ...databases, "GET /api/backup/settings": () => settings({ source: "prod" }), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup(), { status: 202 }) });
+  show(<CreateBackupForm onBackupCreated={() => {}} />, { language });
+  const select = await screen.findByRole("combobox", { name: words.create.database });
+  await waitFor(() => expect(within(select).getAllByRole("option").map((o) => o.textContent)).toEqual([first, "crm"]));
+  const source = screen.getByRole<HTMLInputElement>("combobox", { name: words.columns.source });
+  expect(source.placeholder).toBe("prod");
+  await userEvent.selectOptions(select, "crm");
+  expect(source.placeholder).toBe("crm");
+  await userEvent.type(source, "crm-lisbon");
+  expect(screen.getByText("cofre create --database crm --source crm-lisbon")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: words.create.start }));
+  await waitFor(() => expect(asked.find((a) => a.method === "POST")?.body).toEqual({ options: { database: "crm", source: "crm-lisbon" } }));
+});
+
+test("where the databases cannot be listed it is said why, and the name is typed; what is refused is told", async () => {
+  const asked = serve({
+    "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(),
+    "GET /api/database/list": () => problem(422, { code: "DatabaseConnectionError", reason: "port_refused", detail: "connect to db port 5432: refused" }),
+    "POST /api/backup/create": () => problem(422, { code: "DatabaseConnectionError", reason: "database_missing", detail: 'there is no database "shpo"', hint: "Check its name." }),
+  });
+  show(<CreateBackupForm onBackupCreated={() => {}} />);
+  expect(await screen.findByText(/databases cannot be listed: Nothing answers at the database's port/)).toBeTruthy();
+  expect(screen.getByText("connect to db port 5432: refused").lang).toBe("en");
+  await userEvent.type(screen.getByRole("textbox", { name: "Database" }), "shpo");
+  await userEvent.click(screen.getByRole("button", { name: "Start backup" }));
+  expect(await screen.findByText("The database does not exist")).toBeTruthy();
+  expect(screen.getByText("Check its name.")).toBeTruthy();
+  expect(asked.find((a) => a.method === "POST")!.body).toEqual({ options: { database: "shpo" } });
+});
+
 test("what is left as it is, is not asked for", () => {
   expect(optionsOf(blank, "shop")).toEqual({});
   expect(optionsOf({ ...blank, database: "shop" }, "shop")).toEqual({});
@@ -143,6 +177,58 @@ test("a cleanup is shown with its reasons, asked about, and then done", async ()
   await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: /^Delete 1 backup/ }));
   expect(await screen.findByText(/1 backup removed/)).toBeTruthy();
   expect(asked.some((a) => !(a.body as { dryRun?: boolean }).dryRun && (a.body as { days?: number }).days === 7)).toBe(true);
+});
+
+const cleanup = (removed: number, kept: number) => {
+  const items = (count: number, code: string) => Array.from({ length: count }, () => ({ backup: backup(), reasons: [{ code, text: "x" }] }));
+  return { dryRun: true, removed: items(removed, "expired"), kept: items(kept, "within_limits"), freedBytes: 1 << 20, policy: { keepDays: 30, maxBackups: 0, maxTotalBytes: 0 }, leftovers: { failed: [], completed: [], removed: [], problems: [] } };
+};
+
+test("0 is not a number of days to keep", async () => {
+  const asked = serve({ "POST /api/backup/cleanup": () => cleanup(1, 9) });
+  show(<CleanupPreview />);
+  await screen.findByRole("list", { name: "Backups that go" });
+  await userEvent.type(screen.getByRole("textbox", { name: "Keep days" }), "0");
+  expect(screen.getByText("Enter a whole number from 1 to 36,500.")).toBeTruthy();
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Clean up…" }).disabled).toBe(true);
+  await new Promise((r) => setTimeout(r, 600));
+  expect(asked.every((a) => (a.body as { days?: number }).days === undefined)).toBe(true);
+});
+
+test.each([[21, 200, true], [20, 200, false], [3, 2, true], [2, 2, false], [1, 0, true]])("%i of them with %i left: the number is typed before they go: %s", async (removed, kept, wanted) => {
+  serve({ "POST /api/backup/cleanup": () => cleanup(removed, kept) });
+  show(<CleanupPreview />);
+  await userEvent.click(await screen.findByRole("button", { name: "Clean up…" }));
+  const dialog = within(screen.getByRole("dialog"));
+  const button = dialog.getByRole<HTMLButtonElement>("button", { name: /^Delete/ });
+  expect(button.disabled).toBe(wanted);
+  if (!wanted) return expect(dialog.queryByRole("textbox")).toBeNull();
+  const field = dialog.getByRole("textbox", { name: `To remove them, type how many they are: ${removed}` });
+  await userEvent.type(field, `${removed}0`);
+  expect(button.disabled).toBe(true);
+  await userEvent.type(field, "{Backspace}");
+  expect(button.disabled).toBe(false);
+});
+
+test("a preview shows what the days that are typed would remove, and keeps the edit", async () => {
+  const asked = serve({ "GET /api/backup/settings": () => settings({}), "POST /api/backup/cleanup": () => cleanup(3, 9) });
+  show(<SettingsScreen />, { permissions: ["settings_read", "settings_write", "cleanup"] });
+  const days = await screen.findByRole<HTMLInputElement>("textbox", { name: "Keep days" });
+  await userEvent.clear(days);
+  await userEvent.type(days, "7");
+  await userEvent.click(screen.getByRole("button", { name: "See what would go" }));
+  const dialog = within(screen.getByRole("dialog", { name: "What a cleanup would remove with 7 days" }));
+  expect((await dialog.findByRole("list", { name: "Backups that go" })).children).toHaveLength(3);
+  expect(asked.filter((a) => a.method !== "GET").map((a) => [a.path, a.body])).toEqual([["/api/backup/cleanup", { dryRun: true, days: 7 }]]);
+  expect(dialog.queryByText(/number of backups is taken as it is saved/)).toBeNull();
+  await userEvent.click(dialog.getByRole("button", { name: "Close" }));
+  expect(days.value).toBe("7");
+  // The number of backups cannot be previewed before it is saved: that is said, and for it alone there is no preview.
+  const count = screen.getByRole("textbox", { name: "Keep number" });
+  await userEvent.clear(count);
+  await userEvent.type(count, "1");
+  await userEvent.click(screen.getByRole("button", { name: "See what would go" }));
+  expect(await screen.findByText(/number of backups is taken as it is saved/)).toBeTruthy();
 });
 
 test("health shows what to do, also when it comes with 503", async () => {
