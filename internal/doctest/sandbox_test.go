@@ -101,6 +101,7 @@ func newSandbox(t *testing.T) *sandbox {
 		"/usr/local", s.path("usr/local"),
 		"/etc/cofre.env", s.path("etc/cofre.env"),
 		"postgresql://user:password@host:5432/", server.URL(""),
+		"postgresql://user@host:5432/", fmt.Sprintf("postgresql://postgres@127.0.0.1:%d/", server.Port), // PGPASSWORD has the password
 		"postgresql://cofre:secret@host:5432/", server.URLAs("cofre", "secret", ""),
 		"postgresql://user:password@old-host:5432/", old.URL(""),
 		"s3://bucket/prefix", bucket,
