@@ -49,7 +49,9 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	if s.Engine != nil {
 		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
 	}
-	d.Checks = append(d.Checks, s.checkSources(ctx)...)
+	if d.Checks[0].Result != CheckFailed { // its error stands there already
+		d.Checks = append(d.Checks, s.checkSources(ctx)...)
+	}
 	for _, c := range d.Checks {
 		if c.Result == CheckFailed {
 			d.OK = false

@@ -68,9 +68,10 @@ func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error)
 	own := l.Backup()
 	b.ID, b.Filename, b.Filepath = own.ID, own.Filename, own.Filepath
 	l.r.keepLog(ctx, b.ID, cause)
-	held, err := l.r.settle(ctx, failed(b, cause), nil)
+	dead := failed(b, cause) // what is returned where nothing can be recorded must not look like a success that was never committed
+	held, err := l.r.settle(ctx, dead, nil)
 	if err != nil {
-		return b, fmt.Errorf("record the failure of %s: %w", b.ID, err)
+		return dead, fmt.Errorf("record the failure of %s: %w", b.ID, err)
 	}
 	if held.Status == Success {
 		if err := l.Renew(ctx); lost(err) {
