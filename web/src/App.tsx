@@ -1,6 +1,6 @@
 // Signed in or not, and which screen.
 
-import { useEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { SessionContext, useMay, useServices } from "./api/context";
 import { useSession } from "./api/queries";
@@ -12,13 +12,15 @@ import { Badge, Page } from "./components/basics";
 import { Empty, Failed, Loading, Offline } from "./components/states";
 import { LanguageSwitch, ThemeSwitch } from "./components/Switches";
 import { useText } from "./i18n";
-import { BackupDetails } from "./screens/BackupDetails";
 import { BackupManager } from "./screens/BackupManager";
-import { CleanupPreview } from "./screens/CleanupPreview";
-import { CreateBackupForm } from "./screens/CreateBackupForm";
-import { HealthScreen } from "./screens/HealthScreen";
-import { SettingsScreen } from "./screens/SettingsScreen";
 import { navigate, usePath } from "./url";
+
+// The list is what most visits are for. The other screens are loaded when they are opened.
+const BackupDetails = lazy(() => import("./screens/BackupDetails").then((m) => ({ default: m.BackupDetails })));
+const CleanupPreview = lazy(() => import("./screens/CleanupPreview").then((m) => ({ default: m.CleanupPreview })));
+const CreateBackupForm = lazy(() => import("./screens/CreateBackupForm").then((m) => ({ default: m.CreateBackupForm })));
+const HealthScreen = lazy(() => import("./screens/HealthScreen").then((m) => ({ default: m.HealthScreen })));
+const SettingsScreen = lazy(() => import("./screens/SettingsScreen").then((m) => ({ default: m.SettingsScreen })));
 
 export function App({ problem }: { problem?: SignInError | undefined }) {
   const { sessions } = useServices();
@@ -54,7 +56,7 @@ function SignedIn() {
   return (
     <SessionContext value={session.data}>
       <Frame session={session.data}>
-        {session.data.permissions.includes("list") ? <Screens session={session.data} /> : <Page title={t.noAccess.title}><Empty title={t.noAccess.text} /></Page>}
+        {session.data.permissions.includes("list") ? <Suspense fallback={<Loading rows={6} />}><Screens session={session.data} /></Suspense> : <Page title={t.noAccess.title}><Empty title={t.noAccess.text} /></Page>}
       </Frame>
     </SessionContext>
   );
