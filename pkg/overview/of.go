@@ -27,6 +27,7 @@ type state struct {
 	Source
 	expected  *Expected
 	firstSeen time.Time
+	begun     bool               // its server is known: a backup was begun once
 	whole     []*registry.Backup // attempts to back everything up, in order
 	parts     []*registry.Backup
 }
@@ -53,19 +54,27 @@ func Of(in Input) Overview {
 		s.seen(rec.FirstSeen)
 		s.Database = cmp.Or(s.Database, rec.Database)
 		if n := len(rec.Addresses); n > 0 {
-			s.Server = rec.Addresses[0]
+			s.Server, s.begun = rec.Addresses[0], true
 		}
 	}
 	for i := range in.Backups {
 		b.count(&in.Backups[i])
 	}
 	for _, s := range b.all {
+		if s.givenUp() {
+			continue
+		}
 		b.judge(s)
 		b.out.Sources = append(b.out.Sources, s.Source)
 		b.out.State = worse(b.out.State, s.State)
 	}
 	slices.SortFunc(b.out.Sources, func(x, y Source) int { return strings.Compare(x.Name, y.Name) })
 	return b.out
+}
+
+// givenUp tells that somebody removed all that there was of a source, and that nothing is expected of it here.
+func (s *state) givenUp() bool {
+	return s.expected == nil && s.begun && len(s.whole)+len(s.parts) == 0
 }
 
 // calendar finds the days. A day of the zone may have 23 or 25 hours.

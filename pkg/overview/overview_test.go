@@ -223,6 +223,20 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// A source all of whose backups somebody removed is not told any more; one that never had any is.
+func TestGivenUp(t *testing.T) {
+	gone := source.Record{Name: "gone", FirstSeen: day(1, 2), Identity: source.Identity{Database: "gone", Addresses: []string{"db:5432"}}}
+	never := source.Record{Name: "never", FirstSeen: day(1, 2)}
+	o := Of(Input{Now: day(28, 12), Sources: []source.Record{gone, never}})
+	if len(o.Sources) != 1 || o.Sources[0].Name != "never" || codes(&o.Sources[0]) != "unscheduled/warning" {
+		t.Errorf("told are %+v", o.Sources)
+	}
+	o = Of(Input{Now: day(28, 12), Sources: []source.Record{gone}, Expected: []Expected{{Source: "gone"}}})
+	if codes(o.Source("gone")) != "overdue/failing" {
+		t.Errorf("one that is expected here: %+v", o.Sources)
+	}
+}
+
 // Records from before sources were known are shown under the database's name, and said to be what they are.
 func TestServerUnknown(t *testing.T) {
 	old := made("A", "", day(12, 2), func(b *registry.Backup) { b.Database = "shop" })

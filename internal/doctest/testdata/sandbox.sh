@@ -27,9 +27,10 @@ lose_index() { rm "$LOCAL/registry.json"; }
 # lose_records loses the index and the manifests. Tags are left.
 lose_records() { rm -r "$LOCAL/registry.json" "$LOCAL/manifests" "$LOCAL/verifications"; }
 
-# copied_without_tags replaces the directory by a copy without extended attributes.
+# copied_without_tags replaces the directory by a copy without what cofre keeps beside the files.
 copied_without_tags() {
 	cp -R "$LOCAL" "$LOCAL.copy"
+	rm -r "$LOCAL.copy/.cofre"
 	cofre validate backup_2026-11-23_02-00-00.dump
 	mv "$LOCAL" "$LOCAL.original"
 	mv "$LOCAL.copy" "$LOCAL"
