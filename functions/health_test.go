@@ -36,7 +36,7 @@ func TestHealthTellsAdministratorsMore(t *testing.T) {
 		status     int
 		checks     int
 	}{
-		{"nobody", "", 200, 0}, {"an administrator", admin, 200, 4}, {"a supervisor", provider.Token(t, "bia.SUPERVISOR"), 200, 0},
+		{"nobody", "", 200, 0}, {"an administrator", admin, 200, 5}, {"a supervisor", provider.Token(t, "bia.SUPERVISOR"), 200, 0},
 		{"a user", provider.Token(t, "caio.USUARIO"), 200, 0}, {"a changed token", admin[:len(admin)-4] + "AAAA", 401, 0},
 		{"an unknown role", provider.Token(t, "dora.admin"), 403, 0},
 	} {
