@@ -13,4 +13,5 @@ cofre cleanup
 cofre delete --yes one.dump
 # One that fails in the middle: its upload is aborted, and others are looked for. Nothing of it may be left.
 ! BACKUP_MAX_SIZE_GB=0.00001 cofre create --name three --compression none
-cofre doctor --json | jq --exit-status '[.checks[] | select(.result != "ok")] == []'
+# Doctor tells of the failure, and of nothing else.
+cofre doctor --json | jq --exit-status '[.checks[] | select(.result != "ok" and (.name | startswith("source ") | not))] == []'
