@@ -56,7 +56,7 @@ func (s *Service) fates(x *registry.Index) map[string]Fate {
 		f.OnlyVerified = b.Verified() && verified[b.Row()] == 1
 		f.PreviousSize = before[k]
 		f.Shrunk = b.Status == registry.Success && overview.HasShrunk(f.PreviousSize, b.Size)
-		if policy.KeepDays > 0 && b.Status != registry.InProgress {
+		if policy.KeepDays > 0 && policy.KeepDays <= 36500 && b.Status != registry.InProgress {
 			f.ExpiresAt = b.CreatedAt.Add(time.Duration(policy.KeepDays) * 24 * time.Hour)
 		}
 		if b.Status == registry.Success {

@@ -3,10 +3,10 @@ package backup
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 	"time"
 
+	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
@@ -167,14 +167,14 @@ func (s *Service) Status(ctx context.Context, ref string) (StatusReport, error) 
 	}
 	r := StatusReport{ID: b.ID, Status: "in_progress", Message: "waiting to be started", Backup: b}
 	data, _, err := s.Store.Get(ctx, registry.StatusKey(b.ID))
-	if storage.IsNotFound(err) {
+	if storage.IsNotFound(err) || fault.HasReason(err, fault.LimitReached) {
 		return r, nil
 	}
 	if err != nil {
 		return r, err
 	}
-	var p Progress
-	if json.Unmarshal(data, &p) != nil {
+	p, ok := parseProgress(data)
+	if !ok {
 		return r, nil // being overwritten, or damaged: it is only for onlookers
 	}
 	r.Detail, r.Progress, r.Message = &p, p.Percent, p.Phase

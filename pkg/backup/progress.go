@@ -1,9 +1,12 @@
 package backup
 
 import (
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"cofre/pkg/fault"
 )
 
 // Phases of a run, in their order. Dumping and uploading overlap: uploading is what follows pg_dump's end.
@@ -98,4 +101,23 @@ func (t *tracker) at(now time.Time) Progress {
 		p.Percent = &part
 	}
 	return p
+}
+
+// parseProgress reads status/<id>.json, and reports whether it is one. Its figures are within what can be.
+func parseProgress(data []byte) (p Progress, ok bool) {
+	if json.Unmarshal(data, &p) != nil {
+		return p, false
+	}
+	for _, n := range []*int64{&p.DumpBytes, &p.SentBytes, &p.Expected} {
+		*n = max(*n, 0)
+	}
+	p.Attempt, p.Rate = max(p.Attempt, 0), max(p.Rate, 0)
+	if p.Percent != nil {
+		percent := min(max(*p.Percent, 0), 100)
+		p.Percent = &percent
+	}
+	for _, text := range []*string{&p.ID, &p.Phase, &p.LastNotice} {
+		*text = fault.Shorten(*text, fault.MaxText)
+	}
+	return p, true
 }

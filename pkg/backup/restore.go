@@ -62,8 +62,9 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 		return Restored{}, err
 	}
 	if b.Damaged() && !req.AllowDamaged {
-		return Restored{}, fault.New(fault.Validation, b.Verification.Problems[0].Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
-			"the last validation found backup %s damaged: %s", b.ID, b.Verification.Problems[0].Detail)
+		p := b.Verification.Problem()
+		return Restored{}, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
+			"the last validation found backup %s damaged: %s", b.ID, p.Detail)
 	}
 	if req.Clean && b.Format == FormatPlain {
 		return Restored{}, invalid("Restore it into an empty database: --create makes one.", "backup %s is an SQL script, which cannot replace what is there", b.ID)

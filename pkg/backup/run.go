@@ -177,7 +177,7 @@ func (r *run) schemaVersion(ctx context.Context) string {
 // commit writes the tags and the manifest: from then on the backup exists. The last look at the object is behind the last
 // write to it: there are services that take tags for new contents.
 func (r *run) commit(ctx context.Context) error {
-	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
+	r.b.Duration = max(r.s.Now().Sub(r.track.started).Milliseconds(), 0)
 	r.b.Status, r.b.Outcome = registry.Success, registry.Succeeded
 	if err := r.s.Registry.SetTags(ctx, r.b); err != nil {
 		if ctx.Err() != nil {
@@ -210,7 +210,7 @@ func (r *run) unchanged(ctx context.Context) error {
 func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	r.b.Duration = r.s.Now().Sub(r.track.started).Milliseconds()
+	r.b.Duration = max(r.s.Now().Sub(r.track.started).Milliseconds(), 0)
 	held, err := r.lease.Fail(ctx, r.b, cause)
 	if held.Status == registry.Success {
 		return held, nil // the commit had taken place; only its answer was lost

@@ -55,7 +55,7 @@ func (v Validation) Err() error {
 	if v.Valid {
 		return nil
 	}
-	p := v.Problems[0]
+	p := registry.Verification{Problems: v.Problems}.Problem()
 	more := ""
 	if n := len(v.Problems) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)

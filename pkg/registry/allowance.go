@@ -160,6 +160,17 @@ func (a *Allowance) refuse(wait time.Duration) error {
 // RateLimited is the reason of a request beyond a user's allowance.
 const RateLimited fault.Reason = "rate_limited"
 
+// maxAllowed is far beyond what the grants of one minute take, in bytes.
+const maxAllowed = 256 << 10
+
+// parseAllowed reads what was granted; somebody's text counts for nothing, and is replaced.
+func parseAllowed(data []byte) (doc allowed) {
+	if len(data) > maxAllowed || json.Unmarshal(data, &doc) != nil {
+		return allowed{}
+	}
+	return doc
+}
+
 // take takes a block of n or fewer. None means to wait so long.
 func (a *Allowance) take(ctx context.Context, subject string, n int) (got int, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, allowanceTime)
@@ -168,13 +179,10 @@ func (a *Allowance) take(ctx context.Context, subject string, n int) (got int, w
 	key := limitsPrefix + hex.EncodeToString(sum[:16]) + ".json"
 	for try := 0; ; try++ {
 		data, o, err := a.store.Get(ctx, key)
-		if err != nil && !storage.IsNotFound(err) {
+		if err != nil && !storage.IsNotFound(err) && !fault.HasReason(err, fault.LimitReached) {
 			return 0, 0, fmt.Errorf("read a user's allowance: %w", err)
 		}
-		var doc allowed
-		if err == nil && json.Unmarshal(data, &doc) != nil {
-			doc = allowed{} // somebody's text; it is replaced
-		}
+		doc := parseAllowed(data)
 		now := a.now().UTC()
 		free, wait := doc.settle(now, a.perMinute)
 		if free <= 0 {

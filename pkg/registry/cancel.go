@@ -49,17 +49,25 @@ func (r *Registry) Cancel(ctx context.Context, id, by string) error {
 
 // Canceled gives the wish that this run stops, nil when there is none.
 func (l *Lease) Canceled(ctx context.Context) (*Cancellation, error) {
-	data, _, err := l.r.store.Get(ctx, CancelKey(l.id))
+	data, _, err := l.r.get(ctx, CancelKey(l.id))
 	if storage.IsNotFound(err) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil && !isDamaged(err) {
 		return nil, fmt.Errorf("look whether %s was cancelled: %w", l.id, err)
 	}
 	l.canceled = true
-	c := Cancellation{By: "somebody"} // whose note cannot be read
-	_ = json.Unmarshal(data, &c)
+	c := parseCancellation(data)
 	return &c, nil
+}
+
+// parseCancellation reads a note; one that cannot be read is a cancellation all the same.
+func parseCancellation(data []byte) Cancellation {
+	var c Cancellation
+	if json.Unmarshal(data, &c) != nil || c.By == "" {
+		c.By = "somebody"
+	}
+	return c
 }
 
 // GiveUp ends a backup whose run is known to be dead (whoever ran it says so), without waiting for the end of its lease.

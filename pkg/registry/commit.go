@@ -125,7 +125,7 @@ func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup
 }
 
 func (r *Registry) manifest(ctx context.Context, id string) (Manifest, error) {
-	data, _, err := r.store.Get(ctx, ManifestKey(id))
+	data, _, err := r.get(ctx, ManifestKey(id))
 	if err != nil {
 		return Manifest{}, err
 	}

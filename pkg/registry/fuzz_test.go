@@ -1,11 +1,13 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"cofre/pkg/fault"
 )
@@ -25,6 +27,9 @@ func FuzzIndex(f *testing.F) {
 	for _, d := range damages {
 		f.Add(d.do(append([]byte(nil), good...)))
 	}
+	for from, to := range map[string]string{`"size":0`: `"size":-1`, `"duration":0`: `"duration":4611686018427387904`, `"createdAt":"20`: `"createdAt":"29`, `"trigger"`: `"verification":{},"trigger"`} {
+		f.Add(bytes.ReplaceAll(good, []byte(from), []byte(to)))
+	}
 	f.Add([]byte(`{"Version":2}`))
 	f.Add([]byte(`{"version":1,"version":2,"backups":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -33,7 +38,7 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		for i, b := range x.Backups {
-			if !inside(b.Filepath) || !ValidID(b.ID) || i > 0 && b.ID <= x.Backups[i-1].ID || strings.Contains(b.Filename, "/") {
+			if !canBe(b) || !inside(b.Filepath) || !ValidID(b.ID) || i > 0 && b.ID <= x.Backups[i-1].ID || strings.Contains(b.Filename, "/") {
 				t.Errorf("accepted %+v", b)
 			}
 		}
@@ -51,6 +56,13 @@ func inside(p string) bool {
 	return path.Clean(p) == p && strings.HasPrefix(p, "files/") && !strings.ContainsAny(p, "\\\x00\n\r\x7f") && len(p) <= 900
 }
 
+// canBe reports whether a record's figures can be added up, and whatever is wrong with it has a name.
+func canBe(b Backup) bool {
+	named := b.Verification == nil || b.Verification.OK || len(b.Verification.Problems) > 0
+	dated := b.CreatedAt.Year() <= lastYear || b.Status != Success || b.Damaged()
+	return b.Size >= 0 && b.Size <= maxSize && b.Duration >= 0 && b.Duration <= maxDuration && b.UncompressedSize >= 0 && named && dated
+}
+
 // FuzzRecords: intents and manifests.
 func FuzzRecords(f *testing.F) {
 	b := record("a.dump")
@@ -64,11 +76,11 @@ func FuzzRecords(f *testing.F) {
 	f.Add(b.ID, []byte(`{"version":9}`))
 	f.Fuzz(func(t *testing.T, id string, data []byte) {
 		in, err := parseIntent(id, data)
-		if err == nil && (in.Backup.ID != id || !ValidID(id) || !inside(in.Backup.Filepath) || in.Version > IndexVersion) {
+		if err == nil && (in.Backup.ID != id || !ValidID(id) || !inside(in.Backup.Filepath) || in.Version > IndexVersion || !canBe(in.Backup) || in.lease() > 30*24*time.Hour) {
 			t.Errorf("accepted %+v", in)
 		}
 		m, merr := parseManifest(id, data)
-		if merr == nil && (m.Backup.ID != id || !ValidID(id) || !inside(m.Backup.Filepath) || m.Version != IndexVersion || m.Backup.Status == InProgress) {
+		if merr == nil && (m.Backup.ID != id || !ValidID(id) || !inside(m.Backup.Filepath) || m.Version != IndexVersion || m.Backup.Status == InProgress || !canBe(m.Backup)) {
 			t.Errorf("accepted %+v", m)
 		}
 		for _, err := range []error{err, merr} {

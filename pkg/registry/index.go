@@ -170,7 +170,7 @@ func (x *Index) marshal() ([]byte, error) {
 }
 
 // checkRecord refuses records that no cofre wrote: they must not name objects outside files/, nor a file name
-// that is a path. It completes those that it takes.
+// that is a path. It completes those that it takes, and marks those whose figures cannot be.
 func checkRecord(b *Backup) error {
 	if !ValidID(b.ID) {
 		return fmt.Errorf("a record has the id %.40q", b.ID)
@@ -186,6 +186,7 @@ func checkRecord(b *Backup) error {
 	if b.Filename != path.Base(b.Filepath) {
 		return fmt.Errorf("backup %s has the file name %.80q, which is not the end of its path %.80q", b.ID, b.Filename, b.Filepath)
 	}
+	b.doubt()
 	b.complete()
 	return nil
 }

@@ -42,12 +42,12 @@ const (
 
 // expired tells whether the holder has been silent for longer than its lease at the service's time now.
 func (in *Intent) expired(written, now time.Time) bool {
-	return now.Sub(written) > time.Duration(in.LeaseMS)*time.Millisecond+dateStep
+	return now.Sub(written) > in.lease()+dateStep
 }
 
 // intent reads an intent; its ETag and date are in the object.
 func (r *Registry) intent(ctx context.Context, id string) (Intent, storage.Object, error) {
-	data, o, err := r.store.Get(ctx, IntentKey(id))
+	data, o, err := r.get(ctx, IntentKey(id))
 	if err != nil {
 		return Intent{}, o, err
 	}

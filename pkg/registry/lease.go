@@ -62,7 +62,7 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	case b.Status != InProgress:
 		return nil, hasEnded(id) // its intent is just on the way out
 	}
-	again, allowed := in.Runner == runner, time.Duration(in.LeaseMS)*time.Millisecond
+	again, allowed := in.Runner == runner, in.lease()
 	in.Runner, in.LeaseMS = runner, r.lease.Milliseconds()
 	l, err := r.acquire(ctx, in, o.ETag)
 	if fault.HasReason(err, fault.Precondition) {

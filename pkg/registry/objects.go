@@ -32,8 +32,17 @@ func (r *Registry) putJSON(ctx context.Context, key string, v any, c storage.Con
 	return r.put(ctx, key, data, c)
 }
 
-func (r *Registry) getJSON(ctx context.Context, key string, v any) (storage.Object, error) {
+// get reads a small object. One that is too large to be read at once is no record, and damaged like any other that is none.
+func (r *Registry) get(ctx context.Context, key string) ([]byte, storage.Object, error) {
 	data, o, err := r.store.Get(ctx, key)
+	if fault.HasReason(err, fault.LimitReached) {
+		err = damagedRecord(err, key)
+	}
+	return data, o, err
+}
+
+func (r *Registry) getJSON(ctx context.Context, key string, v any) (storage.Object, error) {
+	data, o, err := r.get(ctx, key)
 	if err != nil {
 		return o, err
 	}

@@ -182,6 +182,9 @@ func (r *Registry) collectTagged(ctx context.Context, x *Index, intents map[stri
 // readers is how many records are read at once.
 const readers = 16
 
+// largeRecord is the size in bytes from which records are read one at a time, so that many of them do not fill the memory.
+const largeRecord = 1 << 20
+
 // readAll reads every <prefix><id>.json. One that vanished meanwhile is passed over; one that is not what
 // cofre writes is passed over with a warning, so that a single bad object cannot hide the rest. Any other
 // error ends it.
@@ -189,15 +192,24 @@ func readAll[T any](ctx context.Context, r *Registry, prefix string, read func(c
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var (
-		ids = make(chan string)
-		out = map[string]T{}
-		mu  sync.Mutex
-		wg  sync.WaitGroup
+		found = make(chan storage.Object)
+		out   = map[string]T{}
+		mu    sync.Mutex
+		large sync.Mutex
+		wg    sync.WaitGroup
 	)
+	one := func(o storage.Object, id string) (T, error) {
+		if o.Size > largeRecord {
+			large.Lock()
+			defer large.Unlock()
+		}
+		return read(ctx, id)
+	}
 	for range readers {
 		wg.Go(func() {
-			for id := range ids {
-				v, err := read(ctx, id)
+			for o := range found {
+				id := idOf(o.Key, prefix)
+				v, err := one(o, id)
 				switch {
 				case err == nil:
 					mu.Lock()
@@ -218,11 +230,11 @@ func readAll[T any](ctx context.Context, r *Registry, prefix string, read func(c
 			err = fmt.Errorf("list %s: %w", prefix, lerr)
 			break
 		}
-		if id := idOf(o.Key, prefix); id != "" {
-			ids <- id
+		if idOf(o.Key, prefix) != "" {
+			found <- o
 		}
 	}
-	close(ids)
+	close(found)
 	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // the first failure; listing only noticed its echo

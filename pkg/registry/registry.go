@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -226,12 +227,15 @@ type verified struct {
 }
 
 func applyVerified(b *Backup, v verified) {
-	more := v.Verifications
+	more := slices.Clone(v.Verifications)
 	if len(more) == 0 && !v.Verification.At.IsZero() {
 		more = []Verification{v.Verification}
 	}
+	for i := range more {
+		more[i] = more[i].believable()
+	}
 	b.addVerifications(more...)
-	if v.UncompressedSize > 0 {
+	if v.UncompressedSize > 0 && v.UncompressedSize <= maxUncompressed {
 		b.UncompressedSize = v.UncompressedSize
 	}
 }

@@ -27,7 +27,7 @@ type settingsCopy struct {
 
 // readSettingsCopy reads settings.json. What is not one is structure_damaged, one of a newer cofre newer_version.
 func (r *Registry) readSettingsCopy(ctx context.Context) (settingsCopy, storage.Object, error) {
-	data, o, err := r.store.Get(ctx, SettingsKey)
+	data, o, err := r.get(ctx, SettingsKey)
 	if err != nil {
 		return settingsCopy{}, o, err
 	}

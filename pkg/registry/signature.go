@@ -49,14 +49,14 @@ func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
 	if r.check == nil {
 		return Manifest{}, missing()
 	}
-	data, _, err := r.store.Get(ctx, ManifestKey(id))
+	data, _, err := r.get(ctx, ManifestKey(id))
 	if storage.IsNotFound(err) {
 		return Manifest{}, missing()
 	}
 	if err != nil {
 		return Manifest{}, err
 	}
-	sig, _, err := r.store.Get(ctx, SignatureKey(id))
+	sig, _, err := r.get(ctx, SignatureKey(id))
 	if storage.IsNotFound(err) {
 		return Manifest{}, missing()
 	}

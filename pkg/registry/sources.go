@@ -21,19 +21,32 @@ func (r *Registry) Source(ctx context.Context, name string) (source.Record, erro
 }
 
 func (r *Registry) sourceRecord(ctx context.Context, name string) (source.Record, string, error) {
-	var rec source.Record
-	o, err := r.getJSON(ctx, SourceKey(name), &rec)
-	switch {
-	case storage.IsNotFound(err):
+	data, o, err := r.get(ctx, SourceKey(name))
+	if storage.IsNotFound(err) {
 		return source.Record{Name: name}, "", nil
-	case err != nil:
+	}
+	var rec source.Record
+	if err == nil {
+		rec, err = parseSource(name, data)
+	}
+	if err != nil {
 		return rec, "", fmt.Errorf("read what is known of source %q: %w", name, err)
-	case rec.Version > IndexVersion:
-		return rec, "", newerVersion(SourceKey(name), rec.Version)
-	case rec.Name != name:
-		return rec, "", damagedRecord(nil, SourceKey(name))
 	}
 	return rec, o.ETag, nil
+}
+
+func parseSource(name string, data []byte) (source.Record, error) {
+	var rec source.Record
+	if err := decode(SourceKey(name), data, &rec); err != nil {
+		return rec, err
+	}
+	switch {
+	case rec.Version > IndexVersion:
+		return rec, newerVersion(SourceKey(name), rec.Version)
+	case rec.Name != name:
+		return rec, damagedRecord(nil, SourceKey(name))
+	}
+	return rec, nil
 }
 
 // ChangeSource changes a source's record by compare-and-swap and returns the new one. change may be called several times and

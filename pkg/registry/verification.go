@@ -42,10 +42,13 @@ type Problem struct {
 
 func (v Verification) rank() int { return slices.Index(levels, v.Level) }
 
+// lasting reports whether v is damage of the record itself; see [Backup.doubt].
+func (v Verification) lasting() bool { return !v.OK && v.At.IsZero() }
+
 // refutes tells whether a good v, made later and looking at least as closely, takes back what a bad one found: a failure of
-// reading passes, and tags are mended.
+// reading passes, and tags are mended. Damage of the record itself stays.
 func (v Verification) refutes(bad Verification) bool {
-	return v.OK && !bad.OK && v.At.After(bad.At) && v.rank() >= bad.rank()
+	return v.OK && !bad.OK && !bad.lasting() && v.At.After(bad.At) && v.rank() >= bad.rank()
 }
 
 // Proofs returns what is known of the backup: the newest verification of each level, good or bad, strongest first.
@@ -64,7 +67,7 @@ func (b *Backup) addVerifications(more ...Verification) {
 	for i, v := range all {
 		gone := slices.ContainsFunc(all, func(o Verification) bool { return o.refutes(v) })
 		for j, o := range all {
-			gone = gone || o.Level == v.Level && o.OK == v.OK && (o.At.After(v.At) || o.At.Equal(v.At) && j > i)
+			gone = gone || o.Level == v.Level && o.OK == v.OK && (o.At.After(v.At) && !v.lasting() || o.At.Equal(v.At) && j > i)
 		}
 		if !gone {
 			keep = append(keep, v)

@@ -1,0 +1,109 @@
+package registry
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// What a record can say at most. Whoever may write to the bucket may write any number; sums and comparisons go by those that
+// can be.
+const (
+	maxSize         = 64 << 40 // bytes; more than a storage service takes as one object
+	maxUncompressed = 1 << 50  // bytes
+	maxDuration     = 400 * 24 * int64(time.Hour/time.Millisecond)
+	maxAttempt      = 1000
+	lastYear        = 2199
+	maxLease        = 30 * 24 * int64(time.Hour/time.Millisecond)
+)
+
+// doubt zeroes the figures of a record that cannot be, so that they count in no sum, and marks a successful backup as damaged
+// for them. Nothing takes that back: see [Verification.refutes].
+func (b *Backup) doubt() {
+	var problems []Problem
+	wrong := func(format string, args ...any) {
+		problems = append(problems, Problem{Reason: fault.StructureDamaged, Detail: "its record says " + fmt.Sprintf(format, args...) + ", which cannot be"})
+	}
+	if b.Size < 0 || b.Size > maxSize {
+		wrong("that it has %d bytes", b.Size)
+		b.Size = 0
+	}
+	if b.UncompressedSize < 0 || b.UncompressedSize > maxUncompressed {
+		wrong("that it had %d bytes before compression", b.UncompressedSize)
+		b.UncompressedSize = 0
+	}
+	if b.Duration < 0 || b.Duration > maxDuration {
+		wrong("that it took %d ms", b.Duration)
+		b.Duration = 0
+	}
+	if b.Attempt < 0 || b.Attempt > maxAttempt {
+		wrong("that it took %d attempts", b.Attempt)
+		b.Attempt = 0
+	}
+	if b.CreatedAt.Year() > lastYear {
+		wrong("that it was made on %s", b.CreatedAt.UTC().Format(time.DateOnly))
+	}
+	b.believable()
+	if len(problems) == 0 || b.Status != Success {
+		return
+	}
+	var known []Problem // by an earlier reading, which zeroed them
+	for _, v := range b.Proofs() {
+		if v.lasting() && v.Level == LevelStream {
+			known = v.Problems
+		}
+	}
+	for _, p := range problems {
+		if !slices.Contains(known, p) {
+			known = append(known[:len(known):len(known)], p)
+		}
+	}
+	b.addVerifications(Verification{Level: LevelStream, Problems: known})
+}
+
+// believable makes sure of every look that is on record.
+func (b *Backup) believable() {
+	if b.Verification != nil {
+		v := b.Verification.believable()
+		b.Verification = &v
+	}
+	for i := range b.Verifications {
+		b.Verifications[i] = b.Verifications[i].believable()
+	}
+}
+
+// believable returns the look as one that can be shown and compared: a bad one names a problem, and one dated in a year that
+// is far off is bad, and older than all others.
+func (v Verification) believable() Verification {
+	wrong := func(detail string) {
+		v.OK, v.At = false, time.Unix(0, 0).UTC()
+		v.Problems = append(v.Problems[:len(v.Problems):len(v.Problems)], Problem{Reason: fault.StructureDamaged, Detail: detail})
+	}
+	switch {
+	case v.At.Year() > lastYear:
+		wrong(fmt.Sprintf("its validation is dated %s, which cannot be", v.At.UTC().Format(time.DateOnly)))
+	case !v.OK && len(v.Problems) == 0:
+		at := v.At
+		wrong("a validation found it damaged, and its record does not say in what way")
+		if !at.IsZero() {
+			v.At = at
+		}
+	}
+	return v
+}
+
+// Problem returns the first thing that was found wrong.
+func (v Verification) Problem() Problem {
+	if len(v.Problems) == 0 {
+		return Problem{Reason: fault.StructureDamaged, Detail: "what was found is not known"}
+	}
+	return v.Problems[0]
+}
+
+// lease returns how long the holder may be silent, in whatever the intent says.
+func (in *Intent) lease() time.Duration {
+	return time.Duration(min(max(in.LeaseMS, math.MinInt32), maxLease)) * time.Millisecond
+}

@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// Figures that cannot be make a record a damaged one that counts in no sum; everything else goes on, and is rebuilt.
+func TestRecordsThatCannotBe(t *testing.T) {
+	far := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	forgeries := map[string]func(b *Backup){
+		"size below 0":                    func(b *Backup) { b.Size = -5 },
+		"size of 2^62":                    func(b *Backup) { b.Size = 1 << 62 },
+		"size before compression below 0": func(b *Backup) { b.UncompressedSize = -1 },
+		"duration of 2^62":                func(b *Backup) { b.Duration = 1 << 62 },
+		"duration below 0":                func(b *Backup) { b.Duration = -1 },
+		"made in 2999":                    func(b *Backup) { b.CreatedAt = far },
+		"validated in 2999":               func(b *Backup) { b.Verification = &Verification{OK: true, Level: LevelRestored, At: far} },
+		"no problems":                     func(b *Backup) { b.Verification = &Verification{Level: LevelFull, At: b.CreatedAt} },
+		"no problems, no date":            func(b *Backup) { b.Verification = &Verification{} },
+	}
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx := context.Background()
+		r := New(store, Options{})
+		good, err := makeBackup(ctx, r, record("good.dump"), "content")
+		must(t, err)
+		names := map[string]string{}
+		for name, forge := range forgeries {
+			b, err := makeBackup(ctx, r, record(newID()+".dump"), "content")
+			must(t, err)
+			m, err := r.manifest(ctx, b.ID)
+			must(t, err)
+			forge(&m.Backup)
+			_, err = r.putJSON(ctx, ManifestKey(b.ID), m, storage.Condition{})
+			must(t, err)
+			names[b.ID] = name
+		}
+		large, err := makeBackup(ctx, r, record("large.dump"), "content")
+		must(t, err)
+		putLarge(t, store, ManifestKey(large.ID))
+		x, err := r.Rebuild(ctx)
+		must(t, err)
+		for range 2 { // as it was rebuilt, and as it is read
+			if len(x.Backups) != len(forgeries)+2 {
+				t.Fatalf("%d backups", len(x.Backups))
+			}
+			if b := x.Find(good.ID); b.Damaged() || b.Size != 7 {
+				t.Errorf("the good one is %+v", b)
+			}
+			if b := x.Find(large.ID); b == nil || b.Size != 7 {
+				t.Errorf("the one with the large manifest, from its tags, is %+v", b)
+			}
+			for id, name := range names {
+				b := x.Find(id)
+				if !b.Damaged() || b.Verification.Problem().Detail == "" || len(b.Verification.Problems) == 0 {
+					t.Errorf("%s: not shown as damaged: %+v", name, b.Verification)
+				}
+				if b.Size < 0 || b.Size > 7 || b.Duration < 0 || b.Duration > 60_000 || b.UncompressedSize < 0 {
+					t.Errorf("%s: counts as %d bytes, %d ms", name, b.Size, b.Duration)
+				}
+			}
+			x, err = r.Load(ctx)
+			must(t, err)
+		}
+		// A validation takes back what a validation said, and nothing that the record says.
+		for id, name := range names {
+			b, err := r.SetVerification(ctx, id, Verification{OK: true, Level: LevelRestored, At: time.Now().UTC()}, 0)
+			must(t, err)
+			if ofRecord := !strings.HasPrefix(name, "no ") && !strings.HasPrefix(name, "valid"); b.Damaged() != ofRecord {
+				t.Errorf("%s: after a good validation it is %+v", name, b.Verification)
+			}
+		}
+	})
+}
+
+// putLarge writes an object that is too large to be read at once.
+func putLarge(t testing.TB, store storage.Store, key string) {
+	t.Helper()
+	ctx := context.Background()
+	must(t, store.Delete(ctx, key))
+	up, err := store.StartUpload(ctx, key, storage.UploadOptions{})
+	must(t, err)
+	_, err = up.Write(ctx, bytes.NewReader(make([]byte, storage.MaxSmall+1)))
+	must(t, err)
+	_, err = up.Complete(ctx)
+	must(t, err)
+}
+
+// A lease is bounded whatever the intent says.
+func TestLeaseThatCannotBe(t *testing.T) {
+	for _, ms := range []int64{-1 << 63, -1 << 62, 1 << 62, 1<<63 - 1} {
+		in := Intent{LeaseMS: ms}
+		now := time.Now()
+		if in.expired(now, now) != (ms < 0) || !in.expired(now, now.AddDate(1, 0, 0)) {
+			t.Errorf("lease of %d ms", ms)
+		}
+	}
+}
+
+// FuzzSmallRecords: verifications, sources, settings, cancellations and allowances.
+func FuzzSmallRecords(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `null`, `[]`, `{"verification":{"ok":false}}`, `{"verifications":[{"ok":true,"at":"2999-01-01T00:00:00Z"},{}],"uncompressedSize":-1}`,
+		`{"version":1,"name":"loja","moves":[{}]}`, `{"version":9,"name":"loja"}`, `{"version":1,"settings":{"maxBackups":-1}}`,
+		`{"by":"ana"}`, `{"grants":[{"at":"2026-01-01T00:00:00Z","n":9223372036854775807},{"n":-1}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var mark verified
+		if decode("x", data, &mark) == nil {
+			b := record("a.dump")
+			b.Status = Success
+			applyVerified(&b, mark)
+			if b.Verified() && b.Verification.At.Year() > lastYear || b.Damaged() && len(b.Verification.Problems) == 0 || b.UncompressedSize < 0 {
+				t.Errorf("accepted %+v", b.Verification)
+			}
+			if _, err := json.Marshal(b.bounded()); err != nil {
+				t.Error(err)
+			}
+		}
+		_, serr := parseSource("loja", data)
+		_, cerr := parseSettingsCopy(data)
+		for _, err := range []error{serr, cerr} {
+			if err != nil && !isDamaged(err) && !fault.HasReason(err, fault.NewerVersion) {
+				t.Errorf("error is %v", err)
+			}
+		}
+		if c := parseCancellation(data); c.By == "" || c.Cause() == nil {
+			t.Errorf("accepted %+v", c)
+		}
+		doc := parseAllowed(data)
+		if free, wait := doc.settle(time.Now(), 300); free > 300 || wait < 0 {
+			t.Errorf("%d are free, in %s", free, wait)
+		}
+	})
+}
