@@ -1,0 +1,126 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+)
+
+// keeper renews the lease, publishes the progress and looks for a cancellation while a run works: the first on its own, so that
+// a slow service, or a terminal that takes no more text, does not cost the lease.
+type keeper struct {
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	release context.CancelCauseFunc
+}
+
+func (k *keeper) end() {
+	k.stop()
+	k.done.Wait()
+}
+
+const (
+	// publishEvery is how often status/<id>.json is overwritten.
+	publishEvery = 3 * time.Second
+	// publishTime bounds each of these writes, and each look for a cancellation.
+	publishTime = 15 * time.Second
+	// watchEvery is how often the progress is shown.
+	watchEvery = 150 * time.Millisecond
+)
+
+// keep starts the keeper. The context it returns ends when the lease is lost or the backup is cancelled.
+func (r *run) keep(ctx context.Context, watch func(Progress)) (context.Context, *keeper) {
+	work, lost := context.WithCancelCause(ctx)
+	beat, stop := context.WithCancel(work)
+	k := &keeper{stop: stop, release: lost}
+	k.done.Go(func() { r.renew(beat, lost) })
+	k.done.Go(func() { r.report(beat, lost) })
+	if watch != nil {
+		k.done.Go(func() {
+			every(beat, watchEvery, func() bool {
+				watch(r.track.at(r.s.Now()))
+				return true
+			})
+		})
+	}
+	return work, k
+}
+
+// every calls do at intervals until ctx ends or it returns false.
+func every(ctx context.Context, interval time.Duration, do func() bool) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if ctx.Err() != nil || !do() {
+				return
+			}
+		}
+	}
+}
+
+// renew renews the lease at a third of its length. An attempt that takes longer than that is given up for a new one: whatever
+// became of it, the next one finds out.
+func (r *run) renew(ctx context.Context, lost context.CancelCauseFunc) {
+	interval := r.lease.Interval()
+	every(ctx, interval, func() bool {
+		once, cancel := context.WithTimeout(ctx, interval)
+		defer cancel()
+		err := r.lease.Renew(once)
+		switch {
+		case fault.HasReason(err, fault.Precondition):
+			lost(err)
+			return false
+		case err != nil && ctx.Err() == nil:
+			r.s.Log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
+		}
+		return true
+	})
+}
+
+// report publishes the progress and looks for a cancellation.
+func (r *run) report(ctx context.Context, end context.CancelCauseFunc) {
+	once := func() bool {
+		r.publish(ctx, r.track.at(r.s.Now()))
+		return !r.canceled(ctx, end)
+	}
+	if once() {
+		every(ctx, publishEvery, once)
+	}
+}
+
+// canceled looks whether somebody asked for the end of this run, and then ends it.
+func (r *run) canceled(ctx context.Context, end context.CancelCauseFunc) bool {
+	once, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	c, err := r.lease.Canceled(once)
+	if err != nil && ctx.Err() == nil {
+		r.s.Log.Warn("cancellation not looked for, trying again", "backup_id", r.b.ID, "error", err.Error())
+	}
+	if c == nil {
+		return false
+	}
+	end(c.Cause())
+	return true
+}
+
+// publish overwrites status/<id>.json. It is for onlookers: failing to write it fails nothing.
+func (r *run) publish(ctx context.Context, p Progress) {
+	once, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	data, err := json.Marshal(p)
+	if err == nil {
+		_, err = r.s.Store.Put(once, registry.StatusKey(r.b.ID), data, storage.PutOptions{ContentType: "application/json"})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.s.Log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())
+	}
+}
