@@ -100,6 +100,31 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
+// Two runs that were killed on this machine do not keep the next one waiting for the end of their leases.
+func TestKilledRunsFreeTheirPlaces(t *testing.T) {
+	w, slow := throttled(t)
+	for range 2 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "COFRE_TEST_CREATE=1", "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "BACKUP_MAX_CONCURRENT=2",
+			"PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		started := len(w.keys(registry.StatusPrefix))
+		for deadline := time.Now().Add(30 * time.Second); len(w.keys(registry.StatusPrefix)) == started && time.Now().Before(deadline); {
+			time.Sleep(50 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	if n := len(w.keys(registry.IntentsPrefix)); n != 2 {
+		t.Fatalf("%d runs were killed", n)
+	}
+	next := open(t, w.dir, slow, "BACKUP_MAX_CONCURRENT=2")
+	next.create(backup.Request{})
+	next.nothingLeft()
+}
+
 // F2: the connection to the database is cut in the middle: one whole new attempt, and when that is cut too,
 // a named failure with nothing left.
 func TestConnectionCut(t *testing.T) {

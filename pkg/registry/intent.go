@@ -26,6 +26,8 @@ type Intent struct {
 	Request json.RawMessage `json:"request,omitempty"`
 	// Runner names the run that holds the lease, "" when none does yet.
 	Runner string `json:"runner,omitempty"`
+	// Process is what runs it, where that can be told; see [Intent.abandoned].
+	Process *Process `json:"process,omitempty"`
 	// LeaseMS is how long after this object's date, by the service's clock, others must leave it alone.
 	LeaseMS  int64  `json:"leaseMs"`
 	UploadID string `json:"uploadId,omitempty"`
@@ -43,6 +45,11 @@ const (
 // expired tells whether the holder has been silent for longer than its lease at the service's time now.
 func (in *Intent) expired(written, now time.Time) bool {
 	return now.Sub(written) > in.lease()+dateStep
+}
+
+// abandoned reports whether the process of the run is known to be gone, whatever is left of its lease.
+func (in *Intent) abandoned() bool {
+	return in.Kind == kindCreate && in.Runner != "" && in.Process.gone(self())
 }
 
 // intent reads an intent; its ETag and date are in the object.
@@ -74,6 +81,9 @@ func parseIntent(id string, data []byte) (Intent, error) {
 // faster the reason is precondition_failed.
 func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease, error) {
 	in.Version, in.Token = IndexVersion, rand.Text()
+	if in.Kind != kindCreate {
+		in.Process = nil // only a run is given up by it
+	}
 	l := &Lease{r: r, id: in.Backup.ID, token: in.Token, intent: in, etag: etag}
 	return l, l.Renew(ctx)
 }

@@ -63,7 +63,7 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 		return nil, hasEnded(id) // its intent is just on the way out
 	}
 	again, allowed := in.Runner == runner, in.lease()
-	in.Runner, in.LeaseMS = runner, r.lease.Milliseconds()
+	in.Runner, in.Process, in.LeaseMS = runner, self(), r.lease.Milliseconds()
 	l, err := r.acquire(ctx, in, o.ETag)
 	if fault.HasReason(err, fault.Precondition) {
 		return nil, busy(id)

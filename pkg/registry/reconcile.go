@@ -19,7 +19,8 @@ type Report struct {
 	Problems  []string `json:"problems,omitempty"`  // could not be settled now; the next call tries again
 }
 
-// Reconcile ends what dead processes left: every intent whose lease is over is taken over by compare-and-swap,
+// Reconcile ends what dead processes left: every intent whose lease is over, or whose process was one of this machine and is
+// gone, is taken over by compare-and-swap,
 // so that one process works on it and a run that is still alive after all notices; then a tombstone is written
 // to the manifest's key, create-only, the upload aborted, the object removed, and the index settled. A backup
 // that was committed is completed instead. It may run at any time, by any number of processes.
@@ -81,7 +82,7 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 	if err != nil {
 		return err
 	}
-	if !in.expired(o.LastModified, now) {
+	if !in.expired(o.LastModified, now) && !in.abandoned() {
 		if in.Kind == kindCreate {
 			rep.Running = append(rep.Running, id)
 		}

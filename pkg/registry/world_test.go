@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if place := os.Getenv(holderPlace); place != "" {
+		fmt.Fprintln(os.Stderr, beHolder(place))
+		os.Exit(1)
+	}
 	testenv.Main(m)
 }
 
