@@ -29,7 +29,7 @@ demo: build ## back a sample database up, verify and restore it; KEEP=1 leaves i
 	bin/cofre demo $(if $(KEEP),--keep)
 
 test: setup build lint test-ui ## run all tests with the race detector; a skipped test fails
-	$(GOTEST) -race -p 2 -timeout 15m ./...
+	$(GOTEST) -race -p 2 -timeout 30m ./...
 
 test-ui: ## run the web UI's component tests, and check its types and generated client
 	@scripts/setup node

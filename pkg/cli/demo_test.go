@@ -58,7 +58,7 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		`✓ .* a throwaway PostgreSQL 18\.`, `✓ .* a sample database, the shop "loja"`, `✓ .* a backup: `, `✓ .* another: `, `STATUS +DATABASE`, `ok +loja +tuesday.dump`,
+		`✓ .* a throwaway PostgreSQL 18\.`, `✓ .* a sample database, the shop "loja"`, `✓ .* a backup: `, `✓ .* another: `, `STATUS +SOURCE`, `ok +loja +tuesday.dump`,
 		`✓ .* validated: `, `✓ .* restored straight from storage`, `no difference`, `vendas.pedidos \(9 partitions\) +\d+ +\d+ +same`,
 		`✓ .* downloaded by curl through a presigned link, SHA-256 as recorded:`, `http://127\.0\.0\.1:\d+/`, `stock pg_restore 18\..* reads it`, `✓ .* the web UI and the API, health checked: http://127\.0\.0\.1:\d+/`, `✓ .* cleaned up`,
 	} {
