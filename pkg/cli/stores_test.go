@@ -111,7 +111,10 @@ func (c storeCase) run(t *testing.T) string {
 		if check.Name == "leftovers" {
 			t.Errorf("left over: %s", check.Detail)
 		}
-		if check.Name == "storage: safe updates" && (check.Result == backup.CheckWarning) != strings.Contains(warned, "one cofre at a time") {
+		// Whether writers that come at the same moment are kept apart is found by trying, and a matter of chance: two looks may differ.
+		// Where the conditions themselves are missing they are always missing.
+		chance := !strings.Contains(lacks, "create-only") && strings.Contains(warned+check.Detail, "among several writers")
+		if check.Name == "storage: safe updates" && !chance && (check.Result == backup.CheckWarning) != strings.Contains(warned, "one cofre at a time") {
 			t.Errorf("doctor says %s, create said %q", check.Result, warned)
 		}
 	}
