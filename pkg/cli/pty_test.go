@@ -98,8 +98,10 @@ func TestProgressBar(t *testing.T) {
 			t.Errorf("the terminal never showed %s:\n%q", want, first)
 		}
 	}
-	if strings.Contains(first, " % ") {
-		t.Errorf("a percentage that nobody could know:\n%q", first)
+	for _, line := range strings.Split(first, "\r") {
+		if strings.Contains(line, " % ") && !strings.Contains(line, "done") { // at the very end it is known
+			t.Errorf("a percentage that nobody could know: %q", line)
+		}
 	}
 	if !strings.Contains(first, "prove it: cofre validate ") {
 		t.Errorf("no word of what to do next:\n%q", first)
