@@ -15,6 +15,9 @@ import (
 	"cofre/pkg/registry"
 )
 
+// later is a clock that is a minute ahead.
+func later() time.Time { return time.Now().Add(time.Minute) }
+
 // namesake makes a database of this name on another server.
 func namesake(t *testing.T, name string) string {
 	t.Helper()
@@ -61,6 +64,7 @@ func TestTwoServersOneName(t *testing.T) {
 		t.Fatalf("removed are %+v: %v", rep.Removed, err)
 	}
 	zero := 0
+	named.Service.Now = later // what was made within this second is not old yet
 	rep, err = named.Service.Cleanup(t.Context(), backup.CleanupOptions{Days: &zero})
 	if err != nil || len(rep.Kept) != 2 || rep.Kept[0].Backup.ID != kept.ID {
 		t.Errorf("by age %+v stay: %v", rep.Kept, err)
@@ -136,6 +140,7 @@ func TestPartsCountApart(t *testing.T) {
 	if rep, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{}); err != nil || len(rep.Removed) != 0 {
 		t.Fatalf("with three of each kept, removed are %+v: %v", rep.Removed, err)
 	}
+	w.Service.Now = later
 	rep, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{Days: &zero})
 	if err != nil {
 		t.Fatal(err)
