@@ -102,11 +102,12 @@ func TestRequestUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "POST /dev/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"role\":")
+	body := `{"role":"ADMIN","secret":"` + devSecret + `"}`
+	fmt.Fprintf(conn, "POST /dev/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:8])
 	time.Sleep(100 * time.Millisecond)
 	w.stop()
 	time.Sleep(300 * time.Millisecond)
-	fmt.Fprint(conn, "\"ADMIN\"}")
+	fmt.Fprint(conn, body[8:])
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
