@@ -103,6 +103,20 @@ func TestScheduledFailure(t *testing.T) {
 	}
 }
 
+// A server puts on record what it is to back up: what never gets a backup is overdue some day, also after it has gone.
+func TestSourcesAreExpected(t *testing.T) {
+	w := serve(t, options{database: nowhere, env: []string{"BACKUP_SOURCE=never"}})
+	w.wait("the source's record", func() bool {
+		rec, err := w.Service.Registry.Source(t.Context(), "never")
+		return err == nil && !rec.FirstSeen.IsZero()
+	})
+	w.Service.Now = func() time.Time { return time.Now().AddDate(0, 0, 8) }
+	o, err := w.Service.Overview(t.Context(), nil)
+	if err != nil || o.Source("never") == nil || !o.Source("never").Overdue {
+		t.Errorf("it is %+v: %v", o.Source("never"), err)
+	}
+}
+
 // Two servers of two databases that bear one name, over one place: the second is refused, loudly, until it has a name of its
 // own; then each gets its backup.
 func TestSchedulesOfTwoSources(t *testing.T) {

@@ -169,6 +169,7 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait() // behind stopBeside
 	defer stopBeside()
+	work.Go(func() { s.expect(beside) })
 	work.Go(func() { s.settle(beside) })
 	work.Go(func() { s.scheduler.run(beside) })
 	work.Go(func() { s.sources.discover(beside, s.Log) })
@@ -183,6 +184,13 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	}
 	stopBeside()
 	return s.stop(abort)
+}
+
+// expect puts on record what this server is to back up, so that a source that never gets a backup is overdue some day.
+func (s *Server) expect(ctx context.Context) {
+	if err := s.Service.NoteSources(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn("the sources were not put on record", "error", err.Error())
+	}
 }
 
 func (s *Server) listen() error {
