@@ -252,6 +252,37 @@ func selection(s registry.Selection, content string) postgres.Selection {
 // Checks implements backup.Engine.
 func (e *engine) Checks(ctx context.Context) []backup.Check {
 	var checks []backup.Check
+	if e.c.HasDatabase || len(e.c.File.Sources) == 0 {
+		checks = e.checkConfigured(ctx)
+	}
+	for _, s := range e.c.File.Sources {
+		if s.Name != e.c.Source {
+			checks = append(checks, e.checkSource(ctx, s.Name))
+		}
+	}
+	return checks
+}
+
+// checkSource looks whether a source of the file can be reached and read.
+func (e *engine) checkSource(ctx context.Context, name string) backup.Check {
+	what := "database of source " + name
+	c, err := e.c.Choose(name)
+	if err != nil {
+		return backup.Failing(what, err)
+	}
+	server, err := postgres.Inspect(ctx, c.Database, postgres.Selection{})
+	if err == nil {
+		err = server.Readable()
+	}
+	if err != nil {
+		return backup.Failing(what, err)
+	}
+	return backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", c.Database.Redacted(), server.Version, server.Role)}
+}
+
+// checkConfigured looks at the configured database, and at the programs.
+func (e *engine) checkConfigured(ctx context.Context) []backup.Check {
+	var checks []backup.Check
 	clients, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv})
 	if err != nil {
 		checks = append(checks, backup.Failing("pg_dump", err))

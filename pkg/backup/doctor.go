@@ -158,9 +158,7 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 // checkSources says how it stands with each source.
 func (s *Service) checkSources(ctx context.Context) []Check {
 	var checks []Check
-	if err := s.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
-		checks = append(checks, Failing("source "+s.SourceName(), err))
-	} else if err == nil {
+	if err := s.CheckSource(ctx); err == nil { // a refusal is in the overview
 		if nerr := s.NoteSources(ctx); nerr != nil {
 			s.Log.Warn("the sources were not put on record", "error", nerr.Error())
 		}
@@ -194,6 +192,9 @@ func sourceCheck(s *overview.Source) Check {
 	if worst.Severity == overview.Failing {
 		c.Result = CheckFailed
 		c.Error = &registry.Error{Code: fault.BackupCreation, Reason: fault.Reason(worst.Code), Message: c.Name + ": " + worst.Text, Hint: worst.Hint}
+		if worst.Code == overview.ServerChanged {
+			c.Error.Code = fault.Validation
+		}
 		if e := worst.Error; e != nil {
 			c.Error.Code, c.Error.Reason = e.Code, e.Reason
 		}

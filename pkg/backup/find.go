@@ -90,7 +90,7 @@ func (s *Service) latest(x *registry.Index, name string) (Backup, error) {
 	var found, part *registry.Backup
 	for i := range x.Backups {
 		b := &x.Backups[i]
-		if b.SourceName() != name || !b.Verified() {
+		if b.SourceName() != name || !b.Verified() || b.CreatedAt.After(s.Now()) {
 			continue
 		}
 		into := &part

@@ -18,8 +18,13 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err != nil {
 		return overview.Overview{}, err
 	}
+	refused := map[string]error{}
+	if err := s.refused.Load(); err != nil {
+		refused[s.SourceName()] = *err
+	}
 	return overview.Of(overview.Input{
-		Now: s.Now(), Zone: zone, Backups: x.Backups, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge, Settings: s.SettingsOf(x), LastCleanup: x.LastCleanup,
+		Refused: refused,
+		Now:     s.Now(), Zone: zone, Backups: x.Backups, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge, Settings: s.SettingsOf(x), LastCleanup: x.LastCleanup,
 	}), nil
 }
 

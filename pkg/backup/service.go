@@ -73,7 +73,8 @@ type Defaults struct {
 // Service holds the use cases. It is safe for use by several goroutines.
 type Service struct {
 	Config
-	tidied atomic.Int64 // when room was last looked for, in nanoseconds; see mayTidy
+	refused atomic.Pointer[error] // why the configured database is not its source's; nil when it is, or nobody knows
+	tidied  atomic.Int64          // when room was last looked for, in nanoseconds; see mayTidy
 }
 
 // New makes a service. It does no input or output.

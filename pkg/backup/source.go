@@ -33,12 +33,25 @@ func (s *Service) AdmitSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.admitServer(ctx, name, server)
+	return s.remember(s.admitServer(ctx, name, server))
+}
+
+// remember keeps whether the configured database was refused, for the overview.
+func (s *Service) remember(err error) error {
+	switch {
+	case err == nil:
+		s.refused.Store(nil)
+	case fault.HasReason(err, fault.ServerChanged):
+		s.refused.Store(&err)
+	}
+	return err
 }
 
 // CheckSource connects to the configured database and tells whether it is the one that its source is known as. It changes
 // nothing. A source of which nothing is known yet is right whatever it is.
-func (s *Service) CheckSource(ctx context.Context) error { return s.checkSource(ctx, Request{}) }
+func (s *Service) CheckSource(ctx context.Context) error {
+	return s.remember(s.checkSource(ctx, Request{}))
+}
 
 func (s *Service) checkSource(ctx context.Context, req Request) error {
 	name := s.sourceOf(req)

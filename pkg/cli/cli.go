@@ -136,7 +136,14 @@ func (p *program) openSource(ctx context.Context, name string) (*app.App, error)
 	if !c.HasDatabase { // not worth a record of its failure
 		hint, what := "For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up"
 		if n := len(c.File.Sources); n > 0 {
-			hint, what = "Say which source: --source "+c.File.Sources[0].Name, fmt.Sprintf("BACKUP_CONFIG has %d sources, and DATABASE_URL is not set", n)
+			var names []string
+			for _, s := range c.File.Sources {
+				names = append(names, s.Name)
+			}
+			hint, what = "Say which with --source: "+strings.Join(names[:min(n, 20)], ", "), fmt.Sprintf("BACKUP_CONFIG has %d sources, and DATABASE_URL is not set", n)
+			if name != "" {
+				what = fmt.Sprintf("BACKUP_CONFIG has no source %q, and DATABASE_URL is not set", name)
+			}
 		}
 		return nil, usage(hint, "%s", what)
 	}

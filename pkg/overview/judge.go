@@ -22,6 +22,9 @@ const (
 	OnlyParts    Code = "only_parts"    // nothing holds everything
 	BackupShrunk Code = "shrunk"        // the newest is much smaller than the one before
 	Damage       Code = "damaged"
+	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
+	ServerChanged Code = "server_changed"
+	Future        Code = "future" // dated later than now: a clock is wrong somewhere
 )
 
 // Finding is one thing about a source that somebody should look at.
@@ -55,6 +58,9 @@ func (b *builder) judge(s *state) {
 	s.shrunk()
 	if s.Damaged > 0 {
 		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
+	}
+	if s.future > 0 {
+		s.find(Finding{Code: Future, Severity: Warning, Text: plural(s.future, "backup") + " dated in the future, and not counted", Hint: "Check the clocks of the machines that make backups."})
 	}
 	b.age(s, plan)
 	if s.OnlyParts {
@@ -143,6 +149,9 @@ func (s *state) failing() {
 		attempts = s.parts
 	}
 	for _, r := range attempts {
+		if r.CreatedAt.After(s.now) {
+			continue
+		}
 		switch r.Ended() {
 		case registry.Succeeded:
 			if r.Verified() {
@@ -196,7 +205,7 @@ func (s *state) shrunk() {
 	}
 	s.Shrunk = &Shrunk{last.ID, before.Size, last.Size}
 	s.find(Finding{Code: BackupShrunk, Severity: Warning, Backup: last.ID,
-		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", 100-last.Size*100/max(before.Size, 1)),
+		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", min(99, 100-last.Size*100/max(before.Size, 1))),
 		Hint: "Look whether data was lost before the older ones are removed."})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 )
 
@@ -27,6 +28,7 @@ type state struct {
 	Source
 	expected  *Expected
 	firstSeen time.Time
+	future    int                // backups that are dated later than now
 	begun     bool               // its server is known: a backup was begun once
 	whole     []*registry.Backup // attempts to back everything up, in order
 	parts     []*registry.Backup
@@ -63,6 +65,9 @@ func Of(in Input) Overview {
 	for _, s := range b.all {
 		if s.givenUp() {
 			continue
+		}
+		if err := in.Refused[s.Name]; err != nil {
+			s.find(Finding{Code: ServerChanged, Severity: Failing, Text: fault.From(err).Message, Hint: fault.From(err).Hint})
 		}
 		b.judge(s)
 		b.out.Sources = append(b.out.Sources, s.Source)
@@ -173,6 +178,10 @@ func (s *state) note(r *registry.Backup) {
 	case r.Status == registry.Success:
 		s.Backups++
 		s.Bytes += r.Size
+	}
+	if r.CreatedAt.After(s.now) { // a clock is wrong, or somebody wrote that: it says nothing of today
+		s.future++
+		return
 	}
 	if !r.Verified() {
 		return

@@ -47,6 +47,8 @@ type Input struct {
 	// MaxAge is for sources that nothing is expected of; 0 is the default.
 	MaxAge      time.Duration
 	LastCleanup *time.Time
+	// Refused says, by source, why what is configured here is not the source's server; it is not backed up then.
+	Refused map[string]error
 	// Settings say for how long records are kept: a day without a record says nothing before that.
 	Settings registry.Settings
 }

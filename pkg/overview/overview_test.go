@@ -87,6 +87,7 @@ func TestFindings(t *testing.T) {
 		"a part in the place of a whole one":        {nightly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(13, 2), schemaOnly)}, day(13, 12), "loja", "overdue/failing"},
 		"half as large":                             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), sized(500000))}, day(13, 12), "loja", "shrunk/warning"},
 		"a part is smaller, and that is all":        {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
+		"dated in the future":                       {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(28, 2).AddDate(5, 0, 0))}, day(13, 12), "loja", "overdue/failing future/warning"},
 		"the newest one is damaged":                 {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,6 +107,15 @@ func TestFindings(t *testing.T) {
 				t.Errorf("state is %s of all, %s of the source", o.State, s.State)
 			}
 		})
+	}
+}
+
+// What is configured here and refused is not backed up, however good the source's own backups are.
+func TestRefused(t *testing.T) {
+	o := Of(Input{Now: day(13, 12), Backups: []registry.Backup{made("A", "loja", day(13, 2))}, Expected: []Expected{{Source: "loja"}},
+		Refused: map[string]error{"loja": fault.New(fault.Validation, fault.ServerChanged, "Name it.", "another server")}})
+	if s := o.Source("loja"); codes(s) != "server_changed/failing" || o.State != Failing || s.Findings[0].Hint != "Name it." {
+		t.Errorf("it is %+v", s)
 	}
 }
 

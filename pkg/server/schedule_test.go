@@ -137,6 +137,9 @@ func TestSchedulesOfTwoSources(t *testing.T) {
 	if r := b.do("GET", "/api/health", "", nil); r.StatusCode != 503 {
 		t.Errorf("health is %d %s", r.StatusCode, r.body)
 	}
+	if r := b.do("GET", "/metrics", "", nil); !strings.Contains(r.body, `cofre_source_state{database="`+name+`",source="`+name+`"} 2`) {
+		t.Errorf("the metrics say %s", r.body)
+	}
 	b.wait("the audit record", func() bool {
 		for _, r := range b.recorded("schedule") {
 			if r.Action == "create" && r.Reason == "server_changed" {

@@ -191,6 +191,20 @@ func (s *Server) expect(ctx context.Context) {
 	if err := s.Service.NoteSources(ctx); err != nil && ctx.Err() == nil {
 		s.Log.Warn("the sources were not put on record", "error", err.Error())
 	}
+	// At the start, and whenever a backup is due: whose backups there are already must not hide that this server's database is
+	// another one.
+	for {
+		if err := s.Service.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+			s.Log.Error("this server's database is not backed up", "error", err.Error())
+		}
+		if s.Schedule == nil {
+			return
+		}
+		due := s.Schedule.Next(s.Now())
+		if due.IsZero() || pause(ctx, max(time.Second, due.Sub(s.Now()))) != nil {
+			return
+		}
+	}
 }
 
 func (s *Server) listen() error {

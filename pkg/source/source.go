@@ -214,7 +214,9 @@ func CheckName(name string) error {
 		return fault.New(fault.Validation, fault.InvalidInput, hint, "the source has no name")
 	case len(name) > maxName:
 		return fault.New(fault.Validation, fault.InvalidInput, fmt.Sprintf("Use at most %d bytes.", maxName), "the source's name is too long (%d bytes)", len(name))
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+	case !utf8.ValidString(name):
+		return fault.New(fault.Validation, fault.InvalidInput, hint, "the source's name is not UTF-8")
+	case strings.ContainsFunc(name, unicode.IsControl):
 		return fault.New(fault.Validation, fault.InvalidInput, hint, "the source's name %.80q holds a control character", name)
 	}
 	return nil

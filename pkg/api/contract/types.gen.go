@@ -207,13 +207,15 @@ func (e FieldErrorIn) Valid() bool {
 
 // Defines values for FindingCode.
 const (
-	FindingCodeDamaged     FindingCode = "damaged"
-	FindingCodeFailing     FindingCode = "failing"
-	FindingCodeNoBackupYet FindingCode = "no_backup_yet"
-	FindingCodeOnlyParts   FindingCode = "only_parts"
-	FindingCodeOverdue     FindingCode = "overdue"
-	FindingCodeShrunk      FindingCode = "shrunk"
-	FindingCodeUnscheduled FindingCode = "unscheduled"
+	FindingCodeDamaged       FindingCode = "damaged"
+	FindingCodeFailing       FindingCode = "failing"
+	FindingCodeFuture        FindingCode = "future"
+	FindingCodeNoBackupYet   FindingCode = "no_backup_yet"
+	FindingCodeOnlyParts     FindingCode = "only_parts"
+	FindingCodeOverdue       FindingCode = "overdue"
+	FindingCodeServerChanged FindingCode = "server_changed"
+	FindingCodeShrunk        FindingCode = "shrunk"
+	FindingCodeUnscheduled   FindingCode = "unscheduled"
 )
 
 // Valid indicates whether the value is a known member of the FindingCode enum.
@@ -223,11 +225,15 @@ func (e FindingCode) Valid() bool {
 		return true
 	case FindingCodeFailing:
 		return true
+	case FindingCodeFuture:
+		return true
 	case FindingCodeNoBackupYet:
 		return true
 	case FindingCodeOnlyParts:
 		return true
 	case FindingCodeOverdue:
+		return true
+	case FindingCodeServerChanged:
 		return true
 	case FindingCodeShrunk:
 		return true

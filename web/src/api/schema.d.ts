@@ -928,7 +928,7 @@ export interface components {
         };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "damaged";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "damaged" | "server_changed" | "future";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;

@@ -104,11 +104,13 @@ export const en = {
     noBackupYet: "no good backup yet",
     failing: (since: string, count: number) => `failing since ${since} (${count === 1 ? "once" : `${n(count)} times in a row`})`,
     onlyParts: "only parts are backed up",
+    serverChanged: "the database configured here is another one than this source's, and is not backed up",
+    future: "backups dated in the future do not count",
     shrunk: (before: string, now: string) => `the last backup has ${now}, the one before ${before}`,
     damaged: (count: number) => s(count, "damaged backup"),
     short: {
       overdue: "Overdue", unscheduled: "Nobody backs it up", no_backup_yet: "No backup yet", failing: "Failing", only_parts: "Only parts",
-      shrunk: "Shrunk", damaged: "Damaged",
+      shrunk: "Shrunk", damaged: "Damaged", server_changed: "Another server", future: "Wrong clock",
     } as Record<string, string>,
     todo: {
       overdue: "Create a backup now, then check the schedule and the last error.",
@@ -118,6 +120,8 @@ export const en = {
       only_parts: "Create a whole backup: none of these restores the whole database.",
       shrunk: "Check whether data was lost before the older backups are removed.",
       damaged: "Create a new backup.",
+      server_changed: "Give this database a source name of its own, or confirm that the source has moved.",
+      future: "Check the clocks of the machines that make backups.",
     } as Record<string, string>,
     show: "Show the backup",
     showDamaged: "Show the damaged",

@@ -106,11 +106,13 @@ export const ptBR: Messages = {
     noBackupYet: "nenhum backup válido ainda",
     failing: (since, count) => `falhando desde ${since} (${count === 1 ? "1 vez" : `${n(count)} vezes seguidas`})`,
     onlyParts: "só há backups parciais",
+    serverChanged: "o banco configurado aqui não é o desta origem e não está sendo copiado",
+    future: "backups com data no futuro não contam",
     shrunk: (before, now) => `o último backup tem ${now}; o anterior, ${before}`,
     damaged: (count) => s(count, "backup corrompido", "backups corrompidos"),
     short: {
       overdue: "Atrasado", unscheduled: "Sem agendamento", no_backup_yet: "Nenhum backup ainda", failing: "Falhando", only_parts: "Só parciais",
-      shrunk: "Encolheu", damaged: "Corrompido",
+      shrunk: "Encolheu", damaged: "Corrompido", server_changed: "Outro servidor", future: "Relógio errado",
     },
     todo: {
       overdue: "Crie um backup agora e depois veja o agendamento e o último erro.",
@@ -120,6 +122,8 @@ export const ptBR: Messages = {
       only_parts: "Crie um backup completo: nenhum destes restaura o banco inteiro.",
       shrunk: "Verifique se houve perda de dados antes que os anteriores sejam removidos.",
       damaged: "Crie um novo backup.",
+      server_changed: "Dê a este banco um nome de origem próprio ou confirme que a origem mudou de servidor.",
+      future: "Confira o relógio das máquinas que fazem os backups.",
     },
     show: "Ver o backup",
     showDamaged: "Ver os corrompidos",

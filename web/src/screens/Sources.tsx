@@ -70,6 +70,8 @@ function useFinding() {
       case "unscheduled": return t.findings.unscheduled(age);
       case "no_backup_yet": return t.findings.noBackupYet;
       case "failing": return t.findings.failing(since, s.failures);
+      case "server_changed": return t.findings.serverChanged;
+      case "future": return t.findings.future;
       case "only_parts": return t.findings.onlyParts;
       case "shrunk": return s.shrunkFrom && s.shrunkTo !== undefined ? t.findings.shrunk(f.bytes(s.shrunkFrom), f.bytes(s.shrunkTo)) : undefined;
       case "damaged": return t.findings.damaged(s.damaged);
