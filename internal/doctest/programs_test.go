@@ -35,6 +35,7 @@ var named = map[string]string{
 	"functions/docker_test.go program":                                 "dockerd",
 	"internal/deployment/interpreter_test.go python":                   "",
 	"internal/deployment/template_test.go program":                     "",
+	"pkg/registry/process_test.go args[0]":                             "unshare",
 	"internal/doctest/sandbox_test.go program":                         "bash curl jq gzip zstd",
 	"internal/testenv/minio.go MinIOBinary()":                          "",
 	"internal/testenv/pgserver/account.go program":                     "",
