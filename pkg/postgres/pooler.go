@@ -36,7 +36,9 @@ func (t Target) RefuseTransactionPooler(ctx context.Context, conn *pgx.Conn) err
 }
 
 const (
-	poolerRounds = 2
+	poolerRounds = 3
+	// poolerLooks is how often a round asks which session serves: in a busy pool of two each answer is the same one by half a chance.
+	poolerLooks = 8
 	// poolerPatience is how long another client's transaction may wait for a server connection before it counts as queued.
 	poolerPatience = time.Second
 	poolerTimeout  = 15 * time.Second
@@ -61,8 +63,10 @@ func (t Target) pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		return false, err
 	}
 	for range poolerRounds {
-		if again, err := servedBy(ctx, conn); err != nil || again != own {
-			return err == nil, err
+		for range poolerLooks {
+			if again, err := servedBy(ctx, conn); err != nil || again != own {
+				return err == nil, err
+			}
 		}
 		if shared, err := t.comparePooled(ctx, conn, own); err != nil || shared {
 			return shared, err
