@@ -135,7 +135,7 @@ func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
 		if err := ctx.Err(); err != nil {
 			return u.size, say.fault(err)
 		}
-		n, end, err := fill(r, *buf)
+		n, end, err := storage.Fill(r, *buf)
 		if err != nil {
 			return u.size + int64(n), &sourceError{err}
 		}
@@ -155,27 +155,6 @@ func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
 			return u.size, u.advance(writing, written)
 		}
 	}
-}
-
-// fill reads until buf is full or r ends. Only io.EOF is an end.
-func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
-	for empty := 0; n < len(buf); {
-		m, err := r.Read(buf[n:])
-		n += m
-		switch {
-		case err == io.EOF:
-			return n, true, nil
-		case err != nil:
-			return n, false, err
-		case m > 0:
-			empty = 0
-		default:
-			if empty++; empty == 100 {
-				return n, false, io.ErrNoProgress
-			}
-		}
-	}
-	return n, false, nil
 }
 
 // Complete implements storage.Upload.

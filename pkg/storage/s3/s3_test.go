@@ -249,7 +249,7 @@ func TestFill(t *testing.T) {
 		"unexpected": {io.MultiReader(strings.NewReader("01"), failing{io.ErrUnexpectedEOF}), 2, false, io.ErrUnexpectedEOF},
 		"stuck":      {failing{nil}, 0, false, io.ErrNoProgress},
 	} {
-		n, end, err := fill(c.r, make([]byte, 4))
+		n, end, err := storage.Fill(c.r, make([]byte, 4))
 		if n != c.n || end != c.end || err != c.err {
 			t.Errorf("%s: %d, %t, %v", name, n, end, err)
 		}

@@ -172,7 +172,7 @@ func (u *upload) split(ctx context.Context, r io.Reader, pool *bufferPool, send 
 		if err != nil {
 			return total, err
 		}
-		got, end, err := fill(r, buf)
+		got, end, err := storage.Fill(r, buf)
 		total += int64(got)
 		if err != nil {
 			pool.put(buf)
@@ -192,7 +192,7 @@ func (u *upload) split(ctx context.Context, r io.Reader, pool *bufferPool, send 
 // tooLarge is the end of the parts. It is no error when the source ends exactly there.
 func (u *upload) tooLarge(r io.Reader) error {
 	var one [1]byte
-	if n, end, err := fill(r, one[:]); err != nil {
+	if n, end, err := storage.Fill(r, one[:]); err != nil {
 		return &sourceError{err}
 	} else if end && n == 0 {
 		return nil
@@ -207,28 +207,6 @@ type sourceError struct{ err error }
 
 func (e *sourceError) Error() string { return "read the data to store: " + e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
-
-// fill reads until buf is full or r ends. Only io.EOF is an end; io.ErrUnexpectedEOF is an error here, unlike
-// with io.ReadFull.
-func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
-	for empty := 0; n < len(buf); {
-		m, err := r.Read(buf[n:])
-		n += m
-		switch {
-		case err == io.EOF:
-			return n, true, nil
-		case err != nil:
-			return n, false, err
-		case m > 0:
-			empty = 0
-		default:
-			if empty++; empty == 100 {
-				return n, false, io.ErrNoProgress
-			}
-		}
-	}
-	return n, false, nil
-}
 
 // send uploads one part and compares what the service says it got.
 func (u *upload) send(ctx context.Context, n int, data []byte) error {
