@@ -39,15 +39,13 @@ func runTests(m *testing.M) (code int) {
 		panic(err)
 	}
 	cofre := filepath.Join(dir, "cofre")
-	build := exec.Command("go", "build", "-o", cofre, "./cmd/cofre")
-	build.Dir = testenv.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build cofre: %v\n%s", err, out)
+	if err := testenv.Build(cofre, "./cmd/cofre"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	tiny, err = openSession(context.Background(), config{
-		scale: tinyScale, big: 2 * tinyScale, rounds: 1, noSync: true, dir: filepath.Join(dir, "lab"), cofre: cofre, pgDump: testenv.ClientBin(18),
-		effort: effort{repeats: 2, kept: 2 * pageSize, writers: 4, updates: 5},
+		scale: tinyScale, big: 2, rounds: 1, noSync: true, dir: filepath.Join(dir, "lab"), cofre: cofre, pgDump: testenv.ClientBin(18),
+		effort: effort{repeats: 2, tables: 30, row: 30, kept: 2 * pageSize, many: 3 * pageSize, crowded: 2 * pageSize, readers: 5, writers: 4, updates: 5},
 		only:   map[string][]string{"backup": {"default", "cofre", "cofre local"}, "nowhere": {"default", "gzip pipe", "directory"}},
 	})
 	if err != nil {
@@ -85,7 +83,7 @@ func TestBenchmarks(t *testing.T) {
 				t.Error("no figures")
 			}
 			for _, f := range b.Figures {
-				if f.Value <= 0 && !strings.Contains(f.Name, "lost") && !strings.Contains(f.Name, "peak") {
+				if f.Value <= 0 && !strings.Contains(f.Name, "lost") && !strings.Contains(f.Name, "peak") && !strings.Contains(f.Name, "without an answer") {
 					t.Errorf("figure %q is %v", f.Name, f.Value)
 				}
 			}
@@ -200,7 +198,7 @@ func TestConfig(t *testing.T) {
 	env := map[string]string{}
 	get := func(name string) string { return env[name] }
 	c, err := configFrom(get)
-	if err != nil || c.scale != 1 || c.big != 4 || c.rounds != 3 || c.results != resultsFile() || !c.wants("backup", "cofre") {
+	if err != nil || c.scale != 1 || c.big != 10 || c.rounds != 3 || c.results != resultsFile() || !c.wants("backup", "cofre") {
 		t.Errorf("%+v, error %v", c, err)
 	}
 	env = map[string]string{"SCALE": "0.5", "BIG": "10", "ROUNDS": "7", "ONLY": "restore, backup/cofre+stock best"}

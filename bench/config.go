@@ -15,27 +15,33 @@ const minRounds = 3
 
 // config is what the environment says.
 type config struct {
-	scale, big float64
-	rounds     int
-	effort     effort
-	noSync     bool                // for tests, see lab.Options
-	only       map[string][]string // benchmark → contestants, none for all; empty: everything
-	dir        string              // of the lab
-	results    string              // file to record in; "" records nothing
-	cofre      string              // the program
-	pgDump     string              // PGDUMP_PATH for cofre; "" lets it look for itself
+	scale   float64
+	big     float64 // times scale
+	rounds  int
+	effort  effort
+	noSync  bool                // for tests, see lab.Options
+	only    map[string][]string // benchmark → contestants, none for all; empty: everything
+	dir     string              // of the lab
+	results string              // file to record in; "" records nothing
+	cofre   string              // the program
+	pgDump  string              // PGDUMP_PATH for cofre; "" lets it look for itself
 }
 
 // effort is how much of the small things is done.
 type effort struct {
 	repeats int // of what takes milliseconds, in each round
+	many    int // backups in the registry with pages
+	crowded int // backups in the registry that many list at once
+	readers int // who do that
+	tables  int // in the database of very many
+	row     int // MB of the one row
 	kept    int // backups in the registry that is listed
 	writers int // at the same time
 	updates int // of each writer
 }
 
 // fullEffort is what the goals speak of.
-var fullEffort = effort{repeats: 10, kept: 10_000, writers: 32, updates: 20}
+var fullEffort = effort{repeats: 10, tables: 20_000, row: 300, kept: 10_000, many: 1_000_000, crowded: 20_000, readers: 290, writers: 32, updates: 20}
 
 // resultsFile holds the results that docs/benchmarks.md is made from.
 func resultsFile() string { return filepath.Join(testenv.Root(), "bench", "results.json") }
@@ -46,7 +52,7 @@ func configFrom(getenv func(string) string) (config, error) {
 	if c.scale, err = decimal("SCALE", getenv("SCALE"), 1); err != nil {
 		return c, err
 	}
-	if c.big, err = decimal("BIG", getenv("BIG"), 4*c.scale); err != nil {
+	if c.big, err = decimal("BIG", getenv("BIG"), 10); err != nil {
 		return c, err
 	}
 	if v := getenv("ROUNDS"); v != "" {

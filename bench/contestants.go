@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -94,6 +96,11 @@ var rivals = []contestant{
 
 // entrant makes a contestant take part.
 func (c contestant) entrant(s *session, toStorage bool) entrant {
+	return c.entrantAt(s, s.lab.Postgres, toStorage)
+}
+
+// entrantAt is entrant for another database server.
+func (c contestant) entrantAt(s *session, db *lab.Postgres, toStorage bool) entrant {
 	how := c.how + " ⇒ " + c.sink
 	if !toStorage {
 		how = strings.TrimSuffix(c.how, ", and when it is complete")
@@ -107,8 +114,8 @@ func (c contestant) entrant(s *session, toStorage bool) entrant {
 		if err != nil {
 			return report.Run{}, err
 		}
-		run, usage, err := s.measure(ctx, s.lab.Postgres, measure.Job{
-			Steps: steps, Env: s.lab.Postgres.Env(lab.Database), Dir: p.dir,
+		run, usage, err := s.measure(ctx, db, measure.Job{
+			Steps: steps, Env: db.Env(lab.Database), Dir: p.dir,
 		})
 		if err != nil {
 			return run, err
@@ -135,19 +142,30 @@ func (s *session) stored(ctx context.Context, p place, toStorage bool, output []
 	return n, err
 }
 
-// cofreEntrant is cofre with its defaults: create, to S3 or to a local directory.
-func (s *session) cofreEntrant(name, how string, p *lab.Postgres, local bool) entrant {
-	return entrant{name, how, func(ctx context.Context) (report.Run, error) {
-		at, err := s.newPlace()
-		if err != nil {
-			return report.Run{}, err
+// cofreEntrant is cofre with its defaults, but for options: create, to S3 or to a local directory. It is not the first backup there:
+// that one finds out what the service can do, and makes what is not there yet.
+func (s *session) cofreEntrant(name, how string, p *lab.Postgres, local bool, options ...string) entrant {
+	var at place
+	return entrant{name, how, func(ctx context.Context) (run report.Run, err error) {
+		first := at == place{}
+		if first {
+			if at, err = s.newPlace(); err != nil {
+				return run, err
+			}
 		}
 		directory := bucketURL(at.prefix)
 		if local {
 			directory = at.dir
 		}
-		_, run, err := s.createBackup(ctx, p, directory)
-		if err != nil {
+		if first {
+			if _, _, err := s.createBackup(ctx, p, directory, "--schema-only"); err != nil {
+				return run, err
+			}
+			if err := s.removeFiles(ctx, at); err != nil {
+				return run, err
+			}
+		}
+		if _, run, err = s.createBackup(ctx, p, directory, options...); err != nil {
 			return run, err
 		}
 		if local {
@@ -161,6 +179,11 @@ func (s *session) cofreEntrant(name, how string, p *lab.Postgres, local bool) en
 		if err != nil {
 			return run, err
 		}
-		return run, s.remove(ctx, at)
+		return run, s.removeFiles(ctx, at)
 	}}
+}
+
+// removeFiles makes room for the next backup. What is known of the ones before stays.
+func (s *session) removeFiles(ctx context.Context, at place) error {
+	return errors.Join(s.lab.MinIO.Remove(ctx, at.prefix+"/files"), os.RemoveAll(filepath.Join(at.dir, "files")))
 }

@@ -10,7 +10,7 @@
 // Variables:
 //
 //	SCALE    size of the database: 1 (the default) is about 1 GB of COPY text
-//	BIG      size of the second database of the benchmark memory; default 4 × SCALE
+//	BIG      how many times as large the second database of the benchmark memory is; default 10, which takes 25 GB of disk at SCALE=1
 //	ROUNDS   how often everyone has his turn; default 3, after a warm-up
 //	ONLY     see above
 //	RESULTS  file to record in; default bench/results.json from SCALE=1 on, so that trials leave it alone

@@ -41,21 +41,35 @@ func record(at time.Time) registry.Backup {
 	}
 }
 
-// fillRegistry puts n records into the registry of a prefix, one an hour, the newest of now.
+// fillStep is how many records are added at once.
+const fillStep = 50_000
+
+// apart is how far n backups are apart: an hour, or a minute where that would be a century.
+func apart(n int) time.Duration {
+	if n > 100_000 {
+		return time.Minute
+	}
+	return time.Hour
+}
+
+// fillRegistry puts n records into the registry of a prefix, the newest of now.
 func fillRegistry(ctx context.Context, prefix string, n int) error {
 	r, err := openRegistry(ctx, prefix)
 	if err != nil {
 		return err
 	}
-	start := time.Now().Add(-time.Duration(n) * time.Hour).Truncate(time.Second)
-	err = r.Update(ctx, func(x *registry.Index) error {
-		for i := range n {
-			x.Upsert(record(start.Add(time.Duration(i) * time.Hour)))
+	apart := apart(n)
+	start := time.Now().Add(-time.Duration(n) * apart).Truncate(time.Second)
+	for from := 0; from < n; from += fillStep {
+		err = r.Update(ctx, func(x *registry.Index) error {
+			for i := from; i < min(n, from+fillStep); i++ {
+				x.Upsert(record(start.Add(time.Duration(i) * apart)))
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("fill the registry with %d records: %w", n, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("fill the registry with %d records: %w", n, err)
 	}
 	return nil
 }

@@ -24,14 +24,24 @@ func (s *session) through(p *countingProxy, job measure.Job) measure.Job {
 	return job
 }
 
-// runList lists from a registry of 10,000 backups: by the program from its start to its end, and in a process that
-// runs already, as a server does.
+// runList lists from a registry of 10,000 backups.
 func runList(ctx context.Context, s *session, b *report.Benchmark) error {
+	return s.listFrom(ctx, b, s.effort.kept, nil)
+}
+
+// runMany lists from a registry of 1,000,000 backups, of which all but the newest stand in pages.
+func runMany(ctx context.Context, s *session, b *report.Benchmark) error {
+	return s.listFrom(ctx, b, s.effort.many, s.listDeep)
+}
+
+// listFrom lists from a registry of so many backups: by the program from its start to its end, and in a process that
+// runs already, as a server does.
+func (s *session) listFrom(ctx context.Context, b *report.Benchmark, backups int, more func(ctx context.Context, b *report.Benchmark, prefix string) error) error {
 	at, err := s.newPlace()
 	if err != nil {
 		return err
 	}
-	if err := fillRegistry(ctx, at.prefix, s.effort.kept); err != nil {
+	if err := fillRegistry(ctx, at.prefix, backups); err != nil {
 		return err
 	}
 	proxy, err := startProxy(s.lab.MinIO)
@@ -66,7 +76,12 @@ func runList(ctx context.Context, s *session, b *report.Benchmark) error {
 	b.Figures = []report.Figure{
 		report.Summary("requests to storage", "count", report.AtMost(3), counts...),
 		report.Summary(fmt.Sprintf("first page of %d, whole command", pageSize), "s", report.AtMost(0.2), times...),
-		report.Summary(fmt.Sprintf("first page of %d, in a running process", pageSize), "s", report.AtMost(0.2), served...),
+		report.Summary(fmt.Sprintf("first page of %d, in a running process", pageSize), "s", report.AtMost(0.1), served...),
+	}
+	if more != nil {
+		if err := more(ctx, b, at.prefix); err != nil {
+			return err
+		}
 	}
 	return s.remove(ctx, at)
 }
@@ -77,7 +92,6 @@ func (s *session) listServed(ctx context.Context, prefix string) (times []float6
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
 	for range s.rounds * s.effort.repeats {
 		start := time.Now()
 		page, err := a.Service.List(ctx, backup.ListOptions{Limit: pageSize})
@@ -90,6 +104,45 @@ func (s *session) listServed(ctx context.Context, prefix string) (times []float6
 		times = append(times, time.Since(start).Seconds())
 	}
 	return times, nil
+}
+
+// listDeep measures what takes looking into pages, once each: a page of the oldest, a search, what a cleanup would remove.
+func (s *session) listDeep(ctx context.Context, b *report.Benchmark, prefix string) (err error) {
+	a, err := s.openApp(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	timed := func(name string, do func() error) error {
+		start := time.Now()
+		if err := do(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		b.Figures = append(b.Figures, report.Summary(name, "s", nil, time.Since(start).Seconds()))
+		s.say("  %s: %.2f s", name, time.Since(start).Seconds())
+		return nil
+	}
+	list := func(o backup.ListOptions) func() error {
+		return func() error {
+			o.Limit, o.Fates = pageSize, true
+			_, err := a.Service.List(ctx, o)
+			return err
+		}
+	}
+	v, err := a.Service.Registry.Read(ctx)
+	if err != nil {
+		return err
+	}
+	oldest := time.Now().Add(-time.Duration(v.Len()-10) * apart(v.Len()))
+	return errors.Join(
+		timed("the oldest backups", list(backup.ListOptions{Until: oldest})),
+		timed("a search in all backups", list(backup.ListOptions{Search: "no such name"})),
+		timed("the overview", func() error { _, err := a.Service.Overview(ctx, nil); return err }),
+		timed("what a cleanup would remove", func() error {
+			days := 365
+			_, err := a.Service.Cleanup(ctx, backup.CleanupOptions{DryRun: true, Days: &days})
+			return err
+		}),
+	)
 }
 
 // openApp opens the service on a prefix, with the endpoint of this process's environment.
@@ -158,7 +211,6 @@ func (s *session) reservations(ctx context.Context, prefix, addr string, after f
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
 	for range s.effort.repeats {
 		start := time.Now()
 		if _, err := a.Service.Reserve(ctx, backup.Request{Database: "shop"}); err != nil {

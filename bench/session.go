@@ -184,7 +184,7 @@ func (s *session) serverCPU(p *lab.Postgres) (float64, error) {
 
 // cofreJob is a call of cofre whose backups lie in directory: an s3:// URL or a folder.
 func (s *session) cofreJob(p *lab.Postgres, directory string, args ...string) measure.Job {
-	env := []string{"DATABASE_URL=" + p.URL(lab.Database), "BACKUP_DIRECTORY=" + directory}
+	env := []string{"DATABASE_URL=" + p.URL(p.Name()), "BACKUP_DIRECTORY=" + directory}
 	if s.pgDump != "" {
 		env = append(env, "PGDUMP_PATH="+s.pgDump)
 	}
@@ -194,8 +194,8 @@ func (s *session) cofreJob(p *lab.Postgres, directory string, args ...string) me
 func bucketURL(prefix string) string { return "s3://" + lab.Bucket + "/" + prefix }
 
 // createBackup makes a backup with cofre and gives its id.
-func (s *session) createBackup(ctx context.Context, p *lab.Postgres, directory string) (id string, run report.Run, err error) {
-	run, usage, err := s.measure(ctx, p, s.cofreJob(p, directory, "create", "--json"))
+func (s *session) createBackup(ctx context.Context, p *lab.Postgres, directory string, options ...string) (id string, run report.Run, err error) {
+	run, usage, err := s.measure(ctx, p, s.cofreJob(p, directory, append([]string{"create", "--json"}, options...)...))
 	if err != nil {
 		return "", run, err
 	}

@@ -50,7 +50,7 @@ func runStart(ctx context.Context, s *session, b *report.Benchmark) error {
 		report.Summary("cofre version", "s", nil, version...),
 		report.Summary("cofre list, S3", "s", nil, list...),
 		report.Summary("cofre list, S3, beside the storage's own time", "s", report.AtMost(0.1), beside...),
-		report.Summary("cofre list, local directory", "s", nil, local...),
+		report.Summary("cofre list, local directory", "s", report.AtMost(0.015), local...),
 	}
 	return s.remove(ctx, at)
 }

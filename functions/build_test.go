@@ -32,12 +32,8 @@ const maxZip = 9 << 20
 
 func TestZipsAreSmall(t *testing.T) {
 	for _, name := range names(t) {
-		info, err := os.Stat(build(t, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Size() > maxZip {
-			t.Errorf("%s is %d bytes zipped, more than %d", name, info.Size(), maxZip)
+		if size := zipped(t, name); size > maxZip {
+			t.Errorf("%s is %d bytes zipped, more than %d", name, size, maxZip)
 		}
 	}
 }
@@ -72,10 +68,7 @@ func BenchmarkColdStart(b *testing.B) {
 	env := append(s3.Env(), "BACKUP_DIRECTORY=s3://"+s3.NewBucket(b)+"/backups", "DATABASE_URL=postgresql://u:p@127.0.0.1/d")
 	for _, name := range names(b) {
 		b.Run(name, func(b *testing.B) {
-			info, err := os.Stat(build(b, name))
-			if err != nil {
-				b.Fatal(err)
-			}
+			size := zipped(b, name)
 			var cold, warm time.Duration
 			for range b.N {
 				b.StopTimer()
@@ -88,10 +81,36 @@ func BenchmarkColdStart(b *testing.B) {
 			}
 			b.ReportMetric(float64(cold.Microseconds())/1000/float64(b.N), "ms/cold")
 			b.ReportMetric(float64(warm.Microseconds())/1000/float64(b.N), "ms/warm")
-			b.ReportMetric(float64(info.Size())/1e6, "MB/zip")
+			b.ReportMetric(float64(size)/1e6, "MB/zip")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkAccepted gives the time until a call is answered that starts a backup's workflow: in a new process, and in the same
+// one again. It is to be a second at most.
+//
+//	go test ./functions -run '^$' -bench Accepted -benchtime 10x
+func BenchmarkAccepted(b *testing.B) {
+	states := newStepFunctions(b)
+	w := newWorld(b, "BACKUP_WORKFLOW_ARN="+stateMachine, "AWS_ENDPOINT_URL_SFN="+states.URL, "BACKUP_MAX_CONCURRENT=100")
+	var cold, warm time.Duration
+	for range b.N {
+		b.StopTimer()
+		f := w.start("create")
+		b.StartTimer()
+		for _, total := range []*time.Duration{&cold, &warm} {
+			var accepted outcome
+			a := f.invoke(event(b, "create", ""))
+			a.http(202, &accepted)
+			*total += a.took
+		}
+		b.StopTimer()
+		f.process.Kill()
+	}
+	b.ReportMetric(float64(cold.Microseconds())/1000/float64(b.N), "ms/cold")
+	b.ReportMetric(float64(warm.Microseconds())/1000/float64(b.N), "ms/warm")
+	b.ReportMetric(0, "ns/op")
 }
 
 // The template's own architecture is arm64, wherever this runs.

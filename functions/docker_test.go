@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 )
 
 // docker is a Docker daemon of the test's own: its socket, its data and its network are beside those of any other, and go

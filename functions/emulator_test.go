@@ -16,13 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// newRoot makes a root that holds what Lambda gives a function and nothing else: its zip at /var/task, the layer at
+// newRoot makes a root that holds what Lambda gives a function and nothing else: its program at /var/task, the layer at
 // /opt, /tmp, and /dev/null (an empty file does). No shell, no library, no /etc, no /proc.
 func newRoot(tb testing.TB, name string, layer bool) string {
 	tb.Helper()
@@ -39,7 +39,7 @@ func newRoot(tb testing.TB, name string, layer bool) string {
 		}
 	}
 	must(os.WriteFile(filepath.Join(root, "dev/null"), nil, 0o666))
-	must(unpack(build(tb, name), filepath.Join(root, "var/task")))
+	must(os.Link(build(tb, name), filepath.Join(root, "var/task/bootstrap")))
 	emulator, err := filepath.Glob(filepath.Join(testenv.Root(), ".cache/sam/lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-"+architecture()))
 	must(err)
 	if len(emulator) != 1 {
@@ -91,7 +91,7 @@ func start(tb testing.TB, name string, env ...string) *function {
 			tb.Logf("%s:\n%s", name, f.log)
 		}
 	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
 			return f

@@ -3,8 +3,12 @@ package pkg_test
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,6 +16,8 @@ import (
 // packageInfo is what `go list -json` says of a package.
 type packageInfo struct {
 	ImportPath   string
+	Dir          string
+	GoFiles      []string
 	Imports      []string
 	TestImports  []string
 	XTestImports []string
@@ -19,7 +25,7 @@ type packageInfo struct {
 
 func listPackages(t *testing.T) []packageInfo {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "cofre/...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", "cofre/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
@@ -46,39 +52,52 @@ var own = map[string][]string{
 	"web":                     {},
 	"pkg/fault":               {},
 	"pkg/retention":           {},
-	"pkg/schedule":            {},
+	"pkg/schedule":            {"pkg/lazyregexp"},
 	"pkg/source":              {"pkg/fault"},
-	"pkg/configfile":          {"pkg/fault", "pkg/source"},
+	"pkg/spelling":            {},
+	"pkg/pause":               {},
+	"pkg/namedfile":           {},
+	"pkg/lazyregexp":          {},
+	"pkg/jsonschema":          {"pkg/lazyregexp"},
+	"pkg/configfile":          {"pkg/fault", "pkg/jsonschema", "pkg/source", "pkg/namedfile", "pkg/spelling"},
 	"pkg/storage":             {"pkg/fault"},
-	"pkg/signature":           {"pkg/fault"},
-	"pkg/storage/s3":          {"pkg/fault", "pkg/storage"},
-	"pkg/storage/local":       {"pkg/fault", "pkg/storage"},
+	"pkg/signature":           {"pkg/fault", "pkg/namedfile"},
+	"pkg/cloud":               {"pkg/fault"},
+	"pkg/kms":                 {"pkg/lazyregexp", "pkg/fault", "pkg/cloud"},
+	"pkg/storage/s3":          {"pkg/fault", "pkg/pause", "pkg/storage", "pkg/cloud"},
+	"pkg/storage/local":       {"pkg/lazyregexp", "pkg/fault", "pkg/pause", "pkg/storage"},
 	"pkg/storage/storagetest": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "internal/testenv"},
-	"pkg/archive":             {"pkg/fault"},
+	"pkg/tuples":              {},
+	"pkg/archive":             {"pkg/lazyregexp", "pkg/fault", "pkg/tuples"},
 	"pkg/stream":              {"pkg/fault"},
+	"pkg/rows":                {"pkg/fault", "pkg/tuples"},
+	"pkg/contents":            {"pkg/lazyregexp", "pkg/tuples"},
 	"pkg/access":              {"pkg/fault"},
-	"pkg/audit":               {"pkg/fault", "pkg/storage", "pkg/api/contract"},
-	"pkg/postgres":            {"pkg/fault"},
-	"pkg/pgdump":              {"pkg/fault", "pkg/postgres", "pkg/archive"},
-	"pkg/registry":            {"pkg/fault", "pkg/storage", "pkg/source"},
+	"pkg/audit":               {"pkg/fault", "pkg/pause", "pkg/storage", "pkg/api/contract"},
+	"pkg/postgres":            {"pkg/lazyregexp", "pkg/fault", "pkg/pause"},
+	"pkg/scratch":             {"pkg/fault", "internal/pgserver"},
+	"pkg/part":                {"pkg/lazyregexp", "pkg/fault", "pkg/postgres", "pkg/archive", "pkg/spelling"},
+	"pkg/pgdump":              {"pkg/lazyregexp", "pkg/fault", "pkg/postgres", "pkg/archive", "pkg/part", "pkg/rows"},
+	"pkg/engine":              {"pkg/lazyregexp", "pkg/fault", "pkg/pause", "pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/contents", "pkg/rows", "pkg/tuples"},
+	"pkg/registry":            {"pkg/fault", "pkg/pause", "pkg/storage", "pkg/source"},
 	"pkg/overview":            {"pkg/fault", "pkg/registry", "pkg/schedule", "pkg/source"},
-	"pkg/backup":              {"pkg/fault", "pkg/overview", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/stream", "pkg/source"},
-	"pkg/app": {"pkg/fault", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "pkg/registry", "pkg/backup",
-		"pkg/postgres", "pkg/pgdump", "pkg/archive", "pkg/stream", "pkg/signature", "pkg/api", "pkg/access", "pkg/audit", "pkg/configfile", "pkg/overview", "pkg/schedule", "pkg/source"},
+	"pkg/backup":              {"pkg/fault", "pkg/pause", "pkg/contents", "pkg/overview", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/rows", "pkg/stream", "pkg/source", "pkg/namedfile"},
+	"pkg/app": {"pkg/lazyregexp", "pkg/fault", "pkg/contents", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "pkg/registry", "pkg/backup",
+		"pkg/postgres", "pkg/part", "pkg/pgdump", "pkg/engine", "pkg/archive", "pkg/stream", "pkg/signature", "pkg/kms", "pkg/api", "pkg/access", "pkg/audit", "pkg/configfile", "pkg/overview", "pkg/schedule", "pkg/scratch", "pkg/source", "pkg/namedfile", "pkg/spelling"},
 	"functions": {"functions/internal/entry"}, // each of the entry points below it
-	"functions/internal/entry": {"pkg/fault", "pkg/access", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
+	"functions/internal/entry": {"pkg/fault", "pkg/pause", "pkg/access", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",
 		"pkg/secret", "pkg/workflow"},
-	"pkg/secret":   {"pkg/fault"},
-	"pkg/workflow": {"pkg/fault"},
-	"pkg/cli/term": {},
-	"pkg/demo":     {"web", "pkg/access", "pkg/api", "pkg/server", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/testenv/pgserver", "internal/testenv/process"},
-	"pkg/cli": {"web", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/overview", "pkg/retention", "pkg/source", "pkg/cli/term",
-		"pkg/access", "pkg/api", "pkg/api/contract", "pkg/audit", "pkg/metrics", "pkg/schedule", "pkg/secret", "pkg/server"},
-	"pkg/api/contract": {},
-	"pkg/api":          {"pkg/fault", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/retention", "pkg/storage", "pkg/api/contract"},
+	"pkg/secret":   {"pkg/fault", "pkg/cloud"},
+	"pkg/workflow": {"pkg/fault", "pkg/cloud"},
+	"pkg/cli/term": {"pkg/lazyregexp"},
+	"pkg/demo":     {"pkg/lazyregexp", "web", "pkg/access", "pkg/api", "pkg/server", "pkg/fault", "pkg/app", "pkg/backup", "pkg/registry", "pkg/postgres", "pkg/pgdump", "pkg/cli/term", "internal/pgserver", "internal/process"},
+	"pkg/cli": {"web", "pkg/fault", "pkg/contents", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/overview", "pkg/retention", "pkg/rows", "pkg/source", "pkg/cli/term",
+		"pkg/access", "pkg/api", "pkg/api/contract", "pkg/audit", "pkg/metrics", "pkg/schedule", "pkg/secret", "pkg/server", "pkg/namedfile", "pkg/spelling"},
+	"pkg/api/contract": {"pkg/jsonschema", "pkg/lazyregexp"},
+	"pkg/api":          {"pkg/lazyregexp", "pkg/fault", "pkg/contents", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/retention", "pkg/rows", "pkg/storage", "pkg/api/contract"},
 	"pkg/api/gateway":  {"pkg/api"},
 	"pkg/metrics":      {"pkg/fault", "pkg/overview", "pkg/registry"},
-	"pkg/server":       {"pkg/fault", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/metrics"},
+	"pkg/server":       {"pkg/fault", "pkg/pause", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/metrics", "pkg/namedfile"},
 	"cmd/cofre":        {"pkg/cli"},
 }
 
@@ -120,19 +139,20 @@ func TestImportsPointOneWay(t *testing.T) {
 // outside lists the dependencies that only certain packages may import, so that each stays replaceable in one
 // place.
 var outside = map[string][]string{
-	"github.com/aws/aws-sdk-go-v2":  {"pkg/storage/s3", "pkg/secret", "pkg/workflow"},
+	"github.com/aws/aws-sdk-go-v2":  {"pkg/storage/s3", "pkg/cloud", "pkg/secret", "pkg/workflow", "pkg/kms"},
 	"github.com/aws/aws-lambda-go":  {"functions", "pkg/api"},
 	"golang.org/x/crypto/ssh":       {"pkg/signature", "pkg/stream"},
 	"github.com/versity/versitygw":  {}, // a witness in tests, in a module of its own
 	"github.com/jackc/pgx":          {"pkg/postgres"},
-	"github.com/santhosh-tekuri":    {"pkg/api/contract", "pkg/configfile"},
+	"github.com/santhosh-tekuri":    {}, // a witness in the tests of pkg/jsonschema
 	"github.com/coreos/go-oidc":     {"pkg/access"},
 	"github.com/go-jose/go-jose":    {"pkg/access"},
 	"github.com/prometheus":         {"pkg/metrics"},
 	"github.com/robfig/cron":        {}, // a witness in the tests of pkg/schedule
-	"os/exec":                       {"pkg/pgdump", "pkg/demo"},
+	"os/exec":                       {"pkg/pgdump", "pkg/demo", "pkg/scratch"},
 	"github.com/spf13/cobra":        {"pkg/cli"},
 	"github.com/klauspost/compress": {"pkg/archive", "pkg/stream"},
+	"github.com/zeebo/xxh3":         {"pkg/contents"},
 	"github.com/minio/minio-go":     {},
 	"github.com/minio/minio":        {},
 }
@@ -148,6 +168,82 @@ func TestOnlyOnePackageKnowsEachDependency(t *testing.T) {
 				if (imp == dep || strings.HasPrefix(imp, dep+"/")) && !contains(users, name) && !underAny(name, users) {
 					t.Errorf("%s imports %s; only %v may", name, imp, users)
 				}
+			}
+		}
+	}
+}
+
+// Regular expressions of a package are compiled when they are first used (pkg/lazyregexp), and not whenever the program starts.
+func TestNoRegexpIsCompiledAtStart(t *testing.T) {
+	for _, p := range listPackages(t) {
+		for _, name := range p.GoFiles {
+			name = filepath.Join(p.Dir, name)
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range compiledAtStart(file) {
+				t.Errorf("%s compiles a regular expression when the program starts: use lazyregexp.New", fset.Position(call.Pos()))
+			}
+		}
+	}
+}
+
+// compiledAtStart finds the calls in the values of a file's variables, and in its init functions, that compile regular expressions.
+func compiledAtStart(file *ast.File) []*ast.CallExpr {
+	var found []*ast.CallExpr
+	for _, d := range file.Decls {
+		if f, isFunc := d.(*ast.FuncDecl); isFunc && (f.Recv != nil || f.Name.Name != "init") {
+			continue
+		}
+		ast.Inspect(d, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if f, ok := call.Fun.(*ast.SelectorExpr); ok {
+					if x, ok := f.X.(*ast.Ident); ok && x.Name == "regexp" && strings.Contains(f.Sel.Name, "Compile") {
+						found = append(found, call)
+					}
+				}
+			}
+			_, literal := n.(*ast.FuncLit)
+			return !literal
+		})
+	}
+	return found
+}
+
+func TestFindsRegexpsCompiledAtStart(t *testing.T) {
+	const source = `package x
+var a = regexp.MustCompile("a")
+var b = []*regexp.Regexp{regexp.MustCompilePOSIX("b")}
+var later = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("c") })
+func init() { a, _ = regexp.Compile("d") }
+func used() { regexp.MustCompile("e") }
+`
+	file, err := parser.ParseFile(token.NewFileSet(), "x.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := compiledAtStart(file); len(found) != 3 {
+		t.Errorf("%d calls were found, want those of a, b and init", len(found))
+	}
+}
+
+// A witness in tests stays one: what a program links, it initialises at every start, and this one compiles the schemas of all drafts
+// of JSON Schema then.
+func TestNoProgramLinksWitnesses(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "cofre/cmd/cofre", "cofre/functions/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := strings.Fields(string(out))
+	if !contains(linked, "cofre/pkg/jsonschema") {
+		t.Fatalf("the programs link %d packages, and not pkg/jsonschema", len(linked))
+	}
+	for _, name := range linked {
+		for _, witness := range []string{"github.com/santhosh-tekuri/", "github.com/robfig/cron/", "github.com/minio/minio-go/"} {
+			if strings.HasPrefix(name, witness) {
+				t.Errorf("a program links %s, which is a witness for tests", name)
 			}
 		}
 	}

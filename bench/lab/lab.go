@@ -84,13 +84,6 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	return l, err
 }
 
-// Another opens a second database of another scale on a server of its own. The caller stops it.
-func (l *Lab) Another(ctx context.Context, scale float64) (*Postgres, error) {
-	other := *l
-	other.options.Scale = scale
-	return other.openDatabase(ctx, l.Postgres.bin)
-}
-
 // Close stops the servers and removes the work folder. Databases stay.
 func (l *Lab) Close() error {
 	var errs []error

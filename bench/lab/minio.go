@@ -16,7 +16,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // Bucket is the bucket that everybody stores in, under a prefix of his own.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // Database is the name of the database that is backed up.
@@ -25,6 +26,7 @@ const Database = "bench"
 var Settings = []string{
 	"shared_buffers = 512MB", "maintenance_work_mem = 256MB", "max_wal_size = 4GB", "checkpoint_timeout = 30min",
 	"fsync = on", "synchronous_commit = on", "full_page_writes = on", "autovacuum = off",
+	"max_locks_per_transaction = 1024", // for a database of 20,000 tables
 }
 
 // loadSettings make loading fast; the data reaches the disk when it is done.
@@ -43,10 +45,11 @@ type Postgres struct {
 	Port     int // on 127.0.0.1
 	Password string
 
-	dir     string // holds data, log and password
-	bin     string
-	account *account
-	process *process.Process
+	database string // "" is Database
+	dir      string // holds data, log and password
+	bin      string
+	account  *account
+	process  *process.Process
 }
 
 // portAttempts is how often a server is started when another process takes its port first.
@@ -127,6 +130,40 @@ func (p *Postgres) URL(database string) string {
 		Host: "127.0.0.1:" + strconv.Itoa(p.Port), Path: "/" + database,
 	}
 	return u.String()
+}
+
+// At is the same server, as it is reached at another port.
+func (p *Postgres) At(port int) *Postgres {
+	other := *p
+	other.Port = port
+	return &other
+}
+
+// Of is the same server, and another database of it.
+func (p *Postgres) Of(database string) *Postgres {
+	other := *p
+	other.database = database
+	return &other
+}
+
+// Name is the database's name.
+func (p *Postgres) Name() string { return cmp.Or(p.database, Database) }
+
+// Make makes another database on the server by some statements, unless it is there: out of an empty one, or of
+// template. It is kept.
+func (p *Postgres) Make(ctx context.Context, database, template string, sql ...string) error {
+	n, err := p.Int(ctx, "postgres", "SELECT count(*) FROM pg_database WHERE datname = '"+database+"'")
+	if err != nil || n > 0 {
+		return err
+	}
+	fresh := database + "_new"
+	if err := p.Exec(ctx, "postgres", "DROP DATABASE IF EXISTS "+fresh, "CREATE DATABASE "+fresh+" TEMPLATE "+template); err != nil {
+		return err
+	}
+	if err := p.Exec(ctx, fresh, sql...); err != nil {
+		return err
+	}
+	return p.Exec(ctx, "postgres", "ALTER DATABASE "+fresh+" RENAME TO "+database, "CHECKPOINT")
 }
 
 // Env is the environment with which libpq's programs find a database of the server.

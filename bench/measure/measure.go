@@ -17,7 +17,7 @@ import (
 	"strings"
 	"syscall"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // Role is the first argument of the supervisor. A program that calls Run calls Supervise when it is given it.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ticksPerSecond is the unit of times in /proc: USER_HZ, 100 on all architectures of Linux that Go runs on.
@@ -91,4 +92,35 @@ func statTicks(stat string) (sum int64, err error) {
 		sum += n
 	}
 	return sum, nil
+}
+
+// Watch looks at the anonymous resident memory of a running process and everything below it every 20 ms, until the function that
+// it returns is called, which returns the peak in bytes.
+func Watch(pid int) func() int64 {
+	stop, peak := make(chan struct{}), make(chan int64)
+	look := func() (sum int64) {
+		for _, p := range tree(pid) {
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
+			sum += rssAnon(b)
+		}
+		return sum
+	}
+	go func() {
+		most := look()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				most = max(most, look())
+			case <-stop:
+				peak <- max(most, look())
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		return <-peak
+	}
 }

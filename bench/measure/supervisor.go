@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 const (

@@ -47,6 +47,10 @@ func Wall(r Run) float64 { return r.Wall }
 // CPU is client and servers together.
 func CPU(r Run) float64 { return r.CPU() }
 
+// ServerCPU and ClientCPU are of one side.
+func ServerCPU(r Run) float64 { return r.ServerCPU }
+func ClientCPU(r Run) float64 { return r.ClientCPU }
+
 // PeakAnon is in bytes.
 func PeakAnon(r Run) float64 { return float64(r.PeakAnon) }
 

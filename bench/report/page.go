@@ -13,6 +13,26 @@ import (
 //go:embed intro.md
 var intro string
 
+// bounds says what bounds the figures that do not reach their goals. It stands behind them.
+//
+//go:embed bounds.md
+var bounds string
+
+// compressors is what bench/compress measured, and what was decided by it. It stands at the end of the page.
+//
+//go:embed compressors.md
+var compressors string
+
+// counting is what counting rows costs beside a dump. It stands behind that.
+//
+//go:embed counting.md
+var counting string
+
+// profiles is what profiles showed. It stands last.
+//
+//go:embed profiles.md
+var profiles string
+
 // Markdown gives a benchmark's section.
 func (b *Benchmark) Markdown() string {
 	var out strings.Builder
@@ -51,6 +71,7 @@ func (r *Results) Page() string {
 	for _, b := range r.Benchmarks {
 		out.WriteString("\n" + b.Markdown())
 	}
+	out.WriteString(bounds + compressors + counting + profiles)
 	return out.String()
 }
 

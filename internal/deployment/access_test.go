@@ -16,20 +16,22 @@ import (
 // What roles may do to which objects, beside what all have: list the bucket, and append to the trail. The letters are get, put,
 // delete, tags read (t), tags set (T), uploads aborted (a).
 var mayDo = map[string]string{
-	"CreateRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  gp sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"CreateRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  gp registry/*  g settings.json  gp sources/*  gp contents/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
 	// The container does what the function Create does, and cannot start the workflow.
-	"BackupTaskRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  g settings.json  gp sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
-	"ListRole":       "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"StatusRole":     "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"DownloadRole":   "g files/*  g registry.json  g manifests/*",
-	"DeleteRole":     "gatd files/*  d logs/*  gpd manifests/*  gp registry.json  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
-	"CleanupRole":    "gaTtd files/*  d logs/*  gpd manifests/*  gp registry.json  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
-	"CancelRole":     "gp manifests/*  gp registry.json  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
-	"ValidateRole":   "gt files/*  gp registry.json  g settings.json  g sources/*  gp verifications/*  g manifests/*  g intents/*  g status/*  g cancel/*",
-	"SettingsRole":   "gp registry.json  gp settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
+	"BackupTaskRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  gp registry/*  g settings.json  gp sources/*  gp contents/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  gp clock",
+	"ListRole":       "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"StatusRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"ContentsRole":   "g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RowsRole":       "g files/*  g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"DownloadRole":   "g files/*  g registry.json  g registry/*  g manifests/*",
+	"DeleteRole":     "gatd files/*  d logs/*  d contents/*  gpd manifests/*  gp registry.json  gpd registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
+	"CleanupRole":    "gaTtd files/*  d logs/*  d contents/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
+	"CancelRole":     "gp manifests/*  gp registry.json  gp registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
+	"ValidateRole":   "gt files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g sources/*  gp verifications/*  g manifests/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"SettingsRole":   "gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"AuditRole":      "",
-	"MetricsRole":    "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*",
-	"HealthRole":     "g registry.json  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g status/*  g cancel/*  gpd health.json",
+	"MetricsRole":    "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"HealthRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
 }
 
 var letters = map[string]string{
@@ -100,8 +102,11 @@ func TestWhoMayDelete(t *testing.T) {
 	for key, want := range map[string][]string{
 		"files/*":         {"BackupTaskRole", "CleanupRole", "CreateRole", "DeleteRole"},
 		"manifests/*":     {"CleanupRole", "DeleteRole"},
+		"contents/*":      {"CleanupRole", "DeleteRole"},
 		"logs/*":          {"CleanupRole", "DeleteRole"},
 		"verifications/*": {"CleanupRole", "DeleteRole"},
+		"registry/*":      {"CleanupRole", "DeleteRole"},
+		"removals/*":      {"CleanupRole", "DeleteRole"},
 		"audit/*":         {"CleanupRole"},
 		"limits/*":        {"CleanupRole"},
 		"registry.json":   nil,
@@ -137,8 +142,10 @@ func TestWhoMayDoTheRest(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
+		"secretsmanager:GetSecretValue": {"BackupTaskRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole"},
 		"kms:Decrypt":                   {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
+		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
+		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
 		"states:StartExecution":         {"CreateRole", "ValidateRole"},
 		"lambda:InvokeFunction":         {"ScheduleRole", "WorkflowRole"},
 		"sqs:SendMessage":               {"CleanupRole", "CreateRole", "MetricsRole", "ScheduleRole"},

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // ServeHTTP takes the interpreter's calls to Lambda and ECS.
@@ -85,7 +87,23 @@ func newCloud(t *testing.T) *cloud {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.clouds[c.name] = c
+	t.Cleanup(c.settle)
 	return c
+}
+
+// settle stops the containers that still run, and waits for their end: a workflow may end before one that it has stopped.
+func (c *cloud) settle() {
+	c.mu.Lock()
+	tasks := slices.Clone(c.tasks)
+	c.mu.Unlock()
+	for _, t := range tasks {
+		t.once.Do(func() { close(t.stop) })
+		select {
+		case <-t.done:
+		case <-time.After(2 * time.Minute):
+			return // its own failure says why
+		}
+	}
 }
 
 func (c *cloud) invoke(w http.ResponseWriter, payload object) {

@@ -2,6 +2,9 @@ package deployment
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +21,9 @@ import (
 // template gives it.
 func TestDeployed(t *testing.T) {
 	d := deploy(t, false)
+	d.kms = testenv.KMS(t)
+	d.signing = d.kms.NewKey(t, "ECC_NIST_P256", "SIGN_VERIFY")
+	d.trusted = d.kms.PublicKey(t, d.signing)
 	made := d.api("create", "POST", "/api/backup/create", "", 202)
 	id := text(made["id"])
 	if o := d.follow(id); o.status != "SUCCEEDED" || !slices.Contains(o.states, "RunInLambda") {
@@ -129,6 +135,96 @@ func (d *deployed) refusals(id string) {
 	refused("List reads a file", err)
 }
 
+// TestDeployedWithoutRoom: whoever makes backups may not remove any. Where the quota is full he is refused, and changes nothing, until
+// the cleanup has made room. Where a dead run takes the only place, he ends that, whatever else lies about that only others may settle.
+func TestDeployedWithoutRoom(t *testing.T) {
+	d := deploy(t, false)
+	d.more = []string{"BACKUP_MAX_BACKUPS_TO_KEEP=1", "BACKUP_MAX_CONCURRENT=1"}
+	made := func() string {
+		id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+		if o := d.follow(id); o.status != "SUCCEEDED" {
+			t.Fatalf("the workflow ended as %+v", o)
+		}
+		return id
+	}
+	first, second := made(), made()
+	size := d.api("list", "GET", "/api/backup/"+first, "", 200)["size"].(float64)
+	d.more = append(d.more, fmt.Sprintf("BACKUP_MAX_STORAGE_SIZE_GB=%.9f", size*1.5/(1<<30)))
+	before := d.object("registry.json")
+	if p := d.api("create", "POST", "/api/backup/create", "", 507); p["reason"] != "storage_full" {
+		t.Errorf("a full quota is answered with %v", p)
+	}
+	if after := d.object("registry.json"); after != before {
+		t.Errorf("the registry changed:\n%s\n%s", before, after)
+	}
+	d.api("list", "GET", "/api/backup/"+first, "", 200)
+	d.api("cleanup", "POST", "/api/backup/cleanup", "", 200)
+	d.api("list", "GET", "/api/backup/"+first, "", 404)
+
+	out, f := invoke(t, "create", d.env("CreateRole"), object{"action": "reserve", "key": "k"})
+	if f != nil {
+		t.Fatalf("reserve: %+v", f)
+	}
+	dead := text(out["id"])
+	d.api("create", "POST", "/api/backup/create", "", 429)
+	over := func(text string) string {
+		return regexp.MustCompile(`"leaseMs": \d+`).ReplaceAllString(text, `"leaseMs": -60000`)
+	}
+	intent := over(d.object("intents/" + dead + ".json"))
+	d.put("intents/"+dead+".json", intent)
+	record := d.object("manifests/" + second + ".json")
+	record = record[strings.Index(record, `"backup": {`):strings.LastIndex(record, "}")]
+	record = record[:strings.Index(record, `"layout"`)]
+	for key, content := range map[string]string{
+		"removals/" + second + ".json":                    `{"version": 1, "kind": "remove", "by": "ana", "admitted": true, "undecided": true, "leaseMs": -60000, "token": "t", ` + strings.TrimRight(record, ", \n") + `}`,
+		"contents/" + first + ".jsonl.zst":                "orphan",
+		"manifests/" + first + ".json.sig":                "orphan",
+		"registry/" + first + "-" + second + "-x.json.gz": "orphan",
+		"status/" + first + ".json":                       "{}",
+	} {
+		d.put(key, content)
+	}
+	time.Sleep(3 * time.Second) // the lease is over a step of the service's clock later
+	third := made()
+	if b := d.api("list", "GET", "/api/backup/"+dead, "", 200); b["status"] != "failed" {
+		t.Errorf("the dead run is %v", b)
+	}
+	d.api("list", "GET", "/api/backup/"+second, "", 200)
+	d.api("list", "GET", "/api/backup/"+third, "", 200)
+}
+
+// object returns an object of the bucket, as its owner.
+func (d *deployed) object(key string) string {
+	d.Helper()
+	o, err := d.owner().GetObject(context.Background(), d.bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer o.Close()
+	data, err := io.ReadAll(o)
+	if err != nil {
+		d.Fatalf("%s: %v", key, err)
+	}
+	return string(data)
+}
+
+// put writes one, as its owner.
+func (d *deployed) put(key, content string) {
+	d.Helper()
+	if _, err := d.owner().PutObject(context.Background(), d.bucket, key, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{}); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *deployed) owner() *minio.Client {
+	d.Helper()
+	c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(d.minio.AccessKey, d.minio.SecretKey, ""), Region: testenv.Region})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return c
+}
+
 // TestDeployedContainer makes a large backup, by the program of the container.
 func TestDeployedContainer(t *testing.T) {
 	d := deploy(t, true)
@@ -203,6 +299,7 @@ func TestDeployedStop(t *testing.T) {
 				t.Errorf("the workflow ended as %+v", o)
 			}
 		}
+		d.cloud.settle()
 		if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "failed" {
 			t.Errorf("the record says %v", b)
 		}

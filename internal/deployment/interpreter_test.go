@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 )
 
 // object is a JSON object.

@@ -3,6 +3,7 @@ package deployment
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 )
 
 var programs struct {
@@ -33,15 +34,7 @@ func built(t *testing.T) string {
 		if programs.dir, programs.err = os.MkdirTemp("", "cofre-deployment-"); programs.err != nil {
 			return
 		}
-		for _, args := range [][]string{{"-tags", "lambda,lambda.norpc", "-o", programs.dir + "/", "./functions/..."}, {"-o", programs.dir + "/", "./cmd/cofre"}} {
-			cmd := exec.Command("go", append([]string{"build"}, args...)...)
-			cmd.Dir = testenv.Root()
-			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				programs.err = fmt.Errorf("build: %w\n%s", err, out)
-				return
-			}
-		}
+		programs.err = errors.Join(testenv.Build(programs.dir+"/", "-tags", "lambda,lambda.norpc", "./functions/..."), testenv.Build(programs.dir+"/", "./cmd/cofre"))
 	})
 	if programs.err != nil {
 		t.Fatal(programs.err)

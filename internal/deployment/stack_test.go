@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 )
 
 // deployed is the template's stack, as far as it can be had here: the functions' programs, the container's, the workflow in an
@@ -30,6 +31,10 @@ type deployed struct {
 	cloud    *cloud
 	machine  string // the workflow's ARN
 	keys     map[string]credentials.Value
+	kms      testenv.KMSServer
+	// signing is the ARN of the key in KMS that signs backups, and trusted its public half; "" without one.
+	signing, trusted string
+	more             []string // settings of all functions
 }
 
 // deploy sets it up. Large tells that the plan always chooses the container.
@@ -57,7 +62,12 @@ func deploy(t *testing.T, large bool) *deployed {
 func (d *deployed) container(args []string, stop <-chan struct{}) int {
 	cmd := exec.Command(filepath.Join(built(d.T), "cofre"), args...)
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env("BackupTaskRole")...)
-	said := testenv.Log(d)
+	said, err := process.NewLog() // not the test's: it may end before the container
+	if err != nil {
+		d.Error(err)
+		return 1
+	}
+	defer said.Close()
 	cmd.Stdout, cmd.Stderr = said.File(), said.File()
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
@@ -81,12 +91,19 @@ func (d *deployed) container(args []string, stop <-chan struct{}) int {
 // env is what a function's environment has, with the keys of its role.
 func (d *deployed) env(role string) []string {
 	k := d.role(role)
-	return []string{
+	env := []string{
 		"AWS_REGION=" + testenv.Region, "AWS_ENDPOINT_URL_S3=" + d.minio.Endpoint, "AWS_ENDPOINT_URL_SFN=" + theInterpreter(d.T).url, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=" + k.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + k.SecretAccessKey, "AWS_SESSION_TOKEN=" + k.SessionToken,
 		"BACKUP_DIRECTORY=s3://" + d.bucket, "DATABASE_URL=" + d.database, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
 		"BACKUP_WORKFLOW_ARN=" + d.machine, "BACKUP_CONNECT_RETRIES=0", "BACKUP_SCHEDULE=CRON_TZ=UTC cron(0 2 * * ? *)",
+		"BACKUP_TRUSTED_KEYS=" + d.trusted,
 	}
+	env = append(env, d.more...)
+	all, _ := policies(d.T, role)
+	if d.signing != "" && slices.ContainsFunc(all, func(s statement) bool { return slices.Contains(s.Actions, "kms:Sign") }) {
+		env = append(env, "BACKUP_SIGNING_KEY=awskms:"+d.signing, "AWS_ENDPOINT_URL_KMS="+d.kms.Endpoint())
+	}
+	return env
 }
 
 // role gives keys that may do to the bucket what the role in the template may.
@@ -98,10 +115,9 @@ func (d *deployed) role(name string) credentials.Value {
 		return k
 	}
 	var list []any
-	merged := map[string]object{} // statements that allow the same: MinIO takes 2,048 bytes of such a policy
+	may := map[string][]string{} // what is allowed at a place, without a condition
 	all, _ := policies(d.T, name)
 	for _, s := range all {
-		o := object{"Effect": s.Effect}
 		var actions, places []string
 		for _, a := range s.Actions {
 			if strings.HasPrefix(a, "s3:") {
@@ -113,22 +129,29 @@ func (d *deployed) role(name string) credentials.Value {
 				places = append(places, "arn:aws:s3:::"+d.bucket+rest)
 			}
 		}
-		if len(actions) == 0 || len(places) == 0 || strings.Contains(s.Sid, "Lock") { // the bucket has no lock
-			continue
+		switch {
+		case len(actions) == 0, len(places) == 0, strings.Contains(s.Sid, "Lock"): // the bucket has no lock
+		case s.Effect == "Allow" && s.Condition == nil:
+			for _, p := range places {
+				may[p] = append(may[p], actions...)
+			}
+		default:
+			o := object{"Effect": s.Effect, "Action": actions, "Resource": places}
+			if s.Condition != nil {
+				o["Condition"] = s.Condition
+			}
+			list = append(list, o)
 		}
-		slices.Sort(actions)
-		key := s.Effect + strings.Join(actions, ",")
-		if same := merged[key]; same != nil && s.Condition == nil {
-			same["Resource"] = append(same["Resource"].([]string), places...)
-			continue
-		}
-		o["Action"], o["Resource"] = actions, places
-		if s.Condition != nil {
-			o["Condition"] = s.Condition
-		} else {
-			merged[key] = o
-		}
-		list = append(list, o)
+	}
+	// Each place is named once: MinIO takes 2,048 bytes of such a policy.
+	together := map[string][]string{}
+	for _, p := range slices.Sorted(maps.Keys(may)) {
+		slices.Sort(may[p])
+		key := strings.Join(slices.Compact(may[p]), " ")
+		together[key] = append(together[key], p)
+	}
+	for _, actions := range slices.Sorted(maps.Keys(together)) {
+		list = append(list, object{"Effect": "Allow", "Action": strings.Fields(actions), "Resource": together[actions]})
 	}
 	text, err := json.Marshal(object{"Version": "2012-10-17", "Statement": list})
 	if err != nil {

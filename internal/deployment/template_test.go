@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/app"
+	"cofre/pkg/engine"
+	"cofre/pkg/metrics"
 )
 
 // run runs one of the tools on the template and gives what it prints on standard output.
@@ -102,6 +107,71 @@ func TestPgDumpsOfTheLayer(t *testing.T) {
 	}
 }
 
+// How rows are read can be chosen as the program has it, with its defaults, and what makes backups is told.
+func TestHowRowsAreRead(t *testing.T) {
+	var template struct {
+		Parameters map[string]struct {
+			Default        string   `yaml:"Default"`
+			AllowedValues  []string `yaml:"AllowedValues"`
+			AllowedPattern string   `yaml:"AllowedPattern"`
+		} `yaml:"Parameters"`
+	}
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "template.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(data, &template)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(name, value string) (engine, rows string, jobs int, err error) {
+		c, err := app.Load([]string{"BACKUP_DIRECTORY=/srv/backups", name + "=" + value})
+		return c.Engine, c.Rows, c.Jobs, err
+	}
+	engine0, rows0, jobs0, err := load("BACKUP_ENGINE", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makes := map[string]bool{}
+	for name, r := range resources(t) {
+		if name == "CreateFunction" || r.Type == "AWS::ECS::TaskDefinition" {
+			makes[name] = true
+		}
+	}
+	for parameter, variable := range map[string]string{"BackupEngine": "BACKUP_ENGINE", "BackupJobs": "BACKUP_JOBS", "BackupRows": "BACKUP_ROWS"} {
+		p := template.Parameters[parameter]
+		values := p.AllowedValues
+		if pattern := regexp.MustCompile("^(" + p.AllowedPattern + ")$"); len(values) == 0 {
+			for i := range engine.MaxJobs + 2 {
+				v := strconv.Itoa(i)
+				if _, _, _, err := load(variable, v); (err == nil) != pattern.MatchString(v) {
+					t.Errorf("%s: %s is allowed: %v, and the program says: %v", parameter, v, pattern.MatchString(v), err)
+				}
+			}
+			if !pattern.MatchString("") {
+				t.Errorf("%s cannot be empty", parameter)
+			}
+			values = []string{""}
+		}
+		for _, v := range values {
+			if _, _, _, err := load(variable, v); err != nil {
+				t.Errorf("%s: %v", parameter, err)
+			}
+		}
+		if e, r, j, err := load(variable, p.Default); err != nil || e != engine0 || r != rows0 || j != jobs0 {
+			t.Errorf("%s: the default is not the program's: %q: %s, %s, %d, %v", parameter, p.Default, e, r, j, err)
+		}
+		for name, r := range resources(t) {
+			text, _ := json.Marshal(r.Properties)
+			if told := strings.Contains(string(text), `"`+variable+`"`) && strings.Contains(string(text), `{"Ref":"`+parameter+`"}`); told != makes[name] {
+				t.Errorf("%s makes backups: %v, and is told %s: %v", name, makes[name], variable, told)
+			}
+		}
+	}
+	if len(makes) != 2 {
+		t.Errorf("backups are made by %v", makes)
+	}
+}
+
 // Each stack has a namespace of its own, so that alarms and dashboards of one do not show the backups of another.
 func TestMetricsAreTheStacks(t *testing.T) {
 	own := "cofre/${AWS::StackName}"
@@ -119,6 +189,60 @@ func TestMetricsAreTheStacks(t *testing.T) {
 			if strings.Contains(text, other) && strings.Contains(r.Type, "CloudWatch") {
 				t.Errorf("%s reads another namespace: %s", name, p)
 			}
+		}
+	}
+}
+
+// An alarm on cofre's own metrics names one that is sent, with its dimensions; and what nobody may miss has one.
+func TestAlarmsReadWhatIsMeasured(t *testing.T) {
+	sent := map[string][]string{}
+	for _, d := range metrics.Definitions {
+		for _, label := range d.Labels {
+			sent[d.EMF] = append(sent[d.EMF], strings.ToUpper(label[:1])+label[1:])
+		}
+		if len(d.Labels) == 0 {
+			sent[d.EMF] = []string{}
+		}
+	}
+	query := regexp.MustCompile(`^SELECT MAX\(([A-Za-z]+)\) FROM SCHEMA\("cofre/\$\{AWS::StackName\}", ([A-Za-z, ]+)\)$`)
+	written := func(v any) string { // as a string, or behind Fn::Sub
+		if o, is := v.(object); is {
+			v = o["Fn::Sub"]
+		}
+		return text(v)
+	}
+	alarms := map[string]string{}
+	for name, r := range resources(t) {
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		var metric string
+		dimensions := []string{}
+		if all, _ := r.Properties["Metrics"].([]any); len(all) == 1 {
+			m := query.FindStringSubmatch(written(all[0].(object)["Expression"]))
+			if m == nil {
+				t.Errorf("%s asks %v", name, all[0])
+				continue
+			}
+			metric, dimensions = m[1], strings.Split(m[2], ", ")
+		} else if !strings.HasPrefix(written(r.Properties["Namespace"]), "cofre/") {
+			continue
+		} else {
+			metric = text(r.Properties["MetricName"])
+		}
+		labels, known := sent[metric]
+		slices.Sort(dimensions)
+		slices.Sort(labels)
+		if !known || !slices.Equal(labels, dimensions) {
+			t.Errorf("%s reads %s by %v, which is sent by %v", name, metric, dimensions, labels)
+		}
+		if alarms[metric] = name; r.Properties["AlarmActions"] == nil || text(r.Properties["ComparisonOperator"]) != "GreaterThanThreshold" {
+			t.Errorf("%s tells nobody", name)
+		}
+	}
+	for _, d := range []*metrics.Definition{metrics.Overdue, metrics.Damaged, metrics.TablesLostRows} {
+		if alarms[d.EMF] == "" {
+			t.Errorf("no alarm reads %s", d.EMF)
 		}
 	}
 }
@@ -298,7 +422,8 @@ func example(v any) string {
 	const account = "eu-west-1:123456789012"
 	whole := map[string]string{
 		"BackupBucket": "arn:aws:s3:::bucket", "DeadLetterQueue": "arn:aws:sqs:" + account + ":queue", "DatabaseSecretArn": "arn:aws:secretsmanager:" + account + ":secret:shop-AbCdEf",
-		"DatabaseSecretKeyArn": "arn:aws:kms:" + account + ":key/1", "BackupTask": "arn:aws:ecs:" + account + ":task-definition/cofre:1", "*": "*",
+		"DatabaseSecretKeyArn": "arn:aws:kms:" + account + ":key/1", "SigningKeyArn": "arn:aws:kms:" + account + ":key/2",
+		"ServerKeySecretArn": "arn:aws:secretsmanager:" + account + ":secret:key-AbCdEf", "BackupTask": "arn:aws:ecs:" + account + ":task-definition/cofre:1", "*": "*",
 	}
 	name := arn(v)
 	for known, value := range whole {

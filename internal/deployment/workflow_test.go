@@ -151,7 +151,7 @@ func TestWorkflow(t *testing.T) {
 			status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "run", "finalize"}},
 		{name: "nor is one that was canceled in the container", input: backup, plan: large, exit: 130, actions: actions{"finalize": canceled}, status: "SUCCEEDED", last: "Canceled", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "one that AWS stopped is", input: backup, plan: large, exit: 130, actions: actions{"finalize": func() (any, *failure) {
-			return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was cancelled by nobody"}}, nil
+			return object{"id": anID, "status": "failed", "error": object{"code": "CanceledError", "message": "the backup was canceled by nobody"}}, nil
 		}}, status: "FAILED", error: "BackupFailed", last: "Failed", functions: []string{"plan", "finalize"}, container: []string{"run", anID}},
 		{name: "a run that is alive after all is waited for", input: backup, plan: small, actions: actions{"run": failing("BackupCreationError.Transient"), "finalize": func() (any, *failure) {
 			if running.Add(1) < 3 {
@@ -214,7 +214,7 @@ func TestWorkflow(t *testing.T) {
 			if c.hang {
 				select {
 				case <-stopped:
-				case <-time.After(20 * time.Second):
+				case <-time.After(time.Minute):
 					t.Error("the container was not stopped")
 				}
 			}
@@ -245,7 +245,7 @@ func TestStoppedExecution(t *testing.T) {
 	}
 	select {
 	case <-stopped:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the container was not stopped")
 	}
 }

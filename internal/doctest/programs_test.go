@@ -17,12 +17,13 @@ import (
 var packagesOf = map[string]string{"ssh-keygen": "openssh-client", "dockerd": "docker.io", "ip": "iproute2", "java": "default-jre-headless", "mvn": "maven"}
 
 // ours are programs that are built here, or lie in folders that tests put into PATH.
-var ours = []string{"cofre", "age", "age-keygen", "psql", "pg_dump", "pg_restore", "pg_dumpall", "createdb", "dropdb", "pgbench"}
+var ours = []string{"cofre", "age", "age-keygen", "psql", "pg_dump", "pg_restore", "pg_dumpall", "createdb", "dropdb", "pgbench", "postgres"}
 
 // named are the programs behind expressions that name one when they run: none are paths of what setup or the test itself made.
 var named = map[string]string{
 	"bench/contestants.go aws":                                         "",
 	"bench/contestants.go c.s.self":                                    "",
+	"bench/crowd.go s.cofre":                                           "",
 	"bench/lab/account.go program":                                     "",
 	"bench/lab/awscli.go python":                                       "",
 	"bench/lab/minio.go minioProgram()":                                "",
@@ -38,8 +39,8 @@ var named = map[string]string{
 	"pkg/registry/process_test.go args[0]":                             "unshare",
 	"internal/doctest/sandbox_test.go program":                         "bash curl jq gzip zstd",
 	"internal/testenv/minio.go MinIOBinary()":                          "",
-	"internal/testenv/pgserver/account.go program":                     "",
-	"internal/testenv/pgserver/pooler.go program":                      "",
+	"internal/pgserver/account.go program":                             "",
+	"internal/pgserver/pooler.go program":                              "",
 	"internal/testenv/postgres.go psql":                                "",
 	"internal/testenv/versitygw.go program":                            "",
 	"internal/testenv/testenv_test.go name":                            "",
@@ -60,6 +61,7 @@ var named = map[string]string{
 	"internal/testenv/stores.go cached(\"bin\", \"rclone\")":           "",
 	"internal/testenv/stores.go cached(\"sam\", \"bin\", \"python3\")": "",
 	"internal/testenv/stores_heavy.go cached(\"bin\", \"versitygw\")":  "",
+	"internal/testenv/stores_heavy.go cached(\"bin\", \"seaweedfs\")":  "",
 }
 
 // basePrograms are there without scripts/setup.

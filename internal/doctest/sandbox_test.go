@@ -29,13 +29,7 @@ var binaries string
 
 // programs builds cofre and stock age, once.
 var programs = sync.OnceValue(func() error {
-	cmd := exec.Command("go", "build", "-o", binaries, "./cmd/cofre", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
-	cmd.Dir = testenv.Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
+	return testenv.Build(binaries, "./cmd/cofre", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
 })
 
 // built gives the folder with the programs.
@@ -103,7 +97,7 @@ func newSandbox(t *testing.T) *sandbox {
 		"postgresql://user:password@host:5432/", server.URL(""),
 		"postgresql://user@host:5432/", fmt.Sprintf("postgresql://postgres@127.0.0.1:%d/", server.Port), // PGPASSWORD has the password
 		"postgresql://cofre:secret@host:5432/", server.URLAs("cofre", "secret", ""),
-		"postgresql://user:password@old-host:5432/", old.URL(""),
+		"postgresql://user@old-host:5432/", old.URL(""),
 		"s3://bucket/prefix", bucket,
 		"https://minio.example.com", minio.Endpoint,
 		"127.0.0.1:8080", freeAddress(t),

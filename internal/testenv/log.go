@@ -3,7 +3,7 @@ package testenv
 import (
 	"testing"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // Log returns a log for the output of a command that the test starts and reads while it runs:

@@ -17,7 +17,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // Region is the region that MinIO servers here answer to.

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // OIDCAudience is whom the access tokens of an [OIDCProvider] are for, and the id of its one client.

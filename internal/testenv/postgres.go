@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"cofre/internal/testenv/pgserver"
+	"cofre/internal/pgserver"
 )
 
 // Server is a running PostgreSQL server. The embedded server knows its port, password and URLs.
@@ -106,7 +106,7 @@ func start(o Options, cert, key []byte) (*Server, error) {
 		return nil, err
 	}
 	s, err := pgserver.Start(context.Background(), pgserver.Options{
-		BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key,
+		BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key, DataIn: inMemory(),
 	})
 	if err != nil {
 		return nil, err

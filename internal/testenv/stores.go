@@ -19,7 +19,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 // StoreServer is a running S3 service of others, in one configuration.

@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"cofre/internal/process"
 )
 
 // HeavyStores names the services of others that "make stores" starts beside the light ones.
-func HeavyStores() []string { return []string{"S3Mock", "s3proxy", "versitygw"} }
+func HeavyStores() []string { return []string{"S3Mock", "SeaweedFS", "s3proxy", "versitygw"} }
 
 func init() { maps.Copy(storePrograms, heavyPrograms) }
 
@@ -19,6 +21,14 @@ var heavyPrograms = map[string]storeProgram{
 	"versitygw": {"versitygw", []string{".cache/bin/versitygw"}, func(s *StoreServer) *exec.Cmd {
 		return exec.Command(cached("bin", "versitygw"), "--access", s.AccessKey, "--secret", s.SecretKey, "--port", s.Addr(), "--quiet",
 			"posix", "--versioning-dir", s.folder("versions"), s.data())
+	}},
+	"SeaweedFS": {"seaweedfs", []string{".cache/bin/seaweedfs"}, func(s *StoreServer) *exec.Cmd {
+		args := []string{"server", "-dir=" + s.data(), "-ip=127.0.0.1", "-s3", "-s3.port=" + strconv.Itoa(s.port)}
+		for _, part := range []string{"s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"} {
+			port, _ := process.FreePort()
+			args = append(args, "-"+part+"="+strconv.Itoa(port))
+		}
+		return exec.Command(cached("bin", "seaweedfs"), args...)
 	}},
 	"s3proxy": {"stores", []string{".cache/jars/s3proxy.jar"}, func(s *StoreServer) *exec.Cmd {
 		conf := filepath.Join(s.dir.Path, "s3proxy.conf")

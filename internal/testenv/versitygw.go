@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"cofre/internal/testenv/process"
+	"cofre/internal/process"
 )
 
 var versitygw struct {

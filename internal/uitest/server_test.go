@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 	"cofre/web"
 )
 
@@ -25,11 +25,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", dir, "./cmd/cofre")
-	cmd.Dir = testenv.Root()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stderr = os.Stderr
-	return filepath.Join(dir, "cofre"), cmd.Run()
+	return filepath.Join(dir, "cofre"), testenv.Build(dir, "./cmd/cofre")
 })
 
 // serve starts "cofre serve" on a free port with these variables, and gives its address. It ends with the test.

@@ -126,7 +126,7 @@ func (a *API) download(ctx context.Context, c *call) (answer, error) {
 	if err := c.read(&p, nil); err != nil {
 		return answer{}, err
 	}
-	link, err := a.Service.URL(ctx, c.resource, time.Duration(p.ExpiresIn)*time.Second)
+	link, err := a.Service.URL(ctx, c.resource, backup.LinkOptions{Life: time.Duration(p.ExpiresIn) * time.Second})
 	if err != nil {
 		return answer{}, err
 	}
@@ -142,7 +142,7 @@ func (a *API) download(ctx context.Context, c *call) (answer, error) {
 }
 
 func (a *API) delete(ctx context.Context, c *call) (answer, error) {
-	b, err := a.Service.Delete(ctx, c.resource)
+	b, err := a.Service.Delete(ctx, c.resource, c.caller.Subject)
 	if err != nil {
 		return answer{}, err
 	}
@@ -188,7 +188,7 @@ func (a *API) cleanup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	c.note("dry_run", strconv.FormatBool(body.DryRun))
-	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, DryRun: body.DryRun})
+	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, MaxBackups: body.MaxBackups, DryRun: body.DryRun, By: c.caller.Subject})
 	if err != nil {
 		return answer{}, err
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
 )
 
 // The whole life of a backup, as the UI lives it.
@@ -112,4 +114,22 @@ func TestFailedBackup(t *testing.T) {
 	}
 	w.http(ask{"GET", "/api/backup/download/" + b.ID, "ADMIN", "", nil}).problem(404, "ValidationError", "object_missing")
 	w.http(ask{"POST", "/api/backup/validate/" + b.ID, "ADMIN", "", nil}).problem(404, "ValidationError", "object_missing")
+}
+
+// A selection takes what it needs elsewhere along when it is asked to, over both doors; without a selection that is refused.
+func TestCreateWithDependencies(t *testing.T) {
+	url := newDatabase(t)
+	testenv.LoadSQL(t, url, "CREATE SCHEMA common; CREATE TABLE common.country (id int PRIMARY KEY); CREATE SCHEMA crm; CREATE TABLE crm.customer (id int REFERENCES common.country)")
+	w := newWorld(t, url, nil)
+	for name, door := range map[string]func(ask) reply{"server": w.http, "gateway": w.function} {
+		b := w.created(door, `{"options":{"selection":{"schemas":["crm"],"withDependencies":true}}}`)
+		if !b.Selection.WithDependencies || len(b.Selection.Schemas) != 1 {
+			t.Errorf("%s: the record says %+v", name, b.Selection)
+		}
+		to := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+		if _, err := w.App.Service.Restore(t.Context(), b.ID, backup.RestoreRequest{URL: to}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		door(ask{"POST", "/api/backup/create", "ADMIN", `{"options":{"selection":{"withDependencies":true}}}`, nil}).problem(422, "ValidationError", "invalid_input")
+	}
 }

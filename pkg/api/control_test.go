@@ -15,7 +15,7 @@ import (
 	"cofre/pkg/storage"
 )
 
-// A backup that waits is cancelled at once, and does not run when its launcher gets to it.
+// A backup that waits is canceled at once, and does not run when its launcher gets to it.
 func TestCancelWaiting(t *testing.T) {
 	w := newWorld(t, newDatabase(t), nil)
 	w.launcher.hold = make(chan struct{})
@@ -26,7 +26,7 @@ func TestCancelWaiting(t *testing.T) {
 	close(w.launcher.hold)
 	w.launcher.work.Wait()
 	w.http(ask{"GET", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&b)
-	if b.Status != "failed" || b.Error.Code != "CanceledError" || b.Error.Reason != "canceled_by_user" || b.Error.Message != "the backup was cancelled by subject-ADMIN" {
+	if b.Status != "failed" || b.Error.Code != "CanceledError" || b.Error.Reason != "canceled_by_user" || b.Error.Message != "the backup was canceled by subject-ADMIN" {
 		t.Errorf("it is %+v", b)
 	}
 	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).problem(409, "ValidationError", "busy")

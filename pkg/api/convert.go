@@ -20,17 +20,21 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 		Source: b.SourceName(), SourceKnown: b.Source != "", Whole: b.Whole(), Part: backup.DescribePart(b),
 		Database: b.Database, Format: contract.BackupMetadataFormat(b.Format), Compression: b.Compression,
 		Encryption: contract.BackupMetadataEncryption(b.Encryption), Content: contract.BackupMetadataContent(b.Content),
-		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Trigger: b.Trigger, Labels: b.Labels,
+		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Engine: b.Engine, EngineReason: b.EngineReason, Jobs: b.Jobs,
+		Rows: contract.BackupMetadataRows(b.Rows), BinaryTables: b.BinaryTables, TextRows: b.TextRows, Trigger: b.Trigger, Labels: b.Labels,
 		Attempt: b.Attempt,
 	}
 	if s := b.Selection; s != nil {
-		m.Selection = contract.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData}
+		m.Selection = contract.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData, WithDependencies: s.WithDependencies}
 	}
 	if v := b.Verification; v != nil {
 		m.Verification = verification(*v)
 	}
 	if len(b.Verifications) > 0 {
 		m.Verifications = each(b.Verifications, verification)
+	}
+	if b.Contents != nil {
+		m.Contents = contentsSummary(b)
 	}
 	if s := b.Server; s != nil {
 		m.Server = contract.Server{SystemIdentifier: s.SystemIdentifier, Host: s.Host, Port: s.Port, DatabaseOid: int64(s.DatabaseOID)}
@@ -66,7 +70,7 @@ func problems(list []registry.Problem) []contract.IntegrityProblem {
 }
 
 func backupError(e registry.Error) contract.BackupError {
-	return contract.BackupError{Code: contract.ErrorCode(e.Code), Reason: string(e.Reason), Message: e.Message, Hint: e.Hint, Attempts: e.Attempts}
+	return contract.BackupError{Code: contract.ErrorCode(e.Code), Reason: string(e.Reason), Message: e.Message, Hint: hintOf(e.Hint), Attempts: e.Attempts}
 }
 
 func each[A, B any](list []A, f func(A) B) []B {
@@ -82,8 +86,8 @@ func request(o contract.BackupOptions) (backup.Request, error) {
 	s := o.Selection
 	r := backup.Request{
 		Filename: o.Filename, Directory: o.Directory, Source: o.Source, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
-		Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
-		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData},
+		Jobs: o.Jobs, Rows: string(o.Rows), Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
+		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData, WithDependencies: s.WithDependencies},
 	}
 	data, schema := o.IncludeData == nil || *o.IncludeData, o.IncludeSchema == nil || *o.IncludeSchema
 	switch {
@@ -113,11 +117,12 @@ func refused(hint, format string, args ...any) error {
 }
 
 func status(r backup.StatusReport) contract.BackupStatusResponse {
-	s := contract.BackupStatusResponse{ID: r.ID, Status: contract.BackupStatusResponseStatus(r.Status), Progress: r.Progress, Message: r.Message}
+	s := contract.BackupStatusResponse{ID: r.ID, Status: contract.BackupStatusResponseStatus(r.Status), Progress: r.Progress, Message: withoutCommands(r.Message)}
 	if p := r.Detail; p != nil {
 		s.Detail = contract.Progress{
 			Phase: p.Phase, Attempt: p.Attempt, DumpBytes: p.DumpBytes, Bytes: p.SentBytes, BytesPerSec: max(p.Rate, 0),
 			ExpectedBytes: p.Expected, StartedAt: p.StartedAt, UpdatedAt: p.UpdatedAt,
+			Engine: p.Engine, EngineReason: p.EngineReason, Jobs: p.Jobs, Pieces: p.Pieces, PiecesWritten: p.Written,
 		}
 	}
 	if r.Backup.Error != nil {

@@ -103,6 +103,9 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 	if s.Shrunk != nil {
 		out.ShrunkFrom, out.ShrunkTo = s.Shrunk.From, s.Shrunk.To
 	}
+	if l := s.RowsLost; l != nil {
+		out.TablesLost, out.RowsLost = l.Tables, each(l.Worst, recordedLoss)
+	}
 	if rate, ok := s.SuccessRate(); ok {
 		out.SuccessRate = &rate
 	}
@@ -123,7 +126,7 @@ func point(r overview.Ref) contract.BackupPoint {
 
 func finding(f overview.Finding) contract.Finding {
 	return contract.Finding{
-		Code: contract.FindingCode(f.Code), Severity: contract.State(f.Severity), Text: f.Text, Hint: f.Hint, Since: utc(f.Since), BackupID: f.Backup,
+		Code: contract.FindingCode(f.Code), Severity: contract.State(f.Severity), Text: f.Text, Hint: hintOf(f.Hint), Since: utc(f.Since), BackupID: f.Backup,
 		Error: errorOf(f.Error),
 	}
 }

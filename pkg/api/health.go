@@ -65,7 +65,7 @@ func (a *API) look(ctx context.Context) (time.Time, bool, []contract.HealthCheck
 func failing(name contract.HealthCheckName, err error) contract.HealthCheck {
 	f := fault.From(err)
 	return contract.HealthCheck{
-		Name: name, Result: contract.HealthCheckResultFailed, Detail: f.Message, Hint: f.Hint, Code: contract.ErrorCode(f.Code), Reason: string(f.Reason),
+		Name: name, Result: contract.HealthCheckResultFailed, Detail: f.Message, Hint: hintOf(f.Hint), Code: contract.ErrorCode(f.Code), Reason: string(f.Reason),
 	}
 }
 
@@ -75,14 +75,11 @@ const nearly = 0.9
 // checkSpace compares what is stored with the quota, and looks at the disk of a local directory.
 func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 	check := contract.HealthCheck{Name: contract.HealthCheckNameStorageSpace, Result: contract.HealthCheckResultOk}
-	x, err := a.Service.Registry.Load(ctx)
+	v, err := a.Service.Registry.Read(ctx)
 	if err != nil {
 		return failing(check.Name, err)
 	}
-	var used int64
-	for _, b := range x.Backups {
-		used += b.Size
-	}
+	used := v.Count().Bytes
 	check.Detail = backup.DescribeSize(used) + " are stored; there is no quota"
 	if quota := a.Service.Limits.MaxTotalBytes; quota > 0 {
 		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", backup.DescribeSize(used), backup.DescribeSize(quota))
@@ -124,7 +121,7 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 	for _, found := range a.Service.Engine.Checks(ctx) {
 		details = append(details, found.Detail)
 		if found.Result == backup.CheckFailed {
-			check.Result, check.Hint = contract.HealthCheckResultFailed, found.Hint
+			check.Result, check.Hint = contract.HealthCheckResultFailed, hintOf(found.Hint)
 			if e := found.Error; e != nil {
 				check.Code, check.Reason = contract.ErrorCode(e.Code), string(e.Reason)
 				details = []string{e.Message}
@@ -132,7 +129,7 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 			break
 		}
 		if found.Result == backup.CheckWarning {
-			check.Result, check.Hint = contract.HealthCheckResultWarning, found.Hint
+			check.Result, check.Hint = contract.HealthCheckResultWarning, hintOf(found.Hint)
 		}
 	}
 	check.Detail = strings.Join(details, "; ")
@@ -169,7 +166,7 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 		for _, f := range s.Findings {
 			details = append(details, s.Name+": "+f.Text)
 			if check.Hint == "" && f.Severity == o.State {
-				check.Hint, check.Reason = f.Hint, string(f.Code)
+				check.Hint, check.Reason = hintOf(f.Hint), string(f.Code)
 				if f.Error != nil {
 					check.Code, check.Reason = contract.ErrorCode(f.Error.Code), string(f.Error.Reason)
 				}
@@ -191,22 +188,18 @@ const maxFindings = 20
 // checkIntegrity tells what the verifications found.
 func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 	check := contract.HealthCheck{Name: contract.HealthCheckNameBackupIntegrity, Result: contract.HealthCheckResultOk}
-	x, err := a.Service.Registry.Load(ctx)
+	v, err := a.Service.Registry.Read(ctx)
 	if err != nil {
 		return failing(check.Name, err)
 	}
-	good, damaged := 0, 0
-	for i := range x.Backups {
-		switch b := &x.Backups[i]; {
-		case b.Verified():
-			good++
-		case b.Damaged():
-			damaged++
-		}
-	}
+	c := v.Count()
+	good, damaged := c.Verified, c.Damaged
 	check.Detail = fmt.Sprintf("%d verified backups, %d damaged", good, damaged)
-	if f := fault.From(x.CheckSettings()); f != nil { // nothing is removed until then
-		check.Result, check.Hint = contract.HealthCheckResultWarning, f.Hint
+	if off := a.Service.ContentsOff(v); off != "" {
+		check.Detail += "; " + off
+	}
+	if f := fault.From(v.CheckSettings()); f != nil { // nothing is removed until then
+		check.Result, check.Hint = contract.HealthCheckResultWarning, hintOf(f.Hint)
 		check.Code, check.Reason = contract.ErrorCode(f.Code), string(f.Reason)
 		check.Detail += "; " + f.Message
 		return check

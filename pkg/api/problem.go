@@ -41,12 +41,15 @@ var statuses = []struct {
 
 	{fault.Validation, fault.NotFound, http.StatusNotFound},
 	{fault.Validation, fault.ObjectMissing, http.StatusNotFound},
+	{fault.Validation, fault.ContentsMissing, http.StatusNotFound},
 	{fault.Validation, fault.AlreadyExists, http.StatusConflict},
 	{fault.Validation, fault.NotEmpty, http.StatusConflict},
 	{fault.Validation, fault.Protected, http.StatusConflict},
 	{fault.Validation, fault.Busy, http.StatusConflict},
 	{fault.Validation, fault.SettingsLost, http.StatusConflict},
 	{fault.Validation, fault.IdentityMissing, http.StatusConflict},
+	{fault.Validation, fault.SignatureMissing, http.StatusConflict},
+	{fault.Validation, fault.SignatureWrong, http.StatusConflict},
 	{fault.Validation, fault.Precondition, http.StatusPreconditionFailed},
 	{fault.Validation, fault.NewerVersion, http.StatusInternalServerError},
 	{fault.Validation, "", http.StatusUnprocessableEntity},
@@ -103,7 +106,7 @@ func (p problem) answer(op *contract.Operation, requestID string, log *slog.Logg
 		status = statusOf(f, op)
 	}
 	doc := contract.Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: f.Message, Hint: f.Hint,
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: f.Message, Hint: hintOf(f.Hint),
 		Code: contract.ErrorCode(f.Code), Reason: string(f.Reason), RequestID: requestID, Errors: p.fields,
 	}
 	if f.Code == fault.Internal {

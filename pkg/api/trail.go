@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -67,7 +68,24 @@ func freeing(ctx context.Context, action string) context.Context {
 // RecordScheduled writes work that no user asked for into the audit trail: r has the action and what it was about, err is how it
 // ended. It works on a context of its own, and when it cannot be written the work stands, as what was done is done.
 func RecordScheduled(ctx context.Context, trail Auditor, r contract.AuditRecord, log *slog.Logger, err error) {
-	r.Actor, r.Outcome = backup.Scheduler, contract.AuditOutcomeAllowed
+	r.Actor = backup.Scheduler
+	recordDone(ctx, trail, r, log, err)
+}
+
+// RecordRoomMade writes a cleanup into the audit trail that a backup made necessary which by asked for, since the quota was full. It
+// works as RecordScheduled does.
+func RecordRoomMade(ctx context.Context, trail Auditor, by string, rep backup.CleanupReport, log *slog.Logger, err error) {
+	if err == nil && len(rep.Failures) > 0 {
+		e := rep.Failures[0].Error
+		err = &fault.Error{Code: e.Code, Reason: e.Reason, Message: e.Message}
+	}
+	recordDone(ctx, trail, contract.AuditRecord{Actor: by, Action: "cleanup", Detail: map[string]string{
+		"because": "the quota was full", "removed": strconv.Itoa(rep.RemovedCount), "dry_run": "false",
+	}}, log, err)
+}
+
+func recordDone(ctx context.Context, trail Auditor, r contract.AuditRecord, log *slog.Logger, err error) {
+	r.Outcome = contract.AuditOutcomeAllowed
 	if err != nil {
 		f := fault.From(err)
 		r.Outcome, r.Code, r.Reason = contract.AuditOutcomeFailed, string(f.Code), string(f.Reason)
@@ -77,6 +95,15 @@ func RecordScheduled(ctx context.Context, trail Auditor, r contract.AuditRecord,
 	if err := trail.Append(freeing(ctx, r.Action), r); err != nil {
 		notRecorded(log, r, err)
 	}
+}
+
+// RecordFinishedRemoval writes into the audit trail that a removal was finished whose process had died. Who had asked for it is the
+// actor.
+func RecordFinishedRemoval(ctx context.Context, trail Auditor, b backup.Backup, by string) error {
+	return trail.Append(freeing(ctx, "delete"), contract.AuditRecord{
+		Actor: cmp.Or(by, "unknown"), Action: "delete", Resource: b.ID, Outcome: contract.AuditOutcomeAllowed,
+		Detail: map[string]string{"finished": "the removal had been interrupted", "filepath": b.Filepath},
+	})
 }
 
 // recordTime bounds it: a function whose time is up has other things to settle, too.
@@ -98,6 +125,12 @@ func action(op *contract.Operation) string {
 		return "info"
 	case "getBackupStatus":
 		return "status"
+	case "getBackupContents":
+		return "contents"
+	case "diffBackups":
+		return "diff"
+	case "getBackupRows":
+		return "rows"
 	case "getHealth":
 		return "health"
 	case "getSession":

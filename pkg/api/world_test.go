@@ -116,7 +116,6 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 	if w.App, err = app.Open(t.Context(), c, app.Options{LinkBase: links.URL, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.App.Close() })
 	ctx, stop := context.WithCancel(context.Background())
 	w.launcher = &launcher{app: w.App, ctx: ctx}
 	t.Cleanup(func() { stop(); w.launcher.work.Wait() })

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"cofre/pkg/audit"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/namedfile"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
@@ -36,6 +36,7 @@ type App struct {
 	// Allowance bounds the requests of each user of the API.
 	Allowance *registry.Allowance
 	config    Config
+	log       *slog.Logger
 	// Links serves download links to a local directory; nil elsewhere. The path of a request is what follows Options.LinkBase.
 	Links http.Handler
 }
@@ -45,6 +46,8 @@ type Options struct {
 	Log *slog.Logger
 	// LinkBase is the URL below which App.Links is served. Without it there are no links to a local directory.
 	LinkBase string
+	// RemovesNothing says that whoever makes backups here may not remove any: a full quota is refused.
+	RemovesNothing bool
 }
 
 // gigabyte is what the *_GB settings count: 2^30 bytes.
@@ -59,13 +62,19 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	server, err := c.serverKey()
+	if err != nil {
+		return nil, err
+	}
 	records := registry.Options{Log: o.Log, Defaults: registry.Settings{
 		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
 	}}
-	if err := c.signatures(&records); err != nil {
+	a := &App{Directory: c.Directory, config: c, log: o.Log}
+	records.Finished = a.removalFinished
+	var signing backup.Config
+	if err := c.signatures(ctx, &records, &signing); err != nil {
 		return nil, err
 	}
-	a := &App{Directory: c.Directory, config: c}
 	if err := a.openStore(ctx, c, o); err != nil {
 		return nil, err
 	}
@@ -81,8 +90,12 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
-		Recipients: c.recipients, Identities: identities, Log: o.Log, Location: a.location,
+		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys,
+		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location,
 	})
+	if !o.RemovesNothing {
+		a.Service.MakeRoom = a.makeRoom
+	}
 	return a, nil
 }
 
@@ -146,15 +159,12 @@ func (a *App) location(p string) string {
 	return strings.TrimSuffix(a.Directory, "/") + "/" + p
 }
 
-// Close ends what Open has begun. No store of today has anything to end.
-func (a *App) Close() error { return nil }
-
 // identities reads the age identity file.
 func (c Config) identities() ([]age.Identity, error) {
 	if c.IdentityFile == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(c.IdentityFile)
+	data, err := namedfile.Read(c.IdentityFile, 1<<20)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Validation, fault.IdentityMissing, "BACKUP_AGE_IDENTITY_FILE names a file with an AGE-SECRET-KEY- line, readable by this user.", "cannot read the key file %s", c.IdentityFile)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"cofre/pkg/api"
 	"cofre/pkg/audit"
+	"cofre/pkg/backup"
 )
 
 // auditRetention is how long audit records are kept; 0 is for ever.
@@ -19,4 +21,18 @@ func (a *App) TrimAudit(ctx context.Context) (audit.TrimReport, error) {
 		return audit.TrimReport{}, nil
 	}
 	return a.Audit.Trim(ctx, time.Now().Add(-keep))
+}
+
+// removalFinished records that a removal was finished whose process had died.
+func (a *App) removalFinished(ctx context.Context, b backup.Backup, by string) error {
+	return api.RecordFinishedRemoval(ctx, a.Audit, b, by)
+}
+
+// makeRoom is a cleanup that a backup asked for, since the quota was full.
+func (a *App) makeRoom(ctx context.Context, by string) (int, error) {
+	rep, err := a.Service.Cleanup(ctx, backup.CleanupOptions{By: by})
+	if err != nil || rep.RemovedCount > 0 || len(rep.Failures) > 0 {
+		api.RecordRoomMade(ctx, a.Audit, by, rep, a.log, err)
+	}
+	return rep.RemovedCount, err
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -15,11 +14,15 @@ import (
 	"filippo.io/age"
 
 	"cofre/pkg/access"
+	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
+	"cofre/pkg/engine"
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
 	"cofre/pkg/schedule"
 	"cofre/pkg/source"
+	"cofre/pkg/spelling"
 	"cofre/pkg/stream"
 )
 
@@ -47,15 +50,24 @@ type Config struct {
 	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
 	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas
 	IdentityFile      string        // BACKUP_AGE_IDENTITY_FILE
-	SigningKey        string        // BACKUP_SIGNING_KEY: a private key of OpenSSH, or the file with it
+	SigningKey        string        // BACKUP_SIGNING_KEY: a private key of OpenSSH, the file with it, or awskms: and a key of AWS KMS
+	ServerKey         string        // BACKUP_SERVER_KEY: an age identity, or the file with it; opens what encrypted backups contain, never backups
 	TrustedKeys       string        // BACKUP_TRUSTED_KEYS: public keys, or the file with them
 	DefaultDirectory  string        // BACKUP_DEFAULT_DIRECTORY, under files/
 	AllowedDirectory  []string      // BACKUP_ALLOWED_DIRECTORIES, separated by commas
 	ConnectRetries    int           // BACKUP_CONNECT_RETRIES, default 3
 	LockWaitTimeout   time.Duration // BACKUP_LOCK_WAIT_TIMEOUT, seconds, default 300
+	EndOnLockWait     bool          // BACKUP_ON_LOCK_WAIT=end, the default: end a backup that somebody has waited for as long
+	Engine            string        // BACKUP_ENGINE: auto, pg_dump or parallel
+	Jobs              int           // BACKUP_JOBS: connections that read rows at once; 0 chooses
+	Rows              string        // BACKUP_ROWS: text, the default, or binary
+	RateLimitMB       int           // BACKUP_RATE_LIMIT_MB: rows read in a second; 0 is no limit
 	PartSizeMB        int           // BACKUP_PART_SIZE_MB
 	UploadConcurrency int           // BACKUP_UPLOAD_CONCURRENCY
 	EqualParts        bool          // BACKUP_EQUAL_PARTS, for services that want parts of one size
+
+	RowsLostPercent int   // BACKUP_ROWS_LOST_PERCENT, default 50: warn of a table that lost as much of its rows since the backup before; 0: never
+	RowsLostMinimum int64 // BACKUP_ROWS_LOST_MINIMUM, default 100: but only if it had as many rows
 
 	MaxAge          time.Duration // BACKUP_MAX_AGE_HOURS: how old the last good backup may be; 0: by the schedule, or 7 days
 	Schedule        string        // BACKUP_SCHEDULE: cron expression of the scheduled backups; "" is none
@@ -76,6 +88,8 @@ type Config struct {
 	Workflow string // BACKUP_WORKFLOW_ARN: the Step Functions state machine that makes backups; "" makes them here
 
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
+
+	ProofServer string // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
@@ -106,17 +120,25 @@ var variables = []variable{
 	{"BACKUP_ENABLE_ENCRYPTION", "false", boolean(func(c *Config, b bool) { c.Encrypt = b })},
 	{"BACKUP_AGE_RECIPIENTS", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", setRecipients},
 	{"BACKUP_AGE_IDENTITY_FILE", "/etc/cofre/key.txt", func(c *Config, v string) error { c.IdentityFile = v; return nil }},
+	{"BACKUP_SERVER_KEY", "/etc/cofre/server-key.txt", func(c *Config, v string) error { c.ServerKey = v; return nil }},
 	{"BACKUP_SIGNING_KEY", "/etc/cofre/signing", func(c *Config, v string) error { c.SigningKey = v; return nil }},
 	{"BACKUP_TRUSTED_KEYS", "/etc/cofre/signing.pub", func(c *Config, v string) error { c.TrustedKeys = v; return nil }},
 	{"BACKUP_DEFAULT_DIRECTORY", "nightly", func(c *Config, v string) error { c.DefaultDirectory = v; return nil }},
 	{"BACKUP_ALLOWED_DIRECTORIES", "nightly,manual", setAllowed},
 	{"BACKUP_CONNECT_RETRIES", "3", number(0, 20, func(c *Config, n int) { c.ConnectRetries = n })},
 	{"BACKUP_LOCK_WAIT_TIMEOUT", "300", seconds(func(c *Config, d time.Duration) { c.LockWaitTimeout = d })},
+	{"BACKUP_ON_LOCK_WAIT", "end", choice(func(c *Config, v string) { c.EndOnLockWait = v == "end" }, "warn", "end")},
+	{"BACKUP_ENGINE", "auto", choice(func(c *Config, v string) { c.Engine = v }, engineAuto, engineOne, engineParallel)},
+	{"BACKUP_JOBS", "4", number(1, engine.MaxJobs, func(c *Config, n int) { c.Jobs = n })},
+	{"BACKUP_ROWS", "binary", choice(func(c *Config, v string) { c.Rows = v }, backup.RowsText, backup.RowsBinary)},
+	{"BACKUP_RATE_LIMIT_MB", "50", number(1, 1_000_000, func(c *Config, n int) { c.RateLimitMB = n })},
 	{"BACKUP_PART_SIZE_MB", "8", number(5, 5120, func(c *Config, n int) { c.PartSizeMB = n })},
 	{"BACKUP_UPLOAD_CONCURRENCY", "4", number(1, 64, func(c *Config, n int) { c.UploadConcurrency = n })},
 	{"BACKUP_EQUAL_PARTS", "false", boolean(func(c *Config, b bool) { c.EqualParts = b })},
 	{"BACKUP_SCHEDULE", "0 2 * * *", cronExpression(func(c *Config, v string) { c.Schedule = v })},
 	{"BACKUP_MAX_AGE_HOURS", "26", number(0, 876000, func(c *Config, n int) { c.MaxAge = time.Duration(n) * time.Hour })},
+	{"BACKUP_ROWS_LOST_PERCENT", "50", number(0, 100, func(c *Config, n int) { c.RowsLostPercent = n })},
+	{"BACKUP_ROWS_LOST_MINIMUM", "100", number(1, 1_000_000_000, func(c *Config, n int) { c.RowsLostMinimum = int64(n) })},
 	{"BACKUP_AUTO_CLEANUP_ENABLED", "true", boolean(func(c *Config, b bool) { c.AutoCleanup = b })},
 	{"BACKUP_CLEANUP_SCHEDULE", "30 4 * * *", cronExpression(func(c *Config, v string) { c.CleanupSchedule = v })},
 	{"BACKUP_MAX_BACKUPS_PER_USER", "100", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackupsPerUser = n })},
@@ -129,6 +151,7 @@ var variables = []variable{
 	{"BACKUP_OIDC_ROLES_CLAIM", "cognito:groups", func(c *Config, v string) error { c.RolesClaim = v; return nil }},
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
+	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
 }
@@ -145,8 +168,8 @@ func Load(environ []string) (Config, error) {
 	c := Config{
 		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
 		AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
-		MetricsNamespace: "cofre",
-		getenv:           func(k string) string { return env[k] },
+		MetricsNamespace: "cofre", EndOnLockWait: true, Engine: engineAuto, Rows: backup.RowsText, RowsLostPercent: 50, RowsLostMinimum: 100,
+		getenv: func(k string) string { return env[k] },
 	}
 	if err := refuseUnknown(env); err != nil {
 		return c, err
@@ -157,7 +180,11 @@ func Load(environ []string) (Config, error) {
 			continue
 		}
 		if err := v.set(&c, value); err != nil {
-			return c, fault.Wrap(err, fault.Validation, fault.InvalidInput, fmt.Sprintf("For example: %s=%s", v.name, v.example), "%s is not usable", v.name)
+			hint := fmt.Sprintf("For example: %s=%s", v.name, v.example)
+			if own := (*fault.Error)(nil); errors.As(err, &own) {
+				hint = cmp.Or(own.Hint, hint) // what is in the file, not how the variable is set
+			}
+			return c, fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "%s is not usable", v.name)
 		}
 	}
 	return c, c.loadDatabase(env)
@@ -178,7 +205,7 @@ func (c Config) Choose(name string) (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("source %s: %w", name, err)
 	}
-	c.Database, c.HasDatabase, c.Source = t, true, name
+	c.Database, c.HasDatabase, c.Source, c.Jobs, c.Rows = t, true, name, cmp.Or(s.Jobs, c.Jobs), cmp.Or(s.Rows, c.Rows)
 	return c, nil
 }
 
@@ -223,8 +250,30 @@ func refuseUnknown(env map[string]string) error {
 	for i, v := range variables {
 		names[i] = v.name
 	}
-	return fault.New(fault.Validation, fault.InvalidInput, "Known are: "+strings.Join(names, ", ")+".",
+	hint := "Known are: " + strings.Join(names, ", ") + "."
+	if near := spelling.Nearest(unknown[0], names); near != "" {
+		hint = "Did you mean " + near + "? " + hint
+	}
+	return fault.New(fault.Validation, fault.InvalidInput, hint,
 		"unknown environment variable %s", strings.Join(unknown, ", "))
+}
+
+// The values of BACKUP_ENGINE.
+const (
+	engineAuto     = "auto"
+	engineOne      = "pg_dump"  // one pg_dump, whatever may be
+	engineParallel = "parallel" // several connections for small databases, too
+)
+
+// choice takes one of a few words.
+func choice(set func(*Config, string), words ...string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if !slices.Contains(words, v) {
+			return fmt.Errorf("it is none of %s", strings.Join(words, ", "))
+		}
+		set(c, v)
+		return nil
+	}
 }
 
 func setRecipients(c *Config, v string) error {
@@ -244,10 +293,10 @@ func setAllowed(c *Config, v string) error {
 }
 
 // namespace is what CloudWatch takes, but for its own: those begin with AWS/.
-var namespace = regexp.MustCompile(`^[0-9A-Za-z._/#-]{1,255}$`)
+var namespace = lazyregexp.New(`^[0-9A-Za-z._/#-]{1,255}$`)
 
 func setNamespace(c *Config, v string) error {
-	if !namespace.MatchString(v) || strings.HasPrefix(v, "AWS/") {
+	if !namespace().MatchString(v) || strings.HasPrefix(v, "AWS/") {
 		return errors.New("want up to 255 letters, digits and ._/#-, and none of AWS's own")
 	}
 	c.MetricsNamespace = v

@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"runtime"
@@ -19,23 +17,35 @@ import (
 
 // Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
 // the same time; with Clean, or from a stream that cannot be read by parts, in one.
-func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
+func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
 	t, err := postgres.ParseTarget(o.URL, e.c.getenv)
 	if err != nil {
 		return backup.RestoreReport{}, err
 	}
+	rep, err := e.restore(ctx, t, o, in)
+	if err == nil {
+		rep.Server = e.reached(ctx, t)
+	}
+	return rep, err
+}
+
+func (e *database) restore(ctx context.Context, t postgres.Target, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
 	rep := backup.RestoreReport{Database: t.Database(), Host: t.Host()}
 	tool, err := e.find(ctx, 0)
 	if err != nil {
 		return rep, err
 	}
 	ro := pgdump.RestoreOptions{
-		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean,
+		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean && len(o.Schemas) == 0,
 		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
-		Adaptation: pgdump.Adaptation(o.Adaptation), DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
+		WithDependencies: o.Part.WithDependencies, Reading: in.Reading, Adaptation: pgdump.Adaptation(o.Adaptation), DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
+	}
+	if ro.Part, err = partOf(o.Part); err != nil {
+		return rep, err
 	}
 	if o.Format == backup.FormatCustom && !o.Clean {
-		if ro.Jobs = o.Jobs; ro.Jobs == 0 {
+		// A part goes into a database that others work with: all of it or nothing, unless jobs were asked for.
+		if ro.Jobs = o.Jobs; ro.Jobs == 0 && (!o.Part.Any() || o.Create) {
 			ro.Jobs = min(max(runtime.NumCPU(), 1), 8)
 		}
 	}
@@ -46,20 +56,18 @@ func (e *engine) Restore(ctx context.Context, o backup.RestoreOptions, in backup
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
+	rep.Dropped = done.Dropped
 	for _, f := range done.Failed {
 		rep.Failed = append(rep.Failed, backup.Failed{Entry: f.Entry, Reason: f.Reason, Statement: f.Statement})
 	}
 	for _, l := range done.LeftOut {
 		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
 	}
-	if err == nil {
-		rep.Server = e.reached(ctx, t)
-	}
 	return rep, err
 }
 
 // reached says what a target is; nothing where it does not answer any more.
-func (e *engine) reached(ctx context.Context, t postgres.Target) source.Server {
+func (e *database) reached(ctx context.Context, t postgres.Target) source.Server {
 	conn, err := t.Connect(ctx)
 	if err != nil {
 		return source.Server{}
@@ -72,12 +80,37 @@ func (e *engine) reached(ctx context.Context, t postgres.Target) source.Server {
 	return identity(who)
 }
 
+// maxHead bounds the table of contents of an archive, in bytes, as pkg/archive does.
+const maxHead = 256 << 20
+
 // openRestore opens the archive's head, checked, when its tables can be read by parts, and the whole otherwise.
 func openRestore(ctx context.Context, ro *pgdump.RestoreOptions, in backup.RestoreInput) (io.ReadCloser, error) {
-	if ro.Jobs < 2 || in.Layout == nil {
-		return in.Open(ctx)
+	switch part := ro.Part.Any(); {
+	case in.Layout != nil && (part || ro.Jobs > 1):
+		ranges, err := indexed(in)
+		if err != nil {
+			return nil, err
+		}
+		ro.Ranges = ranges
+		return openHead(ctx, in)
+	case in.Tables != nil && part:
+		ro.Ranges = &pgdump.Ranges{Open: in.OpenRange, Whole: in.Open}
+		for _, t := range in.Tables {
+			ro.Ranges.Tables = append(ro.Ranges.Tables, archive.BlockInfo{Schema: t.Schema, Tag: t.Name, Offset: t.Offset, Length: t.Length})
+		}
+		return in.OpenRange(ctx, 0, in.Head)
 	}
-	ranges := &pgdump.Ranges{Open: in.OpenRange}
+	return in.Open(ctx)
+}
+
+// indexed gives ranges by a manifest's layout.
+func indexed(in backup.RestoreInput) (*pgdump.Ranges, error) {
+	// The manifest is whatever somebody wrote there who may write to the storage.
+	if n := in.Layout.HeadLength; n < 1 || n > maxHead {
+		return nil, fault.New(fault.Validation, fault.StructureDamaged, "Restore in one session (--jobs 1), which does not need it.",
+			"the backup's manifest says that its table of contents has %d bytes, which cannot be", n)
+	}
+	ranges := &pgdump.Ranges{Open: in.OpenRange, HeadLength: in.Layout.HeadLength, Whole: in.Open}
 	for _, line := range in.Layout.Blocks {
 		b, err := registry.ParseBlock(line)
 		if err != nil {
@@ -85,18 +118,36 @@ func openRestore(ctx context.Context, ro *pgdump.RestoreOptions, in backup.Resto
 		}
 		ranges.Index = append(ranges.Index, archive.BlockInfo{DumpID: b.DumpID, Offset: b.Offset, Length: b.Length, CRC32C: b.CRC32C})
 	}
+	return ranges, nil
+}
+
+func openHead(ctx context.Context, in backup.RestoreInput) (io.ReadCloser, error) {
 	r, err := in.OpenRange(ctx, 0, in.Layout.HeadLength)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	head, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("read the archive's table of contents: %w", err)
-	}
-	if crc32.Checksum(head, crc32.MakeTable(crc32.Castagnoli)) != in.Layout.HeadCRC32C {
-		return nil, fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use this backup; look at it with: cofre validate", "the archive's table of contents is not what was stored: its checksum differs")
-	}
-	ro.Ranges = ranges
-	return io.NopCloser(bytes.NewReader(head)), nil
+	return &provenHead{ReadCloser: r, left: in.Layout.HeadLength, want: in.Layout.HeadCRC32C}, nil
 }
+
+// provenHead reads an archive's head, and gives its last bytes only when its checksum is right: before them nobody can do
+// anything with it.
+type provenHead struct {
+	io.ReadCloser
+	left      int64
+	sum, want uint32
+}
+
+func (p *provenHead) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := p.ReadCloser.Read(b[:min(int64(len(b)), p.left)])
+	p.sum = crc32.Update(p.sum, crc32.MakeTable(crc32.Castagnoli), b[:n])
+	p.left -= int64(n)
+	if p.left == 0 && p.sum != p.want {
+		return 0, errHeadChanged
+	}
+	return n, err
+}
+
+var errHeadChanged = fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use this backup; look at it with: cofre validate", "the archive's table of contents is not what was stored: its checksum differs")

@@ -206,7 +206,7 @@ func TestStockDumps(t *testing.T) {
 				if n, err := head.WriteTo(&again); err != nil || n != head.Length || !bytes.Equal(again.Bytes(), b[:n]) {
 					t.Errorf("%d, %s, %d: the head does not come out as it came in: %v", major, z, h, err)
 				}
-				if err := head.WriteList(&list); err != nil {
+				if err := head.WriteList(&list, true); err != nil {
 					t.Fatal(err)
 				}
 				_, want, _ := strings.Cut(pgRestore(t, major, b, "--list", "--verbose"), "Selected TOC Entries:\n;\n")

@@ -20,7 +20,7 @@ type dataEntry struct {
 	id             int32
 	tag, namespace string
 	desc           string
-	copies         bool // has a COPY statement
+	copied         copyFormat
 	offset         int64
 	offsetSet      bool
 	seen           bool
@@ -61,7 +61,7 @@ func (m *machine) startBlocks() error {
 			continue
 		}
 		m.expect[e.DumpID] = &dataEntry{id: e.DumpID, tag: e.Tag, namespace: e.Namespace, desc: e.Desc,
-			copies: e.CopyStmt != "", offset: e.Offset, offsetSet: e.OffsetState == OffsetSet}
+			copied: e.copyFormat(), offset: e.Offset, offsetSet: e.OffsetState == OffsetSet}
 	}
 	m.unread = len(m.expect)
 	m.awaitBlock()
@@ -123,6 +123,7 @@ func (m *machine) onBlockID(b []byte) error {
 		m.await(m.intLen(), (*machine).onBlobID)
 		return nil
 	}
+	m.blobID = 0
 	return m.startStream()
 }
 
@@ -144,6 +145,7 @@ func (m *machine) onBlobID(b []byte) error {
 		return m.endBlock()
 	}
 	m.blobs++
+	m.blobID = uint32(oid)
 	m.blocks[m.cur.index].LargeObjects++
 	return m.startStream()
 }

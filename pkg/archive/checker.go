@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"io"
 	"time"
 
 	"cofre/pkg/fault"
@@ -25,8 +26,21 @@ type Options struct {
 	RatioFloor int64
 	// MaxUncompressed bounds the decompressed size, in bytes; 0 means no bound.
 	MaxUncompressed int64
+	// Entry, when set, gets each entry of the table of contents once, whole, as it is read. The entry is the callee's from
+	// then on; ReadHead does not call it.
+	Entry func(Entry)
+	// Data, when set, is asked for a writer of each stream of data as it begins, when blocks are decompressed. Close is
+	// called when the stream came to a good end, and only then. The streams of a block come one after the other, while
+	// several blocks may be at work at the same time. An error of the writer is one of the archive.
+	Data func(Stream) io.WriteCloser
 	// Workers is how many blocks are decompressed at the same time; 0 means one for each processor, 4 at most.
 	Workers int
+}
+
+// Stream says whose data a stream of a block is.
+type Stream struct {
+	DumpID      int32  // of the entry
+	LargeObject uint32 // the oid; 0 for a table's data
 }
 
 // Summary is what an archive says of itself, and what was found in it.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/tuples"
 )
 
 // crafted builds archives that pg_dump never would.
@@ -30,11 +32,9 @@ func craft(c Compression, intSize int, entries ...Entry) *crafted {
 	x := &crafted{head: Head{Version: Version{1, 16, 0}, IntSize: intSize, OffsetSize: 8, Compression: c,
 		Created: Clock{Day: 1, Year: 125}, Database: "db", ServerVersion: "18", DumpVersion: "18", Entries: entries}}
 	x.encoder.h = &x.head
-	b, err := x.head.encode()
-	if err != nil {
+	if _, err := x.head.WriteTo(&x.b); err != nil {
 		panic(err)
 	}
-	x.b.Write(b)
 	return x
 }
 
@@ -278,6 +278,46 @@ func TestStreams(t *testing.T) {
 			}
 			if name == "whole" && (s.Rows != 2 || s.UncompressedBytes != int64(len(rows)) || s.Index[0].Rows != 2) {
 				t.Errorf("%s: %+v", c, s)
+			}
+		}
+	}
+}
+
+// TestBinaryStreams: binary rows are followed to their end and counted, and text is not taken for them, nor they for text.
+func TestBinaryStreams(t *testing.T) {
+	row := "\x00\x02\x00\x00\x00\x01a\xff\xff\xff\xff"
+	rows := tuples.Header + row + row + tuples.End
+	text, binary := tableData(1), tableData(1)
+	binary.CopyStmt = "COPY public.t (a, b) FROM stdin;\n"
+	if !binary.BinaryRows([]string{"text", "int4"}) {
+		t.Fatal("it cannot be")
+	}
+	for _, c := range compressions {
+		for name, tc := range map[string]struct {
+			entry  Entry
+			stream string
+			good   bool
+		}{
+			"whole":           {binary, rows, true},
+			"no rows":         {binary, tuples.Header + tuples.End, true},
+			"without the end": {binary, rows[:len(rows)-2], false},
+			"cut":             {binary, rows[:len(rows)-9], false},
+			"two of them":     {binary, rows + rows, false},
+			"no header":       {binary, row + tuples.End, false},
+			"nothing":         {binary, "", false},
+			"text":            {binary, "1\t\\N\n" + copyEnd, false},
+			"for text":        {text, rows, false},
+		} {
+			x := craft(c, 4, tc.entry).block(1, compress(c, strings.NewReader(tc.stream)))
+			for _, o := range []Options{{}, {Entry: func(Entry) {}}} { // of the table of contents less is kept, or more
+				o.Decompress = true
+				s, err := Check(ctx, bytes.NewReader(x.b.Bytes()), o)
+				if (err == nil) != tc.good || err != nil && !fault.HasReason(err, fault.StructureDamaged) {
+					t.Errorf("%s, %s: %v", c, name, err)
+				}
+				if name == "whole" && (s.Rows != 2 || s.UncompressedBytes != int64(len(rows)) || s.Index[0].Rows != 2) {
+					t.Errorf("%s: %+v", c, s)
+				}
 			}
 		}
 	}

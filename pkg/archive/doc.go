@@ -8,6 +8,9 @@
 //   - [ReadHead] reads header and table of contents only, to list an archive or to restore a part of it
 //     ([WriteSelection] makes a smaller archive from chosen blocks, which stock pg_restore reads).
 //
+// A [Writer] writes an archive: pg_dump's own head, and blocks made of pieces that several [Framer] compressed side by
+// side.
+//
 // Plain SQL dumps are checked by their first and last lines. An archive is input from outside: no length in it is
 // trusted, memory is bounded by [Options], and errors name the byte where the file stops making sense.
 //
@@ -26,7 +29,7 @@
 //	         a byte 1 (data), the entry's dump id, a stream; or
 //	         a byte 3 (large objects), the entry's dump id, then (oid, stream) for each, then oid 0
 //	stream   chunks (length, bytes) up to a chunk of length 0; the chunks' bytes joined are one zlib stream,
-//	         one LZ4 frame, one zstd frame, or the data itself
+//	         LZ4 frames, zstd frames that each begin a chunk (pg_dump makes one of either), or the data itself
 //
 // An integer is a sign byte and then its magnitude, least significant byte first (WriteInt). A string is its length
 // and its bytes, length -1 for NULL (WriteStr). An archive written to a pipe has no offsets: nothing could go back to

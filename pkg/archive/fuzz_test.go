@@ -2,10 +2,12 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"math/rand"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,7 +55,7 @@ func FuzzReadHead(f *testing.F) {
 		if n, err := h.WriteTo(&out); err != nil || n != h.Length || !bytes.Equal(out.Bytes(), b[:h.Length]) {
 			t.Fatalf("%d bytes came out of %d: %v", n, h.Length, err)
 		}
-		if err := h.WriteList(io.Discard); err != nil {
+		if err := h.WriteList(io.Discard, true); err != nil {
 			t.Fatal(err)
 		}
 		s, err := checkAll(b, Options{MaxMemory: 1 << 20})
@@ -90,6 +92,50 @@ func FuzzCheck(f *testing.F) {
 		}
 		if deep != nil && !fault.HasCode(deep, fault.Validation) {
 			t.Fatal(deep)
+		}
+	})
+}
+
+// FuzzWriter: an archive that is whole, written again in pieces, is whole and holds the same.
+func FuzzWriter(f *testing.F) {
+	for _, s := range seeds {
+		if b := read(f, s.name); Sniff(b) == KindCustom {
+			f.Add(b, int64(1), byte(0))
+		}
+	}
+	f.Add(craft(CompressionZstd, 4, tableData(1)).block(1, compress(CompressionZstd, bytes.NewReader([]byte(copyEnd)))).b.Bytes(), int64(2), byte(1))
+	f.Fuzz(func(t *testing.T, b []byte, seed int64, level byte) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		o := Options{Kind: KindCustom, MaxMemory: 1 << 20, MaxUncompressed: 8 << 20, MaxWindow: 1 << 20, Workers: 2, Decompress: true}
+		before, err := Check(ctx, bytes.NewReader(b), o)
+		if err != nil {
+			return
+		}
+		if _, err := ReadHead(ctx, bytes.NewReader(b), o); err != nil {
+			return // in what a Checker passes over
+		}
+		c := contentOf(t, b)
+		place := map[int32]int{} // blocks may have come in any order
+		for i, e := range c.head.Entries {
+			place[e.DumpID] = i
+		}
+		slices.SortFunc(c.blocks, func(a, b blockContent) int { return cmp.Compare(place[a.id], place[b.id]) })
+		if c.head.IntSize != chunkIntSize || c.head.oneEntryPerTable() != nil {
+			if _, err := NewWriter(io.Discard, c.head); err == nil {
+				t.Fatal("it is not refused")
+			}
+			return
+		}
+		levels := map[Compression]int{CompressionNone: 1, CompressionGzip: 10, CompressionLZ4: 13, CompressionZstd: 10}
+		again := c.write(t, c.head, int(level)%levels[c.head.Compression], rand.New(rand.NewSource(seed)))
+		after, err := Check(ctx, bytes.NewReader(again), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after.Rows != before.Rows || after.UncompressedBytes != before.UncompressedBytes || after.LargeObjects != before.LargeObjects ||
+			after.Entries != before.Entries || !c.equal(contentOf(t, again)) {
+			t.Fatalf("%+v became %+v", before, after)
 		}
 	})
 }

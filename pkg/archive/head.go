@@ -84,6 +84,7 @@ const defaultMaxMemory = 256 << 20
 // are faults (structure_damaged, newer_version, limit_reached) or those of r.
 func ReadHead(ctx context.Context, r io.Reader, o Options) (*Head, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
+	o.Entry = nil
 	m := newMachine(o, true)
 	for m.phase == phaseHead {
 		if err := ctx.Err(); err != nil {

@@ -21,6 +21,7 @@ const (
 type machine struct {
 	maxMemory int64
 	keepAll   bool // keep whole entries (ReadHead), or only what checking needs
+	onEntry   func(Entry)
 
 	off  int64 // bytes consumed
 	buf  []byte
@@ -39,8 +40,10 @@ type machine struct {
 	program []field
 	at      int // index in program
 	entry   Entry
+	before  int64 // used before the entry
 	ids     map[int32]struct{}
-	tables  int // TABLE entries
+	words   map[string]string // see kept
+	tables  int               // TABLE entries
 	expect  map[int32]*dataEntry
 
 	// Blocks, see blocks.go.
@@ -55,11 +58,12 @@ type machine struct {
 	blocks     []BlockInfo
 	unread     int // data entries whose block was not seen yet
 	blobs      int64
+	blobID     uint32 // of the stream
 }
 
 func newMachine(o Options, keepAll bool) *machine {
-	m := &machine{maxMemory: o.MaxMemory, keepAll: keepAll,
-		ids: map[int32]struct{}{}, expect: map[int32]*dataEntry{}, summing: true}
+	m := &machine{maxMemory: o.MaxMemory, keepAll: keepAll, onEntry: o.Entry,
+		ids: map[int32]struct{}{}, words: map[string]string{}, expect: map[int32]*dataEntry{}, summing: true}
 	if m.maxMemory <= 0 {
 		m.maxMemory = defaultMaxMemory
 	}

@@ -2,7 +2,8 @@ package archive
 
 import (
 	"bytes"
-	"regexp"
+
+	"cofre/pkg/lazyregexp"
 )
 
 // What pg_dump writes first and last in plain SQL (pg_backup_archiver.c RestoreArchive). Since 2025 a "\restrict"
@@ -49,10 +50,10 @@ func (t *plain) feed(p []byte) error {
 }
 
 var (
-	restrictLine   = regexp.MustCompile(`(?m)^\\restrict (\S+)$`)
-	unrestrictLine = regexp.MustCompile(`^\s*\\unrestrict (\S+)\s*$`)
-	dumpedFrom     = regexp.MustCompile(`(?m)^-- Dumped from database version (.+)$`)
-	dumpedBy       = regexp.MustCompile(`(?m)^-- Dumped by pg_dump version (.+)$`)
+	restrictLine   = lazyregexp.New(`(?m)^\\restrict (\S+)$`)
+	unrestrictLine = lazyregexp.New(`^\s*\\unrestrict (\S+)\s*$`)
+	dumpedFrom     = lazyregexp.New(`(?m)^-- Dumped from database version (.+)$`)
+	dumpedBy       = lazyregexp.New(`(?m)^-- Dumped by pg_dump version (.+)$`)
 )
 
 func (t *plain) finish() error {
@@ -67,8 +68,8 @@ func (t *plain) finish() error {
 		return fail(`the line "-- PostgreSQL database dump complete" is missing: the file was cut off`)
 	}
 	rest := t.tail[i+len(plainClosing):]
-	opened := restrictLine.FindSubmatch(t.head)
-	closed := unrestrictLine.FindSubmatch(rest)
+	opened := restrictLine().FindSubmatch(t.head)
+	closed := unrestrictLine().FindSubmatch(rest)
 	switch {
 	case opened == nil && len(bytes.TrimSpace(rest)) > 0:
 		return fail("something follows the closing line")
@@ -80,10 +81,10 @@ func (t *plain) finish() error {
 
 func (t *plain) summary() Summary {
 	s := Summary{Kind: KindPlain, Compression: CompressionNone, Size: t.off, UncompressedBytes: t.off}
-	if m := dumpedFrom.FindSubmatch(t.head); m != nil {
+	if m := dumpedFrom().FindSubmatch(t.head); m != nil {
 		s.ServerVersion = string(m[1])
 	}
-	if m := dumpedBy.FindSubmatch(t.head); m != nil {
+	if m := dumpedBy().FindSubmatch(t.head); m != nil {
 		s.DumpVersion = string(m[1])
 	}
 	return s

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"cofre/pkg/fault"
 )
@@ -26,7 +25,7 @@ type Selection struct {
 // Layout is the plan of a smaller archive: its head, and which pieces of the original follow.
 type Layout struct {
 	Head   *Head
-	Blocks []BlockInfo // in the original, in its order
+	Blocks []BlockInfo // in the original, in the order of the table of contents, as a reader of a pipe wants them
 	Size   int64       // of the smaller archive, in bytes
 }
 
@@ -53,6 +52,7 @@ func Select(h *Head, index []BlockInfo, sel Selection) (*Layout, error) {
 					"Validate the backup: that reads the archive and finds its blocks again.",
 					"the index of blocks has no place for %s (id %d)", qualified(e.Namespace, e.Tag), e.DumpID)
 			}
+			b.Schema, b.Tag = e.Namespace, e.Tag // an index from a manifest has no names
 			e.OffsetState = OffsetSet
 			l.Blocks = append(l.Blocks, b)
 		} else {
@@ -63,20 +63,14 @@ func Select(h *Head, index []BlockInfo, sel Selection) (*Layout, error) {
 	return l, l.place()
 }
 
-// place sets the blocks' order and their offsets in the new archive.
+// place sets the blocks' offsets in the new archive.
 func (l *Layout) place() error {
-	slices.SortFunc(l.Blocks, func(a, b BlockInfo) int {
-		if a.Offset < b.Offset {
-			return -1
-		}
-		return 1
-	})
 	// Offsets have a fixed size, so that the head's length is known before they are.
-	head, err := l.Head.encode()
+	length, err := l.Head.WriteTo(io.Discard)
 	if err != nil {
 		return err
 	}
-	l.Head.Length, l.Size = int64(len(head)), int64(len(head))
+	l.Head.Length, l.Size = length, length
 	place := make(map[int32]int64, len(l.Blocks))
 	for _, b := range l.Blocks {
 		place[b.DumpID] = l.Size
@@ -103,12 +97,13 @@ func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange)
 	if _, err := l.Head.WriteTo(out); err != nil {
 		return err
 	}
+	buf := make([]byte, readSize)
 	for i := 0; i < len(l.Blocks); {
 		first, length := l.Blocks[i].Offset, int64(0)
 		for ; i < len(l.Blocks) && l.Blocks[i].Offset == first+length; i++ {
 			length += l.Blocks[i].Length
 		}
-		if err := copyRange(ctx, out, open, first, length); err != nil {
+		if err := copyRange(ctx, out, open, first, length, buf); err != nil {
 			return err
 		}
 	}
@@ -119,11 +114,15 @@ func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange)
 	return sameBlocks(l.Blocks, sum.Index)
 }
 
-// sameBlocks tells whether the blocks that were read are those that the index speaks of, by their CRC-32C. An index
-// without them (all zero) is not compared.
+// sameBlocks tells whether the blocks that were read are those that the index speaks of, by their ids and their CRC-32C. An index
+// without CRCs (all zero) is not compared with those.
 func sameBlocks(want, got []BlockInfo) error {
 	for i, w := range want {
-		if w.CRC32C != 0 && (i >= len(got) || got[i].DumpID != w.DumpID || got[i].CRC32C != w.CRC32C) {
+		if i >= len(got) || got[i].DumpID != w.DumpID {
+			return fault.New(fault.Validation, fault.StructureDamaged, "Do not use what was read; validate the archive.",
+				"the data of %s is not where the index of blocks says", qualified(w.Schema, w.Tag))
+		}
+		if w.CRC32C != 0 && got[i].CRC32C != w.CRC32C {
 			return fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use what was read; validate the archive.",
 				"the data of %s is not what was stored: its checksum differs", qualified(w.Schema, w.Tag))
 		}
@@ -131,12 +130,12 @@ func sameBlocks(want, got []BlockInfo) error {
 	return nil
 }
 
-func copyRange(ctx context.Context, w io.Writer, open OpenRange, offset, length int64) error {
+func copyRange(ctx context.Context, w io.Writer, open OpenRange, offset, length int64, buf []byte) error {
 	rc, err := open(ctx, offset, length)
 	if err != nil {
 		return fmt.Errorf("read %d bytes of the archive from byte %d: %w", length, offset, err)
 	}
-	n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{io.LimitReader(contextReader{ctx, rc}, length)}, make([]byte, readSize))
+	n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{io.LimitReader(contextReader{ctx, rc}, length)}, buf)
 	if cerr := rc.Close(); err == nil {
 		err = cerr
 	}

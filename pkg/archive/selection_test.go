@@ -31,7 +31,7 @@ func (r *ranges) open(_ context.Context, offset, length int64) (io.ReadCloser, e
 }
 
 // planned reads the head and index of an archive.
-func planned(t *testing.T, b []byte) (*Head, []BlockInfo) {
+func planned(t testing.TB, b []byte) (*Head, []BlockInfo) {
 	t.Helper()
 	s, err := checkAll(b, Options{})
 	if err != nil {

@@ -45,13 +45,15 @@ func isSpecial(e *Entry) bool {
 
 // assign gives each entry of the data section its part.
 func assign(h *Head, index []BlockInfo, n int) map[int32]int {
-	size := make(map[int32]int64, len(index))
+	at, total := make(map[int32]BlockInfo, len(index)), int64(0)
 	for _, b := range index {
-		size[b.DumpID] = b.Length
+		at[b.DumpID] = b
+		total += b.Length
 	}
 	part := map[int32]int{}
 	load := make([]int64, n)
-	var tables []*Entry
+	// A tenth of a part at most, so that parts of small tables alone are about equal, too.
+	runs := runs{limit: min(mostOfRun, total/int64(10*n))}
 	// Entries of no section belong to that of the last entry before them (ProcessArchiveRestoreOptions).
 	section := SectionPreData
 	for i := range h.Entries {
@@ -62,23 +64,50 @@ func assign(h *Head, index []BlockInfo, n int) map[int32]int {
 		switch {
 		case section != SectionData || isSpecial(e):
 		case e.HasData && e.Desc != descBlobs:
-			tables = append(tables, e)
+			runs.add(e.DumpID, at[e.DumpID])
 		default:
 			part[e.DumpID] = 0
-			load[0] += size[e.DumpID]
+			load[0] += at[e.DumpID].Length
 		}
 	}
 	// The largest first, each to the part that has least.
-	slices.SortStableFunc(tables, func(a, b *Entry) int { return cmp.Compare(size[b.DumpID], size[a.DumpID]) })
-	for _, e := range tables {
+	slices.SortStableFunc(runs.all, func(a, b run) int { return cmp.Compare(b.size, a.size) })
+	for _, r := range runs.all {
 		least := 0
 		for p := range load {
 			if load[p] < load[least] {
 				least = p
 			}
 		}
-		part[e.DumpID] = least
-		load[least] += size[e.DumpID] + 1 // tables without rows are spread, too
+		for _, id := range r.ids {
+			part[id] = least
+		}
+		load[least] += r.size + int64(len(r.ids)) // tables without rows are spread, too
 	}
 	return part
+}
+
+// run is a table, or small ones that lie one behind the other: they stay together, so that a part of many small tables is
+// read by few requests.
+type run struct {
+	ids  []int32
+	size int64
+	end  int64 // where its last block ends
+}
+
+type runs struct {
+	all   []run
+	limit int64 // bytes of a run
+}
+
+// mostOfRun bounds a run in bytes: less than a request to storage is worth.
+const mostOfRun = 1 << 20
+
+func (r *runs) add(id int32, b BlockInfo) {
+	if n := len(r.all); n > 0 && b.Length > 0 && r.all[n-1].end == b.Offset && r.all[n-1].size+b.Length <= r.limit {
+		last := &r.all[n-1]
+		last.ids, last.size, last.end = append(last.ids, id), last.size+b.Length, b.Offset+b.Length
+		return
+	}
+	r.all = append(r.all, run{[]int32{id}, b.Length, b.Offset + b.Length})
 }

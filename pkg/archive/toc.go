@@ -118,7 +118,7 @@ func (m *machine) startEntry() error {
 	default:
 		return m.startBlocks()
 	}
-	m.at, m.entry = 0, Entry{}
+	m.at, m.entry, m.before = 0, Entry{}, m.used
 	m.awaitField()
 	return nil
 }
@@ -197,10 +197,14 @@ func (m *machine) onStringLength(b []byte) error {
 		m.entry.null = m.entry.null.with(f)
 		m.nextField()
 		return nil
-	case f == fieldCopyStmt && n > 0:
-		m.entry.CopyStmt = "(not kept)" // replaced below when it is
 	}
-	if !m.keepAll && !slices.Contains(checkKeeps, f) {
+	if !m.wantsAll() && !slices.Contains(checkKeeps, f) {
+		if f == fieldCopyStmt && n > 0 {
+			end := min(n, int64(len(binaryEnd)))
+			m.skip = n - end
+			m.await(int(end), (*machine).onCopyEnd)
+			return nil
+		}
 		m.skip = n
 		m.nextField()
 		return nil
@@ -225,6 +229,14 @@ func (m *machine) onStringLength(b []byte) error {
 	return nil
 }
 
+// onCopyEnd takes the end of a COPY statement, of which no more is kept than the format.
+func (m *machine) onCopyEnd(b []byte) error {
+	m.entry.CopyStmt = string(b)
+	m.entry.CopyStmt = m.entry.notKept()
+	m.nextField()
+	return nil
+}
+
 // text makes a string of bytes in an archive. pg_dump's strings end at their first NUL byte, so there can be none.
 func (m *machine) text(b []byte) (string, error) {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
@@ -233,8 +245,26 @@ func (m *machine) text(b []byte) (string, error) {
 	return string(b), nil
 }
 
-func (m *machine) setString(b []byte) error {
+// kept makes a string of bytes as text does. Kinds, schemas, owners and the like repeat in nearly every entry, and are kept once.
+func (m *machine) kept(f field, b []byte) (string, error) {
+	const longest, most = 63, 1000
+	switch f {
+	case fieldDesc, fieldNamespace, fieldTablespace, fieldTableAM, fieldOwner:
+	default:
+		return m.text(b)
+	}
+	if s, known := m.words[string(b)]; known {
+		return s, nil
+	}
 	s, err := m.text(b)
+	if err == nil && len(s) <= longest && len(m.words) < most {
+		m.words[s] = s
+	}
+	return s, err
+}
+
+func (m *machine) setString(b []byte) error {
+	s, err := m.kept(m.program[m.at], b)
 	if err != nil {
 		return err
 	}
@@ -302,6 +332,11 @@ func (m *machine) endEntry() error {
 	if e.Desc == "TABLE" {
 		m.tables++
 	}
+	if m.wantsAll() && !m.keepAll {
+		m.onEntry(e)
+		e = e.checked()
+		m.used = m.before + int64(len(e.Tag)+len(e.Desc)+len(e.Namespace))
+	}
 	cost := int64(24)
 	if m.keepAll || e.HasData {
 		cost += entryCost
@@ -311,6 +346,16 @@ func (m *machine) endEntry() error {
 		return err
 	}
 	return m.startEntry()
+}
+
+// wantsAll reports whether an entry is read whole: the first table of contents, when somebody asks for its entries.
+func (m *machine) wantsAll() bool { return m.keepAll || m.onEntry != nil && m.phase != phaseTrailer }
+
+// checked is what checking keeps of an entry.
+func (e Entry) checked() Entry {
+	e.Defn, e.DropStmt, e.Tablespace, e.TableAM, e.Owner = "", "", "", "", ""
+	e.CopyStmt = e.notKept()
+	return e
 }
 
 // clip shortens text from an archive for an error message.

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"cofre/pkg/tuples"
 )
 
 // unpacker is the sink that decompresses blocks, each in a goroutine of its own. As many run at the same time as
@@ -46,6 +48,7 @@ type job struct {
 // piece is some of a stream's bytes; last is true for its last piece, which may be empty.
 type piece struct {
 	buf  []byte
+	blob uint32 // the large object's oid, or 0
 	last bool
 }
 
@@ -120,7 +123,7 @@ func (u *unpacker) data(p []byte) error {
 
 func (u *unpacker) send(last bool) error {
 	select {
-	case u.job.queue <- piece{u.buf, last}:
+	case u.job.queue <- piece{u.buf, u.m.blobID, last}:
 		u.buf = nil
 		return nil
 	case <-u.ctx.Done():
@@ -187,16 +190,24 @@ func (u *unpacker) stream(j *job, dec *decompressor, first piece, res *result) e
 	in := &pieceReader{u: u, queue: j.queue, cur: first}
 	in.take(first)
 	defer in.release()
-	w := &meter{u: u}
+	w := &meter{u: u, copied: j.d.copied}
+	if u.o.Data != nil {
+		w.to = u.o.Data(Stream{DumpID: j.d.id, LargeObject: first.blob})
+	}
 	err := dec.copy(w, in, u.m.head.Compression)
 	res.bytes += w.n
 	if err != nil {
 		return err
 	}
-	if j.d.desc != descBlobs && j.d.copies {
+	if j.d.desc != descBlobs && j.d.copied != notCopied {
 		rows, err := w.copyRows()
 		res.rows += rows
-		return err
+		if err != nil {
+			return err
+		}
+	}
+	if w.to != nil {
+		return w.to.Close()
 	}
 	return nil
 }
@@ -238,8 +249,11 @@ func (e *limitError) Error() string { return e.msg }
 // meter is where decompressed data ends: it counts, and remembers the last bytes.
 type meter struct {
 	u        *unpacker
+	to       io.WriteCloser // may be nil
+	copied   copyFormat
 	n, lines int64
 	tail     []byte
+	tuples   tuples.Counter
 }
 
 func (w *meter) Write(p []byte) (int, error) {
@@ -247,10 +261,17 @@ func (w *meter) Write(p []byte) (int, error) {
 		return 0, context.Cause(w.u.ctx)
 	}
 	w.n += int64(len(p))
-	w.lines += int64(bytes.Count(p, []byte{'\n'}))
-	w.tail = append(w.tail, p[max(0, len(p)-len(copyEnd)-1):]...)
-	if over := len(w.tail) - len(copyEnd) - 1; over > 0 {
-		w.tail = w.tail[:copy(w.tail, w.tail[over:])]
+	switch w.copied {
+	case copyText:
+		w.lines += int64(bytes.Count(p, []byte{'\n'}))
+		w.tail = append(w.tail, p[max(0, len(p)-len(copyEnd)-1):]...)
+		if over := len(w.tail) - len(copyEnd) - 1; over > 0 {
+			w.tail = w.tail[:copy(w.tail, w.tail[over:])]
+		}
+	case copyBinary:
+		if _, err := w.tuples.Write(p); err != nil {
+			return 0, err
+		}
 	}
 	out, in, o := w.u.out.Add(int64(len(p))), w.u.in.Load(), &w.u.o
 	switch {
@@ -258,6 +279,9 @@ func (w *meter) Write(p []byte) (int, error) {
 		return 0, &limitError{fmt.Sprintf("the data is larger than the %d bytes allowed", o.MaxUncompressed)}
 	case out > o.RatioFloor && out/o.MaxRatio > in:
 		return 0, &limitError{fmt.Sprintf("%d bytes became more than %d, beyond the ratio of %d allowed", in, out, o.MaxRatio)}
+	}
+	if w.to != nil {
+		return w.to.Write(p)
 	}
 	return len(p), nil
 }
@@ -267,6 +291,9 @@ const copyEnd = "\\.\n\n\n"
 
 // copyRows gives the number of rows, once a table's data is complete.
 func (w *meter) copyRows() (int64, error) {
+	if w.copied == copyBinary {
+		return w.tuples.Rows, w.tuples.Close()
+	}
 	if string(w.tail) != "\n"+copyEnd && !(w.n == int64(len(copyEnd)) && string(w.tail) == copyEnd) {
 		return 0, errors.New(`it does not end with COPY's end mark "\.": rows are missing`)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -48,10 +49,8 @@ func (t *Trail) readHead(ctx context.Context) (head, error) {
 		if ok || try == 5 {
 			return head{doc, o.ETag}, nil
 		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return head{}, context.Cause(ctx)
+		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
+			return head{}, err
 		}
 	}
 }
@@ -108,7 +107,7 @@ func (t *Trail) moveHead(ctx context.Context, trim int64) {
 		if err != nil {
 			return
 		}
-		o, err := t.store.Put(ctx, headKey, append(data, '\n'), storage.PutOptions{ContentType: "application/json",
+		o, err := t.store.Put(ctx, headKey, append(data, '\n'), storage.PutOptions{ContentType: "application/json", MayRevert: true,
 			Condition: storage.Condition{IfMatch: t.head.etag, IfAbsent: t.head.etag == ""}})
 		if err == nil {
 			t.head = head{doc, o.ETag}

@@ -12,6 +12,7 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -114,10 +115,8 @@ func (t *Trail) append(ctx context.Context, r contract.AuditRecord) (record, err
 		if won || err != nil {
 			return rec, err
 		}
-		select {
-		case <-time.After(rand.N(time.Millisecond * time.Duration(5<<min(lost, 6)))):
-		case <-ctx.Done():
-			return record{}, busy(context.Cause(ctx))
+		if err := pause.For(ctx, rand.N(time.Millisecond*time.Duration(5<<min(lost, 6)))); err != nil {
+			return record{}, busy(err)
 		}
 	}
 }

@@ -193,6 +193,18 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzHead: the head of the trail is one that could be, whoever wrote it.
+func FuzzHead(f *testing.F) {
+	f.Add([]byte(`{"sequence":7,"hash":"` + genesis + `","trim":3}`))
+	f.Add([]byte(`{"sequence":9223372036854775807,"trim":-1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, ok := parseHead(data)
+		if ok && (d.Sequence < 1 || d.Sequence > maxSequence || !isHash(d.Hash) || d.Trim < 0 || d.Trim > d.Sequence) || !ok && d != (headDoc{}) {
+			t.Errorf("%q: %+v, %v", data, d, ok)
+		}
+	})
+}
+
 func FuzzAppendable(f *testing.F) {
 	f.Add("a\u2028b", "k", "\xff")
 	f.Fuzz(func(t *testing.T, text, key, value string) {

@@ -7,12 +7,36 @@ type Adaptation struct {
 	SkipMissingRoles bool              // leave out what is for roles that the target lacks
 	SkipForbidden    bool              // leave out what the restoring role may not do
 	SkipKinds        []string          // leave out these kinds: "EVENT TRIGGER", "COMMENT ON EXTENSION"
+	// SkipMissingExtensions leaves out extensions that the target does not have.
+	SkipMissingExtensions bool
+	// Schemas are there already, made for extensions.
+	Schemas []string
+	// Omit leaves out Omissions, by their names.
+	Omit []string
+	// Role restores as another role, which the one that connects is a member of; Superuser disables triggers in its place.
+	Role, Superuser string
+	// TransactionSize restores in transactions of so many objects; 0 leaves the choice to the way of the restore.
+	TransactionSize int
+}
+
+// Omission is what may be left out under pg_restore's name for it.
+type Omission struct{ Name, Help string }
+
+// Omissions are all.
+var Omissions = []Omission{
+	{"comments", "restore no comments"}, {"publications", "restore no publications"}, {"subscriptions", "restore no subscriptions"},
+	{"policies", "restore no policies of row security"}, {"security-labels", "restore no security labels"},
+	{"tablespaces", "put everything into the default tablespace"}, {"table-access-method", "give tables the default access method"},
 }
 
 // LeftOut is a part of a backup that a restore left out.
 type LeftOut struct {
 	Entry  string `json:"entry"` // "EVENT TRIGGER audit"
 	Reason string `json:"reason"`
+	// Kind, Schema and Name are what the archive's table of contents has of it.
+	Kind   string `json:"-"`
+	Schema string `json:"-"`
+	Name   string `json:"-"`
 }
 
 // Failed is an object that could not be restored while the others were.
@@ -23,4 +47,4 @@ type Failed struct {
 }
 
 // Partial reports whether the target holds less than the backup.
-func (r RestoreReport) Partial() bool { return len(r.LeftOut)+len(r.Failed) > 0 }
+func (r RestoreReport) Partial() bool { return r.Part != "" || len(r.LeftOut)+len(r.Failed) > 0 }

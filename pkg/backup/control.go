@@ -25,7 +25,7 @@ func (s *Service) Cancel(ctx context.Context, id, by string) (Backup, error) {
 	if err != nil {
 		return b, err
 	}
-	s.Log.Info("backup cancelled", "backup_id", b.ID, "database", b.Database)
+	s.Log.Info("backup canceled", "backup_id", b.ID, "database", b.Database)
 	return s.Info(ctx, b.ID)
 }
 
@@ -53,17 +53,17 @@ func (s *Service) Withdraw(ctx context.Context, id string, cause error) (Backup,
 
 // Settings gives the settings that count: those saved in the registry, or the environment's where none were saved.
 func (s *Service) Settings(ctx context.Context) (registry.Settings, error) {
-	x, err := s.Registry.Load(ctx)
+	v, err := s.Registry.Read(ctx)
 	if err != nil {
 		return registry.Settings{}, err
 	}
-	return s.SettingsOf(x), nil
+	return s.SettingsOf(v.Settings()), nil
 }
 
-// SettingsOf gives the settings that count with an index: those that were saved, or the environment's.
-func (s *Service) SettingsOf(x *registry.Index) registry.Settings {
-	if x.Settings.SavedAt != nil {
-		return x.Settings
+// SettingsOf gives the settings that count, where the registry says these: those that were saved, or the environment's.
+func (s *Service) SettingsOf(saved registry.Settings) registry.Settings {
+	if saved.SavedAt != nil {
+		return saved
 	}
 	return registry.Settings{MaxBackups: s.Limits.MaxBackups, RetentionDays: s.Limits.RetentionDays, DefaultDirectory: s.Defaults.Directory}
 }
@@ -84,7 +84,7 @@ func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expec
 	}
 	set.DefaultDirectory = dir.Directory
 	return s.Registry.SaveSettings(ctx, set, s.Now(), func(x *registry.Index) error {
-		if expect == nil || expect(s.SettingsOf(x)) {
+		if expect == nil || expect(s.SettingsOf(x.Settings)) {
 			return nil
 		}
 		return fault.New(fault.Validation, fault.Precondition, "Nothing was saved. Read them again, and save what you want to change of those.",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
@@ -22,11 +23,13 @@ func (s *Service) Create(ctx context.Context, req Request, watch func(Progress))
 	if err := s.precheck(ctx, req); err != nil {
 		return Backup{}, err
 	}
+	ahead := s.openAhead(ctx, req)
+	defer ahead.close()
 	b, err := s.Reserve(ctx, req)
 	if err != nil {
 		return b, err
 	}
-	return s.Run(ctx, b.ID, watch)
+	return s.runWith(ctx, b.ID, ahead, watch)
 }
 
 // Reserve checks a request and the limits and records the backup as in_progress, in a few requests to storage
@@ -53,8 +56,8 @@ func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 		if _, rerr := s.Registry.Reconcile(ctx); rerr != nil {
 			return b, err
 		}
-	case fault.HasCode(err, fault.DiskSpace):
-		if rep, cerr := s.Cleanup(ctx, CleanupOptions{}); cerr != nil || len(rep.Removed) == 0 {
+	case fault.HasCode(err, fault.DiskSpace) && s.MakeRoom != nil:
+		if n, cerr := s.MakeRoom(ctx, req.CreatedBy); cerr != nil || n == 0 {
 			return b, err
 		}
 	default:
@@ -94,9 +97,7 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 	if b.Database == "" && s.Engine != nil {
 		b.Database = s.Engine.Database() // so that a failure to connect is listed with its database
 	}
-	if sel := req.Selection; len(sel.Schemas)+len(sel.Tables)+len(sel.ExcludeTables)+len(sel.ExcludeTableData) > 0 {
-		b.Selection = &sel
-	}
+	b.Selection = chosen(req.Selection)
 	var made *Backup // by the same request, delivered before
 	occupied := false
 	decide := func(x *registry.Index, b *Backup) error {
@@ -135,16 +136,14 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 // into the index. nil when there is none.
 func (s *Service) twin(ctx context.Context, id string) *Backup {
 	for range 10 {
-		x, err := s.Registry.Load(ctx)
+		v, err := s.Registry.Read(ctx)
 		if err != nil {
 			return nil
 		}
-		if b := x.Find(id); b != nil {
-			return b
+		if b, ok, _ := v.Find(ctx, id); ok {
+			return &b
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if pause.For(ctx, 50*time.Millisecond) != nil {
 			return nil
 		}
 	}
@@ -154,8 +153,8 @@ func (s *Service) twin(ctx context.Context, id string) *Backup {
 // errMade ends a reservation whose backup was reserved by an earlier delivery of the same request.
 var errMade = errors.New("the same request was made before")
 
-// earlier finds the backup that a request with the same idempotency key made. One that nobody could be found to start was
-// refused to its caller, who may ask for it again.
+// earlier finds the backup, of those that have not settled, that a request with the same idempotency key made. One that nobody
+// could be found to start was refused to its caller, who may ask for it again.
 func earlier(x *registry.Index, req Request, id string) *Backup {
 	if req.IdempotencyKey == "" {
 		return nil
@@ -173,7 +172,7 @@ func (s *Service) place(x *registry.Index, req Request, b *Backup) error {
 	if req.Directory != "" {
 		return nil
 	}
-	req.Directory = s.SettingsOf(x).DefaultDirectory
+	req.Directory = s.SettingsOf(x.Settings).DefaultDirectory
 	if err := checkDirectory(&req); err != nil {
 		return err
 	}
@@ -198,13 +197,17 @@ func (s *Service) admit(x *registry.Index, req Request) error {
 			own.add(b)
 		}
 	}
+	for i := range x.Pages {
+		total += x.Pages[i].Bytes
+		own.kept += x.Pages[i].Users[req.CreatedBy]
+	}
 	if req.Trigger == TriggerAPI {
 		if err := s.admitUser(own); err != nil {
 			return err
 		}
 	}
 	if n := s.Limits.MaxConcurrent; n > 0 && running >= n {
-		return fault.New(fault.Validation, fault.LimitReached, "Wait for one to end (cofre list --status in_progress), or raise BACKUP_MAX_CONCURRENT.",
+		return fault.New(fault.Validation, fault.LimitReached, "Wait for one to end, or raise BACKUP_MAX_CONCURRENT.",
 			"%d backups are being made already, and %d at once are allowed", running, n)
 	}
 	if q := s.Limits.MaxTotalBytes; q > 0 && total >= q {

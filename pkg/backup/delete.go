@@ -2,8 +2,8 @@ package backup
 
 import (
 	"context"
+	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"cofre/pkg/registry"
@@ -11,13 +11,13 @@ import (
 	"cofre/pkg/storage"
 )
 
-// Delete removes a backup: its object and its records.
-func (s *Service) Delete(ctx context.Context, ref string) (Backup, error) {
+// Delete removes a backup, its object and its records, for whom by names.
+func (s *Service) Delete(ctx context.Context, ref, by string) (Backup, error) {
 	b, err := s.Info(ctx, ref)
 	if err != nil {
 		return b, err
 	}
-	b, err = s.Registry.Remove(storage.Freeing(ctx), b.ID)
+	b, err = s.Registry.Remove(storage.Freeing(ctx), b.ID, by)
 	if err == nil {
 		s.Log.Info("backup deleted", "backup_id", b.ID, "database", b.Database, "bytes", b.Size)
 	}
@@ -26,18 +26,21 @@ func (s *Service) Delete(ctx context.Context, ref string) (Backup, error) {
 
 // Last tells whether b is the only verified backup of its row: worth a second question before it goes.
 func (s *Service) Last(ctx context.Context, b Backup) (bool, error) {
-	x, err := s.Registry.Load(ctx)
-	if err != nil || !b.Verified() {
-		return false, err
+	if !b.Verified() {
+		return false, nil
 	}
-	return !slices.ContainsFunc(x.Backups, func(o Backup) bool { return o.ID != b.ID && o.Row() == b.Row() && o.Verified() }), nil
+	_, fate, err := s.Look(ctx, b.ID)
+	return fate.OnlyVerified, err
 }
 
 // CleanupOptions choose what goes. Days replaces the setting (BACKUP_RETENTION_DAYS) when it is not nil; 0 is then taken by its word
-// (everything that is not protected goes), while the setting's 0 keeps for ever.
+// (everything that is not protected goes), while the setting's 0 keeps for ever. MaxBackups replaces BACKUP_MAX_BACKUPS_TO_KEEP;
+// 0 is no limit, as there.
 type CleanupOptions struct {
-	Days   *int
-	DryRun bool
+	Days       *int
+	MaxBackups *int
+	DryRun     bool
+	By         string // who asked
 }
 
 // CleanupReport says what a cleanup did, or would do, and why.
@@ -49,7 +52,13 @@ type CleanupReport struct {
 	Leftovers  registry.Report  `json:"leftovers"`
 	Policy     retention.Policy `json:"policy"`
 	Failures   []CleanupFailure `json:"failures,omitempty"`
+	// RemovedCount and KeptCount count all; the lists hold maxListed at the most.
+	RemovedCount int `json:"removedCount"`
+	KeptCount    int `json:"keptCount"`
 }
+
+// maxListed bounds the lists of a cleanup's report.
+const maxListed = 20_000
 
 // CleanupItem is one backup with the reasons for its fate.
 type CleanupItem struct {
@@ -71,6 +80,9 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 			return CleanupReport{}, invalid("Use a number of days from 0 (everything but what is protected) to 36500.", "%d is not a number of days to keep", *o.Days)
 		}
 	}
+	if o.MaxBackups != nil && (*o.MaxBackups < 0 || *o.MaxBackups > 1_000_000) {
+		return CleanupReport{}, invalid("Use a number from 0 (no limit) to 1000000.", "%d is not a number of backups to keep", *o.MaxBackups)
+	}
 	ctx = storage.Freeing(ctx)
 	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}}
 	if !o.DryRun {
@@ -86,10 +98,13 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 		}
 	}
 	now := s.Now()
-	if err := s.plan(ctx, now, o.Days, &rep); err != nil || o.DryRun {
+	err := s.Registry.Reading(ctx, func(v *registry.View) error { return s.retain(ctx, v, now, o, &rep) })
+	if err == nil && !o.DryRun {
+		err = s.Registry.MarkCleanup(ctx, now)
+	}
+	if err != nil || o.DryRun {
 		return rep, err
 	}
-	err := s.removePlanned(ctx, now, &rep)
 	if m, ok := s.Store.(storage.Maintainer); ok && err == nil {
 		if err := m.Maintain(ctx); err != nil { // of no harm, and done the next time
 			s.Log.Warn("the backup directory was not tidied up", "error", err.Error())
@@ -98,84 +113,136 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	return rep, err
 }
 
-// removePlanned removes what the plan says. The registry may have changed since: each batch is decided again where it leaves the
-// index. What a canceled cleanup leaves goes the next time.
-func (s *Service) removePlanned(ctx context.Context, now time.Time, rep *CleanupReport) error {
-	planned := map[string]CleanupItem{}
-	var ids []string
-	for _, it := range rep.Removed {
-		planned[it.Backup.ID] = it
-		ids = append(ids, it.Backup.ID)
+// retain applies retention part by part, the oldest first.
+func (s *Service) retain(ctx context.Context, v *registry.View, now time.Time, o CleanupOptions, rep *CleanupReport) error {
+	if err := v.CheckSettings(); err != nil {
+		return err
 	}
-	rep.Removed = []CleanupItem{}
-	err := s.Registry.RemoveAll(ctx, ids, func(x *registry.Index) map[string]bool { return goes(now, x, rep.Policy) }, func(m registry.Removal) {
-		it := planned[m.Backup.ID]
-		switch {
-		case m.Gone:
-			rep.Removed = append(rep.Removed, it)
-			rep.FreedBytes += it.Backup.Size
-		case m.Err != nil && ctx.Err() == nil:
-			rep.Failures = append(rep.Failures, CleanupFailure{m.Backup.ID, registry.ErrorOf(m.Err)})
-		}
-	})
+	rep.Policy = s.policy(v.Settings())
+	if o.Days != nil {
+		rep.Policy.KeepDays, rep.Policy.AnyAge = *o.Days, true
+	}
+	if o.MaxBackups != nil {
+		rep.Policy.MaxBackups = *o.MaxBackups
+	}
+	rep.Removed, rep.Kept, rep.RemovedCount, rep.KeptCount, rep.FreedBytes = []CleanupItem{}, []CleanupItem{}, 0, 0, 0
+	k, err := newKeeping(ctx, now, v.Parts(), rep.Policy, v)
+	if err == nil {
+		err = k.size(ctx, v)
+	}
 	if err != nil {
 		return err
 	}
-	return s.Registry.MarkCleanup(ctx, now)
-}
-
-// plan fills the report with what would go and what stays.
-func (s *Service) plan(ctx context.Context, now time.Time, days *int, rep *CleanupReport) error {
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
-		return err
-	}
-	if err := x.CheckSettings(); err != nil {
-		return err
-	}
-	rep.Policy = s.policy(x)
-	if days != nil {
-		rep.Policy.KeepDays, rep.Policy.AnyAge = *days, true
-	}
-	for _, d := range retention.Decide(now, items(x), rep.Policy) {
-		b := x.Find(d.Item.ID)
-		it := CleanupItem{Backup: *b, Reasons: d.Reasons}
-		if !d.Remove {
-			rep.Kept = append(rep.Kept, it)
-			continue
+	var going []goingPart
+	for i, part := range k.parts {
+		backups := part.Backups
+		if part.Page != nil {
+			if backups, err = v.Page(ctx, part.Page); err != nil {
+				return err
+			}
 		}
-		rep.Removed = append(rep.Removed, it)
-		if rep.DryRun {
-			rep.FreedBytes += b.Size
+		g := goingPart{oversize: map[string]bool{}}
+		records := byID(backups)
+		for _, d := range k.decide(i, backups) {
+			it := CleanupItem{Backup: *records[d.Item.ID], Reasons: d.Reasons}
+			if !d.Remove {
+				rep.keep(it)
+				continue
+			}
+			g.ids = append(g.ids, d.Item.ID)
+			if d.Reasons[len(d.Reasons)-1].Code == retention.RemoveOverSize {
+				g.oversize[d.Item.ID] = true
+			}
+			if rep.DryRun {
+				rep.remove(it)
+			}
+		}
+		slices.Sort(g.ids)
+		going = append(going, g)
+	}
+	if rep.DryRun {
+		return nil
+	}
+	for _, g := range going {
+		if err := s.removePlanned(ctx, now, g, o.By, rep); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// goes gives the ids of what a policy removes.
-func goes(now time.Time, x *registry.Index, p retention.Policy) map[string]bool {
-	out := map[string]bool{}
-	for _, d := range retention.Decide(now, items(x), p) {
-		if d.Remove {
-			out[d.Item.ID] = true
-		}
-	}
-	return out
+// goingPart is what goes of one part, by id, and what of it goes because all backups together are too large.
+type goingPart struct {
+	ids      []string
+	oversize map[string]bool
 }
 
-func items(x *registry.Index) []retention.Item {
-	out := make([]retention.Item, len(x.Backups))
-	type named struct{ key, name string }
-	rows := map[registry.Row]named{}
-	for i := range x.Backups {
-		b := &x.Backups[i]
-		row := b.Row()
-		names, known := rows[row]
-		if !known {
-			names = named{strconv.Itoa(len(rows)), DescribeRow(row)}
-			rows[row] = names
+func byID(backups []Backup) map[string]*Backup {
+	all := make(map[string]*Backup, len(backups))
+	for i := range backups {
+		all[backups[i].ID] = &backups[i]
+	}
+	return all
+}
+
+func (rep *CleanupReport) keep(it CleanupItem) {
+	if rep.KeptCount++; len(rep.Kept) < maxListed {
+		rep.Kept = append(rep.Kept, it)
+	}
+}
+
+func (rep *CleanupReport) remove(it CleanupItem) {
+	rep.FreedBytes += it.Backup.Size
+	if rep.RemovedCount++; len(rep.Removed) < maxListed {
+		rep.Removed = append(rep.Removed, it)
+	}
+}
+
+// removePlanned removes what the plan says of one part. The registry may have changed since: each batch is decided again where it
+// leaves the index. What a canceled cleanup leaves goes the next time.
+func (s *Service) removePlanned(ctx context.Context, now time.Time, g goingPart, by string, rep *CleanupReport) error {
+	reasons := map[string][]retention.Reason{}
+	goes := func(x *registry.Index) map[string]bool {
+		decided := s.goes(ctx, now, x, rep.Policy, g.oversize)
+		out := make(map[string]bool, len(decided))
+		for id, d := range decided {
+			out[id], reasons[id] = true, d.Reasons
 		}
-		out[i] = retention.Item{ID: b.ID, Row: names.key, RowName: names.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Size: b.Size}
+		return out
+	}
+	return s.Registry.RemoveAll(ctx, g.ids, by, goes, func(m registry.Removal) {
+		switch {
+		case m.Gone:
+			rep.remove(CleanupItem{Backup: m.Backup, Reasons: reasons[m.Backup.ID]})
+		case m.Err != nil && ctx.Err() == nil:
+			rep.Failures = append(rep.Failures, CleanupFailure{m.Backup.ID, registry.ErrorOf(m.Err)})
+		}
+	})
+}
+
+// goes returns what a policy removes of those parts of an index whose records are there. planned is what goes because all backups
+// together are too large, which is not worked out anew: it goes as long as they still are.
+func (s *Service) goes(ctx context.Context, now time.Time, x *registry.Index, p retention.Policy, planned map[string]bool) map[string]retention.Decision {
+	out := map[string]retention.Decision{}
+	k, err := newKeeping(ctx, now, x.Parts(), p, s.Registry.ViewOf(x))
+	if err != nil {
+		return out // nothing goes that is not known to go
+	}
+	left := k.total
+	for i, part := range k.parts {
+		if part.Backups == nil {
+			continue
+		}
+		for _, d := range k.decide(i, part.Backups) {
+			if d.Removable() && planned[d.Item.ID] && left > p.MaxTotalBytes {
+				d.Remove = true
+				d.Reasons = []retention.Reason{{Code: retention.RemoveOverSize, Text: fmt.Sprintf("all backups together take %d bytes, and %d are allowed", left, p.MaxTotalBytes)}}
+			}
+			if d.Remove {
+				out[d.Item.ID] = d
+				left -= d.Item.Size
+			}
+		}
 	}
 	return out
 }

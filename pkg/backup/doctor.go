@@ -46,6 +46,7 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	d := Diagnosis{OK: true, Checks: s.checkStorage(ctx)}
 	d.Checks = append(d.Checks, s.checkRecords(ctx, d.Checks[0])...)
 	d.Checks = append(d.Checks, s.checkEncryption())
+	d.Checks = append(d.Checks, s.checkSignatures(ctx)...)
 	if s.Engine != nil {
 		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
 	}
@@ -122,29 +123,26 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 	if err != nil {
 		return []Check{Failing("registry", err)}
 	}
-	x, err := s.Registry.Load(ctx)
+	v, err := s.Registry.Read(ctx)
 	if err != nil {
 		return []Check{Failing("registry", err)}
 	}
-	var good, failed, damaged int
-	var bytes int64
-	for _, b := range x.Backups {
-		switch {
-		case b.Damaged():
-			damaged++
-		case b.Status == registry.Success:
-			good++
-		case b.Status == registry.Failed:
-			failed++
-		}
-		bytes += b.Size
-	}
+	c := v.Count()
+	good, failed, damaged, bytes := c.Verified, c.Failed, c.Damaged, c.Bytes
+	unverified := c.Succeeded - c.Verified - c.Damaged
 	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, DescribeSize(bytes), failed, len(rep.Running))}}
-	if err := x.CheckSettings(); err != nil {
+	if err := v.CheckSettings(); err != nil {
 		checks = append(checks, Failing("settings", err))
 	}
+	if off := s.ContentsOff(v); off != "" {
+		checks = append(checks, Check{Name: "contents", Result: CheckOK, Detail: off})
+	}
 	if damaged > 0 {
-		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which with: cofre list --damaged"})
+		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which they are in the list: cofre list --damaged"})
+	}
+	if unverified > 0 {
+		checks = append(checks, Check{Name: "unverified backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups have no manifest and are known from their tags alone", unverified),
+			Hint: "Read each of them back: cofre validate ID"})
 	}
 	if n := len(rep.Failed) + len(rep.Completed) + len(rep.Removed); n > 0 {
 		checks = append(checks, Check{Name: "leftovers", Result: CheckOK, Detail: fmt.Sprintf("settled what interrupted runs left: %d marked failed, %d completed, %d removals finished", len(rep.Failed), len(rep.Completed), len(rep.Removed))})
@@ -198,6 +196,42 @@ func sourceCheck(s *overview.Source) Check {
 		if e := worst.Error; e != nil {
 			c.Error.Code, c.Error.Reason = e.Code, e.Reason
 		}
+	}
+	return c
+}
+
+// checkSignatures says whether new backups are signed, and whether signatures are asked for here.
+func (s *Service) checkSignatures(ctx context.Context) []Check {
+	signing := Check{Name: "signing", Result: CheckOK, Detail: "off: whoever may write to the storage can replace a backup together with its records"}
+	if s.SigningKey != nil {
+		signing = s.checkSigning(ctx)
+	}
+	trusted := Check{Name: "trusted keys", Result: CheckOK, Detail: "none: validate, download and restore take what lies in the storage"}
+	if n := len(s.TrustedKeys); n > 0 {
+		trusted.Detail = "validate, download and restore take what was signed by " + strings.Join(s.TrustedKeys[:min(n, 10)], " or ")
+		if n > 10 {
+			trusted.Detail += fmt.Sprintf(", or by one of %d more", n-10)
+		}
+	}
+	return []Check{signing, trusted}
+}
+
+// checkSigning signs, since only that shows that the key can be used.
+func (s *Service) checkSigning(ctx context.Context) Check {
+	key, err := s.SigningKey(ctx)
+	if err == nil {
+		err = s.Registry.TrySigning(ctx)
+	}
+	if err != nil {
+		return Failing("signing", err)
+	}
+	c := Check{Name: "signing", Result: CheckOK, Detail: "on, with the key " + key.Fingerprint}
+	if key.Where != "" {
+		c.Detail += fmt.Sprintf(" in AWS KMS (%s); its public half, for BACKUP_TRUSTED_KEYS: %s", key.Where, key.Public)
+	}
+	if len(s.TrustedKeys) > 0 && !key.Trusted {
+		c.Result, c.Hint = CheckWarning, "Add its public half to BACKUP_TRUSTED_KEYS: "+key.Public
+		c.Detail += "; it is not among the trusted keys, so that backups which are made here are refused here"
 	}
 	return c
 }

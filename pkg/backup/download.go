@@ -33,15 +33,24 @@ type Link struct {
 	Uncertain bool `json:"uncertain,omitempty"`
 }
 
-// URL makes a download link. It looks first whether the object is there.
-func (s *Service) URL(ctx context.Context, ref string, life time.Duration) (Link, error) {
+// LinkOptions tune a download link.
+type LinkOptions struct {
+	Life time.Duration // 0 is DefaultLinkLife
+	// AllowUnsigned takes a backup without a signature although trusted keys are set.
+	AllowUnsigned bool
+}
+
+// URL makes a download link. It looks first whether the object is there, and, where trusted keys are set, whether one of them
+// signed its manifest. Size and checksum are those of that manifest then; what comes is the holder's to compare.
+func (s *Service) URL(ctx context.Context, ref string, o LinkOptions) (Link, error) {
+	life := o.Life
 	if life == 0 {
 		life = DefaultLinkLife
 	}
 	if life < time.Second || life > MaxLinkLife {
 		return Link{}, invalid("Use a duration such as 15m or 24h, 168h at most.", "a link cannot live for %s", life)
 	}
-	b, err := s.successful(ctx, ref)
+	b, err := s.good(ctx, ref, o.AllowUnsigned)
 	if err != nil {
 		return Link{}, err
 	}
@@ -87,25 +96,38 @@ func (s *Service) present(ctx context.Context, b Backup) error {
 	return nil
 }
 
-// Download writes a backup's object to a local file, with parallel reads, and gives its SHA-256, which equals the
-// record's. The file appears under its name only when it is whole; an existing one is refused unless overwrite.
-func (s *Service) Download(ctx context.Context, ref, file string, overwrite bool) (b Backup, err error) {
-	if b, err = s.successful(ctx, ref); err != nil {
+// DownloadOptions tune a download.
+type DownloadOptions struct {
+	Overwrite bool // replace a file that exists
+	// AllowUnsigned takes a backup without a signature although trusted keys are set.
+	AllowUnsigned bool
+}
+
+// Download writes a backup's object to a local file, with parallel reads, and gives its record, whose SHA-256 is that of what
+// came: the signed one, where trusted keys are set. The file appears under its name only when it is whole.
+func (s *Service) Download(ctx context.Context, ref, file string, o DownloadOptions) (b Backup, err error) {
+	if b, err = s.good(ctx, ref, o.AllowUnsigned); err != nil {
 		return b, err
 	}
 	if st, err := os.Stat(file); err == nil {
 		if st.IsDir() {
+			// A record is what somebody has written: a home directory gets no .profile of it.
+			if f := fault.From(checkElement("file name", b.Filename)); f != nil {
+				f.Hint = "Look at who has written the record, and name the file yourself."
+				return b, f
+			}
 			file = filepath.Join(file, b.Filename)
 			_, err = os.Stat(file)
 		}
-		if err == nil && !overwrite {
+		if err == nil && !o.Overwrite {
 			return b, fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or allow it with --force.", "the file %s exists already", file)
 		}
 	}
 	if err := s.present(ctx, b); err != nil {
 		return b, err
 	}
-	part, err := os.OpenFile(file+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	_ = os.Remove(file + ".part") // of a download that was killed; a link that somebody else left there is not followed
+	part, err := os.OpenFile(file+".part", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return b, fault.Wrap(err, fault.FileSystem, fault.AccessDenied, "Choose a directory that you may write to.", "cannot write %s", file)
 	}

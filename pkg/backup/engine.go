@@ -13,26 +13,39 @@ import (
 type Engine interface {
 	// Database names the configured database, "" when there is none. It does not connect.
 	Database() string
-	// Inspect connects to the configured server (retrying what may be retried), learns what a dump needs, and
-	// refuses what cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one.
-	Inspect(ctx context.Context, database string, sel registry.Selection) (Source, error)
+	// Open connects to the configured server (retrying what may be retried), learns what a dump needs, and refuses what
+	// cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one. The caller closes the session.
+	Open(ctx context.Context, database string, sel registry.Selection) (Session, error)
 	// Identify connects once to the configured server and tells what it is; database "" is the configured one.
 	Identify(ctx context.Context, database string) (source.Server, error)
 	// Databases connects and lists the server's databases that a backup can be made of.
 	Databases(ctx context.Context) ([]string, error)
-	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool, or a hash.
-	SchemaVersion(ctx context.Context, database string) (string, error)
-	// Dump starts pg_dump. The caller closes the dump.
-	Dump(ctx context.Context, o DumpOptions) (Dump, error)
 	// Restore looks at the database of a connection URL, creates it where that was asked for, and restores an archive or a
 	// script into it. Nothing is touched, and nothing created, before everything that can be checked was: a database that
 	// is not empty is refused unless Clean is set. See RestoreInput for how it reads.
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
+	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
+	Scratch(ctx context.Context, o ScratchOptions) (Scratch, error)
+	// Entries lists what a part of an archive holds, reading no more than its table of contents.
+	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.
 	Checks(ctx context.Context) []Check
 }
 
-// Source is what Inspect learned.
+// Session is a connection to one database, of which all is asked that a backup of it needs.
+type Session interface {
+	// Source is what Open learned.
+	Source() Source
+	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool. Where there is none it is
+	// "", or a hash over the catalog if DumpOptions.Catalog was set. It may be called while a dump runs.
+	SchemaVersion(ctx context.Context) (string, error)
+	// Dump begins to dump what was selected. The caller closes the dump before the session. One session makes one dump.
+	Dump(ctx context.Context, o DumpOptions) (Dump, error)
+	// Close hangs up.
+	Close()
+}
+
+// Source is what a session has learned.
 type Source struct {
 	Database      string
 	ServerVersion string // "18.1 (Debian 18.1-1)"
@@ -51,21 +64,75 @@ type Source struct {
 
 // DumpOptions choose what pg_dump writes and how.
 type DumpOptions struct {
-	Database    string
-	ServerMajor int    // from Source: chooses pg_dump
 	Format      string // custom or plain
 	Compression string // custom only: auto, none, gzip[:n], zstd[:n], lz4
 	Content     string // all, schema or data
-	Selection   registry.Selection
+	ID          string // of the backup, by which its sessions are known on the server
+	Jobs        int    // connections that read rows at once; 0 chooses
+	Rows        string // RowsText, RowsBinary, or "" for the settings'
+	// Catalog is set when the dump does not hold all definitions, by which a schema is named where there is no migration tool: then
+	// the server has to read its whole catalog once more.
+	Catalog bool
+	// Remark gets who waits for the dump, to change a table that it reads; may be nil.
+	Remark func(line string)
 	// Log gets pg_dump's messages line by line, redacted; may be nil.
 	Log func(line string)
 }
 
-// Dump is pg_dump's output. Read gives io.EOF only after pg_dump exited with status 0; any other end is a
-// fault. Close ends the process if it still runs and waits for it.
+// ScratchOptions say what server a proof needs.
+type ScratchOptions struct {
+	Major int   // of the server that the backup was made from: as new, or newer
+	Room  int64 // bytes that will be restored, about
+	// Locale is the backup's; where this machine does not have it, another takes its place.
+	Locale registry.Locale
+}
+
+// Scratch is a server for one restore, with one empty database.
+type Scratch interface {
+	// Version is the server's: "18.6". Isolated reports that it reaches no network.
+	Version() string
+	Isolated() bool
+	// Restore restores an archive as a role without rights, for which all that the archive needs was made before. notes say what is
+	// otherwise than at the backup's server. It is called once.
+	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (rep RestoreReport, notes []string, err error)
+	// Open opens a session to look at what was restored.
+	Open(ctx context.Context) (Session, error)
+	// Ask gives the first value of the first row that a query gives, as text; found is false where there is no row, or it is null.
+	// It can change nothing.
+	Ask(ctx context.Context, query string) (value string, found bool, err error)
+	// Close ends the server, and removes all that it wrote.
+	Close() error
+}
+
+// Dump is an archive or a script under way. Read gives io.EOF only after everything that makes it has ended well; any other end is
+// a fault. Close ends what still runs and waits for it.
 type Dump interface {
 	io.ReadCloser
+	// How says how it is made.
+	How() How
 }
+
+// How says what reads the rows of a dump.
+type How struct {
+	Engine string // EngineParallel or EnginePgDump
+	Jobs   int    // connections that read rows at once
+	Reason string // why it is one pg_dump
+	// BinaryTables is of how many tables the rows are COPY's binary format, and TextRows why of none although that was asked for.
+	BinaryTables int
+	TextRows     string
+}
+
+// The engines.
+const (
+	EngineParallel = "parallel"
+	EnginePgDump   = "pg_dump"
+)
+
+// How rows are written into an archive: as COPY's text, or as its binary format where a table's types allow that.
+const (
+	RowsText   = "text"
+	RowsBinary = "binary"
+)
 
 // RestoreOptions say where and how to restore.
 type RestoreOptions struct {
@@ -78,6 +145,7 @@ type RestoreOptions struct {
 	NoOwner      bool
 	NoPrivileges bool
 	Jobs         int // parallel index builds and loads; 0 chooses
+	Part         Part
 	Adaptation
 	DisableTriggers bool          // of a backup that holds rows only
 	KeepGoing       bool          // after what cannot be restored
@@ -100,10 +168,23 @@ type LocaleChoice struct {
 // reader checks the stored object's SHA-256 as it reads and fails instead of ending when it does not match.
 type RestoreInput struct {
 	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Reading is told how many bytes of the archive will be read, where that is not all of it.
+	Reading func(bytes int64)
 	// OpenRange reads length bytes from offset of the archive, and Layout says where what lies, with checksums;
 	// both nil when the object is compressed or encrypted as a whole, so that only Open is possible.
 	OpenRange func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 	Layout    *registry.Layout
+	// Tables says where tables lie, without checksums, in an archive without Layout whose ranges prove themselves as an encrypted one's
+	// do; nil where nobody knows.
+	Tables []TablePlace
+	// Head is where the first rows lie then, before which the archive's head ends; below 0 where nobody knows.
+	Head int64
+}
+
+// TablePlace is where the rows of a table lie in an archive, in bytes.
+type TablePlace struct {
+	Schema, Name   string
+	Offset, Length int64
 }
 
 // RestoreReport says what was restored.
@@ -112,8 +193,10 @@ type RestoreReport struct {
 	Server   source.Server `json:"-"`
 	Database string        `json:"database"`
 	Host     string        `json:"host,omitempty"`
-	Tool     string        `json:"tool"`               // pg_restore 18.1
-	Warnings []string      `json:"warnings,omitempty"` // what Remark got
+	Tool     string        `json:"tool"` // pg_restore 18.1
+	// Part says in words which part of the backup was restored; "" for all of it.
+	Part     string   `json:"part,omitempty"`
+	Warnings []string `json:"warnings,omitempty"` // what Remark got
 	// Statements about the database as a whole are left to be executed by hand: the database existed already, or the
 	// server refused them.
 	Statements []string `json:"statements,omitempty"`
@@ -121,4 +204,6 @@ type RestoreReport struct {
 	Failed []Failed `json:"failed,omitempty"`
 	// LeftOut is what the restore did not do because the request said so.
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
+	// Dropped is what others had on what was replaced, and is gone (Cascade): "view public.totals (on table public.orders)".
+	Dropped []string `json:"dropped,omitempty"`
 }

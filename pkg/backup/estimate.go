@@ -3,8 +3,7 @@ package backup
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"time"
 
 	"cofre/pkg/fault"
@@ -27,17 +26,19 @@ func (s *Service) Estimate(ctx context.Context, id string) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
-	var req Request
-	if err := json.Unmarshal(raw, &req); err != nil {
-		return Estimate{}, fmt.Errorf("read the request of %s: %w", id, err)
+	req, err := s.requested(b, raw)
+	if err != nil {
+		return Estimate{}, err
 	}
 	if s.Engine == nil {
 		return Estimate{}, fault.New(fault.Validation, fault.InvalidInput, "Set DATABASE_URL.", "no database is configured here")
 	}
-	src, err := s.Engine.Inspect(ctx, req.Database, req.Selection)
+	session, err := s.Engine.Open(ctx, req.Database, req.Selection)
 	if err != nil {
 		return Estimate{}, err
 	}
+	defer session.Close()
+	src := session.Source()
 	e := Estimate{ID: id, Bytes: src.Size}
 	b.Source, b.Database = cmp.Or(b.Source, src.Database), src.Database
 	if last := s.lastLike(ctx, b); last != nil {
@@ -62,16 +63,25 @@ const carefulRate = 25 << 20
 
 // lastLike finds the last successful backup that was made the same way, nil when there is none.
 func (s *Service) lastLike(ctx context.Context, b Backup) *registry.Backup {
-	x, err := s.Registry.Load(ctx)
+	v, err := s.Registry.Read(ctx)
 	if err != nil {
 		return nil
 	}
 	row := b.Row()
-	for i := len(x.Backups) - 1; i >= 0; i-- {
-		p := &x.Backups[i]
+	for p, err := range v.Walk(ctx, func(p *registry.Page) bool { return withoutRow(p, row) }) {
+		if err != nil {
+			return nil
+		}
 		if p.Status == registry.Success && p.Row() == row && p.Format == b.Format && p.Encryption == b.Encryption {
-			return p
+			return &p
 		}
 	}
 	return nil
+}
+
+// withoutRow reports whether a page has no successful backup of a row for sure.
+func withoutRow(p *registry.Page, row registry.Row) bool {
+	return !p.Untold && !slices.ContainsFunc(p.Sources, func(t registry.Tally) bool {
+		return slices.ContainsFunc(t.Rows, func(r registry.RowTally) bool { return r.Succeeded > 0 && r.Row(t.Source) == row })
+	})
 }

@@ -1,6 +1,16 @@
 package backup
 
-import "cofre/pkg/registry"
+import (
+	"context"
+
+	"cofre/pkg/registry"
+)
 
 // Fates opens what becomes of the backups to tests.
-func Fates(s *Service, x *registry.Index) map[string]Fate { return s.fates(x) }
+func Fates(s *Service, x *registry.Index) map[string]Fate {
+	all, err := s.fates(context.Background(), x.View(), "")
+	if err != nil {
+		panic(err)
+	}
+	return all
+}

@@ -27,7 +27,6 @@ func createChild() int {
 	if err == nil {
 		var a *app.App
 		if a, err = app.Open(context.Background(), c, app.Options{}); err == nil {
-			defer a.Close()
 			_, err = a.Service.Create(context.Background(), backup.Request{}, nil)
 		}
 	}
@@ -102,7 +101,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 // Two runs that were killed on this machine do not keep the next one waiting for the end of their leases.
 func TestKilledRunsFreeTheirPlaces(t *testing.T) {
-	w, slow := throttled(t)
+	w, direct := throttled(t)
 	for range 2 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "COFRE_TEST_CREATE=1", "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "BACKUP_MAX_CONCURRENT=2",
@@ -120,7 +119,8 @@ func TestKilledRunsFreeTheirPlaces(t *testing.T) {
 	if n := len(w.keys(registry.IntentsPrefix)); n != 2 {
 		t.Fatalf("%d runs were killed", n)
 	}
-	next := open(t, w.dir, slow, "BACKUP_MAX_CONCURRENT=2")
+	// Another source: the killed ones may have noted theirs at the throttled address.
+	next := open(t, w.dir, direct, "BACKUP_MAX_CONCURRENT=2", "BACKUP_SOURCE=next")
 	next.create(backup.Request{})
 	next.nothingLeft()
 }
@@ -478,7 +478,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Errorf("the password is in doctor's check %s", c.Name)
 		}
 	}
-	link, err := w.Service.URL(t.Context(), good.ID, time.Minute)
+	link, err := w.Service.URL(t.Context(), good.ID, backup.LinkOptions{Life: time.Minute})
 	if err != nil || strings.Contains(link.URL, password) {
 		t.Errorf("link: %v", err)
 	}

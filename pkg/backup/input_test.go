@@ -250,7 +250,7 @@ func TestUnknownBackups(t *testing.T) {
 		want(t, err, fault.Validation, fault.NotFound)
 		_, err = w.Service.Validate(t.Context(), ref, backup.ValidateOptions{})
 		want(t, err, fault.Validation, fault.NotFound)
-		_, err = w.Service.Delete(t.Context(), ref)
+		_, err = w.Service.Delete(t.Context(), ref, "ana")
 		want(t, err, fault.Validation, fault.NotFound)
 	}
 }
@@ -284,6 +284,43 @@ func TestRestoreRefusesFullTarget(t *testing.T) {
 	same(t, url, target)
 }
 
+// While a warning asks to look whether data was lost, a cleanup does not remove the backup that it may be in.
+func TestCleanupAfterALoss(t *testing.T) {
+	url := testenv.Postgres(t, 18).NewDatabase(t)
+	testenv.LoadSQL(t, url, "CREATE TABLE t AS SELECT md5(random()::text) FROM generate_series(1, 3000)")
+	w := open(t, "", url)
+	oldest, larger := w.create(backup.Request{}), w.create(backup.Request{})
+	testenv.LoadSQL(t, url, "TRUNCATE t")
+	small := w.create(backup.Request{})
+	zero := 0
+	kept := func(later time.Duration) (ids []string) {
+		w.Service.Now = func() time.Time { return time.Now().Add(later) }
+		defer func() { w.Service.Now = time.Now }()
+		rep, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{Days: &zero})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range rep.Kept {
+			ids = append(ids, it.Backup.ID)
+		}
+		return ids
+	}
+	soon, after := 2*time.Second, 31*24*time.Hour // ages are whole seconds; a loss is remembered for 30 days
+	if got := kept(soon); !slices.Contains(got, larger.ID) || !slices.Contains(got, small.ID) || slices.Contains(got, oldest.ID) {
+		t.Errorf("%q are kept of %s, %s, %s", got, oldest.ID, larger.ID, small.ID)
+	}
+	if o, err := w.Service.Overview(t.Context(), nil); err != nil || o.Sources[0].Shrunk == nil {
+		t.Errorf("it is not told any more: %v", err)
+	}
+	next := w.create(backup.Request{}) // as large as the one before: it warns of nothing, and the loss is as it was
+	if got := kept(soon); !slices.Contains(got, larger.ID) || !slices.Contains(got, small.ID) || !slices.Contains(got, next.ID) {
+		t.Errorf("%q are kept of %s, %s, %s", got, larger.ID, small.ID, next.ID)
+	}
+	if got := kept(after); len(got) != 1 || got[0] != next.ID {
+		t.Errorf("%q are kept, want %s", got, next.ID)
+	}
+}
+
 // Removal and retention: the newest good backup of a database stays, a dry run tells exactly what a real one does.
 func TestCleanup(t *testing.T) {
 	w := open(t, "", newShop(t, 18))
@@ -315,9 +352,28 @@ func TestCleanup(t *testing.T) {
 	if v, err := w.Service.Validate(t.Context(), newest.ID, backup.ValidateOptions{}); err != nil || !v.Valid {
 		t.Errorf("the kept one: %+v %v", v.Problems, err)
 	}
-	negative := -1
-	_, err = w.Service.Cleanup(t.Context(), backup.CleanupOptions{Days: &negative})
-	want(t, err, fault.Validation, fault.InvalidInput)
+	negative, one, none, year := -1, 1, 0, 365
+	for _, o := range []backup.CleanupOptions{{Days: &negative}, {MaxBackups: &negative}} {
+		_, err = w.Service.Cleanup(t.Context(), o)
+		want(t, err, fault.Validation, fault.InvalidInput)
+	}
+	// A number of backups instead of the setting, also for a look at what it would do.
+	next := w.create(backup.Request{})
+	for _, c := range []struct {
+		o    backup.CleanupOptions
+		goes int
+	}{
+		{backup.CleanupOptions{Days: &year, DryRun: true}, 0}, {backup.CleanupOptions{Days: &year, MaxBackups: &none, DryRun: true}, 0},
+		{backup.CleanupOptions{Days: &year, MaxBackups: &one, DryRun: true}, 1}, {backup.CleanupOptions{Days: &year, MaxBackups: &one}, 1},
+	} {
+		rep, err := w.Service.Cleanup(t.Context(), c.o)
+		if err != nil || len(rep.Removed) != c.goes || c.goes > 0 && rep.Removed[0].Backup.ID != newest.ID {
+			t.Errorf("%+v: %+v %v", c.o, rep, err)
+		}
+	}
+	if _, err := w.Service.Info(t.Context(), next.ID); err != nil {
+		t.Error(err)
+	}
 }
 
 // Counters of users who have asked for nothing for a day go with a cleanup, and not with a dry run.

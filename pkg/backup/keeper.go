@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
@@ -25,8 +26,10 @@ func (k *keeper) end() {
 }
 
 const (
-	// publishEvery is how often status/<id>.json is overwritten.
+	// publishEvery is how often status/<id>.json is overwritten, and publishFirst when it is written: there is nothing to follow of
+	// what takes no longer.
 	publishEvery = 3 * time.Second
+	publishFirst = time.Second
 	// publishTime bounds each of these writes, and each look for a cancellation.
 	publishTime = 15 * time.Second
 	// watchEvery is how often the progress is shown.
@@ -88,6 +91,9 @@ func (r *run) renew(ctx context.Context, lost context.CancelCauseFunc) {
 
 // report publishes the progress and looks for a cancellation.
 func (r *run) report(ctx context.Context, end context.CancelCauseFunc) {
+	if r.canceled(ctx, end) || pause.For(ctx, publishFirst) != nil {
+		return
+	}
 	once := func() bool {
 		r.publish(ctx, r.track.at(r.s.Now()))
 		return !r.canceled(ctx, end)
@@ -118,7 +124,7 @@ func (r *run) publish(ctx context.Context, p Progress) {
 	defer cancel()
 	data, err := json.Marshal(p)
 	if err == nil {
-		_, err = r.s.Store.Put(once, registry.StatusKey(r.b.ID), data, storage.PutOptions{ContentType: "application/json"})
+		_, err = r.s.Store.Put(once, registry.StatusKey(r.b.ID), data, storage.PutOptions{ContentType: "application/json", MayRevert: true})
 	}
 	if err != nil && ctx.Err() == nil {
 		r.s.Log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())

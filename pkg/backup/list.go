@@ -32,11 +32,14 @@ type List struct {
 	Backups []Backup `json:"backups"`
 	Total   int      `json:"total"` // that match, on all pages
 	Next    string   `json:"next,omitempty"`
+	// Missing tells that a part of the records could not be read; the next cleanup puts it together again.
+	Missing bool `json:"missing,omitempty"`
 	// Fates tells by id what becomes of the backups, if asked for; those of other pages are in it too.
 	Fates map[string]Fate `json:"-"`
 }
 
-// List gives the backups, newest first. It costs one request to storage.
+// List gives the backups, newest first. It costs one request to storage for registry.json, and one for each page of settled backups
+// that has to be read.
 func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 	switch o.Status {
 	case "", registry.Success, registry.Failed, registry.InProgress:
@@ -55,31 +58,124 @@ func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
-		return List{}, err
-	}
+	var page List
+	err = s.Registry.Reading(ctx, func(v *registry.View) error {
+		page, err = s.list(ctx, v, o, before)
+		return err
+	})
+	return page, err
+}
+
+// list reads the pages that it has to, but for those that registry.json says enough of.
+func (s *Service) list(ctx context.Context, v *registry.View, o ListOptions, before string) (List, error) {
 	page := List{Backups: []Backup{}}
-	if o.Fates {
-		page.Fates = s.fates(x)
+	full := func() bool { return o.Limit > 0 && len(page.Backups) == o.Limit }
+	next := func() {
+		if page.Next == "" {
+			page.Next = encodeCursor(page.Backups[o.Limit-1].ID)
+		}
 	}
-	for i := len(x.Backups) - 1; i >= 0; i-- {
-		b := x.Backups[i]
+	skip := func(p *registry.Page) bool {
+		n, exact := o.count(p)
+		switch {
+		case !exact:
+			return false
+		case n > 0 && before != "" && p.First >= before: // it is on the pages before
+		case n > 0 && full() && (before == "" || p.Last < before):
+			next()
+		case n > 0:
+			return false
+		}
+		page.Total += n
+		return true
+	}
+	for b, err := range v.Search(ctx, o.Search, skip) {
+		if registry.IsLostPage(err) {
+			s.Log.Warn("a list is not whole", "error", err.Error())
+			page.Missing = true
+			continue
+		}
+		if err != nil {
+			return List{}, err
+		}
 		if !o.match(b) {
 			continue
 		}
 		page.Total++
 		switch {
 		case before != "" && b.ID >= before:
-		case o.Limit > 0 && len(page.Backups) == o.Limit:
-			if page.Next == "" {
-				page.Next = encodeCursor(page.Backups[o.Limit-1].ID)
-			}
+		case full():
+			next()
 		default:
 			page.Backups = append(page.Backups, b)
 		}
 	}
-	return page, nil
+	if !o.Fates || len(page.Backups) == 0 {
+		return page, nil
+	}
+	ids := make([]string, len(page.Backups))
+	for i, b := range page.Backups {
+		ids[i] = b.ID
+	}
+	var err error
+	page.Fates, err = s.fates(ctx, v, ids...)
+	if registry.IsLostPage(err) {
+		err = nil // listing goes on
+	}
+	return page, err
+}
+
+// count returns how many backups of a page match, as far as that can be told without reading it: exact reports whether it can.
+func (o ListOptions) count(p *registry.Page) (n int, exact bool) {
+	switch {
+	case !o.Since.IsZero() && p.To.Before(o.Since), !o.Until.IsZero() && !p.From.Before(o.Until):
+		return 0, true
+	case p.Untold:
+		return 0, false
+	case o.Database != "" || o.Label != "" || o.Search != "" || !o.Since.IsZero() && p.From.Before(o.Since) || !o.Until.IsZero() && !p.To.Before(o.Until):
+		exact = false
+	default:
+		exact = true
+	}
+	asked := 0
+	for _, is := range []bool{o.Outcome != "", o.Status != "", o.Damaged} {
+		if is {
+			asked++
+		}
+	}
+	for _, t := range p.Sources {
+		if o.Source == "" || t.Source == o.Source {
+			n += o.countIn(t)
+		}
+	}
+	return n, n == 0 || exact && asked <= 1
+}
+
+// countIn returns how many of a source match at the most; exactly, where one thing at most is asked for.
+func (o ListOptions) countIn(t registry.Tally) int {
+	n := t.Count
+	if o.Damaged {
+		n = min(n, t.Damaged)
+	}
+	switch o.Outcome {
+	case registry.Succeeded:
+		n = min(n, t.Succeeded)
+	case registry.FailedToEnd:
+		n = min(n, t.Failed)
+	case registry.Canceled:
+		n = min(n, t.Canceled)
+	case registry.Interrupted:
+		n = min(n, t.Interrupted)
+	}
+	switch o.Status {
+	case registry.Success:
+		n = min(n, t.Succeeded)
+	case registry.Failed:
+		n = min(n, t.Failed+t.Canceled+t.Interrupted)
+	case registry.InProgress:
+		n = 0
+	}
+	return n
 }
 
 func (o ListOptions) match(b Backup) bool {
@@ -127,15 +223,20 @@ func (s *Service) Look(ctx context.Context, ref string) (Backup, Fate, error) {
 	if len(ref) > 1200 {
 		return Backup{}, Fate{}, unknown(ref)
 	}
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
-		return Backup{}, Fate{}, err
-	}
-	b, err := s.find(x, ref)
-	if err != nil {
-		return b, Fate{}, err
-	}
-	return b, s.fates(x)[b.ID], nil
+	var b Backup
+	var fate Fate
+	err := s.Registry.Reading(ctx, func(v *registry.View) (err error) {
+		if b, err = s.find(ctx, v, ref); err != nil {
+			return err
+		}
+		all, err := s.fates(ctx, v, b.ID)
+		if registry.IsLostPage(err) {
+			err = nil
+		}
+		fate = all[b.ID]
+		return err
+	})
+	return b, fate, err
 }
 
 // StatusReport is the answer to "how far is it?" (BackupStatusResponse in the API).
@@ -166,7 +267,7 @@ func (s *Service) Status(ctx context.Context, ref string) (StatusReport, error) 
 		return r, nil
 	}
 	r := StatusReport{ID: b.ID, Status: "in_progress", Message: "waiting to be started", Backup: b}
-	data, _, err := s.Store.Get(ctx, registry.StatusKey(b.ID))
+	data, o, err := s.Store.Get(ctx, registry.StatusKey(b.ID))
 	if storage.IsNotFound(err) || fault.HasReason(err, fault.LimitReached) {
 		return r, nil
 	}
@@ -178,7 +279,8 @@ func (s *Service) Status(ctx context.Context, ref string) (StatusReport, error) 
 		return r, nil // being overwritten, or damaged: it is only for onlookers
 	}
 	r.Detail, r.Progress, r.Message = &p, p.Percent, p.Phase
-	if age := s.Now().Sub(p.UpdatedAt); age > registry.DefaultLease {
+	// By the storage's clock: that of the machine which makes it may be hours off.
+	if age := s.Now().Sub(o.LastModified); age > registry.DefaultLease {
 		r.Message = "no sign of life for " + age.Round(time.Second).String() + "; cofre cleanup ends it if its process is gone"
 	}
 	return r, nil

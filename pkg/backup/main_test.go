@@ -15,6 +15,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
+	"cofre/pkg/postgres/postgrestest"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
@@ -54,7 +55,6 @@ func open(t testing.TB, dir, url string, env ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close() })
 	return &world{App: a, t: t, dir: dir, url: url}
 }
 
@@ -82,7 +82,7 @@ func (w *world) create(req backup.Request) backup.Backup {
 func (w *world) object(b backup.Backup) []byte {
 	w.t.Helper()
 	file := filepath.Join(w.t.TempDir(), "object")
-	if _, err := w.Service.Download(w.t.Context(), b.ID, file, false); err != nil {
+	if _, err := w.Service.Download(w.t.Context(), b.ID, file, backup.DownloadOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -157,15 +157,7 @@ func want(t testing.TB, err error, code fault.Code, reason fault.Reason) *fault.
 // fingerprint takes the content of a database.
 func fingerprint(t testing.TB, url string) postgres.Fingerprint {
 	t.Helper()
-	target, err := postgres.ParseTarget(url, os.Getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := postgres.TakeFingerprint(t.Context(), target, postgres.FingerprintOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return postgrestest.Fingerprint(t, postgrestest.Target(t, url))
 }
 
 // same asserts that two databases hold the same.

@@ -5,16 +5,13 @@ import (
 	"time"
 
 	"cofre/pkg/overview"
+	"cofre/pkg/registry"
 )
 
 // Overview says how it stands with all backups; days are those of zone, nil is UTC. It costs one request to storage for the
 // index, one for the list of sources and one for each source.
 func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.Overview, error) {
-	x, err := s.Registry.Load(ctx)
-	if err != nil {
-		return overview.Overview{}, err
-	}
-	records, err := s.Registry.Sources(ctx)
+	records, unread, err := s.Registry.Sources(ctx)
 	if err != nil {
 		return overview.Overview{}, err
 	}
@@ -22,10 +19,55 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err := s.refused.Load(); err != nil {
 		refused[s.SourceName()] = *err
 	}
-	return overview.Of(overview.Input{
-		Refused: refused,
-		Now:     s.Now(), Zone: zone, Backups: x.Backups, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge, Settings: s.SettingsOf(x), LastCleanup: x.LastCleanup,
-	}), nil
+	in := overview.Input{Refused: refused, Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge}
+	var o overview.Overview
+	err = s.Registry.Reading(ctx, func(v *registry.View) (err error) {
+		o, err = s.overviewOf(ctx, v, in)
+		return err
+	})
+	return o, err
+}
+
+// overviewOf is what the records say. Pages that are older than the days of the figures need not be read; of the others what counts
+// is kept, without what would take much memory.
+func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.Input) (overview.Overview, error) {
+	in.Settings, in.LastCleanup = s.SettingsOf(v.Settings()), v.LastCleanup()
+	first := overview.FirstDay(in.Now, in.Zone)
+	var recent []registry.Part
+	for _, part := range v.Parts() {
+		if p := part.Page; p != nil && len(recent) == 0 && p.To.Before(first) {
+			sources, _, err := v.Sources(ctx, p)
+			if registry.IsLostPage(err) {
+				continue
+			}
+			if err != nil {
+				return overview.Overview{}, err
+			}
+			in.Settled = append(in.Settled, sources...)
+			continue
+		}
+		recent = append(recent, part)
+	}
+	var failed error
+	in.Backups = func(yield func(registry.Backup) bool) {
+		for _, part := range recent {
+			backups := part.Backups
+			if part.Page != nil {
+				var err error
+				if backups, err = v.Page(ctx, part.Page); err != nil && !registry.IsLostPage(err) {
+					failed = err
+					return
+				}
+			}
+			for _, b := range backups {
+				if !yield(b) {
+					return
+				}
+			}
+		}
+	}
+	o := overview.Of(in)
+	return o, failed
 }
 
 // expected adds the configured database, of which a backup is wanted even where nobody says how often.

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"bytes"
 	"testing"
 
 	"cofre/internal/testenv"
@@ -38,5 +39,36 @@ func TestParallelRestoreNoticesAFlippedBit(t *testing.T) {
 			_, err := w.Service.Restore(t.Context(), b.ID, backup.RestoreRequest{URL: target, Jobs: jobs})
 			want(t, err, fault.Validation, fault.ChecksumMismatch)
 		})
+	}
+}
+
+// A table of contents that is not the one that was stored restores nothing, also where it looks whole: a smaller number of
+// entries ends it early.
+func TestParallelRestoreNoticesAnotherHead(t *testing.T) {
+	w := open(t, "", newShop(t, 18))
+	b := w.create(backup.Request{Compression: "none"})
+	data := w.object(b)
+	for name, change := range map[string]func(d []byte){
+		"a letter": func(d []byte) { d[bytes.Index(d, []byte("CREATE TABLE "))+8]++ },
+		"fewer entries": func(d []byte) { // behind the header's last string, the version of pg_dump
+			version := bytes.LastIndex(d[:400], []byte("18."))
+			version += bytes.IndexByte(d[version:], ')') + 1
+			d[version+1]--
+		},
+	} {
+		changed := bytes.Clone(data)
+		change(changed)
+		if _, err := w.Store.Put(t.Context(), b.Filepath, changed, storage.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		target := testenv.Postgres(t, 18).NewDatabase(t)
+		_, err := w.Service.Restore(t.Context(), b.ID, backup.RestoreRequest{URL: target, Jobs: 2})
+		f := want(t, err, fault.Validation, "")
+		if f.Reason != fault.ChecksumMismatch && f.Reason != fault.StructureDamaged {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := w.Service.Restore(t.Context(), b.ID, backup.RestoreRequest{URL: target, Jobs: 1}); err == nil {
+			t.Errorf("%s: restored in one stream", name)
+		}
 	}
 }

@@ -20,14 +20,21 @@ const (
 
 // Progress is how far a run is. status/<id>.json holds one.
 type Progress struct {
-	ID         string    `json:"id"`
-	Phase      string    `json:"phase"`
-	Attempt    int       `json:"attempt"`
-	DumpBytes  int64     `json:"dumpBytes"`   // read from pg_dump
-	SentBytes  int64     `json:"bytes"`       // acknowledged by storage
-	Rate       float64   `json:"bytesPerSec"` // of DumpBytes, over the last seconds
-	Expected   int64     `json:"expectedBytes,omitempty"`
-	Percent    *int      `json:"progress,omitempty"` // only with an honest estimate; 99 at most until done
+	ID        string  `json:"id"`
+	Phase     string  `json:"phase"`
+	Attempt   int     `json:"attempt"`
+	DumpBytes int64   `json:"dumpBytes"`   // read from pg_dump
+	SentBytes int64   `json:"bytes"`       // acknowledged by storage
+	Rate      float64 `json:"bytesPerSec"` // of DumpBytes, over the last seconds
+	Expected  int64   `json:"expectedBytes,omitempty"`
+	Percent   *int    `json:"progress,omitempty"` // only with an honest estimate; 99 at most until done
+	// What reads the rows, as in the record, and how many of the pieces that several connections read have been written.
+	Engine       string `json:"engine,omitempty"`
+	EngineReason string `json:"engineReason,omitempty"`
+	Jobs         int    `json:"jobs,omitempty"`
+	Pieces       int    `json:"pieces,omitempty"`
+	Written      int    `json:"piecesWritten,omitempty"`
+
 	StartedAt  time.Time `json:"startedAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`
 	LastNotice string    `json:"message,omitempty"`
@@ -44,8 +51,10 @@ type tracker struct {
 	phase    string
 	attempt  int
 	notice   string
-	expected int64  // bytes that pg_dump is expected to give; 0 unknown
-	marks    []mark // the last seconds, for the rate
+	how      How
+	pieces   func() (written, all int) // nil where there are none
+	expected int64                     // bytes that pg_dump is expected to give; 0 unknown
+	marks    []mark                    // the last seconds, for the rate
 }
 
 type mark struct {
@@ -62,16 +71,33 @@ func (t *tracker) enter(phase string) {
 	t.phase = phase
 }
 
+// note sets what is said until the next attempt.
+func (t *tracker) note(notice string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.notice = notice
+}
+
 func (t *tracker) expect(bytes int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expected = bytes
 }
 
+// made notes how the dump is made.
+func (t *tracker) made(d Dump) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.how = d.How()
+	if c, ok := d.(Counted); ok {
+		t.pieces = c.Pieces
+	}
+}
+
 func (t *tracker) begin(attempt int, notice string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.attempt, t.notice, t.marks = attempt, notice, nil
+	t.attempt, t.notice, t.marks, t.how, t.pieces = attempt, notice, nil, How{}, nil
 	t.dumped.Store(0)
 	t.sent.Store(0)
 }
@@ -88,6 +114,10 @@ func (t *tracker) at(now time.Time) Progress {
 	p := Progress{
 		ID: t.id, Phase: t.phase, Attempt: t.attempt, DumpBytes: dumped, SentBytes: t.sent.Load(),
 		Expected: t.expected, StartedAt: t.started, UpdatedAt: now.UTC(), LastNotice: t.notice,
+		Engine: t.how.Engine, EngineReason: t.how.Reason, Jobs: t.how.Jobs,
+	}
+	if t.pieces != nil {
+		p.Written, p.Pieces = t.pieces()
 	}
 	if d := now.Sub(t.marks[0].at).Seconds(); d > 0 {
 		p.Rate = float64(dumped-t.marks[0].bytes) / d
@@ -111,12 +141,15 @@ func parseProgress(data []byte) (p Progress, ok bool) {
 	for _, n := range []*int64{&p.DumpBytes, &p.SentBytes, &p.Expected} {
 		*n = max(*n, 0)
 	}
-	p.Attempt, p.Rate = max(p.Attempt, 0), max(p.Rate, 0)
+	for _, n := range []*int{&p.Attempt, &p.Jobs, &p.Pieces, &p.Written} {
+		*n = max(*n, 0)
+	}
+	p.Rate = max(p.Rate, 0)
 	if p.Percent != nil {
 		percent := min(max(*p.Percent, 0), 100)
 		p.Percent = &percent
 	}
-	for _, text := range []*string{&p.ID, &p.Phase, &p.LastNotice} {
+	for _, text := range []*string{&p.ID, &p.Phase, &p.LastNotice, &p.Engine, &p.EngineReason} {
 		*text = fault.Shorten(*text, fault.MaxText)
 	}
 	return p, true

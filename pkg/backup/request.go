@@ -2,6 +2,7 @@ package backup
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -33,6 +34,9 @@ const (
 	ContentData   = registry.ContentData
 )
 
+// MaxJobs bounds the connections that read rows at once.
+const MaxJobs = 64
+
 // Request asks for a backup. The zero value asks for a whole one with the defaults.
 type Request struct {
 	Filename  string `json:"filename,omitempty"`
@@ -44,6 +48,8 @@ type Request struct {
 	// Compression is auto, none, gzip, zstd or lz4 (custom only), with an optional :level. Default auto, or
 	// none where compression is switched off.
 	Compression string             `json:"compression,omitempty"`
+	Jobs        int                `json:"jobs,omitempty"` // connections that read rows at once; 0 chooses
+	Rows        string             `json:"rows,omitempty"` // text or binary (custom only); default by the settings
 	Encrypt     *bool              `json:"encrypt,omitempty"`
 	Selection   registry.Selection `json:"selection"`
 	Labels      map[string]string  `json:"labels,omitempty"`
@@ -72,7 +78,10 @@ func (s *Service) normalize(r Request) (Request, error) {
 	if !slices.Contains([]string{ContentAll, ContentSchema, ContentData}, r.Content) {
 		return r, invalid("Use all, schema or data.", "unknown content %.40q", r.Content)
 	}
-	for _, f := range []func(*Request) error{s.normalizeFormat, checkDirectory, checkName, checkLabels, s.checkEncrypt} {
+	if r.Jobs < 0 || r.Jobs > MaxJobs {
+		return r, invalid(fmt.Sprintf("Use a number from 1 to %d, or leave it out.", MaxJobs), "%d jobs", r.Jobs)
+	}
+	for _, f := range []func(*Request) error{s.normalizeFormat, checkRows, checkDirectory, checkName, checkLabels, s.checkEncrypt} {
 		if err := f(&r); err != nil {
 			return r, err
 		}
@@ -95,6 +104,17 @@ func (s *Service) normalize(r Request) (Request, error) {
 	return r, checkSelection(r.Selection)
 }
 
+// checkRows looks at how rows are to be written.
+func checkRows(r *Request) error {
+	switch {
+	case r.Rows != "" && r.Rows != RowsText && r.Rows != RowsBinary:
+		return invalid("Use text or binary.", "unknown rows %.40q", r.Rows)
+	case r.Rows == RowsBinary && r.Format == FormatPlain:
+		return invalid("Use the format custom, or leave the rows out.", "rows cannot be binary in an SQL script")
+	}
+	return nil
+}
+
 // sourceOf names the source of a request: the one that it asks for, the configured one for the configured database, and
 // the database's own name for another one. "" where no database is configured either.
 func (s *Service) sourceOf(r Request) string {
@@ -111,6 +131,33 @@ func (s *Service) sourceOf(r Request) string {
 // SourceName names the source that is backed up where nothing else is asked for: BACKUP_SOURCE, or the database's own
 // name; "" where no database is configured.
 func (s *Service) SourceName() string { return s.sourceOf(Request{}) }
+
+// chosen returns a selection as it is on record: nil where nothing was chosen.
+func chosen(sel registry.Selection) *registry.Selection {
+	if len(sel.Schemas)+len(sel.Tables)+len(sel.ExcludeTables)+len(sel.ExcludeTableData) == 0 {
+		return nil
+	}
+	return &sel
+}
+
+// requested reads what was reserved with a backup. It lay in the storage since, where others may write: so it is checked as when it
+// was asked for, and has to be what the record says.
+func (s *Service) requested(b Backup, raw json.RawMessage) (Request, error) {
+	var r Request
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not what cofre writes", b.ID)
+	}
+	r, err := s.normalize(r)
+	if err != nil {
+		return r, fmt.Errorf("the request of backup %s, as it was stored: %w", b.ID, err)
+	}
+	asked := b
+	asked.Content, asked.Selection = r.Content, chosen(r.Selection)
+	if b.Format != r.Format || b.Compression != r.Compression || (b.Encryption != "none") != *r.Encrypt || asked.Row() != b.Row() {
+		return r, fault.New(fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not the one that its record was made for", b.ID)
+	}
+	return r, nil
+}
 
 // normalizeFormat settles format and compression together with the file name's extension.
 func (s *Service) normalizeFormat(r *Request) error {
@@ -221,7 +268,7 @@ func checkName(r *Request) error {
 		return nil
 	}
 	if strings.Contains(r.Filename, "/") {
-		return invalid("Put the directory into its own option (--output).", "the file name %.80q holds a slash", r.Filename)
+		return invalid("Name the directory apart from the file.", "the file name %.80q holds a slash", r.Filename)
 	}
 	return checkElement("file name", r.Filename)
 }
@@ -286,7 +333,7 @@ func (s *Service) checkEncrypt(r *Request) error {
 
 func checkSelection(sel registry.Selection) error {
 	if sel.WithDependencies && len(sel.Schemas)+len(sel.Tables) == 0 {
-		return invalid("Use it with --schema or --table.", "the dependencies of everything are everything")
+		return invalid("Use it with schemas or tables that are chosen (--schema, --table).", "the dependencies of everything are everything")
 	}
 	total := 0
 	for what, list := range map[string][]string{

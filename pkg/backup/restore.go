@@ -1,17 +1,13 @@
 package backup
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
-	"cofre/pkg/archive"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 )
@@ -28,6 +24,7 @@ type RestoreRequest struct {
 	NoOwner       bool
 	NoPrivileges  bool
 	Jobs          int
+	Part          Part // what of the backup is restored
 	Adaptation
 	DisableTriggers bool          // of a backup that holds rows only
 	KeepGoing       bool          // after what cannot be restored
@@ -54,40 +51,23 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	if req.URL == "" {
 		return Restored{}, invalid("For example: cofre restore ID --to postgresql://user@host:5432/database", "no database to restore into was given")
 	}
-	b, err := s.successful(ctx, ref)
+	b, err := s.restorable(ctx, ref, req)
 	if err != nil {
-		return Restored{}, err
-	}
-	if b, err = s.trusted(ctx, b, req.AllowUnsigned); err != nil {
-		return Restored{}, err
-	}
-	if b.Damaged() && !req.AllowDamaged {
-		p := b.Verification.Problem()
-		return Restored{}, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
-			"the last validation found backup %s damaged: %s", b.ID, p.Detail)
-	}
-	if req.Clean && b.Format == FormatPlain {
-		return Restored{}, invalid("Restore it into an empty database: --create makes one.", "backup %s is an SQL script, which cannot replace what is there", b.ID)
-	}
-	if b.Encryption == "age" && len(s.Identities) == 0 {
-		return Restored{}, fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_AGE_IDENTITY_FILE to the file with the secret key (AGE-SECRET-KEY-...).", "backup %s is encrypted and there is no key to read it", b.ID)
-	}
-	if err := s.present(ctx, b); err != nil {
 		return Restored{}, err
 	}
 	if part := DescribePart(b); part != "" && req.Remark != nil {
 		req.Remark("backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part)
 	}
-	if s.Registry.Checks() {
-		if err := s.proveFirst(ctx, b); err != nil {
-			return Restored{}, err
-		}
+	proven, err := s.proveFirst(ctx, b)
+	if err != nil {
+		return Restored{}, err
 	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, RestoreOptions{
 		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
-		Adaptation: req.Adaptation, DisableTriggers: req.DisableTriggers, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
-	}, s.restoreInput(ctx, b, req.Progress))
+		Part: req.Part, Adaptation: req.Adaptation, DisableTriggers: req.DisableTriggers, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
+	}, s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))
+	rep.Part = req.Part.String()
 	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
 		return Restored{Backup: b, Target: rep}, err
 	}
@@ -98,7 +78,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	} else {
 		b = nb
 	}
-	if rep.Server.Host != "" {
+	if rep.Server.Host != "" && !req.Part.Any() { // a part is no source's new place
 		if err := s.ExpectSource(ctx, b.SourceName(), rep.Server); err != nil {
 			s.Log.Warn("where the source may move to was not recorded", "backup_id", b.ID, "error", err.Error())
 		}
@@ -107,58 +87,41 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, err
 }
 
+// restorable finds a backup to restore from, and refuses what can be refused without reading it.
+func (s *Service) restorable(ctx context.Context, ref string, req RestoreRequest) (Backup, error) {
+	b, err := s.good(ctx, ref, req.AllowUnsigned)
+	if err != nil {
+		return b, err
+	}
+	if b.Damaged() && !req.AllowDamaged {
+		p := b.Verification.Problem()
+		return b, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
+			"the last validation found backup %s damaged: %s", b.ID, p.Detail)
+	}
+	switch {
+	case b.Format != FormatPlain:
+	case req.Clean:
+		return b, invalid("Restore it into an empty database: --create makes one.", "backup %s is an SQL script, which cannot replace what is there", b.ID)
+	case req.Part.Any():
+		return b, invalid("Restore all of it into a new database (--create), and copy from there what you need.", "backup %s is an SQL script, of which no part can be restored", b.ID)
+	}
+	return b, s.readable(ctx, b)
+}
+
+// readable refuses a backup that cannot be read: it is encrypted and there is no key, or its object is gone.
+func (s *Service) readable(ctx context.Context, b Backup) error {
+	if b.Encryption == "age" && len(s.Identities) == 0 {
+		return fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_AGE_IDENTITY_FILE to the file with the secret key (AGE-SECRET-KEY-...).", "backup %s is encrypted and there is no key to read it", b.ID)
+	}
+	return s.present(ctx, b)
+}
+
 // levelOf is what a restore proves of a backup: only a whole one proves all of it.
 func levelOf(rep RestoreReport) string {
 	if rep.Partial() {
 		return registry.LevelRestoredInPart
 	}
 	return registry.LevelRestored
-}
-
-// restoreInput opens the plain bytes of a backup; see RestoreInput.
-func (s *Service) restoreInput(ctx context.Context, b Backup, progress func(int64, int64)) RestoreInput {
-	var read atomic.Int64
-	report := func(n int64) {
-		if progress != nil {
-			progress(min(read.Add(n), b.Size), b.Size)
-		}
-	}
-	in := RestoreInput{Open: func(ctx context.Context) (io.ReadCloser, error) {
-		r, _, err := s.Store.Open(ctx, b.Filepath, 0, -1)
-		if err != nil {
-			return nil, err
-		}
-		src := &proving{want: b, report: report, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
-		first := make([]byte, archive.SniffLength)
-		n, err := io.ReadFull(src, first)
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-			r.Close()
-			return nil, err
-		}
-		plain, err := openPlain(io.MultiReader(bytes.NewReader(first[:n]), src), archive.Sniff(first[:n]), s.Identities)
-		if err != nil {
-			r.Close()
-			return nil, err
-		}
-		return &chain{plain, r}, nil
-	}}
-	// Parts are proven by their CRC-32C, which anybody can make fit: where signatures count, the whole is, by its SHA-256.
-	if b.Format == FormatCustom && b.Encryption == "none" && !s.Registry.Checks() {
-		layout, err := s.Registry.Layout(ctx, b.ID)
-		if err != nil || layout == nil {
-			s.Log.Info("restoring in one stream: the manifest does not say where each table lies", "backup_id", b.ID)
-			return in
-		}
-		in.Layout = layout
-		in.OpenRange = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-			r, _, err := s.Store.Open(ctx, b.Filepath, offset, length)
-			if err != nil {
-				return nil, err
-			}
-			return &reporting{r, report}, nil
-		}
-	}
-	return in
 }
 
 // proving reads a whole object and fails at its end, instead of ending, when its SHA-256 is not the record's.

@@ -156,7 +156,7 @@ func TestRecordAgreesWithObject(t *testing.T) {
 			if b.Filepath != "files/nightly/são joão & filhos.dump" {
 				t.Errorf("stored as %s", b.Filepath)
 			}
-			link, err := w.Service.URL(t.Context(), b.ID, 0)
+			link, err := w.Service.URL(t.Context(), b.ID, backup.LinkOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,13 +2,13 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"cofre/pkg/contents"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
@@ -28,6 +28,10 @@ type run struct {
 	req   Request
 	b     Backup
 	track *tracker
+	ahead *ahead // nil without, and once it was taken
+
+	contents   *contents.Contents // what the backup contains; nil where it could not be found out
+	notCounted error              // why not
 }
 
 // Run makes a reserved backup: inspect, dump, upload, verify, commit. It returns the record as it stands at
@@ -35,6 +39,11 @@ type run struct {
 // id does nothing and gets reason busy or already_exists. When ctx ends, pg_dump is stopped, the upload is
 // aborted and the failure recorded within seconds.
 func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Backup, error) {
+	return s.runWith(ctx, id, nil, watch)
+}
+
+// runWith is Run with a session that may have been opened before.
+func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch func(Progress)) (Backup, error) {
 	runner, err := s.newID()
 	if err != nil {
 		return Backup{}, err
@@ -43,7 +52,7 @@ func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Bac
 	if err != nil {
 		return Backup{}, err
 	}
-	b, err := s.run(ctx, id, lease, watch)
+	b, err := s.run(ctx, id, lease, ahead, watch)
 	if s.Ended != nil {
 		s.Ended(b, err)
 	}
@@ -51,15 +60,18 @@ func (s *Service) Run(ctx context.Context, id string, watch func(Progress)) (Bac
 }
 
 // run is Run behind the claim.
-func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, watch func(Progress)) (Backup, error) {
-	r := &run{s: s, lease: lease, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
-	if err := json.Unmarshal(lease.Request(), &r.req); err != nil {
-		return r.fail(ctx, fmt.Errorf("read the request of %s: %w", id, err))
+func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, ahead *ahead, watch func(Progress)) (Backup, error) {
+	r := &run{s: s, lease: lease, ahead: ahead, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
+	var err error
+	if r.req, err = s.requested(r.b, lease.Request()); err != nil {
+		return r.fail(ctx, err)
 	}
 	r.track.expected = s.expectation(ctx, r.b)
 	ctx, keeper := r.keep(ctx, watch)
 	defer keeper.release(nil)
-	err := r.attempts(ctx)
+	if err = r.attempts(ctx); err == nil {
+		err = r.describe(ctx)
+	}
 	keeper.end()
 	if err == nil {
 		err = r.commit(ctx)
@@ -78,6 +90,7 @@ func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, wat
 	if watch != nil {
 		watch(r.track.at(s.Now()))
 	}
+	s.sayDamage(ctx)
 	s.Log.Info("backup done", "backup_id", id, "database", r.b.Database, "bytes", r.b.Size, "duration_ms", r.b.Duration)
 	return r.b, nil
 }
@@ -121,10 +134,15 @@ func (r *run) attempts(ctx context.Context) error {
 
 // attempt is one whole dump, up to and including the stored, checked object.
 func (r *run) attempt(ctx context.Context) error {
-	src, err := r.s.Engine.Inspect(ctx, r.req.Database, r.req.Selection)
+	if err := r.s.Registry.TrySigning(ctx); err != nil { // not after hours
+		return err
+	}
+	session, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer session.Close()
+	src := session.Source()
 	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
 	r.b.Locale = &src.Locale
 	if err := r.admit(ctx, src.Server); err != nil {
@@ -143,17 +161,29 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 	r.b.Compression = compression
 	r.track.enter(PhaseDumping)
-	// Hashing a large catalog takes its time, and nothing before the commit needs it.
+	dump, err := r.dump(ctx, session) // reads the catalog while the upload is being prepared
+	if err != nil {
+		return err
+	}
+	defer dump.Close()
+	// Nothing before the commit needs it.
 	side, stop := context.WithCancel(ctx)
 	defer stop()
 	schema := make(chan string, 1)
-	go func() { schema <- r.schemaVersion(side) }()
-	err = r.transfer(ctx, src.ServerMajor)
+	go func() { schema <- r.schemaVersion(side, session) }()
+	err = r.transfer(ctx, dump)
 	if err != nil {
 		stop()
 	}
-	r.b.SchemaVersion = <-schema
+	if r.b.SchemaVersion = <-schema; r.b.SchemaVersion == "" && r.contents != nil && r.definesAll() {
+		r.b.SchemaVersion = r.contents.SchemaVersion(src.PgDumpVersion, src.ServerVersion)
+	}
 	return err
+}
+
+// definesAll reports whether the dump has the definition of everything in the database.
+func (r *run) definesAll() bool {
+	return r.b.Format == FormatCustom && r.b.Content != ContentData && r.b.Selection == nil
 }
 
 // admit makes sure that the source is the one that it is known as, and notes the server in the record.
@@ -166,27 +196,36 @@ func (r *run) admit(ctx context.Context, server source.Server) error {
 }
 
 // schemaVersion names the state of the schema; a backup does not fail for want of it.
-func (r *run) schemaVersion(ctx context.Context) string {
-	v, err := r.s.Engine.SchemaVersion(ctx, r.req.Database)
+func (r *run) schemaVersion(ctx context.Context, s Session) string {
+	v, err := s.SchemaVersion(ctx)
 	if err != nil && ctx.Err() == nil {
 		r.s.Log.Warn("the schema's version is not known", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return v
 }
 
-// commit writes the tags and the manifest: from then on the backup exists. The last look at the object is behind the last
-// write to it: there are services that take tags for new contents.
-func (r *run) commit(ctx context.Context) error {
+// describe writes the tags, and at the same time what the backup contains.
+func (r *run) describe(ctx context.Context) error {
 	r.b.Duration = max(r.s.Now().Sub(r.track.started).Milliseconds(), 0)
-	r.b.Status, r.b.Outcome = registry.Success, registry.Succeeded
-	if err := r.s.Registry.SetTags(ctx, r.b); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		if !fault.HasReason(err, storage.Unsupported) {
-			r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
-		}
+	tagged := make(chan error, 1)
+	go func(b Backup) { tagged <- r.s.Registry.SetTags(ctx, b) }(r.b)
+	kept := r.keepContents(ctx)
+	err := <-tagged
+	switch {
+	case kept != nil:
+		return kept
+	case err != nil && ctx.Err() != nil:
+		return err
+	case err != nil && !fault.HasReason(err, storage.Unsupported):
+		r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
 	}
+	return nil
+}
+
+// commit writes the manifest: from then on the backup exists. The last look at the object is behind the last write to it: there
+// are services that take tags for new contents.
+func (r *run) commit(ctx context.Context) error {
+	r.b.Status, r.b.Outcome = registry.Success, registry.Succeeded
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}

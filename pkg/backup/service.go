@@ -7,15 +7,18 @@ package backup
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"filippo.io/age"
 	"github.com/oklog/ulid/v2"
 
+	"cofre/pkg/contents"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
@@ -39,13 +42,32 @@ type Config struct {
 	// Recipients encrypt new backups; Identities read encrypted ones back.
 	Recipients []age.Recipient
 	Identities []age.Identity
+	// SigningKey asks for the key with which the registry signs; nil where it does not. TrustedKeys are the fingerprints of those
+	// whose signatures it takes.
+	SigningKey  func(context.Context) (SigningKey, error)
+	TrustedKeys []string
+	// ServerKey opens what encrypted backups contain; may be nil.
+	ServerKey *ServerKey
+	// Thresholds say, by source, when tables that lost rows are warned of; that of "" is for all other sources.
+	Thresholds map[string]contents.Thresholds
 	Now        func() time.Time // default time.Now
 	Log        *slog.Logger     // default: nothing
 	// Ended, when set, is told of every run that has ended, with the record that holds and why it failed. It is called
 	// once a run, by the goroutine that ran it.
 	Ended func(Backup, error)
+	// MakeRoom removes what has expired, for whom by names, because a quota or the disk is full, and returns how many backups went. Nil
+	// where whoever makes backups may not remove any: then they are refused until somebody else has.
+	MakeRoom func(ctx context.Context, by string) (removed int, err error)
 	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
 	Location func(filepath string) string
+}
+
+// SigningKey is a key that signs manifests, as people are told of it.
+type SigningKey struct {
+	Fingerprint string // SHA256:...
+	Public      string // the public key, as in a .pub file
+	Where       string // the key in AWS KMS: its ARN; "" for one that is here
+	Trusted     bool   // it is among the trusted keys
 }
 
 // Limits bound what is made. Zero is no limit.
@@ -74,7 +96,9 @@ type Defaults struct {
 type Service struct {
 	Config
 	refused atomic.Pointer[error] // why the configured database is not its source's; nil when it is, or nobody knows
-	tidied  atomic.Int64          // when room was last looked for, in nanoseconds; see mayTidy
+	working sync.Mutex
+	worked  fates
+	tidied  atomic.Int64 // when room was last looked for, in nanoseconds; see mayTidy
 }
 
 // New makes a service. It does no input or output.

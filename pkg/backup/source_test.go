@@ -178,9 +178,13 @@ func TestReferences(t *testing.T) {
 			t.Errorf("%q is %s: %v", ref, b.ID, err)
 		}
 	}
-	for ref, reason := range map[string]fault.Reason{a.ID[:7]: fault.NotFound, "latest:nobody": fault.NotFound, "ZZZZZZZZZ": fault.NotFound} {
+	for ref, reason := range map[string]fault.Reason{a.ID[:7]: fault.InvalidInput, "ZZZZZZZ": fault.NotFound, "latest:nobody": fault.NotFound, "ZZZZZZZZZ": fault.NotFound} {
 		_, err := w.Service.Info(t.Context(), ref)
 		want(t, err, fault.Validation, reason)
+	}
+	_, err = w.Service.Info(t.Context(), a.ID[:7])
+	if f := fault.From(err); !strings.Contains(f.Hint, "Write 8 characters of it") {
+		t.Errorf("it says %s", f.Hint)
 	}
 	w.create(backup.Request{Source: "second"})
 	elsewhere := open(t, w.dir, "")

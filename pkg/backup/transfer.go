@@ -19,12 +19,7 @@ import (
 
 // transfer runs the one pass: pg_dump → structure check → compress, encrypt → hash → multipart upload. On any
 // error the upload is aborted and nothing is visible.
-func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
-	dump, err := r.dump(ctx, serverMajor) // reads the catalog while the upload is being prepared
-	if err != nil {
-		return err
-	}
-	defer dump.Close()
+func (r *run) transfer(ctx context.Context, dump Dump) (err error) {
 	up, err := r.s.Store.StartUpload(ctx, r.b.Filepath, storage.UploadOptions{
 		ContentType: "application/octet-stream", Metadata: registry.ObjectMetadata(r.b.ID), ExpectedSize: r.track.at(r.s.Now()).Expected,
 		Progress: func(n int64) { storeMax(&r.track.sent, n) },
@@ -53,15 +48,33 @@ func (r *run) transfer(ctx context.Context, serverMajor int) (err error) {
 	return r.compare(ctx, sum, res)
 }
 
-// dump starts pg_dump.
-func (r *run) dump(ctx context.Context, serverMajor int) (Dump, error) {
-	o := DumpOptions{
-		Database: r.req.Database, ServerMajor: serverMajor, Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, Selection: r.req.Selection,
-	}
+// dump begins to dump.
+func (r *run) dump(ctx context.Context, s Session) (Dump, error) {
+	o := DumpOptions{Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, ID: r.b.ID, Jobs: r.req.Jobs, Rows: r.req.Rows, Catalog: !r.definesAll(), Remark: r.remark}
 	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
 		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
 	}
-	return r.s.Engine.Dump(ctx, o)
+	d, err := s.Dump(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	how := d.How()
+	r.track.made(d)
+	r.b.Engine, r.b.EngineReason, r.b.Jobs = how.Engine, how.Reason, how.Jobs
+	if r.b.Content != ContentSchema {
+		r.b.Rows, r.b.BinaryTables, r.b.TextRows = RowsText, how.BinaryTables, how.TextRows
+	}
+	if how.BinaryTables > 0 {
+		r.b.Rows = RowsBinary
+	}
+	r.s.Log.Debug("dumping", "backup_id", r.b.ID, "engine", how.Engine, "jobs", how.Jobs, "reason", how.Reason, "binary_tables", how.BinaryTables)
+	return d, nil
+}
+
+// remark passes on what people should know while a dump runs.
+func (r *run) remark(line string) {
+	r.s.Log.Warn(line, "backup_id", r.b.ID)
+	r.track.note(line)
 }
 
 // undo makes way for another attempt. The object may be removed only under the lease: while this run was silent it
@@ -80,10 +93,18 @@ func (r *run) undo(ctx context.Context, up storage.Upload, completed bool, faile
 }
 
 // pump moves the bytes and gives what was seen of them.
-func (r *run) pump(ctx context.Context, dump Dump, up storage.Upload) (archive.Summary, stream.Result, error) {
+func (r *run) pump(ctx context.Context, dump Dump, up storage.Upload) (_ archive.Summary, _ stream.Result, err error) {
 	var none archive.Summary
 	tap := &inspector{checker: archive.NewChecker(archive.Options{Kind: archiveKind(r.b.Format)})}
-	so := r.streamOptions(tap)
+	count := r.count(ctx, dump)
+	defer func() {
+		if err != nil {
+			count.abandon()
+			return
+		}
+		r.contents, r.notCounted = count.finish()
+	}()
+	so := r.streamOptions(io.MultiWriter(tap, count))
 	so.Finish = tap.finish
 	st, err := stream.New(&meter{r: dump, n: &r.track.dumped, atEOF: func() { r.track.enter(PhaseUploading) }}, so)
 	if err != nil {
@@ -94,7 +115,8 @@ func (r *run) pump(ctx context.Context, dump Dump, up storage.Upload) (archive.S
 	if err != nil {
 		return none, stream.Result{}, err
 	}
-	res, err := st.Result()
+	var res stream.Result
+	res, err = st.Result()
 	return tap.sum, res, err
 }
 

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -15,7 +16,9 @@ import (
 	"filippo.io/age"
 
 	"cofre/pkg/archive"
+	"cofre/pkg/contents"
 	"cofre/pkg/fault"
+	"cofre/pkg/namedfile"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 	"cofre/pkg/stream"
@@ -44,6 +47,11 @@ type Validation struct {
 	Contents   *archive.Summary   `json:"contents,omitempty"`
 	DurationMS int64              `json:"duration"` // milliseconds
 	Backup     *Backup            `json:"backup,omitempty"`
+
+	// RowsAgree reports that rows and hashes are those that were counted when the backup was made; false where that is not known.
+	RowsAgree bool `json:"rowsAgree,omitempty"`
+
+	counted *contents.Contents // what was found in it; nil where that could not be counted
 }
 
 func (v *Validation) problem(r fault.Reason, format string, args ...any) {
@@ -74,11 +82,8 @@ func (v Validation) Err() error {
 // is recorded; the object is never changed. The error is for a validation that could not be made; a bad backup
 // is a Validation that is not Valid.
 func (s *Service) Validate(ctx context.Context, ref string, o ValidateOptions) (Validation, error) {
-	b, err := s.successful(ctx, ref)
+	b, err := s.good(ctx, ref, o.AllowUnsigned)
 	if err != nil {
-		return Validation{}, err
-	}
-	if b, err = s.trusted(ctx, b, o.AllowUnsigned); err != nil {
 		return Validation{}, err
 	}
 	start := s.Now()
@@ -150,6 +155,9 @@ func (s *Service) examine(ctx context.Context, b Backup, obj storage.Object, v *
 	if v.Checksum != b.Checksum {
 		v.problem(fault.ChecksumMismatch, "its SHA-256 is %s, the record says %s", v.Checksum, b.Checksum)
 	}
+	if err := s.compareContents(ctx, b, v); err != nil {
+		return err
+	}
 	if c := v.Contents; c != nil && b.Format != "" && c.Kind != archiveKind(b.Format) {
 		v.problem(fault.StructureDamaged, "it is a %s file, the record says %s", c.Kind, b.Format)
 	}
@@ -159,7 +167,7 @@ func (s *Service) examine(ctx context.Context, b Backup, obj storage.Object, v *
 // ValidateFile validates a local file that cofre, or pg_dump, made: its structure to the end, with every block
 // decompressed.
 func (s *Service) ValidateFile(ctx context.Context, file string, o ValidateOptions) (Validation, error) {
-	f, err := os.Open(file)
+	f, err := namedfile.Open(file)
 	if err != nil {
 		reason := fault.AccessDenied
 		if errors.Is(err, os.ErrNotExist) {
@@ -169,8 +177,8 @@ func (s *Service) ValidateFile(ctx context.Context, file string, o ValidateOptio
 	}
 	defer f.Close()
 	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		return Validation{}, invalid("Give the path of a file.", "%.200q is not a regular file", file)
+	if err != nil {
+		return Validation{}, err
 	}
 	start := s.Now()
 	v := Validation{File: file, Level: registry.LevelFull, Problems: []registry.Problem{}}
@@ -225,11 +233,44 @@ func (s *Service) checkStructure(ctx context.Context, src io.Reader, encrypted b
 		return nil, err
 	}
 	defer plain.Close()
-	sum, err := archive.Check(ctx, plain, archive.Options{Decompress: true})
+	sum, counted, err := checkAndCount(ctx, plain, s.Now)
 	if err != nil {
 		return nil, err
 	}
+	v.counted = counted
 	return &sum, nil
+}
+
+// checkAndCount is archive.Check that counts what it decompresses.
+func checkAndCount(ctx context.Context, r io.Reader, now func() time.Time) (archive.Summary, *contents.Contents, error) {
+	br, count := bufio.NewReaderSize(r, 64<<10), emptyCounter(now)
+	first, err := br.Peek(archive.SniffLength)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return archive.Summary{}, nil, err
+	}
+	var in io.Reader = br
+	if archive.Sniff(first) == archive.KindPlain {
+		count.script()
+		in = io.TeeReader(br, count)
+	}
+	sum, err := archive.Check(ctx, in, archive.Options{Decompress: true, Entry: count.entry, Data: count.stream})
+	if err != nil {
+		return sum, nil, err
+	}
+	if count.close == nil {
+		count.close = func() error { return count.settle(sum, nil) }
+	}
+	counted, err := count.finish()
+	if err != nil {
+		return sum, nil, nil // a script that is not pg_dump's: only psql knows what it does
+	}
+	if t := counted.Totals(); sum.Kind == archive.KindPlain {
+		sum.Tables, sum.Rows = t.Tables, t.Rows
+		if counted.LargeObjects != nil {
+			sum.LargeObjects = counted.LargeObjects.Count
+		}
+	}
+	return sum, counted, nil
 }
 
 // openPlain undoes encryption and whole-file compression, as the first bytes tell.

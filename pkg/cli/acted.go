@@ -19,7 +19,7 @@ import (
 // cannot be written is a warning, as what was done is done.
 func (p *program) acted(ctx context.Context, a *app.App, action, ref string, failed error, detail map[string]string) {
 	r := contract.AuditRecord{
-		Actor: "local:" + userName(), Action: action, Outcome: contract.AuditOutcomeAllowed, UserAgent: "cofre/" + p.build().Version, Detail: detail,
+		Actor: actor(), Action: action, Outcome: contract.AuditOutcomeAllowed, UserAgent: "cofre/" + p.build().Version, Detail: detail,
 	}
 	r.Source, _ = os.Hostname()
 	switch {
@@ -41,6 +41,9 @@ func (p *program) acted(ctx context.Context, a *app.App, action, ref string, fai
 	}
 }
 
+// actor is who runs the command, as in records.
+func actor() string { return "local:" + userName() }
+
 // userName is who runs the command, for this machine.
 func userName() string {
 	if u, err := user.Current(); err == nil {
@@ -59,7 +62,7 @@ func with(detail map[string]string, k, v string) map[string]string {
 
 // cleaned records a cleanup, and removes the audit records that are older than they are kept.
 func (p *program) cleaned(ctx context.Context, a *app.App, rep backup.CleanupReport, failed error) {
-	detail := map[string]string{"removed": strconv.Itoa(len(rep.Removed)), "freed_bytes": strconv.FormatInt(rep.FreedBytes, 10)}
+	detail := map[string]string{"removed": strconv.Itoa(rep.RemovedCount), "freed_bytes": strconv.FormatInt(rep.FreedBytes, 10)}
 	if failed == nil {
 		failed = notRemoved(rep)
 	}

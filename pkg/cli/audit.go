@@ -88,7 +88,7 @@ func (p *program) auditListCommand() *cobra.Command {
 	f.IntVar(&q.Limit, "limit", 50, "at most `N` of them")
 	f.StringVar(&q.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
 	fixedValues(c, "outcome", string(contract.AuditOutcomeAllowed), string(contract.AuditOutcomeDenied), string(contract.AuditOutcomeFailed))
-	fixedValues(c, "action", "audit_trim", "cancel", "cleanup", "create", "delete", "download", "list", "restore", "run", "settings_write", "validate")
+	fixedValues(c, "action", "audit_trim", "cancel", "cleanup", "create", "delete", "download", "list", "restore", "rows", "run", "settings_write", "validate")
 	if err := c.RegisterFlagCompletionFunc("backup", p.completeIDs(anyBackup, 1)); err != nil {
 		panic(err) // no such option: a mistake in this package
 	}
@@ -100,7 +100,6 @@ func (p *program) auditList(ctx context.Context, q contract.ListAuditParams) err
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	page, err := readTrail(ctx, a, q)
 	if err != nil {
 		return err
@@ -175,7 +174,6 @@ func (p *program) auditVerify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	rep, err := a.Audit.Verify(ctx)
 	if err != nil {
 		return err

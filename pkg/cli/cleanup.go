@@ -18,16 +18,18 @@ const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP
 BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes whatever is not protected,
 while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
 
-The newest verified backup of each source always stays, that of each kind of part too, and what is
-running. --dry-run lists exactly what would go, and why, and changes nothing. Audit records older than
-BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
+The newest verified backup of each source always stays, that of each kind of part too, what is running,
+and the one before a newest that is half its size or less. --dry-run lists exactly what would go, and why,
+and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30
+  cofre cleanup --max-backups 14 --dry-run
   cofre cleanup                    as BACKUP_RETENTION_DAYS says (30 by default)`
 
 func (p *program) cleanupCommand() *cobra.Command {
 	var o backup.CleanupOptions
+	var keep int
 	c := &cobra.Command{
 		Use: "cleanup [DAYS] [options]", Short: "Remove old backups and leftovers", Long: cleanupLong, Example: cleanupExamples,
 		Args: arguments(0, 1, "a number of days"), ValidArgsFunction: cobra.NoFileCompletions,
@@ -39,9 +41,13 @@ func (p *program) cleanupCommand() *cobra.Command {
 				}
 				o.Days = &n
 			}
+			if cmd.Flags().Changed("max-backups") {
+				o.MaxBackups = &keep
+			}
 			return p.cleanup(cmd.Context(), o)
 		},
 	}
+	c.Flags().IntVar(&keep, "max-backups", 0, "keep the newest `N` of each source and kind (default BACKUP_MAX_BACKUPS_TO_KEEP; 0 is no limit)")
 	c.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "list what would be removed, and change nothing")
 	return c
 }
@@ -57,8 +63,8 @@ func (p *program) cleanup(ctx context.Context, o backup.CleanupOptions) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	bar := p.bar("cleaning up")
+	o.By = actor()
 	rep, err := a.Service.Cleanup(ctx, o)
 	bar.Close()
 	if !o.DryRun {
@@ -103,12 +109,12 @@ func (p *program) cleanupText(rep backup.CleanupReport) error {
 		}
 		return t.Write(p.stdout, p.out)
 	}
-	if len(rep.Removed) > 0 {
+	if rep.RemovedCount > 0 {
 		if err := table(rep.Removed); err != nil {
 			return err
 		}
 	}
-	if (rep.DryRun || p.verbose) && len(rep.Kept) > 0 {
+	if (rep.DryRun || p.verbose) && rep.KeptCount > 0 {
 		if err := p.printf("%s\n", p.out.Dim("kept:")); err != nil {
 			return err
 		}
@@ -120,13 +126,13 @@ func (p *program) cleanupText(rep backup.CleanupReport) error {
 	if rep.DryRun {
 		verb = "would be removed"
 	}
-	return p.printf("%s %s%s, %d kept\n", term.Plural(len(rep.Removed), "backup"), verb, freed(rep.FreedBytes), len(rep.Kept))
+	return p.printf("%s %s%s, %d kept\n", term.Plural(rep.RemovedCount, "backup"), verb, freed(rep.FreedBytes), rep.KeptCount)
 }
 
 func reasons(it backup.CleanupItem) string {
 	var texts []string
 	for _, r := range it.Reasons {
-		texts = append(texts, r.Text)
+		texts = append(texts, term.OwnTimes(r.Text))
 	}
 	return strings.Join(texts, "; ")
 }

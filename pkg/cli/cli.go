@@ -10,6 +10,7 @@
 //	list                    {"backups": [...], "total": N, "next": "cursor of the next page"}
 //	status                  {"id", "status", "progress", "message", "detail", "backup"}
 //	validate                {"valid": bool, "results": [...]}, one result per argument, in their order
+//	rows                    {"id", "schema", "table", "columns", "rows": [[text or null]], "more": bool, "cut": N}, as the API gives them
 //	download                {"file", "backup"}
 //	url                     {"id", "url", "filename", "size", "checksum", "expiresAt"}
 //	restore                 {"backup", "target", "duration"}

@@ -36,8 +36,7 @@ func (p *program) completeIDs(wanted func(backup.Backup) bool, most int) cobra.C
 		if err != nil {
 			return nil, files
 		}
-		defer a.Close()
-		page, err := a.Service.List(ctx, backup.ListOptions{})
+		page, err := a.Service.List(ctx, backup.ListOptions{Limit: maxCompletions})
 		if err != nil {
 			return nil, files
 		}
@@ -51,6 +50,9 @@ func (p *program) completeIDs(wanted func(backup.Backup) bool, most int) cobra.C
 		return out, files | cobra.ShellCompDirectiveKeepOrder
 	}
 }
+
+// maxCompletions bounds what is suggested.
+const maxCompletions = 1000
 
 // fixedValues suggests an option's values.
 func fixedValues(c *cobra.Command, option string, values ...string) {

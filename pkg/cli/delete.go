@@ -37,7 +37,6 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	b, err := a.Service.Info(ctx, ref)
 	if err != nil {
 		p.acted(storage.Freeing(ctx), a, "delete", ref, err, nil)
@@ -49,7 +48,7 @@ func (p *program) delete(ctx context.Context, ref string, yes bool) error {
 		}
 	}
 	id, file := b.ID, b.Filepath
-	b, err = a.Service.Delete(ctx, id)
+	b, err = a.Service.Delete(ctx, id, actor())
 	p.acted(storage.Freeing(ctx), a, "delete", id, err, map[string]string{"file": file})
 	if err != nil {
 		return err

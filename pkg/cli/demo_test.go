@@ -66,6 +66,9 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the demo does not tell %q", want)
 		}
 	}
+	if bytes.Contains(out, []byte("warning")) {
+		t.Error("the demo warns of something")
+	}
 	if t.Failed() {
 		t.Logf("%s", out)
 	}
@@ -126,6 +129,9 @@ func TestDemoKeeps(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("Ctrl-C ended it with %v\n%s", err, out.String())
+	}
+	if strings.Contains(out.String(), "warning") {
+		t.Errorf("it warns of something\n%s", out.String())
 	}
 	checkGone(t, tmp)
 }

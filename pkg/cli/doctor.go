@@ -25,7 +25,6 @@ func (p *program) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer a.Close()
 			bar := p.bar("looking")
 			d := a.Service.Doctor(cmd.Context())
 			bar.Close()
@@ -77,7 +76,7 @@ func (p *program) checks(d backup.Diagnosis) error {
 			sign = p.out.Yellow(p.out.Sign("!", "warn"))
 			warned++
 		}
-		if err := p.printf("%s %-*s  %s\n", sign, wide, c.Name, term.Clean(c.Detail)); err != nil {
+		if err := p.printf("%s %-*s  %s\n", sign, wide, c.Name, term.Clean(term.OwnTimes(c.Detail))); err != nil {
 			return err
 		}
 		if c.Hint != "" && c.Result != backup.CheckOK {

@@ -25,7 +25,7 @@ const downloadExamples = `  cofre download 01JH5W0R8ZB3M7K2Q4X9T6V1NA -o shop.du
   pg_restore --list shop.dump`
 
 func (p *program) downloadCommand() *cobra.Command {
-	file, force := "", false
+	file, o := "", backup.DownloadOptions{}
 	c := &cobra.Command{
 		Use: "download ID -o FILE [options]", Short: "Fetch a backup's file and check it", Long: downloadLong, Example: downloadExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
@@ -36,22 +36,22 @@ func (p *program) downloadCommand() *cobra.Command {
 			case "-":
 				return usage("Write it to a file, or pipe it from its link: curl \"$(cofre url ID)\"", "a download cannot be written to standard output")
 			}
-			return p.download(cmd.Context(), args[0], file, force)
+			return p.download(cmd.Context(), args[0], file, o)
 		},
 	}
 	c.Flags().StringVarP(&file, "output", "o", "", "`FILE` to write, or a directory")
-	c.Flags().BoolVarP(&force, "force", "f", false, "replace a file that exists already")
+	c.Flags().BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that exists already")
+	c.Flags().BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	return c
 }
 
-func (p *program) download(ctx context.Context, ref, file string, force bool) error {
+func (p *program) download(ctx context.Context, ref, file string, o backup.DownloadOptions) error {
 	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	bar := p.bar("downloading")
-	b, err := p.watched(a, bar).Download(ctx, ref, file, force)
+	b, err := p.watched(a, bar).Download(ctx, ref, file, o)
 	bar.Close()
 	p.acted(ctx, a, "download", cmp.Or(b.ID, ref), err, map[string]string{"as": "file"})
 	if err != nil {

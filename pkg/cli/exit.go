@@ -18,8 +18,10 @@ const (
 	exitPermission = 7
 	exitDiskSpace  = 8
 	exitNotFound   = 9
-	exitInPart     = 11
-	exitStopped    = 130
+	// 10 is kept for several databases of which some failed.
+	exitInPart  = 11
+	exitDiffer  = 12
+	exitStopped = 130
 )
 
 // exitCodes is the table that every command's help shows.
@@ -36,25 +38,29 @@ var exitCodes = []struct {
 	{exitStored, "ValidationError: a stored backup is damaged or missing"},
 	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
 	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
-	{exitNotFound, "there is no such backup"},
+	{exitNotFound, "there is no such backup, or nothing of that name in it"},
 	{exitInPart, "restored, but for objects that failed: they are listed"},
+	{exitDiffer, "backups differ (cofre diff --exit-code)"},
 	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a question was answered with no"},
 }
 
 // storedReasons are those of a ValidationError that speak of stored data, not of input.
 var storedReasons = []fault.Reason{
-	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch, fault.SignatureMissing, fault.SignatureWrong,
+	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch, fault.SignatureMissing, fault.SignatureWrong, fault.ContentsMismatch, fault.ProofFailed,
 }
 
 // exitCode gives the exit code of a fault's code and reason.
 func exitCode(code fault.Code, reason fault.Reason) int {
-	if reason == fault.RestoredInPart {
+	switch reason {
+	case fault.RestoredInPart:
 		return exitInPart
+	case fault.ContentsDiffer:
+		return exitDiffer
 	}
 	switch code {
 	case fault.Validation:
 		switch {
-		case reason == fault.NotFound:
+		case reason == fault.NotFound, reason == fault.ContentsMissing:
 			return exitNotFound
 		case slices.Contains(storedReasons, reason):
 			return exitStored

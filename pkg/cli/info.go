@@ -31,7 +31,6 @@ func (p *program) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer a.Close()
 			b, err := a.Service.Info(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -54,7 +53,7 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	}
 	var t term.Pairs
 	if e := b.Error; e != nil {
-		t.Add("error", strings.TrimSpace(string(e.Code)+": "+e.Message+tried(e.Attempts)))
+		t.Add("error", strings.TrimSpace(string(e.Code)+": "+term.OwnTimes(e.Message)+tried(e.Attempts)))
 		t.Add("cause", e.Detail)
 		t.Add("what to do", e.Hint)
 	}
@@ -77,6 +76,7 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	t.Add("sha-256", b.Checksum)
 	t.Add("format", b.Format)
 	t.Add("content", contentText(b))
+	addContents(&t, b)
 	t.Add("created", term.Moment(b.CreatedAt)+by(b))
 	if b.Duration > 0 {
 		t.Add("took", durationText(b)+tried(b.Attempt))
@@ -84,10 +84,63 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	t.Add("PostgreSQL", b.DatabaseVersion)
 	t.Add("schema", b.SchemaVersion)
 	t.Add("pg_dump", b.PgDumpVersion)
+	t.Add("read", readText(b.Engine, b.EngineReason, b.Jobs))
+	t.Add("rows", rowsText(b))
 	for _, k := range slices.Sorted(maps.Keys(b.Labels)) {
 		t.Add("label", k+"="+b.Labels[k])
 	}
 	return t.Write(p.stdout, p.out)
+}
+
+// addContents adds what the record says of what the backup contains, and of tables that lost rows.
+func addContents(t *term.Pairs, b backup.Backup) {
+	c := b.Contents
+	switch {
+	case c == nil:
+		return
+	case c.Missing != "":
+		t.Add("contains", "not known: "+c.Missing)
+		return
+	case b.Encryption == "age" && !c.ServerKey:
+		t.Add("contains", "encrypted, and not to BACKUP_SERVER_KEY: tables are not watched for lost rows")
+	case b.Encryption == "age":
+		t.Add("contains", "encrypted; see cofre contents "+b.ID)
+	default:
+		t.Add("contains", fmt.Sprintf("%s with %s rows", term.Plural(c.Tables, "table"), term.Count(c.Rows)))
+	}
+	for _, w := range c.Warnings {
+		t.Add("warning", lostRows(w.Table, w.Before, w.After, w.Percent, w.Dropped))
+	}
+	if more := c.Lost - len(c.Warnings); more > 0 {
+		t.Add("warning", fmt.Sprintf("%s lost rows; see cofre diff %s", term.Plural(more, "table"), b.ID))
+	}
+	if c.NotCompared != "" {
+		t.Add("not compared", c.NotCompared)
+	}
+}
+
+// readText says how rows are read, over jobs connections or, for a reason, by one pg_dump.
+func readText(engine, reason string, jobs int) string {
+	switch {
+	case engine == backup.EngineParallel && jobs == 1:
+		return "over 1 connection"
+	case engine == backup.EngineParallel:
+		return fmt.Sprintf("over %d connections at once", jobs)
+	case engine == backup.EnginePgDump:
+		return "by one pg_dump: " + reason
+	}
+	return ""
+}
+
+// rowsText says how rows were written, where that is not as always.
+func rowsText(b backup.Backup) string {
+	switch {
+	case b.Rows == backup.RowsBinary:
+		return "binary in " + term.Plural(b.BinaryTables, "table") + ", text in the others"
+	case b.TextRows != "":
+		return "text, although binary was asked for: " + b.TextRows
+	}
+	return ""
 }
 
 // at is where the database was.

@@ -54,7 +54,7 @@ func (p *program) listCommand() *cobra.Command {
 	f.StringVar(&o.Label, "label", "", "only those with the label `KEY` or KEY=VALUE")
 	f.StringVar(&o.Search, "search", "", "`TEXT` in the file path, the source, the database or the id")
 	f.BoolVar(&o.Damaged, "damaged", false, "only those that a validation found damaged")
-	f.IntVar(&o.Limit, "limit", 0, "at most `N` of them")
+	f.IntVar(&o.Limit, "limit", 10_000, "at most `N` of them; 0 is all")
 	f.StringVar(&o.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
 	fixedValues(c, "status", string(registry.Success), string(registry.Failed), string(registry.InProgress))
 	fixedValues(c, "outcome", string(registry.Succeeded), string(registry.FailedToEnd), string(registry.Canceled), string(registry.Interrupted))
@@ -99,7 +99,6 @@ func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	page, err := a.Service.List(cmd.Context(), o)
 	if err != nil {
 		return err

@@ -28,6 +28,42 @@ type silent struct{ error }
 
 func (s silent) Unwrap() error { return s.error }
 
+// several is a call with several arguments: what fails is told where it happens, and the first failure is the call's.
+type several struct {
+	p     *program
+	of    int // arguments
+	first error
+}
+
+// ended notes what became of one argument, nil where it is well, once its result stands there.
+func (s *several) ended(err error) {
+	if err == nil {
+		return
+	}
+	if s.first == nil {
+		s.first = err
+	}
+	if s.of > 1 && !s.p.json {
+		s.p.complain(err)
+	}
+}
+
+// end prints the document for programs and returns the call's error.
+func (s *several) end(doc any) error {
+	if s.p.json {
+		if err := s.p.print(doc, nil); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.first == nil:
+		return nil
+	case s.of > 1 && !s.p.json:
+		return silent{s.first}
+	}
+	return told{s.first}
+}
+
 // print writes a command's result: the document with --json, otherwise whatever people does.
 func (p *program) print(doc any, people func() error) error {
 	if !p.json {
@@ -79,7 +115,7 @@ func (p *program) complain(err error) {
 	if p.verbose {
 		text = wrapping(err, f) + text
 	}
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := strings.Split(strings.TrimSpace(term.OwnTimes(text)), "\n")
 	var b strings.Builder
 	b.WriteString(p.screen.Red(p.screen.Bold("cofre:")) + " " + term.Clean(lines[0]) + "\n")
 	for _, l := range lines[1:] {
@@ -94,6 +130,9 @@ func (p *program) complain(err error) {
 			arrow = p.screen.Sign(" ", "  ")
 		}
 		b.WriteString("  " + arrow + " " + term.Clean(l) + "\n")
+	}
+	if !p.verbose && (f.Code == fault.Internal || f.Reason == fault.ExitStatus) {
+		b.WriteString("  " + p.screen.Sign(" ", "  ") + " Run it again with --verbose to see all messages.\n")
 	}
 	fmt.Fprint(p.screen, b.String())
 }

@@ -16,15 +16,31 @@ const restoreLong = `Restores a backup straight from storage into the database t
 on the way. Nothing is touched before everything that can be checked was. A database that is not empty
 is refused unless --clean says to replace what the backup holds.
 
+--table, --schema and their kin restore a part, also into a database that others work with: a table comes
+with its rows, indexes, constraints, sequences, triggers, policies, comments and grants, all of it or
+nothing, and only that part of the file is read. What it needs beside, such as types or tables of foreign
+keys, has to be there, or comes along with --with-dependencies. What is there already is refused, unless
+--clean replaces it. Patterns are pg_dump's, but a name without a schema means that table in any schema.
+
+--as puts one table under another name, beside a damaged one that others use: its rows, columns, keys,
+indexes, checks and grants. Foreign keys, triggers, rules and policies are left out and named; a partitioned
+table becomes one table.
+
 The password may stand in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer
 the latter two, since others can see a command's arguments.`
 
 const restoreExamples = `  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://app@localhost/shop_new --create
   cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to "$DATABASE_URL" --clean       replaces what is there
-  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://me@staging/shop --no-owner --no-privileges`
+  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://me@staging/shop --no-owner --no-privileges
+  cofre restore latest --to "$DATABASE_URL" --table app.orders                a table that is gone
+  cofre restore latest --to "$DATABASE_URL" --table app.orders --data-only    rows of one that is empty
+  cofre restore latest --to "$DATABASE_URL" --table app.orders --as app.orders_rescued
+  cofre restore latest --list --schema app > list                             take lines out of it, then
+  cofre restore latest --to "$DATABASE_URL" --use-list list`
 
 func (p *program) restoreCommand() *cobra.Command {
 	var req backup.RestoreRequest
+	var o partOptions
 	c := &cobra.Command{
 		Use: "restore ID --to URL [options]", Short: "Restore a backup into a database", Long: restoreLong, Example: restoreExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
@@ -32,8 +48,17 @@ func (p *program) restoreCommand() *cobra.Command {
 			if cmd.Flags().Changed("jobs") && req.Jobs < 1 {
 				return usage("Use 1 or more, or leave it out.", "a restore cannot run %d jobs", req.Jobs)
 			}
+			if cmd.Flags().Changed("transaction-size") && req.TransactionSize < 1 {
+				return usage("Use 1 or more, or leave it out.", "a transaction cannot have %d objects", req.TransactionSize)
+			}
 			if req.Timeout < 0 {
 				return usage("Use a duration such as 90m.", "the timeout is negative")
+			}
+			if err := o.fill(&req.Part); err != nil {
+				return err
+			}
+			if o.list {
+				return p.restoreList(cmd, args[0], req)
 			}
 			return p.restore(cmd.Context(), args[0], req)
 		},
@@ -43,12 +68,14 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
 	f.BoolVar(&req.Create, "create", false, "create the database first, as the backup's was made")
 	f.VarPF(&cleanFlag{&req}, "clean", "", "replace what is there: drop what the backup holds before restoring it; with =cascade, what depends on that too").NoOptDefVal = "true"
+	o.flags(c, &req.Part)
 	f.BoolVar(&req.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
 	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
 	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
 	adaptationFlags(f, &req.Adaptation)
 	f.BoolVar(&req.DisableTriggers, "disable-triggers", false, "load a backup of rows only without triggers and checks of foreign keys (superusers)")
+	f.StringVar(&req.Superuser, "superuser", "", "with --disable-triggers: the `ROLE` that does it")
 	f.BoolVar(&req.KeepGoing, "keep-going", false, "go on after objects that cannot be restored, list them at the end, and exit with 11")
 	f.DurationVar(&req.Timeout, "timeout", 0, "end the restore after this `TIME`, such as 90m (default: no limit)")
 	f.IntVar(&req.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
@@ -65,7 +92,6 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	bar := p.bar("connecting")
 	req.Progress = func(read, total int64) {
 		st := term.State{Phase: "restoring", Done: read, Total: total}

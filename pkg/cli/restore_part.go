@@ -2,15 +2,85 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/namedfile"
 )
+
+// partOptions are the options for a part that do not stand in the request as they are.
+type partOptions struct {
+	list    bool
+	useList string
+}
+
+func (o *partOptions) flags(c *cobra.Command, part *backup.Part) {
+	f := c.Flags()
+	f.StringArrayVarP(&part.Tables, "table", "t", nil, "only tables, views and sequences that match `PATTERN`, with all that belongs to them; may be repeated")
+	f.StringVar(&part.As, "as", "", "with one --table: its rows and definition under another `NAME` (schema.name), beside what is there")
+	f.StringArrayVarP(&part.Schemas, "schema", "n", nil, "only schemas that match `PATTERN`, with all that is in them; may be repeated")
+	f.StringArrayVarP(&part.ExcludeTables, "exclude-table", "T", nil, "no tables that match `PATTERN`; may be repeated")
+	f.StringArrayVarP(&part.ExcludeSchemas, "exclude-schema", "N", nil, "no schemas that match `PATTERN`; may be repeated")
+	f.BoolVar(&part.Strict, "strict-names", false, "patterns of what is left out have to match something, too")
+	f.BoolVarP(&part.DataOnly, "data-only", "a", false, "only rows and values of sequences, into tables that are there and empty (--clean empties them)")
+	f.BoolVarP(&part.SchemaOnly, "schema-only", "s", false, "only definitions")
+	f.StringArrayVar(&part.Sections, "section", nil, "only this `SECTION`: pre-data, data or post-data; may be repeated")
+	f.BoolVar(&part.WithDependencies, "with-dependencies", false, "also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys")
+	f.BoolVarP(&o.list, "list", "l", false, "restore nothing and print the list of what would be, as pg_restore does")
+	f.StringVarP(&o.useList, "use-list", "L", "", "only what the lines of `FILE` name, which --list printed, in their order")
+	c.MarkFlagsMutuallyExclusive("data-only", "schema-only", "section")
+	c.MarkFlagsMutuallyExclusive("list", "to")
+	c.MarkFlagsMutuallyExclusive("list", "as")
+	for _, option := range []string{"table", "as", "schema", "exclude-table", "exclude-schema"} {
+		fixedValues(c, option) // names, and no files
+	}
+	fixedValues(c, "section", "pre-data", "data", "post-data")
+}
+
+// maxList bounds a list of entries, in bytes.
+const maxList = 64 << 20
+
+// fill reads the list.
+func (o *partOptions) fill(part *backup.Part) error {
+	if part.As != "" && len(part.Tables) != 1 {
+		return usage("Say which: --table app.orders --as app.orders_rescued.", "--as is for one table, which --table names")
+	}
+	if o.useList == "" {
+		return nil
+	}
+	data, err := namedfile.Read(o.useList, maxList)
+	if err != nil {
+		return usage("Print one with --list, and take lines out of it.", "the list cannot be read: %v", err)
+	}
+	if part.List = data; data == nil {
+		part.List = []byte{}
+	}
+	return nil
+}
+
+// restoreList prints what a restore would do.
+func (p *program) restoreList(cmd *cobra.Command, ref string, req backup.RestoreRequest) error {
+	a, err := p.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	list, err := a.Service.RestoreList(cmd.Context(), ref, req)
+	if err != nil {
+		return err
+	}
+	list.Backup = located(a, list.Backup)
+	return p.print(list, func() error {
+		_, err := p.shown().Write(list.Text)
+		return err
+	})
+}
 
 // adaptationFlags are the options for what the target cannot take.
 func adaptationFlags(f *pflag.FlagSet, a *backup.Adaptation) {
@@ -18,6 +88,11 @@ func adaptationFlags(f *pflag.FlagSet, a *backup.Adaptation) {
 	f.Lookup("role-map").DefValue = ""
 	f.BoolVar(&a.SkipMissingRoles, "skip-missing-roles", false, "leave out what is for roles that the target does not have")
 	f.BoolVar(&a.SkipForbidden, "skip-forbidden", false, "leave out what the restoring role may not do")
+	f.StringVar(&a.Role, "role", "", "restore as this `ROLE`, which the one of --to is a member of")
+	for _, o := range backup.Omissions {
+		f.VarPF(&omitFlag{a, o.Name}, "no-"+o.Name, "", o.Help).NoOptDefVal = "true"
+	}
+	f.IntVar(&a.TransactionSize, "transaction-size", 0, "commit after every `N` objects (default: one transaction, or as fits)")
 	f.StringArrayVar(&a.SkipKinds, "skip", nil, "leave out a `KIND`, such as \"EVENT TRIGGER\", and what needs it; may be repeated")
 }
 
@@ -25,6 +100,15 @@ func adaptationFlags(f *pflag.FlagSet, a *backup.Adaptation) {
 func (p *program) restored(done backup.Restored, where string) error {
 	took := term.Duration(time.Duration(done.DurationMS) * time.Millisecond)
 	where = p.out.Bold(term.Clean(where))
+	for _, gone := range done.Target.Dropped {
+		p.note("%s %s", p.screen.Yellow("gone:"), term.Clean(gone))
+	}
+	if done.Target.Part != "" {
+		for _, l := range done.Target.LeftOut {
+			p.note("left out: %s (%s)", term.Clean(l.Entry), term.Clean(l.Reason))
+		}
+		return p.printf("%s %s of backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(done.Target.Part), done.Backup.ID, where, took)
+	}
 	if !done.Target.Partial() {
 		return p.printf("%s backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID, where, took)
 	}
@@ -53,6 +137,22 @@ func (p *program) inPart(done backup.Restored, err error) error {
 		}
 	}
 	return err
+}
+
+// omitFlag is --no-comments and the like.
+type omitFlag struct {
+	a    *backup.Adaptation
+	name string
+}
+
+func (o *omitFlag) String() string { return "" }
+func (o *omitFlag) Type() string   { return "bool" }
+
+func (o *omitFlag) Set(value string) error {
+	if o.a.Omit = slices.DeleteFunc(o.a.Omit, func(s string) bool { return s == o.name }); value != "false" {
+		o.a.Omit = append(o.a.Omit, o.name)
+	}
+	return nil
 }
 
 // cleanFlag is --clean, --clean=cascade.

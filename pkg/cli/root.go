@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"cofre/pkg/spelling"
 )
 
 // Groups of commands in the help.
@@ -51,8 +53,8 @@ func (p *program) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.sourceCommand(), p.auditCommand())
+	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.contentsCommand(), p.diffCommand(), p.rowsCommand(), p.statusCommand(), p.restoreCommand(), p.downloadCommand(), p.urlCommand())
+	add(groupCare, p.validateCommand(), p.proveCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.sourceCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
@@ -141,34 +143,16 @@ func flagName(s string) string {
 
 // nearestFlag finds the option that a misspelt one was meant to be, "" when none is near.
 func nearestFlag(cmd *cobra.Command, name string) string {
-	best, least := "", 1+len(name)/3
+	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if n := distance(name, f.Name); n <= least && !f.Hidden {
-			best, least = "--"+f.Name, n-1
+		if !f.Hidden {
+			known = append(known, f.Name)
 		}
 	})
-	return best
-}
-
-// distance is how many characters must be added, removed or changed to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	if near := spelling.Nearest(name, known); near != "" {
+		return "--" + near
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }
 
 // contradictions refuses options that exclude each other, in words.

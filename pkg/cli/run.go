@@ -29,7 +29,6 @@ func (p *program) make(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	bar := p.bar(backup.PhaseConnecting)
 	b, err := a.Service.Run(cmd.Context(), id, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()

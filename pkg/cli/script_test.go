@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			for _, kv := range []string{
 				"DATABASE_URL=" + server.URL(database), "BACKUP_DIRECTORY=" + filepath.Join(env.WorkDir, "backups"),
 				"BACKUP_CONNECT_RETRIES=0", "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "NEW_PG_DUMP=" + testenv.ClientBin(testenv.NewestMajor), "OLD_PG_DUMP=" + testenv.ClientBin(15),
+				"BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor),
 				"DB=" + database, "PGPORT_OF_TEST=" + strconv.Itoa(server.Port), "PASSWORD_OF_TEST=" + server.Password,
 				"SERVER=" + strings.TrimSuffix(server.URL(""), "/"), "HOME=" + env.WorkDir, "LONG_NAME=" + strings.Repeat("x", 1000), "CONTROL=bell\arings", "LC_ALL=C.UTF-8", "TZ=UTC",
 				"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "GORACE=" + testenv.GoRace,
@@ -71,7 +72,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "impostor": scriptImpostor, "bucket": scriptBucket, "permissions": scriptPermissions,
-			"pooler": scriptPooler,
+			"pooler": scriptPooler, "kms": scriptKMS,
 		},
 	})
 }
@@ -136,6 +137,19 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	tb := ts.Value("tb").(testing.TB)
 	testenv.Postgres(tb, testenv.NewestMajor).Exec(tb, args[0], args[1])
+}
+
+// scriptKMS is "kms NAME": it makes a key for signing in a KMS, of which KMS_NAME becomes the ARN, and lets the commands find it. NAME.pub
+// has its public half.
+func scriptKMS(ts *testscript.TestScript, _ bool, args []string) {
+	tb := ts.Value("tb").(testing.TB)
+	server := testenv.KMS(tb)
+	arn := server.NewKey(tb, "ECC_NIST_P256", "SIGN_VERIFY")
+	for _, kv := range append(server.Env(), "KMS_"+args[0]+"="+arn) {
+		name, value, _ := strings.Cut(kv, "=")
+		ts.Setenv(name, value)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), []byte(server.PublicKey(tb, arn)+"\n"), 0o600))
 }
 
 // scriptForge is "forge FILE OLD NEW": it does what somebody can who may write to the storage, and puts NEW in the place of

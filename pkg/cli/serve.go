@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"cofre/pkg/app"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
+	"cofre/pkg/namedfile"
 	"cofre/pkg/schedule"
 	"cofre/pkg/server"
 	"cofre/web"
@@ -91,7 +91,6 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	conf.Service, conf.Audit = a.Service, a.Audit
 	conf.TrimAudit = func(ctx context.Context) error {
 		_, err := a.TrimAudit(ctx)
@@ -138,7 +137,7 @@ func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api
 		*s.into = parsed
 	}
 	if o.metricsToken != "" {
-		token, err := os.ReadFile(o.metricsToken)
+		token, err := namedfile.Read(o.metricsToken, 4096)
 		if conf.MetricsToken = strings.TrimSpace(string(token)); err != nil || len(conf.MetricsToken) < 16 {
 			return conf, nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Make one with: openssl rand -hex 32", "%s holds no token of 16 characters or more", o.metricsToken)
 		}

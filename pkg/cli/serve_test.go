@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"cofre/internal/process"
 	"cofre/internal/testenv"
-	"cofre/internal/testenv/process"
 	"cofre/pkg/backup"
 	"cofre/pkg/registry"
 )

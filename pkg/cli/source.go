@@ -69,7 +69,6 @@ func (p *program) sourceList(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	o, err := a.Service.Overview(ctx, time.Local)
 	if err != nil {
 		return err
@@ -108,7 +107,7 @@ func (p *program) sourceTable(o overview.Overview) error {
 		}
 		var texts []string
 		for _, f := range s.Findings {
-			texts = append(texts, f.Text)
+			texts = append(texts, term.OwnTimes(f.Text))
 		}
 		if s.ServerUnknown > 0 {
 			texts = append(texts, fmt.Sprintf("%s of an unknown server (cofre source adopt %s)", term.Plural(s.ServerUnknown, "backup"), source.Quote(s.Name)))
@@ -191,7 +190,6 @@ func (p *program) withSource(ctx context.Context, action, name string, do func(c
 	if err != nil {
 		return err
 	}
-	defer a.Close()
 	doc, text, err := do(ctx, a.Service)
 	p.acted(ctx, a, action, "", err, map[string]string{"source": name})
 	if err != nil {

@@ -36,7 +36,6 @@ func (p *program) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer a.Close()
 			return p.status(cmd.Context(), a, args[0], watch)
 		},
 	}
@@ -102,6 +101,12 @@ func (p *program) statusText(r backup.StatusReport) error {
 		line += ", " + term.Bytes(d.DumpBytes) + " dumped, " + term.Bytes(d.SentBytes) + " stored"
 		if d.Rate > 0 {
 			line += ", " + term.Bytes(int64(d.Rate)) + "/s"
+		}
+		if d.Engine != "" {
+			line += ", read " + readText(d.Engine, d.EngineReason, d.Jobs)
+		}
+		if d.Pieces > 0 {
+			line += fmt.Sprintf(", %d of %d pieces", d.Written, d.Pieces)
 		}
 		line += ", since " + term.Clock(d.UpdatedAt.Sub(d.StartedAt))
 	}

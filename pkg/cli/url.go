@@ -16,6 +16,9 @@ import (
 const urlLong = `Prints a link from which a backup can be fetched without any credentials until it expires: whoever has
 it can read the backup. The link alone goes to standard output.
 
+Where BACKUP_TRUSTED_KEYS is set, the backup's signature is looked at; what comes by the link is yours to
+compare with the SHA-256 that --json shows.
+
 Over a local backup directory cofre itself serves the link, on this machine only, and stays until the
 link has expired or Ctrl-C.`
 
@@ -24,22 +27,23 @@ const urlExamples = `  cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   curl -fOJ "$(cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA)"       from s3://`
 
 func (p *program) urlCommand() *cobra.Command {
-	var life time.Duration
+	var o backup.LinkOptions
 	c := &cobra.Command{
 		Use: "url ID [options]", Short: "Make a download link that expires", Long: urlLong, Example: urlExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if life <= 0 {
-				return usage("Use a length of time such as 15m or 24h.", "a link cannot live for %s", life)
+			if o.Life <= 0 {
+				return usage("Use a length of time such as 15m or 24h.", "a link cannot live for %s", o.Life)
 			}
-			return p.url(cmd.Context(), args[0], life)
+			return p.url(cmd.Context(), args[0], o)
 		},
 	}
-	c.Flags().DurationVar(&life, "expires", backup.DefaultLinkLife, "how long it works: `TIME` such as 15m or 24h, 168h at most")
+	c.Flags().DurationVar(&o.Life, "expires", backup.DefaultLinkLife, "how long it works: `TIME` such as 15m or 24h, 168h at most")
+	c.Flags().BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	return c
 }
 
-func (p *program) url(ctx context.Context, ref string, life time.Duration) error {
+func (p *program) url(ctx context.Context, ref string, o backup.LinkOptions) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "", "Use `cofre download`.", "cannot listen on this machine")
@@ -49,8 +53,7 @@ func (p *program) url(ctx context.Context, ref string, life time.Duration) error
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	link, err := a.Service.URL(ctx, ref, life)
+	link, err := a.Service.URL(ctx, ref, o)
 	if err != nil {
 		p.acted(ctx, a, "download", ref, err, nil)
 		return err
@@ -60,11 +63,11 @@ func (p *program) url(ctx context.Context, ref string, life time.Duration) error
 		return err
 	}
 	p.note("%s, %s, works until %s", term.Clean(link.Filename), term.Bytes(link.Size), term.Moment(link.ExpiresAt))
-	switch asked := time.Until(link.ExpiresAt) < life-time.Minute; {
+	switch asked := time.Until(link.ExpiresAt) < o.Life-time.Minute; {
 	case link.Uncertain:
 		p.note("at the latest: it is signed with credentials of a session that does not say when it ends")
 	case asked:
-		p.note("not for the %s asked for: the credentials that sign it end then", life)
+		p.note("not for the %s asked for: the credentials that sign it end then", o.Life)
 	}
 	if !a.Local {
 		return nil

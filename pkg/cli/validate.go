@@ -61,11 +61,8 @@ func (p *program) validate(ctx context.Context, refs []string, o backup.Validate
 	if err != nil {
 		return err
 	}
-	if a != nil {
-		defer a.Close()
-	}
-	doc := validations{Valid: true, Results: []validation{}}
-	var first error
+	doc := validations{Results: []validation{}}
+	all := several{p: p, of: len(refs)}
 	for _, ref := range refs {
 		v, err := p.validateOne(ctx, svc, ref, o)
 		if a != nil && (err != nil || v.ID != "") { // local files are nobody's business
@@ -74,37 +71,20 @@ func (p *program) validate(ctx context.Context, refs []string, o backup.Validate
 		if ctx.Err() != nil && err != nil {
 			return err
 		}
-		res := validation{Ref: ref, Validation: &v, Error: recordOf(err)}
-		if err != nil {
-			res.Validation = nil
-		} else {
-			err = v.Err()
-		}
-		if err != nil && first == nil {
-			first, doc.Valid, doc.Error = err, false, recordOf(err)
+		res := validation{Ref: ref, Error: recordOf(err)}
+		if err == nil {
+			res.Validation, err = &v, v.Err()
 		}
 		doc.Results = append(doc.Results, res)
 		if !p.json {
 			if perr := p.verdict(ref, v, err); perr != nil {
 				return perr
 			}
-			if err != nil && len(refs) > 1 {
-				p.complain(err)
-			}
 		}
+		all.ended(err)
 	}
-	if p.json {
-		if err := p.print(doc, nil); err != nil {
-			return err
-		}
-	}
-	switch {
-	case first == nil:
-		return nil
-	case len(refs) > 1 && !p.json: // each was told where it happened
-		return silent{first}
-	}
-	return told{first}
+	doc.Valid, doc.Error = all.first == nil, recordOf(all.first)
+	return all.end(doc)
 }
 
 // validator opens the service. Files alone need no backup directory; there is no app then.
@@ -208,6 +188,9 @@ func findings(v backup.Validation) []string {
 		}
 		if c.LargeObjects > 0 {
 			f = append(f, term.Plural(int(c.LargeObjects), "large object"))
+		}
+		if v.RowsAgree {
+			f[len(f)-1] += " as counted when it was made"
 		}
 		if c.UncompressedBytes > v.Size {
 			f = append(f, "unpacks to "+term.Bytes(c.UncompressedBytes))

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,8 @@ func statusWord(b backup.Backup, l term.Look) term.Cell {
 	switch {
 	case b.Damaged():
 		return term.Cell{Text: "damaged", Paint: l.Red}
+	case b.Status == registry.Success && !b.Verified(): // from tags alone: nobody has looked at it since
+		return term.Cell{Text: "unverified", Paint: l.Yellow}
 	case b.Status == registry.Success:
 		return term.Cell{Text: "ok", Paint: l.Green}
 	case b.Ended() == registry.Canceled:
@@ -39,6 +43,8 @@ func verifiedWord(b backup.Backup, l term.Look) term.Cell {
 		return term.Cell{Text: "yes", Paint: l.Green}
 	case v.Level == registry.LevelRestoredInPart:
 		return term.Cell{Text: "in part", Paint: l.Green}
+	case v.Level == registry.LevelProvenInPart:
+		return term.Cell{Text: "proven in part", Paint: l.Green}
 	}
 	return term.Cell{Text: v.Level, Paint: l.Green}
 }
@@ -55,7 +61,11 @@ func verifiedAs(v registry.Verification) string {
 	if !v.OK {
 		var problems []string
 		for _, p := range v.Problems {
-			problems = append(problems, p.Detail)
+			problems = append(problems, cmp.Or(p.Detail, string(p.Reason)))
+		}
+		problems = slices.DeleteFunc(problems, func(p string) bool { return p == "" })
+		if len(problems) == 0 {
+			return "DAMAGED (its record does not say how)"
 		}
 		return "DAMAGED: " + strings.Join(problems, "; ")
 	}
@@ -70,6 +80,10 @@ func verifiedAs(v registry.Verification) string {
 		return "restored into a database in part"
 	case registry.LevelRestored:
 		return "restored into a database"
+	case registry.LevelProvenInPart:
+		return "restored into a server of its own and compared, in part"
+	case registry.LevelProven:
+		return "restored into a server of its own, every row compared"
 	}
 	return "verified: " + v.Level
 }

@@ -16,18 +16,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/jsonschema"
+	"cofre/pkg/namedfile"
 	"cofre/pkg/source"
 )
 
@@ -46,7 +44,20 @@ type Source struct {
 	Name       string     `yaml:"name"`
 	Connection Connection `yaml:"connection"`
 	Age        string     `yaml:"maxAge"`
-	Line       int        `yaml:"-"` // in the file, from 1
+	Jobs       int        `yaml:"jobs"` // connections that read rows at once; 0 is the environment's
+	Rows       string     `yaml:"rows"` // how rows are written, text or binary; "" is the environment's
+	// Thresholds is nil where the file says nothing of them.
+	Thresholds *Thresholds `yaml:"thresholds"`
+	Line       int         `yaml:"-"` // in the file, from 1
+}
+
+// Thresholds say when something about a backup is worth a warning.
+type Thresholds struct {
+	// RowsLostPercent is how much of its rows a table must have lost since the backup before, 0 to 100; 0 warns of nothing, nil
+	// is the environment's.
+	RowsLostPercent *int `yaml:"rowsLostPercent"`
+	// RowsLostMinimum is how many rows it must have had; 0 is the environment's.
+	RowsLostMinimum int64 `yaml:"rowsLostMinimum"`
 }
 
 // Connection says where a connection URL is to be had. One of the two is set.
@@ -80,7 +91,7 @@ func (s Source) URL(getenv func(string) string) (string, error) {
 		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"=postgresql://user@host:5432/shop",
 			"source %q has its connection in the variable %s, which is not set", s.Name, name)
 	}
-	data, err := readBounded(s.Connection.File)
+	data, err := namedfile.Read(s.Connection.File, maxSize)
 	if err != nil {
 		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, "Let it hold the connection URL, readable by this user.", "the connection of source %q cannot be read", s.Name)
 	}
@@ -90,22 +101,9 @@ func (s Source) URL(getenv func(string) string) (string, error) {
 // maxSize bounds the file, and each file that it names.
 const maxSize = 1 << 20
 
-func readBounded(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxSize)
-	}
-	return data, err
-}
-
 // Read reads the file. Whatever is wrong with it is a ValidationError that says where.
 func Read(name string) (File, error) {
-	data, err := readBounded(name)
+	data, err := namedfile.Read(name, maxSize)
 	if err != nil {
 		return File{}, fault.Wrap(err, fault.Validation, fault.InvalidInput, "BACKUP_CONFIG names the file cofre.yaml.", "the configuration cannot be read")
 	}
@@ -145,10 +143,11 @@ func Parse(name string, data []byte) (File, error) {
 		if err := source.CheckName(s.Name); err != nil {
 			return f, wrong(name, s.Line, "%s", fault.From(err).Message)
 		}
-		if before := seen[s.Name]; before > 0 {
+		folded := strings.ToLower(s.Name) // names of sources must differ by more than case
+		if before := seen[folded]; before > 0 {
 			return f, wrong(name, s.Line, "the source %q stands in line %d already", s.Name, before)
 		}
-		seen[s.Name] = s.Line
+		seen[folded] = s.Line
 	}
 	return f, nil
 }
@@ -172,15 +171,11 @@ func wrong(name string, line int, format string, args ...any) error {
 }
 
 var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	doc, err := jsonschema.Decode(Schema)
 	if err != nil {
 		return nil, err
 	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("cofre.schema.json", doc); err != nil {
-		return nil, err
-	}
-	return c.Compile("cofre.schema.json")
+	return jsonschema.NewCompiler(doc).Compile("")
 })
 
 // check holds the content against the schema and says where it does not fit.
@@ -189,25 +184,17 @@ func check(name string, doc *yaml.Node, plain any) error {
 	if err != nil {
 		return fmt.Errorf("compile the schema of cofre.yaml: %w", err)
 	}
-	var invalid *jsonschema.ValidationError
-	switch err := schema.Validate(plain); {
-	case err == nil:
-		return nil
-	case !errors.As(err, &invalid):
-		return wrong(name, 0, "it is not a mapping of names to values")
+	if all := schema.Validate(plain); len(all) > 0 {
+		return explain(name, doc, gravest(doc, all))
 	}
-	for len(invalid.Causes) > 0 {
-		invalid = invalid.Causes[0]
-	}
-	at := strings.Join(invalid.InstanceLocation, ".")
-	if at != "" {
-		at += ": "
-	}
-	return wrong(name, lineOf(doc, invalid.InstanceLocation), "%s%s", at, invalid.ErrorKind.LocalizedString(printer))
+	return nil
 }
 
-// lineOf finds the line of what a path leads to; 0 where it leads nowhere.
-func lineOf(n *yaml.Node, path []string) int {
+// lineOf finds the line of what a path leads to, or of the last thing on its way that is there.
+func lineOf(doc *yaml.Node, path []string) int { return nodeAt(doc, path).Line }
+
+// nodeAt finds what a path leads to, or the last thing on its way that is there.
+func nodeAt(n *yaml.Node, path []string) *yaml.Node {
 	for n.Kind == yaml.DocumentNode || n.Kind == yaml.AliasNode {
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias
@@ -216,22 +203,19 @@ func lineOf(n *yaml.Node, path []string) int {
 		n = n.Content[0]
 	}
 	if len(path) == 0 {
-		return n.Line
+		return n
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == path[0] {
-				return lineOf(n.Content[i+1], path[1:])
+				return nodeAt(n.Content[i+1], path[1:])
 			}
 		}
 	case yaml.SequenceNode:
 		if i, err := strconv.Atoi(path[0]); err == nil && i >= 0 && i < len(n.Content) {
-			return lineOf(n.Content[i], path[1:])
+			return nodeAt(n.Content[i], path[1:])
 		}
 	}
-	return n.Line
+	return n
 }
-
-// printer writes the validator's messages in English.
-var printer = message.NewPrinter(language.English)

@@ -1,8 +1,11 @@
 package configfile
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +57,7 @@ func TestParse(t *testing.T) {
 // What does not fit is refused with its line.
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"sources:\n  - name: a\n    connection: {env: A}\n    maxage: 3h\n":   "line 2",
+		"sources:\n  - name: a\n    connection: {env: A}\n    maxage: 3h\n":   "line 4",
 		"sources:\n  - name: a\n    connection: {env: A}\n    maxAge: soon\n": "line 4",
 		"sources:\n  - name: a\n":                                                              "line 2",
 		"sources:\n  - connection: {env: A}\n":                                                 "line 2",
@@ -62,6 +65,7 @@ func TestRefused(t *testing.T) {
 		"sources:\n  - name: a\n    connection: {env: A, file: b}\n":                           "line 3",
 		"sources:\n  - name: a\n    connection: {env: 'A B'}\n":                                "line 3",
 		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: a, connection: {env: B}}\n": "line 3",
+		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: A, connection: {env: B}}\n": "line 3",
 		"source: []\n":      "line 1",
 		"- a\n":             "line 1",
 		"sources: [\n":      "cofre.yaml",
@@ -88,9 +92,70 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A wrong key is told by its name, its line and the key that was meant; a wrong value by what may stand there.
+func TestExplained(t *testing.T) {
+	const source = "sources:\n  - name: a\n    "
+	for text, want := range map[string]string{
+		source + "conection: {env: A}\n":                     `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`,
+		source + "connection: {env: A}\n    maxage: 3h\n":    `line 4: sources.0: unknown key "maxage": did you mean "maxAge"?`,
+		source + "connection:\n      env: A\n      fil: b\n": `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
+		source + "connection: {env: A}\n    retention: 3\n":  `line 4: sources.0: unknown key "retention"; known are name, connection, maxAge`,
+		"Source: []\n": `line 1: unknown key "Source": did you mean "sources"?`,
+		source + "connection: {env: A, file: b}\n":                     "line 3: sources.0.connection: want exactly one of the keys env, file",
+		source + "connection: {}\n":                                    "line 3: sources.0.connection: want exactly one of the keys env, file",
+		"sources:\n  - name: a\n":                                      `line 2: sources.0: the key "connection" is missing`,
+		source + "connection: postgresql://u:secret@h/d\n":             "line 3: sources.0.connection: want keys with values, not a text",
+		source + "connection: {env: 'postgresql://u:secret@h/d'}\n":    "line 3: sources.0.connection.env: want the name of a variable",
+		source + "connection: {env: A}\n    maxAge: soon\n":            `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
+		source + "connection: {env: A}\n    maxAge: 26\n":              "line 4: sources.0.maxAge: want a text, not a number",
+		"sources: {name: a}\n":                                         "line 1: sources: want a list, each item behind a dash, not keys with values",
+		"- a\n":                                                        "line 1: want keys with values, not a list",
+		"a: &a {name: x}\nsources:\n  - {<<: *a, conection: {env: A}}": `unknown key "a"; known are sources`,
+	} {
+		_, err := Parse("cofre.yaml", []byte(text))
+		if f := fault.From(err); err == nil || !strings.Contains(f.Message, want) || strings.Contains(f.Error(), "secret") || !strings.Contains(f.Hint, "docs/operating.md") {
+			t.Errorf("%q:\n%v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// What is told of keys is what the schema has.
+func TestKeys(t *testing.T) {
+	type node struct {
+		Properties map[string]*node `json:"properties"`
+		Items      *node            `json:"items"`
+	}
+	var schema node
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	var walk func(at string, n *node)
+	walk = func(at string, n *node) {
+		if n.Items != nil {
+			n = n.Items
+		}
+		if len(n.Properties) == 0 {
+			return
+		}
+		found++
+		if got, want := slices.Sorted(slices.Values(keys[at])), slices.Sorted(maps.Keys(n.Properties)); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, the schema has %q", at, got, want)
+		}
+		for name, child := range n.Properties {
+			walk(strings.TrimPrefix(at+"."+name, "."), child)
+		}
+	}
+	walk("", &schema)
+	if found != len(keys) {
+		t.Errorf("%d places, the schema has %d", len(keys), found)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte("a: &a [*a, *a]\n"))
+	f.Add([]byte("checks:\n  - name: a\n    query: SELECT 1\n    expect: 1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse("x", data)
 		if err != nil && fault.From(err).Code != fault.Validation {
@@ -98,6 +163,10 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, s := range file.Sources {
 			s.MaxAge()
+		}
+		checks, err := parseChecks("x", data)
+		if err != nil && fault.From(err).Code != fault.Validation || err == nil && (len(checks) == 0 || len(checks) > maxChecks || checks[0].Query == "" || checks[0].Expect == "") {
+			t.Errorf("%+v, %v", checks, err)
 		}
 	})
 }

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
 )
 
@@ -68,7 +68,7 @@ func (d *demo) compare(ctx context.Context) error {
 }
 
 // partition is how the sample names partitions: pedidos_2024t1, pedidos_outros, movimentos_p0.
-var partition = regexp.MustCompile(`_(\d{4}t\d|outros|p\d)$`)
+var partition = lazyregexp.New(`_(\d{4}t\d|outros|p\d)$`)
 
 // compareTables puts the contents side by side, partitions of one table together.
 func compareTables(a, b postgres.Fingerprint) []comparison {
@@ -78,7 +78,7 @@ func compareTables(a, b postgres.Fingerprint) []comparison {
 		if !ok {
 			continue
 		}
-		whole := partition.ReplaceAllString(name, "")
+		whole := partition().ReplaceAllString(name, "")
 		c := sums[whole]
 		if c == nil {
 			c = &comparison{name: whole}

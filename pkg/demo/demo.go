@@ -17,8 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"cofre/internal/testenv/pgserver"
-	"cofre/internal/testenv/process"
+	"cofre/internal/pgserver"
+	"cofre/internal/process"
 	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
@@ -228,7 +228,6 @@ func (d *demo) openStore(ctx context.Context) error {
 			listener.Close()
 			return "", err
 		}
-		d.atEnd(d.app.Close)
 		d.serveLinks(listener)
 		return "a directory: " + d.backups, nil
 	})

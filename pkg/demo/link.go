@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
@@ -31,7 +32,7 @@ func (d *demo) serveLinks(l net.Listener) {
 // download fetches the backup through a presigned link with stock curl, and has stock pg_restore read it.
 func (d *demo) download(ctx context.Context) error {
 	var err error
-	if d.link, err = d.app.Service.URL(ctx, d.Backup.ID, linkLife); err != nil {
+	if d.link, err = d.app.Service.URL(ctx, d.Backup.ID, backup.LinkOptions{Life: linkLife}); err != nil {
 		return err
 	}
 	return d.do("downloading", func(*term.Bar) (string, error) {

@@ -24,9 +24,10 @@ func (d *demo) serve(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		running, stop := context.WithCancel(context.WithoutCancel(ctx))
+		whole := context.WithoutCancel(ctx) // requests end by themselves, also after Ctrl-C
+		running, stop := context.WithCancel(whole)
 		ended := make(chan error, 1)
-		go func() { ended <- s.Serve(running, running) }()
+		go func() { ended <- s.Serve(running, whole) }()
 		d.atEnd(func() error {
 			stop()
 			return <-ended
@@ -58,7 +59,7 @@ func (d *demo) newServer() (*server.Server, error) {
 		return app.Caller(i), err
 	})
 	return server.New(server.Config{
-		Service: d.app.Service, Audit: d.app.Audit, UI: web.Files(), Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: 2, Log: d.Log,
+		Service: d.app.Service, Audit: d.app.Audit, UI: web.Files(), Listen: "127.0.0.1:0", Grace: 10 * time.Second, MaxConcurrent: 2, Log: d.Log,
 		SignIn: server.SignIn{Development: func(role string) (string, time.Time, error) { return issuer.Issue(access.Role(role), "") }, Secret: rand.Text()},
 		Links:  d.app.Links, LinkBase: d.linkBase,
 		NewAPI: func(doors server.Doors) (http.Handler, error) {

@@ -104,9 +104,14 @@ const (
 	StructureDamaged Reason = "structure_damaged"
 	SignatureMissing Reason = "signature_missing" // of a manifest, where trusted keys are set
 	SignatureWrong   Reason = "signature_wrong"
+	Forged           Reason = "forged" // an object that cofre does not write where it is
 	ObjectMissing    Reason = "object_missing"
 	TagsMismatch     Reason = "tags_mismatch"
-	IdentityMissing  Reason = "identity_missing" // encrypted, and no key to read it
+	ContentsMismatch Reason = "contents_mismatch" // a backup holds other rows than were counted when it was made
+	ProofFailed      Reason = "proof_failed"      // a backup was restored, and what came out is not what was in it
+	ContentsDiffer   Reason = "contents_differ"   // two backups, where whoever compared them wants to know
+	ContentsMissing  Reason = "contents_missing"  // nothing says what a backup contains
+	IdentityMissing  Reason = "identity_missing"  // encrypted, and no key to read it
 )
 
 // Error is a failure as told to people and programs.
@@ -178,7 +183,7 @@ func From(err error) *Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Wrap(err, BackupCreation, Timeout, "Try again, or allow more time.", "took longer than allowed")
 	}
-	return Wrap(err, Internal, "", "This is a defect of cofre: run it again with --verbose and report what it prints.", "unexpected failure")
+	return Wrap(err, Internal, "", "This is a defect of cofre: report it with its messages.", "unexpected failure")
 }
 
 // HasReason tells whether the chain holds a fault with this reason.

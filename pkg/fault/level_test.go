@@ -10,7 +10,7 @@ import (
 
 func TestLevel(t *testing.T) {
 	for err, want := range map[error]slog.Level{
-		New(Canceled, CanceledByUser, "", "cancelled by ana"):                     slog.LevelInfo,
+		New(Canceled, CanceledByUser, "", "canceled by ana"):                      slog.LevelInfo,
 		fmt.Errorf("run: %w", New(Canceled, CanceledByUser, "", "")):              slog.LevelInfo,
 		New(Canceled, "", "", "stopped"):                                          slog.LevelWarn,
 		fmt.Errorf("read: %w", context.Canceled):                                  slog.LevelWarn,

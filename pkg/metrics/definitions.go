@@ -74,6 +74,7 @@ var (
 	FailingSince      = define(Definition{Name: "cofre_backup_failing_since_timestamp_seconds", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "the first failure behind the last good backup, since 1970; absent when the last attempt was good"})
 	Missed            = define(Definition{Name: "cofre_backup_missed", EMF: "Missed", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "scheduled times of the last 30 days at which nothing was made"})
 	Shrunk            = define(Definition{Name: "cofre_backup_shrunk", EMF: "Shrunk", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when the newest backup is half as large as the one before, or less"})
+	TablesLostRows    = define(Definition{Name: "cofre_backup_tables_lost_rows", EMF: "TablesLostRows", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "tables of the newest backup that lost more of their rows since the one before than `BACKUP_ROWS_LOST_PERCENT`"})
 	OnlyParts         = define(Definition{Name: "cofre_backup_only_parts", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when no good backup holds everything"})
 	StorageUsed       = define(Definition{Name: "cofre_storage_used_bytes", EMF: "StorageUsed", Kind: Gauge, Unit: Bytes, Help: "stored size of all backups"})
 	StorageQuota      = define(Definition{Name: "cofre_storage_quota_bytes", Kind: Gauge, Unit: Bytes, Help: "`BACKUP_MAX_STORAGE_SIZE_GB`; absent when there is none"})

@@ -29,7 +29,7 @@ var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 // state is what is shown of backups, one of which a database is backed up by a schedule of.
 func state(t *testing.T, backups []registry.Backup) overview.Overview {
-	return overview.Of(overview.Input{Now: now, Backups: backups, LastCleanup: &now,
+	return overview.Of(overview.Input{Now: now, Backups: slices.Values(backups), LastCleanup: now,
 		Expected: []overview.Expected{{Source: "shop", Database: "shop", Schedule: daily(t)}}})
 }
 

@@ -70,6 +70,11 @@ func sourceState(s *overview.Source, now time.Time) []Sample {
 		SourceState.Of(state, name, db), Overdue.Of(flag(s.Overdue), name, db), Missed.Of(float64(s.Missed), name, db),
 		Shrunk.Of(flag(s.Shrunk != nil), name, db), OnlyParts.Of(flag(s.OnlyParts), name, db),
 	}
+	lost := 0
+	if s.RowsLost != nil {
+		lost = s.RowsLost.Tables
+	}
+	out = append(out, TablesLostRows.Of(float64(lost), name, db))
 	if s.LastWhole != nil {
 		out = append(out, LastGoodBackupAge.Of(max(0, now.Sub(s.LastWhole.At).Seconds()), name, db))
 	}

@@ -21,10 +21,13 @@ const (
 	Failures     Code = "failing"       // the last attempts failed
 	OnlyParts    Code = "only_parts"    // nothing holds everything
 	BackupShrunk Code = "shrunk"        // the newest is much smaller than the one before
+	TablesLost   Code = "rows_lost"     // tables of the newest lost more of their rows than they may
+	NotCounted   Code = "contents_unknown"
 	Damage       Code = "damaged"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
-	Future        Code = "future" // dated later than now: a clock is wrong somewhere
+	Unreadable    Code = "unreadable" // the source's record: whose it is cannot be checked, so that it is not backed up
+	Future        Code = "future"     // dated later than now: a clock is wrong somewhere
 )
 
 // Finding is one thing about a source that somebody should look at.
@@ -43,6 +46,14 @@ func (s *state) find(f Finding) {
 	s.State = worse(s.State, f.Severity)
 }
 
+func (s *state) unread(f *fault.Error) {
+	severity := Warning
+	if s.expected != nil {
+		severity = Failing // no backup of it is made
+	}
+	s.find(Finding{Code: Unreadable, Severity: severity, Text: "its record cannot be read: " + f.Message, Hint: f.Hint})
+}
+
 // judge says how it stands with a source, from what was gathered.
 func (b *builder) judge(s *state) {
 	now := b.in.Now
@@ -50,12 +61,13 @@ func (b *builder) judge(s *state) {
 	if s.expected != nil && s.expected.Schedule != nil {
 		plan = s.expected.Schedule
 		s.Scheduled, s.Schedule = true, plan.String()
-		s.NextDue = schedule.Upcoming(plan, b.lastScheduled(s), now)
+		s.NextDue = schedule.Upcoming(plan, s.tally.LastScheduled, now)
 		b.countMissed(s, plan)
 	}
 	s.failing()
-	s.OnlyParts = s.LastWhole == nil && len(s.parts) > 0 && s.LastGood != nil
+	s.OnlyParts = s.LastWhole == nil && s.tally.Parts.Count > 0 && s.LastGood != nil
 	s.shrunk()
+	s.contents()
 	if s.Damaged > 0 {
 		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
 	}
@@ -144,27 +156,11 @@ func plural(n int, what string) string {
 // failing looks whether the last attempts to back everything up failed; where nobody ever tried that, the last attempts at
 // all. What was canceled is no attempt.
 func (s *state) failing() {
-	attempts := s.whole
-	if len(attempts) == 0 {
-		attempts = s.parts
+	attempts := s.tally.Whole
+	if attempts.Count == 0 {
+		attempts = s.tally.Parts
 	}
-	for _, r := range attempts {
-		if r.CreatedAt.After(s.now) {
-			continue
-		}
-		switch r.Ended() {
-		case registry.Succeeded:
-			if r.Verified() {
-				s.FailingSince, s.Failures, s.LastFail = time.Time{}, 0, nil
-			}
-		case registry.FailedToEnd, registry.Interrupted:
-			if s.Failures == 0 {
-				s.FailingSince = r.CreatedAt
-			}
-			s.Failures++
-			s.LastFail = &Failure{r.ID, r.CreatedAt, r.Error}
-		}
-	}
+	s.FailingSince, s.Failures, s.LastFail = attempts.Since, attempts.Failures, attempts.Last
 	if s.Failures == 0 {
 		return
 	}
@@ -190,37 +186,45 @@ func (s *state) failing() {
 
 // shrunk compares the two newest whole backups that were stored alike.
 func (s *state) shrunk() {
-	var last, before *registry.Backup
-	for _, r := range slices.Backward(s.whole) {
-		switch {
-		case r.Status != registry.Success:
-		case last == nil:
-			last = r
-		case before == nil && alike(r, last):
-			before = r
-		}
-	}
-	if before == nil || !HasShrunk(before.Size, last.Size) {
+	shapes := s.tally.Shapes
+	if len(shapes) == 0 {
 		return
 	}
-	s.Shrunk = &Shrunk{last.ID, before.Size, last.Size}
+	last := shapes[len(shapes)-1]
+	if last.Before == nil || !HasShrunk(*last.Before, last.Size) {
+		return
+	}
+	s.Shrunk = &Shrunk{last.ID, *last.Before, last.Size}
 	s.find(Finding{Code: BackupShrunk, Severity: Warning, Backup: last.ID,
-		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", min(99, 100-last.Size*100/max(before.Size, 1))),
+		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", min(99, 100-last.Size*100/max(*last.Before, 1))),
 		Hint: "Look whether data was lost before the older ones are removed."})
 }
 
-// alike tells whether sizes can be compared.
-func alike(a, b *registry.Backup) bool {
-	return a.Format == b.Format && a.Compression == b.Compression && a.Encryption == b.Encryption && (a.Source == "") == (b.Source == "")
-}
-
-// lastScheduled returns when the schedule last asked for a backup of the source. What bears a time after now was made by a
-// clock that was wrong.
-func (b *builder) lastScheduled(s *state) (last time.Time) {
-	for _, r := range slices.Concat(s.whole, s.parts) {
-		if r.Trigger == registry.TriggerSchedule && r.CreatedAt.After(last) && !r.CreatedAt.After(b.in.Now) {
-			last = r.CreatedAt
+// contents looks at what the newest whole backup contains, as its record says.
+func (s *state) contents() {
+	last := s.newest
+	if last == nil || last.Contents == nil {
+		return
+	}
+	c := last.Contents
+	if c.Missing != "" {
+		s.find(Finding{Code: NotCounted, Severity: Warning, Backup: last.ID, Text: "what the newest backup contains is not known: " + c.Missing,
+			Hint: "Its tables were not held against those of the backup before. The backup itself is as good as its verification says."})
+	}
+	if c.Lost == 0 {
+		return
+	}
+	s.RowsLost = &RowsLost{ID: last.ID, Before: c.Compared, Tables: c.Lost, Worst: c.Warnings}
+	text := plural(c.Lost, "table") + " of the newest backup lost most of the rows"
+	if len(c.Warnings) > 0 {
+		w := c.Warnings[0]
+		text = fmt.Sprintf("%s lost %d %% of its rows since the backup before (%d, then %d)", w.Table, w.Percent, w.Before, w.After)
+		if w.Dropped {
+			text = fmt.Sprintf("%s is gone since the backup before; it had %d rows", w.Table, w.Before)
+		}
+		if c.Lost > 1 {
+			text += ", and " + plural(c.Lost-1, "other table") + " lost rows"
 		}
 	}
-	return last
+	s.find(Finding{Code: TablesLost, Severity: Warning, Backup: last.ID, Text: text, Hint: "Look at all that changed, before the older backups are removed: cofre diff " + last.ID})
 }

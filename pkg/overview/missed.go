@@ -2,8 +2,6 @@ package overview
 
 import (
 	"time"
-
-	"cofre/pkg/registry"
 )
 
 // maxOccasions bounds the times of a schedule that are looked at: once a minute for thirty days is 43,200.
@@ -22,17 +20,17 @@ func (b *builder) countMissed(s *state, plan Schedule) {
 	if s.firstSeen.IsZero() {
 		return // nothing was ever expected to be here
 	}
-	n := 0 // into s.whole
+	n := 0 // into s.recent
 	due := plan.Next(since.Add(-time.Second))
 	for range maxOccasions {
 		if due.IsZero() || due.Add(Grace).After(b.in.Now) {
 			return
 		}
 		next := plan.Next(due)
-		for n < len(s.whole) && s.whole[n].CreatedAt.Before(due) {
+		for n < len(s.recent) && s.recent[n].at.Before(due) {
 			n++
 		}
-		made := n < len(s.whole) && (next.IsZero() || s.whole[n].CreatedAt.Before(next))
+		made := n < len(s.recent) && (next.IsZero() || s.recent[n].at.Before(next))
 		if i, ok := b.day(due); ok && !made {
 			s.Missed++
 			s.Days[i].Missed++
@@ -50,12 +48,12 @@ func (b *builder) remembers(s *state) (since time.Time) {
 		since = b.in.Now.AddDate(0, 0, -d)
 	}
 	n := b.in.Settings.MaxBackups
-	for i := len(s.whole) - 1; i >= 0 && n > 0; i-- {
-		if s.whole[i].Status != registry.Success {
+	for i := len(s.recent) - 1; i >= 0 && n > 0; i-- {
+		if !s.recent[i].good {
 			continue
 		}
-		if n--; n == 0 && s.whole[i].CreatedAt.After(since) {
-			since = s.whole[i].CreatedAt
+		if n--; n == 0 && s.recent[i].at.After(since) {
+			since = s.recent[i].at
 		}
 	}
 	return since

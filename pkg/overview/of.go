@@ -10,9 +10,6 @@ import (
 	"cofre/pkg/registry"
 )
 
-// maxSizes bounds Source.Sizes.
-const maxSizes = 60
-
 // builder works on one overview.
 type builder struct {
 	in    Input
@@ -27,11 +24,18 @@ type builder struct {
 type state struct {
 	Source
 	expected  *Expected
+	tally     registry.Tally
 	firstSeen time.Time
-	future    int                // backups that are dated later than now
-	begun     bool               // its server is known: a backup was begun once
-	whole     []*registry.Backup // attempts to back everything up, in order
-	parts     []*registry.Backup
+	future    int              // backups that are dated later than now
+	newest    *registry.Backup // the newest successful whole one; nil where that is too old for the figures
+	begun     bool             // its server is known: a backup was begun once
+	recent    []attempt        // to back everything up, in the days of the figures, in order
+}
+
+// attempt is one that was begun at a time.
+type attempt struct {
+	at   time.Time
+	good bool // it ended well
 }
 
 // Of works the overview out.
@@ -41,9 +45,7 @@ func Of(in Input) Overview {
 		b.zone = time.UTC
 	}
 	b.out = Overview{At: in.Now, State: OK, ByState: map[registry.Status]int{registry.Success: 0, registry.Failed: 0, registry.InProgress: 0}}
-	if in.LastCleanup != nil {
-		b.out.LastCleanup = *in.LastCleanup
-	}
+	b.out.LastCleanup = in.LastCleanup
 	b.calendar()
 	b.out.Days, b.out.Errors = b.days(), map[string]int{}
 	for i := range in.Expected {
@@ -59,15 +61,27 @@ func Of(in Input) Overview {
 			s.Server, s.begun = rec.Addresses[0], true
 		}
 	}
-	for i := range in.Backups {
-		b.count(&in.Backups[i])
+	for name := range in.Unread {
+		b.source(name)
+	}
+	for _, t := range in.Settled {
+		b.countSettled(t)
+	}
+	if in.Backups != nil {
+		for r := range in.Backups {
+			b.count(&r)
+		}
 	}
 	for _, s := range b.all {
+		s.sumUp()
 		if s.givenUp() {
 			continue
 		}
 		if err := in.Refused[s.Name]; err != nil {
 			s.find(Finding{Code: ServerChanged, Severity: Failing, Text: fault.From(err).Message, Hint: fault.From(err).Hint})
+		}
+		if err := in.Unread[s.Name]; err != nil {
+			s.unread(fault.From(err))
 		}
 		b.judge(s)
 		b.out.Sources = append(b.out.Sources, s.Source)
@@ -79,17 +93,15 @@ func Of(in Input) Overview {
 
 // givenUp tells that somebody removed all that there was of a source, and that nothing is expected of it here.
 func (s *state) givenUp() bool {
-	return s.expected == nil && s.begun && len(s.whole)+len(s.parts) == 0
+	return s.expected == nil && s.begun && s.tally.Count == 0
 }
 
 // calendar finds the days. A day of the zone may have 23 or 25 hours.
 func (b *builder) calendar() {
 	now := b.in.Now.In(b.zone)
+	b.first = FirstDay(now, b.zone)
 	for d := Days - 1; d >= 0; d-- {
 		day := time.Date(now.Year(), now.Month(), now.Day()-d, 0, 0, 0, 0, b.zone)
-		if d == Days-1 {
-			b.first = day
-		}
 		b.dates = append(b.dates, day.Format(time.DateOnly))
 	}
 }
@@ -149,57 +161,47 @@ func (b *builder) count(r *registry.Backup) {
 		return
 	}
 	s := b.source(name)
-	s.seen(r.CreatedAt)
 	s.note(r)
 	if recent {
 		s.Figures.add(r)
 		s.Days[i].add(r)
+		if r.Whole() {
+			s.recent = append(s.recent, attempt{r.CreatedAt, r.Status == registry.Success})
+		}
+	}
+}
+
+// countSettled adds backups that are too old for the figures.
+func (b *builder) countSettled(t registry.Tally) {
+	b.out.Stored += t.Bytes
+	b.out.ByState[registry.Success] += t.Succeeded
+	b.out.ByState[registry.Failed] += t.Failed + t.Canceled + t.Interrupted
+	b.out.Damaged += t.Damaged
+	if t.Source != "" {
+		b.source(t.Source).tally.Add(t)
 	}
 }
 
 // note adds a backup to what is known of its source, whenever it was made.
 func (s *state) note(r *registry.Backup) {
-	s.Database = cmp.Or(r.Database, s.Database)
-	if r.Source == "" {
-		s.ServerUnknown++
-	}
-	if r.Whole() {
-		s.whole = append(s.whole, r)
-	} else {
-		s.parts = append(s.parts, r)
-	}
-	switch {
-	case r.Status == registry.InProgress:
-		s.Running++
-	case r.Damaged():
-		s.Damaged++
-		s.Backups++
-		s.Bytes += r.Size
-	case r.Status == registry.Success:
-		s.Backups++
-		s.Bytes += r.Size
-	}
 	if r.CreatedAt.After(s.now) { // a clock is wrong, or somebody wrote that: it says nothing of today
 		s.future++
+		s.tally.NoteFuture(r)
 		return
 	}
-	if !r.Verified() {
-		return
-	}
-	ref := Ref{r.ID, r.CreatedAt, r.Size}
-	newer(&s.LastGood, ref)
-	if r.Whole() {
-		newer(&s.LastWhole, ref)
-		if s.Sizes = append(s.Sizes, ref); len(s.Sizes) > maxSizes {
-			s.Sizes = s.Sizes[1:]
-		}
+	s.tally.Note(r)
+	if r.Status == registry.Success && r.Whole() {
+		s.newest = r
 	}
 }
 
-func newer(last **Ref, r Ref) {
-	if *last == nil || r.At.After((*last).At) {
-		*last = &r
-	}
+// sumUp takes over what is known of the backups.
+func (s *state) sumUp() {
+	t := &s.tally
+	s.seen(t.First)
+	s.Database = cmp.Or(t.Database, s.Database)
+	s.ServerUnknown, s.Running, s.Damaged, s.Backups, s.Bytes = t.ServerUnknown, t.Running, t.Damaged, t.Succeeded, t.Bytes
+	s.LastGood, s.LastWhole, s.Sizes = t.LastGood, t.LastWhole, t.Sizes
 }
 
 func (f *Figures) add(r *registry.Backup) {

@@ -7,6 +7,7 @@
 package overview
 
 import (
+	"iter"
 	"time"
 
 	"cofre/pkg/registry"
@@ -40,15 +41,20 @@ type Expected struct {
 type Input struct {
 	Now  time.Time
 	Zone *time.Location // of the days; nil is UTC
+	// Settled sums up, by source, the backups that are older than all of Backups and than the days of the figures, and of which none
+	// is dated in the future.
+	Settled []registry.Tally
 	// Backups are in the order of their ids.
-	Backups  []registry.Backup
+	Backups  iter.Seq[registry.Backup]
 	Sources  []source.Record
 	Expected []Expected
 	// MaxAge is for sources that nothing is expected of; 0 is the default.
 	MaxAge      time.Duration
-	LastCleanup *time.Time
+	LastCleanup time.Time
 	// Refused says, by source, why what is configured here is not the source's server; it is not backed up then.
 	Refused map[string]error
+	// Unread says, by source, why its record cannot be read; it is not backed up by this version then.
+	Unread map[string]error
 	// Settings say for how long records are kept: a day without a record says nothing before that.
 	Settings registry.Settings
 }
@@ -115,8 +121,9 @@ type Source struct {
 	Due       time.Time
 	Overdue   bool
 	OnlyParts bool
-	Shrunk    *Shrunk // the newest whole backup is much smaller than the one before
-	Sizes     []Ref   // whole good ones, the oldest first, at most maxSizes
+	Shrunk    *Shrunk   // the newest whole backup is much smaller than the one before
+	RowsLost  *RowsLost // tables of the newest whole backup lost more of their rows than they may
+	Sizes     []Ref     // whole good ones, the oldest first, at most maxSizes
 
 	State    State
 	Findings []Finding // the worst first
@@ -135,23 +142,22 @@ func (s *Source) Age() time.Duration {
 }
 
 // Ref is one backup.
-type Ref struct {
-	ID   string    `json:"id"`
-	At   time.Time `json:"at"`
-	Size int64     `json:"size"` // stored bytes
-}
+type Ref = registry.Ref
 
 // Failure is one that failed, and why.
-type Failure struct {
-	ID    string
-	At    time.Time
-	Error *registry.Error
-}
+type Failure = registry.Failure
 
 // Shrunk is a backup that holds much less than the one before.
 type Shrunk struct {
 	ID       string
 	From, To int64 // stored bytes
+}
+
+// RowsLost is a backup with tables that lost much of their rows since the one before.
+type RowsLost struct {
+	ID, Before string
+	Tables     int                 // how many
+	Worst      []registry.RowsLost // the first of them; none of an encrypted backup
 }
 
 // Figures count the last [Days] days. Canceled backups count as neither good nor bad; scheduled ones that were not made
@@ -182,6 +188,15 @@ type Day struct {
 // HasShrunk tells whether a backup of to bytes is suspiciously small behind one of from bytes: half of it or less. What
 // differs by less than a page of a database says nothing.
 func HasShrunk(from, to int64) bool { return to <= from/2 && from-to >= 8192 }
+
+// FirstDay returns when the days begin that the figures are of.
+func FirstDay(now time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
+	now = now.In(zone)
+	return time.Date(now.Year(), now.Month(), now.Day()-Days+1, 0, 0, 0, 0, zone)
+}
 
 // Source returns the source of this name, or nil.
 func (o *Overview) Source(name string) *Source {

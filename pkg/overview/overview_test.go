@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func failed(b *registry.Backup) {
 
 func canceled(b *registry.Backup) {
 	failed(b)
-	b.Error = &registry.Error{Code: fault.Canceled, Reason: fault.CanceledByUser, Message: "the backup was cancelled by ana"}
+	b.Error = &registry.Error{Code: fault.Canceled, Reason: fault.CanceledByUser, Message: "the backup was canceled by ana"}
 }
 
 func schemaOnly(b *registry.Backup) { b.Content = registry.ContentSchema }
@@ -59,6 +60,10 @@ func codes(s *Source) string {
 	return strings.Join(out, " ")
 }
 
+func containing(c registry.Contents) func(*registry.Backup) {
+	return func(b *registry.Backup) { b.Contents = &c }
+}
+
 // Each case is something that was once shown as good, or as worse than it was.
 func TestFindings(t *testing.T) {
 	nightly := Expected{Source: "loja", Database: "loja", Schedule: plan(t, "0 2 * * *")}
@@ -86,12 +91,17 @@ func TestFindings(t *testing.T) {
 		"only parts":                                {nightly, []registry.Backup{made("A", "loja", day(1, 2), schemaOnly)}, day(28, 12), "loja", "only_parts/warning"},
 		"a part in the place of a whole one":        {nightly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(13, 2), schemaOnly)}, day(13, 12), "loja", "overdue/failing"},
 		"half as large":                             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), sized(500000))}, day(13, 12), "loja", "shrunk/warning"},
-		"a part is smaller, and that is all":        {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
-		"dated in the future":                       {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(28, 2).AddDate(5, 0, 0))}, day(13, 12), "loja", "overdue/failing future/warning"},
-		"the newest one is damaged":                 {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
+		"a table lost its rows": {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), containing(registry.Contents{Lost: 2, Compared: "A",
+			Warnings: []registry.RowsLost{{Table: "orders", Before: 1000, After: 80, Percent: 92}}}))}, day(13, 12), "loja", "rows_lost/warning"},
+		"tables lost rows, of an encrypted one": {nightly, []registry.Backup{made("B", "loja", day(13, 2), containing(registry.Contents{Lost: 2, Compared: "A"}))}, day(13, 12), "loja", "rows_lost/warning"},
+		"they did so the night before":          {nightly, []registry.Backup{made("A", "loja", day(12, 2), containing(registry.Contents{Lost: 1})), made("B", "loja", day(13, 2), containing(registry.Contents{}))}, day(13, 12), "loja", ""},
+		"nothing could be counted":              {nightly, []registry.Backup{made("A", "loja", day(13, 2), containing(registry.Contents{Missing: "out of luck"}))}, day(13, 12), "loja", "contents_unknown/warning"},
+		"a part is smaller, and that is all":    {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
+		"dated in the future":                   {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(28, 2).AddDate(5, 0, 0))}, day(13, 12), "loja", "overdue/failing future/warning"},
+		"the newest one is damaged":             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := Of(Input{Now: c.now, Backups: c.backups, Expected: []Expected{c.expected}})
+			o := Of(Input{Now: c.now, Backups: slices.Values(c.backups), Expected: []Expected{c.expected}})
 			s := o.Source(c.source)
 			if s == nil || codes(s) != c.want {
 				t.Fatalf("found %q, want %q: %+v", codes(s), c.want, s)
@@ -112,10 +122,25 @@ func TestFindings(t *testing.T) {
 
 // What is configured here and refused is not backed up, however good the source's own backups are.
 func TestRefused(t *testing.T) {
-	o := Of(Input{Now: day(13, 12), Backups: []registry.Backup{made("A", "loja", day(13, 2))}, Expected: []Expected{{Source: "loja"}},
+	o := Of(Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{made("A", "loja", day(13, 2))}), Expected: []Expected{{Source: "loja"}},
 		Refused: map[string]error{"loja": fault.New(fault.Validation, fault.ServerChanged, "Name it.", "another server")}})
 	if s := o.Source("loja"); codes(s) != "server_changed/failing" || o.State != Failing || s.Findings[0].Hint != "Name it." {
 		t.Errorf("it is %+v", s)
+	}
+}
+
+// A record that cannot be read is told with its source, others stand as they are.
+func TestUnread(t *testing.T) {
+	in := Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{made("A", "loja", day(13, 2))}), Expected: []Expected{{Source: "loja"}},
+		Unread: map[string]error{"blog": fault.New(fault.Validation, fault.NewerVersion, "Install it.", "written by a newer cofre")}}
+	o := Of(in)
+	if s := o.Source("blog"); codes(s) != "unreadable/warning no_backup_yet/warning" || len(o.Sources) != 2 || o.State != Warning {
+		t.Errorf("it is %+v, %s", s, codes(s))
+	}
+	in.Expected = append(in.Expected, Expected{Source: "blog"})
+	o = Of(in)
+	if s := o.Source("blog"); s.Findings[0].Code != Unreadable || s.Findings[0].Severity != Failing || s.Findings[0].Hint != "Install it." {
+		t.Errorf("one that is wanted here: %+v", s.Findings)
 	}
 }
 
@@ -151,7 +176,7 @@ func missed(days []Day) (out []string) {
 func TestMissed(t *testing.T) {
 	nightly := []Expected{{Source: "shop", Database: "shop", Schedule: plan(t, "0 2 * * *")}}
 	backups := []registry.Backup{made("A", "shop", day(10, 2)), made("B", "shop", day(12, 2), failed), made("C", "log", day(13, 2))}
-	o := Of(Input{Now: day(13, 12), Backups: backups, Expected: nightly})
+	o := Of(Input{Now: day(13, 12), Backups: slices.Values(backups), Expected: nightly})
 	shop := o.Source("shop")
 	if days := missed(shop.Days); len(days) != 2 || days[0] != "2026-03-11" || days[1] != "2026-03-13" || shop.Missed != 2 || o.Missed != 2 {
 		t.Errorf("missed days are %v, %d and %d", days, shop.Missed, o.Missed)
@@ -163,19 +188,19 @@ func TestMissed(t *testing.T) {
 		t.Errorf("next is %s", shop.NextDue)
 	}
 	// 29 of 30 nights without a backup are no success rate of 100 %.
-	o = Of(Input{Now: day(31, 12), Backups: []registry.Backup{made("A", "shop", day(2, 2))}, Expected: nightly})
+	o = Of(Input{Now: day(31, 12), Backups: slices.Values([]registry.Backup{made("A", "shop", day(2, 2))}), Expected: nightly})
 	if rate, ok := o.SuccessRate(); !ok || rate > 0.04 || o.Missed != 29 {
 		t.Errorf("the rate is %v, %d missed", rate, o.Missed)
 	}
 	// What retention may have removed is no proof that nothing was made.
 	kept := []registry.Backup{made("A", "shop", day(1, 2)), made("B", "shop", day(18, 2)), made("C", "shop", day(20, 2))}
 	for _, keeps := range []registry.Settings{{RetentionDays: 3}, {MaxBackups: 2}, {RetentionDays: 3, MaxBackups: 2}} {
-		if days := missed(Of(Input{Now: day(20, 12), Backups: kept, Expected: nightly, Settings: keeps}).Days); len(days) != 1 || days[0] != "2026-03-19" {
+		if days := missed(Of(Input{Now: day(20, 12), Backups: slices.Values(kept), Expected: nightly, Settings: keeps}).Days); len(days) != 1 || days[0] != "2026-03-19" {
 			t.Errorf("with %+v missed days are %v", keeps, days)
 		}
 	}
 	// A canceled one was made, in a way: it counts as neither.
-	o = Of(Input{Now: day(13, 12), Backups: []registry.Backup{made("A", "shop", day(12, 2)), made("B", "shop", day(13, 2), canceled)}, Expected: nightly})
+	o = Of(Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{made("A", "shop", day(12, 2)), made("B", "shop", day(13, 2), canceled)}), Expected: nightly})
 	if rate, _ := o.SuccessRate(); rate != 1 || o.Canceled != 1 || len(missed(o.Days)) != 0 {
 		t.Errorf("with a canceled one it is %+v", o.Figures)
 	}
@@ -192,7 +217,7 @@ func TestZone(t *testing.T) {
 		zone *time.Location
 		date string
 	}{{nil, "2026-03-13"}, {zone, "2026-03-12"}} {
-		o := Of(Input{Now: day(13, 12), Zone: c.zone, Backups: []registry.Backup{made("A", "shop", at)}})
+		o := Of(Input{Now: day(13, 12), Zone: c.zone, Backups: slices.Values([]registry.Backup{made("A", "shop", at)})})
 		for _, d := range o.Days {
 			if d.Succeeded == 1 && d.Date != c.date {
 				t.Errorf("it is of %s, want %s", d.Date, c.date)
@@ -206,7 +231,7 @@ func TestZone(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	now := day(31, 12)
-	o := Of(Input{Now: now, Backups: []registry.Backup{
+	o := Of(Input{Now: now, Backups: slices.Values([]registry.Backup{
 		made("A", "shop", now.AddDate(0, 0, -40), sized(1000)),
 		made("B", "shop", now.AddDate(0, 0, -29), sized(100)),
 		made("C", "shop", now.AddDate(0, 0, -1), sized(300), damaged),
@@ -214,7 +239,7 @@ func TestFigures(t *testing.T) {
 		made("E", "", now, failed, func(b *registry.Backup) { b.Error.Code = fault.BackupCreation }),
 		made("F", "log", now, func(b *registry.Backup) { b.Status, b.Size, b.Verification = registry.InProgress, 0, nil }),
 		made("G", "log", now.AddDate(0, 0, 3), sized(7)), // a wrong clock
-	}})
+	})})
 	if o.Total != 6 || o.Succeeded != 3 || o.Failed != 2 || o.Running != 1 || o.Damaged != 1 || o.Stored != 1407 || o.SuccessBytes != 407 {
 		t.Errorf("figures are %+v", o)
 	}
@@ -250,7 +275,7 @@ func TestGivenUp(t *testing.T) {
 // Records from before sources were known are shown under the database's name, and said to be what they are.
 func TestServerUnknown(t *testing.T) {
 	old := made("A", "", day(12, 2), func(b *registry.Backup) { b.Database = "shop" })
-	o := Of(Input{Now: day(13, 12), Backups: []registry.Backup{old, made("B", "shop", day(13, 2))}})
+	o := Of(Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{old, made("B", "shop", day(13, 2))})})
 	if s := o.Source("shop"); len(o.Sources) != 1 || s.ServerUnknown != 1 || s.Backups != 2 {
 		t.Errorf("it is %+v", o.Sources)
 	}

@@ -3,6 +3,7 @@ package pgdump
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"cofre/pkg/fault"
 )
@@ -20,14 +21,32 @@ type Adaptation struct {
 	SkipForbidden bool
 	// SkipKinds leaves out kinds of entries, in the words of pg_restore --list, and what depends on them.
 	SkipKinds []string
+	// SkipMissingExtensions leaves out extensions that the target server does not have. What needs them fails.
+	SkipMissingExtensions bool
+	// Schemas were made before the restore, for extensions that are there already: these entries are passed over.
+	Schemas []string
+	// Omit leaves out what pg_restore's options of these names do: comments for --no-comments; see omissions.
+	Omit []string
+	// Role restores as another role, which the one that connects is a member of.
+	Role string
+	// Superuser disables triggers, in the place of the role that restores.
+	Superuser string
+	// TransactionSize restores in transactions of so many objects; 0 is as Transaction says.
+	TransactionSize int
 }
 
 func (a Adaptation) any() bool {
-	return len(a.RoleMap)+len(a.SkipKinds) > 0 || a.SkipMissingRoles || a.SkipForbidden
+	return len(a.RoleMap)+len(a.SkipKinds)+len(a.Schemas)+len(a.Omit)+a.TransactionSize > 0 || a.Role+a.Superuser != "" || a.SkipMissingRoles || a.SkipForbidden || a.SkipMissingExtensions
 }
 
 func (a Adaptation) check() error {
 	if err := checkRoleMap(a.RoleMap); err != nil {
+		return err
+	}
+	if a.TransactionSize < 0 || strings.ContainsRune(a.Role+a.Superuser, 0) {
+		return fault.New(fault.Validation, fault.InvalidInput, "Use a number such as 500, and the names of roles.", "the size of transactions, or the name of a role, is not valid")
+	}
+	if err := checkOmissions(a.Omit); err != nil {
 		return err
 	}
 	return checkKinds(a.SkipKinds)
@@ -59,12 +78,11 @@ func (p *plan) checkRoles() error {
 		}
 		renameRoles(h, o.RoleMap)
 		p.input.origin = originOf(h)
-		p.leaver = leaver{head: h}
 		if err := p.checkOwner(); err != nil {
 			return err
 		}
 		p.leaver.removeKinds(o.SkipKinds)
-		if !o.DataOnly {
+		if !o.Part.DataOnly {
 			if err := p.leaver.missingRoles(p.to.Roles, o); err != nil {
 				return err
 			}
@@ -80,7 +98,7 @@ func (p *plan) checkRoles() error {
 // tryForbidden asks the server for what the restoring role may not do. What it may depends on whose the database is,
 // so that one to create is asked when it is there.
 func (p *plan) tryForbidden(ctx context.Context) error {
-	if p.input.archive == nil || p.options.DataOnly {
+	if p.input.archive == nil || p.options.Part.DataOnly {
 		return nil
 	}
 	o := p.options

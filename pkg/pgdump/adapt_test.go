@@ -98,6 +98,32 @@ func TestOrdinaryRole(t *testing.T) {
 	}
 }
 
+// A new owner needs the CREATE privilege on the schema: where it lacks it on one that is there, that is found before anything is touched.
+func TestNewOwnerMayNotCreate(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	app, _ := s.NewRole(t, "")
+	from := target(t, s.NewDatabase(t))
+	testenv.LoadSQL(t, s.URL(from.Database()), fmt.Sprintf(`CREATE TABLE t (id int); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO %[1]s;
+		CREATE SCHEMA own AUTHORIZATION %[1]s; CREATE TABLE own.t (id int); ALTER TABLE own.t OWNER TO %[1]s`, app))
+	data := dumpOf(t, from, pgdump.Custom)
+	for _, o := range []pgdump.RestoreOptions{{}, {Jobs: 2}} {
+		o.Target = ordinary(t, s)
+		s.Exec(t, "postgres", fmt.Sprintf("GRANT %s TO %s", app, o.Target.User()))
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+		wantFault(t, err, fault.Permission, fault.MissingPrivilege, fmt.Sprintf("what belongs to role %q: TABLE public.t (", app), `CREATE privilege on schema "public"`, "nothing was changed")
+		if !report.Unchanged || strings.Contains(err.Error(), "own.t") {
+			t.Errorf("%v %+v", err, report)
+		}
+		s.Exec(t, o.Target.Database(), "GRANT CREATE ON SCHEMA public TO "+app)
+		if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		if got := query(t, target(t, s.URL(o.Target.Database())), "SELECT tableowner::text FROM pg_tables WHERE schemaname = 'public'"); got != app {
+			t.Errorf("it belongs to %s", got)
+		}
+	}
+}
+
 // Roles that the target lacks: owners, grants, grants by others, default privileges, policies.
 func TestRolesOfTheBackup(t *testing.T) {
 	s, other := testenv.Postgres(t, 18), testenv.Postgres(t, 15)

@@ -8,39 +8,62 @@ import (
 
 	"cofre/pkg/archive"
 	"cofre/pkg/fault"
+	"cofre/pkg/part"
 	"cofre/pkg/postgres"
 )
 
 // prepareClean makes the drops of an archive such that pg_restore --clean can execute them, and looks at what of the
-// target they would meet. With cascade it is dropped too, and named in the answer; without, it is refused.
-func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropped []string, err error) {
+// target they would meet. With cascade it is dropped too, and is the answer; without, it is refused.
+func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropped []postgres.Obstacle, err error) {
 	dropWithTheirOwners(h)
 	found, err := postgres.Obstacles(ctx, o.Target, toBeDropped(h))
 	if err != nil {
 		return nil, err
 	}
-	var names, others []string
+	var others []string
 	for _, f := range found {
-		name := fmt.Sprintf("%s (on %s)", f.Object, f.On)
 		if f.Other {
-			name = fmt.Sprintf("%s (the backup has %s)", f.Object, f.On)
-			others = append(others, name)
+			others = append(others, fmt.Sprintf("%s (the backup has %s)", f.Object, f.On))
 		}
-		names = append(names, name)
+	}
+	what, whose := "objects that the backup does not hold depend on what it replaces", "they are not in the backup"
+	if o.Part.Any() {
+		what, whose = "objects that are not part of what is restored depend on what it replaces", "the restore does not bring them back"
 	}
 	switch {
 	case len(others) > 0:
 		return nil, fault.New(fault.Validation, fault.NotEmpty, "Drop or rename them, or restore into a database beside this one: another name with --create.",
 			"database %q has objects of other kinds in the place of the backup's: %s; nothing was changed", o.Target.Database(), listed(others))
-	case len(names) > 0 && !o.Cascade:
+	case len(found) > 0 && !o.Cascade:
 		return nil, fault.New(fault.Validation, fault.NotEmpty,
-			"Drop them first, or let them be dropped too with --clean=cascade: they are not in the backup. Or restore into a database beside this one: another name with --create.",
-			"in database %q objects that the backup does not hold depend on what it replaces: %s; nothing was changed", o.Target.Database(), listed(names))
+			"Drop them first, or let them be dropped too with --clean=cascade: "+whose+". Or restore into a database beside this one: another name with --create.",
+			"in database %q %s: %s; nothing was changed", o.Target.Database(), what, listed(obstacleNames(found)))
 	}
 	if o.Cascade {
 		cascade(h)
 	}
-	return names, nil
+	return found, nil
+}
+
+// obstacleNames names what depends on what is replaced, for people.
+func obstacleNames(found []postgres.Obstacle) []string {
+	var out []string
+	for _, f := range found {
+		out = append(out, fmt.Sprintf("%s (on %s)", f.Object, f.On))
+	}
+	return out
+}
+
+// missed names in the report what was dropped with what was replaced and is not there again.
+func (report *RestoreReport) missed(ctx context.Context, t postgres.Target, dropped []postgres.Obstacle) {
+	if len(dropped) == 0 {
+		return
+	}
+	gone, err := postgres.Gone(ctx, t, dropped)
+	if err != nil {
+		gone = dropped // none of them is in what was restored
+	}
+	report.Dropped = obstacleNames(gone)
 }
 
 // dropWithTheirOwners takes away the drops that fail although nothing is in the way: of a partition's index or key that is
@@ -78,21 +101,12 @@ func toBeDropped(h *archive.Head) []postgres.Object {
 	var out []postgres.Object
 	for i := range h.Entries {
 		e := &h.Entries[i]
-		o := postgres.Object{Kind: e.Desc, Schema: e.Namespace, Name: e.Tag}
-		t := postgres.Tokens(e.DropStmt)
-		if at(t, "drop") != 0 {
+		if at(postgres.Tokens(e.DropStmt), "drop") != 0 {
 			continue
 		}
-		if slices.Contains([]string{"FUNCTION", "PROCEDURE", "AGGREGATE"}, e.Desc) {
-			// DROP FUNCTION schema.name(arguments); the tag has the arguments' types only.
-			open, end := at(t, "("), len(t)-1
-			for end > open && !t[end].Is(")") {
-				end--
-			}
-			if open < 1 || end <= open {
-				continue
-			}
-			o.Name, o.Args = t[open-1].Text, e.DropStmt[t[open].End:t[end].Start]
+		o, known := part.ObjectOf(e)
+		if !known {
+			continue
 		}
 		out = append(out, o)
 	}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/archive"
 	"cofre/pkg/fault"
+	"cofre/pkg/part"
 	"cofre/pkg/pgdump"
 )
 
@@ -42,13 +45,13 @@ func TestCleanLooksAtThePlan(t *testing.T) {
 				CREATE TABLE app.inside (id int); CREATE TABLE calls (n int DEFAULT app.f('bad', 1)); CREATE VIEW on_newer AS SELECT * FROM newer`)
 			report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
 			wantFault(t, err, fault.Validation, fault.NotEmpty, "view public.newer (on table app.t)", "constraint refers_id_fkey on table public.refers", "column m of table public.refers", "table app.inside (on schema app)",
-				"default value for column n of table public.calls", "--clean=cascade", "nothing was changed")
+				"default value for column n of table public.calls", "view public.on_newer (on view public.newer)", "--clean=cascade", "nothing was changed")
 			if !report.Unchanged {
 				t.Errorf("%+v", report)
 			}
 			o.Cascade = true
 			report, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
-			if err != nil || len(report.Dropped) < 5 {
+			if err != nil || len(report.Dropped) != 7 {
 				t.Fatalf("%v %q", err, report.Dropped)
 			}
 			s.Exec(t, o.Target.Database(), "DROP TABLE refers, calls")
@@ -57,5 +60,56 @@ func TestCleanLooksAtThePlan(t *testing.T) {
 			_, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
 			wantFault(t, err, fault.Validation, fault.NotEmpty, "view app.child (the backup has a table of that name)")
 		})
+	}
+}
+
+// TestCleanOfAPart: what others have on the table that is replaced is named before and behind, unless it was brought back.
+func TestCleanOfAPart(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	db := target(t, s.NewDatabase(t))
+	testenv.LoadSQL(t, s.URL(db.Database()), `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES t); CREATE VIEW seen AS SELECT * FROM t;
+		CREATE VIEW "Se""en" AS SELECT * FROM seen; CREATE FUNCTION f() RETURNS SETOF t LANGUAGE sql AS 'SELECT * FROM t'; CREATE TABLE of_type (t t)`)
+	data, err := dump(t, client(t, 18), pgdump.DumpOptions{Target: db})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := pgdump.RestoreOptions{Target: db, Clean: true, Part: part.Selection{Tables: []string{"t"}}}
+	_, err = client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+	all := []string{"constraint child_id_fkey on table public.child (on ", "view public.seen (on table public.t)", `view public."Se""en" (on view public.seen)`, "function public.f()", "column t of table public.of_type"}
+	wantFault(t, err, fault.Validation, fault.NotEmpty, append(all, "are not part of what is restored", "--clean=cascade")...)
+	head, err := archive.ReadHead(context.Background(), bytes.NewReader(data), archive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := part.Choose(head, part.Selection{Tables: []string{"t", "child"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A list may bring back a foreign key of a table that stays.
+	var list []byte
+	for _, e := range chosen.Chosen() {
+		if e.Desc == "FK CONSTRAINT" || e.Tag != "child" {
+			list = fmt.Appendf(list, "%d;\n", e.DumpID)
+		}
+	}
+	o.Cascade, o.Part = true, part.Selection{}
+	if o.Part.List, err = part.ParseList(list); err != nil {
+		t.Fatal(err)
+	}
+	report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(report.Remarks, "\n")
+	for i, want := range all {
+		if !strings.Contains(said, want) {
+			t.Errorf("nobody said that %s goes: %s", want, said)
+		}
+		if back := i == 0; strings.Contains(strings.Join(report.Dropped, "\n"), want) == back {
+			t.Errorf("%s: brought back %t, %q", want, back, report.Dropped)
+		}
+	}
+	if len(report.Dropped) != len(all)-1 {
+		t.Errorf("%q", report.Dropped)
 	}
 }

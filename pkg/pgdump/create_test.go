@@ -46,6 +46,9 @@ func query(t *testing.T, db postgres.Target, sql string) string {
 		t.Fatal(err)
 	}
 	defer postgres.Close(conn)
+	if _, err := conn.Exec(context.Background(), "SET search_path = public"); err != nil {
+		t.Fatal(err)
+	}
 	var out string
 	if err := conn.QueryRow(context.Background(), sql).Scan(&out); err != nil {
 		t.Fatal(err)

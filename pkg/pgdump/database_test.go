@@ -9,6 +9,7 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/fault"
+	"cofre/pkg/part"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 )
@@ -141,7 +142,7 @@ func TestNoDatabasePostgres(t *testing.T) {
 	data := source(t, 17, pgdump.Custom)
 	role, password := s.NewRole(t, "CREATEDB")
 	restore := func(name string) error {
-		o := pgdump.RestoreOptions{Target: target(t, s.URLAs(role, password, name)), Create: true, NoOwner: true, SchemaOnly: true}
+		o := pgdump.RestoreOptions{Target: target(t, s.URLAs(role, password, name)), Create: true, NoOwner: true, Part: part.Selection{SchemaOnly: true}}
 		_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
 		return err
 	}

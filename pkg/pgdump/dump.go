@@ -61,8 +61,10 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Target = from.target
-	d := &Dump{client: c, options: o, standby: from.standby, started: time.Now(), args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
+	if o.Target = from.Programs; o.Application != "" {
+		o.Target = o.Target.WithApplicationName(o.Application)
+	}
+	d := &Dump{client: c, options: o, standby: from.Standby, started: time.Now(), args: o.args(compress), stderr: &messages{redact: o.Target.Redact, each: o.Verbose}}
 	cmd := exec.Command(c.PgDump, d.args...)
 	cmd.Env = append(baseEnv(os.Getenv), o.Target.ClientEnv()...)
 	cmd.Dir = workDir(o.WorkDir)
@@ -81,47 +83,35 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	}
 	d.release = d.process.watch(ctx, o.Timeout)
 	switch d.source = out; {
-	case from.stamped && o.Format == Custom:
+	case from.Stamped && o.Format == Custom:
 		d.source = &headFilter{ctx: ctx, in: out}
-	case from.stamped:
+	case from.Stamped:
 		d.source = newScriptFilter(out, true)
 	}
 	if o.Format == Plain {
-		d.source = newDescribing(d.source, from.description)
+		d.source = newDescribing(d.source, from.Description)
 	}
 	return d, nil
 }
 
-// dumped is what a dump needs to know of its source.
-type dumped struct {
-	target      postgres.Target // as pg_dump gets it
-	stamped     bool            // it has column versions, which may have to be taken out of the dump
-	standby     bool
-	description postgres.Description // for a script
-}
-
 // lookAtSource refuses a server that this pg_dump cannot read.
-func (c Client) lookAtSource(ctx context.Context, o DumpOptions) (d dumped, err error) {
-	t := o.Target
-	conn, err := t.Connect(ctx)
+func (c Client) lookAtSource(ctx context.Context, o DumpOptions) (postgres.Dumped, error) {
+	if o.Source != nil {
+		return *o.Source, c.suits(o.Source.VersionNum / 10000)
+	}
+	s := o.Session
+	if s == nil {
+		var err error
+		if s, err = postgres.OpenSession(ctx, o.Target, postgres.Policy{}); err != nil {
+			return postgres.Dumped{}, err
+		}
+		defer s.Close()
+	}
+	d, err := s.Dumped(ctx, o.Format == Plain)
 	if err != nil {
 		return d, err
 	}
-	defer postgres.Close(conn)
-	var version int
-	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery(), EXISTS (SELECT 1 FROM pg_catalog.pg_attribute
-		WHERE attoptions IS NOT NULL AND attoptions::text LIKE '%pg_attver=%')`).Scan(&version, &d.standby, &d.stamped)
-	if err != nil {
-		return d, t.Explain(ctx, err)
-	}
-	if err := c.suits(version / 10000); err != nil {
-		return d, err
-	}
-	if d.target, err = t.ForPrograms(ctx, conn); err != nil || o.Format != Plain {
-		return d, err
-	}
-	d.description, err = postgres.Describe(ctx, conn)
-	return d, t.Explain(ctx, err)
+	return d, c.suits(d.VersionNum / 10000)
 }
 
 func workDir(dir string) string {
@@ -229,16 +219,23 @@ func (p *process) watch(ctx context.Context, timeout time.Duration) func() {
 // brokenOff is the fault for a dump whose output was not read to its end although pg_dump succeeded.
 func brokenOff(cause error) error {
 	if errors.Is(cause, errClosed) {
-		return canceled(cause)
+		return Canceled(cause)
 	}
-	return fault.Wrap(cause, fault.BackupCreation, fault.StructureDamaged, "Try again with --verbose.", "the output of pg_dump cannot be used")
+	return fault.Wrap(cause, fault.BackupCreation, fault.StructureDamaged, "Try again; if it comes back, look at pg_dump's messages.", "the output of pg_dump cannot be used")
 }
 
-func canceled(cause error) error {
+// Canceled is the fault for work that somebody stopped, or for which no time is left, as the cause of its context's end says.
+func Canceled(cause error) error {
 	if errors.Is(cause, context.DeadlineExceeded) {
 		return fault.Wrap(cause, fault.BackupCreation, fault.Timeout, "Allow more time, or dump less at once.", "the time allowed for it has passed")
 	}
 	return fault.Wrap(cause, fault.Canceled, "", "Run it again when you are ready.", "stopped before it was finished")
+}
+
+// TimedOut is the fault for what took longer than its own limit, which a setting or option raises.
+func TimedOut(code fault.Code, what string, limit time.Duration, setting string) *fault.Error {
+	return fault.New(code, fault.Timeout, "Raise "+setting+", or look for what slows it down: locks on the server, or storage that is too slow.",
+		"%s did not finish within %s and was stopped", what, limit)
 }
 
 // joinLines puts several lines into one sentence.

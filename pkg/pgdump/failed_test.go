@@ -108,3 +108,54 @@ func TestKeepGoing(t *testing.T) {
 		wantFault(t, err, fault.Validation, fault.InvalidInput)
 	}
 }
+
+// nested is a table with partitions of partitions and indexes on them, all of which are attached behind the rows.
+const nested = `CREATE TABLE n (a int, b int, c int, d int, PRIMARY KEY (a, b), UNIQUE (b, a)) PARTITION BY LIST (a);
+	CREATE INDEX ON n (c); CREATE INDEX ON n (d); CREATE INDEX ON n (c, d);
+	DO $$ BEGIN FOR i IN 1..3 LOOP EXECUTE format('CREATE TABLE n_%1$s PARTITION OF n FOR VALUES IN (%1$s) PARTITION BY LIST (b)', i);
+		FOR j IN 1..3 LOOP EXECUTE format('CREATE TABLE n_%1$s_%2$s PARTITION OF n_%1$s FOR VALUES IN (%2$s)', i, j); END LOOP; END LOOP; END $$;
+	INSERT INTO n SELECT i, j, i, j FROM generate_series(1, 3) i, generate_series(1, 3) j`
+
+// trip lets the server refuse some of the first commands of a kind, as it ends one of several that wait for each other. What a
+// sequence counts is not rolled back.
+const trip = `CREATE SCHEMA trip; CREATE SEQUENCE trip.tried; CREATE FUNCTION trip.trip() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF tg_tag = 'ALTER INDEX' OR current_query() ~ 'ADD CONSTRAINT' THEN IF nextval('trip.tried') %s THEN RAISE deadlock_detected USING MESSAGE = 'deadlock detected'; END IF; END IF; END $$;
+	CREATE EVENT TRIGGER trip ON ddl_command_start WHEN TAG IN ('ALTER INDEX', 'ALTER TABLE') EXECUTE FUNCTION trip.trip()`
+
+// What failed beside others is made after them, in one session; what fails again is what is missing.
+func TestTriedAgainAlone(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	from := target(t, s.NewDatabase(t))
+	testenv.LoadSQL(t, s.URL(from.Database()), nested)
+	data, err := dump(t, client(t, 18), pgdump.DumpOptions{Target: from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached := query(t, from, `SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid`)
+	for refused, missing := range map[string]bool{"IN (2, 5, 30, 40, 41)": false, "> 80": true} {
+		o := pgdump.RestoreOptions{Target: target(t, s.NewDatabase(t)), Jobs: 2, Ranges: ranges(t, data)}
+		testenv.LoadSQL(t, s.URL(o.Target.Database()), fmt.Sprintf(trip, refused))
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+		said := strings.Join(report.Remarks, "\n")
+		if missing {
+			wantFault(t, err, fault.BackupCreation, fault.RestoredInPart, "INDEX ATTACH", "deadlock detected")
+			if !strings.Contains(said, ", 0 could in one") {
+				t.Error(said)
+			}
+		} else if n := len(report.Failed); err != nil || n > 0 || !strings.Contains(said, "objects that could not be made in several sessions at a time") {
+			t.Errorf("%v, %q, %s", err, report.Failed, said)
+		}
+		t.Log(said)
+		tried := query(t, o.Target, "SELECT last_value FROM trip.tried")
+		s.Exec(t, o.Target.Database(), "DROP EVENT TRIGGER trip; DROP SCHEMA trip CASCADE")
+		if missing {
+			for _, f := range report.Failed { // each once, and all that is left is in the statements
+				s.Exec(t, o.Target.Database(), f.Statement)
+			}
+		}
+		if got := query(t, o.Target, `SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid`); got != attached {
+			t.Errorf("%s are attached of %s, of %s tried", got, attached, tried)
+		}
+		wantEqual(t, from, o.Target)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
 )
 
@@ -43,17 +43,15 @@ func failure(e ending) error {
 		if e.program != "pg_dump" {
 			raise = "--timeout"
 		}
-		return e.withStderr(fault.New(e.code, fault.Timeout,
-			"Raise "+raise+", or look for what slows it down: locks on the server, or storage that is too slow.",
-			"%s did not finish within %s and was stopped", e.program, e.timeout))
+		return e.withStderr(TimedOut(e.code, e.program, e.timeout, raise))
 	case e.cause != nil:
-		f := fault.From(canceled(e.cause))
+		f := fault.From(Canceled(e.cause))
 		f.Message = fmt.Sprintf("%s was stopped before it was finished", e.program)
 		return f
 	}
 	var exit *exec.ExitError
 	if !errors.As(e.err, &exit) {
-		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Run it again with --verbose.", "%s failed", e.program)
+		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Look at its messages.", "%s failed", e.program)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && !e.refused {
 		return e.withStderr(killed(e, status.Signal()))
@@ -63,7 +61,7 @@ func failure(e ending) error {
 	}
 	f := classify(e)
 	if f == nil {
-		f = fault.New(e.code, fault.ExitStatus, "Look at its messages; run it again with --verbose for all of them.",
+		f = fault.New(e.code, fault.ExitStatus, "Look at its messages.",
 			"%s failed with status %d", e.program, max(exit.ExitCode(), 1))
 	}
 	return e.withStderr(f)
@@ -86,13 +84,13 @@ func (e ending) withStderr(f *fault.Error) error {
 }
 
 var (
-	connectFailed = regexp.MustCompile(`connection to (?:database|server)[^\n]* failed: (?:FATAL:\s*)?([^\n]*)`)
-	permission    = regexp.MustCompile(`permission denied for (?:table|relation|sequence|schema|large object|view|function|database|column|foreign server|type|language|materialized view) ?([^\n]*)`)
-	deniedTo      = regexp.MustCompile(`permission denied to [^\n]*`)
-	rowSecurity   = regexp.MustCompile(`query would be affected by row-level security policy for table ([^\n]*)`)
-	lockedTable   = regexp.MustCompile(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
-	missingRole   = regexp.MustCompile(`ERROR:\s+(role "[^\n]*") does not exist`)
-	noMatch       = regexp.MustCompile(`no matching (tables|schemas|extensions) were found[^\n]*`)
+	connectFailed = lazyregexp.New(`connection to (?:database|server)[^\n]* failed: (?:FATAL:\s*)?([^\n]*)`)
+	permission    = lazyregexp.New(`permission denied for (?:table|relation|sequence|schema|large object|view|function|database|column|foreign server|type|language|materialized view) ?([^\n]*)`)
+	deniedTo      = lazyregexp.New(`permission denied to [^\n]*`)
+	rowSecurity   = lazyregexp.New(`query would be affected by row-level security policy for table ([^\n]*)`)
+	lockedTable   = lazyregexp.New(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
+	missingRole   = lazyregexp.New(`ERROR:\s+(role "[^\n]*") does not exist`)
+	noMatch       = lazyregexp.New(`no matching (tables|schemas|extensions) were found[^\n]*`)
 )
 
 // lostConnection are libpq's and the server's ways of saying that the connection broke while in use.
@@ -112,7 +110,7 @@ func classify(e ending) *fault.Error {
 		}
 		return false
 	}
-	if m := connectFailed.FindStringSubmatch(e.stderr); m != nil {
+	if m := connectFailed().FindStringSubmatch(e.stderr); m != nil {
 		return explainConnect(e, m[1])
 	}
 	switch {
@@ -122,17 +120,17 @@ func classify(e ending) *fault.Error {
 	case has("aborting because of server version mismatch"):
 		return fault.New(e.code, fault.ClientTooOld, "Install a pg_dump that is not older than the server, or set PGDUMP_PATH to one.",
 			"%s is older than the server", e.program)
-	case noMatch.MatchString(e.stderr):
+	case noMatch().MatchString(e.stderr):
 		return fault.New(fault.Validation, fault.InvalidInput,
 			"Check the names: a name with capital letters or special characters needs double quotes inside the pattern, and a name without a schema is looked for in the search path only.",
-			"the selection names nothing that exists: %s", noMatch.FindString(e.stderr))
-	case rowSecurity.MatchString(e.stderr):
+			"the selection names nothing that exists: %s", noMatch().FindString(e.stderr))
+	case rowSecurity().MatchString(e.stderr):
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+e.target.User()+" BYPASSRLS.",
-			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity.FindStringSubmatch(e.stderr)[1], e.target.User())
-	case permission.MatchString(e.stderr):
+			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity().FindStringSubmatch(e.stderr)[1], e.target.User())
+	case permission().MatchString(e.stderr):
 		return fault.New(fault.Permission, fault.MissingPrivilege,
 			"Grant role "+e.target.User()+" what is missing (for reading everything: GRANT pg_read_all_data TO "+e.target.User()+").",
-			"cannot %s: role %q has %s", e.doing, e.target.User(), permission.FindString(e.stderr))
+			"cannot %s: role %q has %s", e.doing, e.target.User(), permission().FindString(e.stderr))
 	case has("due to lock timeout", "due to statement timeout") && has("LOCK TABLE"):
 		return lockTimeout(e)
 	case has("Query was: LOCK TABLE") && e.lockWait > 0 && e.ran >= e.lockWait:
@@ -144,7 +142,7 @@ func classify(e ending) *fault.Error {
 		return f
 	case has("due to conflict with recovery"), e.standby && has("pg_dump: detail: Query was: ", "pg_dump: error: Dumping the contents of table") && !has(" ERROR: "):
 		f := fault.New(e.code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
-			"the standby cancelled the dump because replication had to go on")
+			"the standby canceled the dump because replication had to go on")
 		f.Transient = true
 		return f
 	case has("cache lookup failed", "could not open relation with OID"):
@@ -154,15 +152,15 @@ func classify(e ending) *fault.Error {
 	case has("out of shared memory"):
 		return fault.New(e.code, fault.LimitReached, "Raise max_locks_per_transaction in the server's configuration and restart it; a restore can also be done in several transactions.",
 			"%s needs more locks at once than the server's lock table holds", e.program)
-	case missingRole.MatchString(e.stderr):
+	case missingRole().MatchString(e.stderr):
 		return fault.New(fault.Validation, fault.TargetLacks, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
-			"the target server has no %s", missingRole.FindStringSubmatch(e.stderr)[1])
+			"the target server has no %s", missingRole().FindStringSubmatch(e.stderr)[1])
 	case has("must be able to SET ROLE", "must be member of role"):
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Restore as a superuser, or without owners (--no-owner --no-privileges).",
 			"cannot %s: role %q may not make another role the owner of what it creates", e.doing, e.target.User())
-	case deniedTo.MatchString(e.stderr):
+	case deniedTo().MatchString(e.stderr):
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role that may do it, such as a superuser or the database's owner.",
-			"cannot %s: role %q has %s", e.doing, e.target.User(), deniedTo.FindString(e.stderr))
+			"cannot %s: role %q has %s", e.doing, e.target.User(), deniedTo().FindString(e.stderr))
 	case has("No space left on device", "could not extend file"):
 		return fault.New(fault.DiskSpace, "", "Free space on the database server.", "the database server's disk is full")
 	case has("invalid memory alloc request size", "out of memory", "Cannot enlarge string buffer"):
@@ -212,7 +210,7 @@ func connectFault(r fault.Reason, transient bool, hint, message string, t postgr
 // lockTimeout names the table, if it was a single one: pg_dump locks many in one statement.
 func lockTimeout(e ending) *fault.Error {
 	what := "a table"
-	if m := lockedTable.FindStringSubmatch(e.stderr); m != nil && !strings.Contains(m[1], ",") && len(m[1]) < 300 {
+	if m := lockedTable().FindStringSubmatch(e.stderr); m != nil && !strings.Contains(m[1], ",") && len(m[1]) < 300 {
 		what = "table " + strings.TrimPrefix(m[1], "ONLY ")
 	}
 	f := fault.New(e.code, fault.LockTimeout, "Wait until the other session is done (see pg_stat_activity and pg_locks), or allow a longer lock wait.",

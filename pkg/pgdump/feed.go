@@ -2,6 +2,7 @@ package pgdump
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -71,8 +72,8 @@ func scriptComplete(tail []byte) error {
 }
 
 // filled writes the content of a new file and goes back to its beginning.
-func filled(f *os.File, content []byte) (*os.File, error) {
-	_, err := f.Write(content)
+func filled(f *os.File, content io.Reader) (*os.File, error) {
+	_, err := io.Copy(f, content)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
@@ -81,4 +82,30 @@ func filled(f *os.File, content []byte) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// flowing is what somebody writes in another goroutine.
+type flowing struct {
+	*io.PipeReader
+	stop func()
+	done chan struct{}
+}
+
+// flow gives what write writes as a reader, which fails with its error. Closing it ends write and waits for that.
+func flow(ctx context.Context, write func(context.Context, io.Writer) error) io.ReadCloser {
+	ctx, cancel := context.WithCancel(ctx)
+	r, w := io.Pipe()
+	f := &flowing{r, cancel, make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		w.CloseWithError(write(ctx, w))
+	}()
+	return f
+}
+
+func (f *flowing) Close() error {
+	f.stop()
+	err := f.PipeReader.Close()
+	<-f.done
+	return err
 }

@@ -9,13 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 )
 
 // oldestServer is the oldest server version that current pg_dumps read (9.2).
@@ -77,7 +77,7 @@ func DefaultDirs(getenv func(string) string) []string {
 }
 
 // Clients lists every installation found, newest first. A program that cannot be run is left out, unless it is the
-// one that Path names.
+// one that Path names, or older than one that was delivered with cofre: starting each takes longer than a small dump.
 func Clients(ctx context.Context, o FindOptions) ([]Client, error) {
 	if o.Path != "" {
 		c, err := explicit(ctx, o.Path)
@@ -90,7 +90,8 @@ func Clients(ctx context.Context, o FindOptions) ([]Client, error) {
 	if dirs == nil {
 		dirs = DefaultDirs(o.getenv)
 	}
-	var clients []Client
+	var clients, toAsk []Client
+	newest := Client{} // of those that were delivered
 	seen := map[string]bool{}
 	for _, dir := range dirs {
 		file := filepath.Join(dir, "pg_dump")
@@ -100,14 +101,32 @@ func Clients(ctx context.Context, o FindOptions) ([]Client, error) {
 			continue
 		}
 		seen[real] = true
-		if c, err := askVersion(ctx, file); err == nil {
+		c, delivered := readClient(file)
+		c.PgDump = file
+		if !delivered {
+			toAsk = append(toAsk, c)
+			continue
+		}
+		clients = append(clients, c)
+		if newest.PgDump == "" || compareVersions(c, newest) > 0 {
+			newest = c
+		}
+	}
+	for _, c := range toAsk {
+		if newest.PgDump != "" && c.Version != "" && compareVersions(c, newest) <= 0 {
+			clients = append(clients, c)
+		} else if c, err := askVersion(ctx, c.PgDump); err == nil {
 			clients = append(clients, c)
 		}
 	}
 	slices.SortStableFunc(clients, func(a, b Client) int {
-		return cmp.Or(cmp.Compare(b.Major, a.Major), cmp.Compare(b.Minor, a.Minor))
+		return cmp.Or(compareVersions(b, a), cmp.Compare(slices.Index(dirs, filepath.Dir(a.PgDump)), slices.Index(dirs, filepath.Dir(b.PgDump))))
 	})
 	return clients, nil
+}
+
+func compareVersions(a, b Client) int {
+	return cmp.Or(cmp.Compare(a.Major, b.Major), cmp.Compare(a.Minor, b.Minor))
 }
 
 // Find chooses the newest client, which must not be older than the server. The faults are
@@ -119,6 +138,14 @@ func Find(ctx context.Context, o FindOptions) (Client, error) {
 	clients, err := Clients(ctx, o)
 	if err != nil {
 		return Client{}, err
+	}
+	return Pick(clients, o)
+}
+
+// Pick is Find among what Clients has found.
+func Pick(clients []Client, o FindOptions) (Client, error) {
+	if o.ServerMajor != 0 && o.ServerMajor < oldestServer {
+		return Client{}, serverTooOld(o.ServerMajor)
 	}
 	if len(clients) == 0 {
 		return Client{}, fault.New(fault.BackupCreation, fault.ClientMissing,
@@ -189,6 +216,9 @@ func explicit(ctx context.Context, path string) (Client, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return refuse("%v", err)
 	}
+	if c, delivered := readClient(path); delivered {
+		return c, nil
+	}
 	c, err := askVersion(ctx, path)
 	if err != nil {
 		return refuse("%v", err)
@@ -196,7 +226,7 @@ func explicit(ctx context.Context, path string) (Client, error) {
 	return c, nil
 }
 
-var versionLine = regexp.MustCompile(`^pg_dump \(PostgreSQL\) ((\d+)(?:\.(\d+))?\S*.*)`)
+var versionLine = lazyregexp.New(`^pg_dump \(PostgreSQL\) ((\d+)(?:\.(\d+))?\S*.*)`)
 
 // askVersion runs "pg_dump --version", for at most five seconds.
 func askVersion(ctx context.Context, file string) (Client, error) {
@@ -209,14 +239,24 @@ func askVersion(ctx context.Context, file string) (Client, error) {
 	if err != nil {
 		return Client{}, fmt.Errorf("%s --version failed: %w", file, err)
 	}
-	m := versionLine.FindStringSubmatch(strings.TrimSpace(string(out)))
-	if m == nil {
+	c, ok := parseVersion(strings.TrimSpace(string(out)))
+	if !ok {
 		return Client{}, fmt.Errorf("%s does not answer as pg_dump", file)
 	}
-	c := Client{PgDump: file, Version: m[1]}
+	c.PgDump = file
+	return c, nil
+}
+
+// parseVersion reads what pg_dump says of itself.
+func parseVersion(line string) (c Client, ok bool) {
+	m := versionLine().FindStringSubmatch(line)
+	if m == nil {
+		return c, false
+	}
+	c.Version = m[1]
 	c.Major, _ = strconv.Atoi(m[2])
 	c.Minor, _ = strconv.Atoi(m[3])
-	return c, nil
+	return c, true
 }
 
 // program gives the path of another program of the same installation.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"cofre/internal/testenv"
@@ -67,6 +70,70 @@ func TestFindByPath(t *testing.T) {
 	} {
 		_, err := pgdump.Find(ctx, pgdump.FindOptions{Path: path})
 		wantFault(t, err, fault.Validation, fault.InvalidInput, "PGDUMP_PATH", says)
+	}
+}
+
+// What was delivered is not started to find out what it is, nor is what is older. What it says of itself is what is read in it.
+func TestFindStartsNothingThatWasDelivered(t *testing.T) {
+	ctx := context.Background()
+	link := func(from, to string) {
+		t.Helper()
+		if err := os.Symlink(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delivered := func(major int) (bin string) {
+		root, real := t.TempDir(), filepath.Dir(testenv.ClientBin(major))
+		link(filepath.Join(real, "libexec"), filepath.Join(root, "libexec"))
+		link(filepath.Join(real, "lib"), filepath.Join(root, "lib"))
+		bin = filepath.Join(root, "bin")
+		if err := os.Rename(program(t, "exit 1"), bin); err != nil {
+			t.Fatal(err)
+		}
+		return bin
+	}
+	bare := func(major int) (dir string) { // it lacks its libraries
+		dir = t.TempDir()
+		link(filepath.Join(filepath.Dir(testenv.ClientBin(major)), "libexec", "pg_dump"), filepath.Join(dir, "pg_dump"))
+		return dir
+	}
+	clients := func(dirs ...string) (versions []string) {
+		t.Helper()
+		all, err := pgdump.Clients(ctx, pgdump.FindOptions{Dirs: dirs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			versions = append(versions, c.Version)
+		}
+		return versions
+	}
+	said := func(major int) string {
+		t.Helper()
+		out, err := exec.Command(filepath.Join(testenv.ClientBin(major), "pg_dump"), "--version").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimPrefix(strings.TrimSpace(string(out)), "pg_dump (PostgreSQL) ")
+	}
+	for _, major := range testenv.InitialMajors() {
+		if got := clients(delivered(major)); !slices.Equal(got, []string{said(major)}) {
+			t.Errorf("%d: %q, it says %q of itself", major, got, said(major))
+		}
+	}
+	if got := clients(bare(15), delivered(17), fakeVersion(t, "18.9")); !slices.Equal(got, []string{"18.9", said(17), said(15)}) {
+		t.Errorf("%q", got)
+	}
+	c, err := pgdump.Find(ctx, pgdump.FindOptions{Path: delivered(18)})
+	if err != nil || c.Version != said(18) || c.Choose(ctx, pgdump.Compression{}).Algorithm != pgdump.Zstd {
+		t.Errorf("%+v, %v", c, err)
+	}
+	broken := delivered(18)
+	if err := os.Remove(filepath.Join(filepath.Dir(broken), "lib")); err != nil {
+		t.Fatal(err)
+	}
+	if got := clients(broken); len(got) > 0 {
+		t.Errorf("without its libraries: %q", got)
 	}
 }
 

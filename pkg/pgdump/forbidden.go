@@ -40,7 +40,7 @@ type trial struct {
 func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	add := func(script string) { out = append(out, trial{script: script}) }
 	if !o.NoOwner && ownable(e) {
-		out = append(out, trial{script: "SET LOCAL ROLE " + postgres.QuoteIdent(e.Owner), role: e.Owner})
+		out = append(out, trial{script: mayCreate(e, o) + "SET LOCAL ROLE " + postgres.QuoteIdent(e.Owner), role: e.Owner})
 	}
 	if script, ok := likes[e.Desc]; ok {
 		add(script)
@@ -93,11 +93,26 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 			add(`CREATE FUNCTION pg_temp.cofre_trial() RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1'`)
 		}
 	case "TYPE":
-		if i := slices.IndexFunc(t, func(t postgres.Token) bool { return t.Depth == 1 }); i >= 0 && t[i].Is("internallength") { // not an enum, a range, a composite type
+		// Not an enum, a range, a composite type: those say AS. One without anything is a shell that was never filled.
+		if i := slices.IndexFunc(t, func(t postgres.Token) bool { return t.Depth == 1 }); i >= 0 && t[i].Is("internallength") || i < 0 && !follows(t, "as") {
 			add(likes["SHELL TYPE"])
 		}
 	}
 	return out
+}
+
+// mayCreate is what asks whether an entry's owner may create objects in its schema, as a new owner has to (ALTER ... OWNER TO), where
+// the schema is there already: since version 15 that is so of public for hardly anybody. A schema that is dropped first is made anew.
+func mayCreate(e *archive.Entry, o RestoreOptions) string {
+	if e.Namespace == "" || o.Clean && e.Namespace != "public" {
+		return ""
+	}
+	schema, role := postgres.QuoteLiteral(e.Namespace), postgres.QuoteLiteral(e.Owner)
+	body := fmt.Sprintf(`BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles r WHERE n.nspname = %[1]s AND r.rolname = %[2]s
+		AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')) THEN
+		RAISE insufficient_privilege USING MESSAGE = %[3]s; END IF; END`, schema, role,
+		postgres.QuoteLiteral(fmt.Sprintf("it lacks the CREATE privilege on schema %q", e.Namespace)))
+	return "DO " + postgres.QuoteLiteral(body) + "; "
 }
 
 // owned are the kinds of entries that pg_restore gives to their owners (pg_backup_archiver.c _getObjectDescription).
@@ -189,13 +204,13 @@ func (l *leaver) refuseForbidden(o RestoreOptions, says func(trial) string) erro
 				continue
 			}
 			if n++; t.role == "" {
-				found = append(found, fmt.Sprintf("%s (%s)", entryName(e), said))
+				found = append(found, fmt.Sprintf("%s (%s)", e.String(), said))
 				break // once is enough
 			}
 			if theirs[t.role] == nil {
 				roles = append(roles, t.role)
 			}
-			theirs[t.role], reasons[t.role] = append(theirs[t.role], entryName(e)), said
+			theirs[t.role], reasons[t.role] = append(theirs[t.role], e.String()), said
 		}
 	}
 	if n == 0 {

@@ -2,15 +2,14 @@ package pgdump
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"cofre/pkg/archive"
+	"cofre/pkg/lazyregexp"
 )
 
 // archiveInput is an archive whose head was read.
@@ -19,6 +18,8 @@ type archiveInput struct {
 	// size is how many bytes the head has in the archive as it is stored.
 	size int64
 	rest io.Reader
+	// order is the places of the entries with data in the table of contents as it was read, which is the order of their blocks.
+	order map[int32]int
 }
 
 // openArchive reads the head of an archive and takes column versions out of it.
@@ -29,7 +30,13 @@ func openArchive(ctx context.Context, r io.Reader) (*archiveInput, error) {
 		return nil, err
 	}
 	dropColumnVersions(head)
-	return &archiveInput{head: head, size: head.Length, rest: buffered}, nil
+	order := map[int32]int{}
+	for i := range head.Entries {
+		if head.Entries[i].HasData {
+			order[head.Entries[i].DumpID] = i
+		}
+	}
+	return &archiveInput{head: head, size: head.Length, rest: buffered, order: order}, nil
 }
 
 // setEncoding says in which encoding the archive's text is to be read.
@@ -41,23 +48,15 @@ func (a *archiveInput) setEncoding(encoding string) {
 	}
 }
 
-// bytes gives the head as an archive without data.
-func (a *archiveInput) bytes() []byte {
-	var b bytes.Buffer
-	_, _ = a.head.WriteTo(&b) // what was read can be written
-	return b.Bytes()
-}
-
-// whole gives what follows the head of an archive of which only that was read. It is closed when done.
-func (a *archiveInput) whole(ctx context.Context, from *Ranges) (io.ReadCloser, error) {
+// selected gives what follows the head of a smaller archive of the head's entries. It is closed when done.
+func (a *archiveInput) selected(ctx context.Context, from *Ranges) (io.ReadCloser, error) {
 	head := *a.head
 	head.Length = a.size
 	layout, err := archive.Select(&head, from.Index, archive.Selection{})
 	if err != nil {
 		return nil, err
 	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(archive.WriteSelection(ctx, w, layout, from.Open)) }()
+	r := flow(ctx, func(ctx context.Context, w io.Writer) error { return archive.WriteSelection(ctx, w, layout, from.Open) })
 	if _, err := io.CopyN(io.Discard, r, layout.Head.Length); err != nil {
 		_ = r.Close()
 		return nil, err
@@ -66,14 +65,14 @@ func (a *archiveInput) whole(ctx context.Context, from *Ranges) (io.ReadCloser, 
 }
 
 // reader gives the whole archive, once.
-func (a *archiveInput) reader() io.Reader { return io.MultiReader(bytes.NewReader(a.bytes()), a.rest) }
+func (a *archiveInput) reader() io.Reader { return io.MultiReader(a.head.Reader(), a.rest) }
 
 // columnVersion is the column option in which some minor releases keep a version.
 // The minor releases 15.20 and 17.12 do; pg_dump 18.6 writes it into a dump as if it were a setting, and servers
 // without it refuse the table.
 const columnVersion = "pg_attver"
 
-var columnVersionOption = regexp.MustCompile(`^([^()]*, )?pg_attver=\d+(, [^()]*)?$`)
+var columnVersionOption = lazyregexp.New(`^([^()]*, )?pg_attver=\d+(, [^()]*)?$`)
 
 // dropColumnVersions takes "ALTER COLUMN x SET (pg_attver=1)" out of the definitions of tables.
 func dropColumnVersions(h *archive.Head) {
@@ -108,7 +107,7 @@ func withoutColumnVersions(sql string) string {
 			if end < 0 {
 				break
 			}
-			if options := rest[:end]; columnVersionOption.MatchString(options) {
+			if options := rest[:end]; columnVersionOption().MatchString(options) {
 				out.WriteString(setOptions(options))
 				i += len(set) + end
 				continue

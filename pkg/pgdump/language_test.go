@@ -113,7 +113,7 @@ func TestFaultsInOtherLanguages(t *testing.T) {
 			if err == nil {
 				t.Errorf("%d: a table without rights was dumped", major)
 			}
-			if _, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE locked"); err != nil {
+			if _, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE public.locked"); err != nil {
 				t.Fatal(err)
 			}
 			_, err = dump(t, client(t, 18), pgdump.DumpOptions{Target: target(t, url), LockWaitTimeout: 500 * time.Millisecond, Selection: postgres.Selection{Tables: []string{"locked"}}})

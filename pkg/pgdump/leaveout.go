@@ -14,23 +14,10 @@ import (
 type LeftOut struct {
 	Entry  string `json:"entry"` // "EVENT TRIGGER audit", "ACL public.orders"
 	Reason string `json:"reason"`
-}
-
-// entryName names an entry for people.
-func entryName(e *archive.Entry) string {
-	name := e.Tag
-	if about(e) {
-		return e.Desc + " ON " + e.Tag
-	}
-	if e.Namespace != "" && !strings.HasPrefix(e.Desc, "DEFAULT ACL") {
-		name = e.Namespace + "." + name
-	}
-	return e.Desc + " " + name
-}
-
-// about reports whether an entry only says something about another object, whose kind its tag begins with.
-func about(e *archive.Entry) bool {
-	return e.Desc == "COMMENT" || e.Desc == "ACL" || e.Desc == "SECURITY LABEL"
+	// Kind, Schema and Name are the entry's own in the table of contents.
+	Kind   string `json:"-"`
+	Schema string `json:"-"`
+	Name   string `json:"-"`
 }
 
 // maxListed bounds lists in messages.
@@ -51,12 +38,13 @@ type leaver struct {
 }
 
 func (l *leaver) note(e *archive.Entry, reason string) {
-	l.out = append(l.out, LeftOut{entryName(e), reason})
+	l.out = append(l.out, LeftOut{Entry: e.String(), Reason: reason, Kind: e.Desc, Schema: e.Namespace, Name: e.Tag})
 }
 
 // remove takes the entries for which reason gives one out of the head, and all that depend on them.
 func (l *leaver) remove(reason func(*archive.Entry) string) {
-	gone := map[int32]string{} // by dump id: the reason for those that depend on it
+	gone := map[int32]string{}     // by dump id: the reason for those that depend on it
+	servers := map[string]string{} // the same, by the name of a foreign server: no archive says what a user mapping depends on
 	for again := true; again; {
 		again = false
 		l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
@@ -66,10 +54,16 @@ func (l *leaver) remove(reason func(*archive.Entry) string) {
 					why = gone[d]
 				}
 			}
+			if e.Desc == "USER MAPPING" && why == "" {
+				why = servers[behind(postgres.Tokens(e.Defn), "server")]
+			}
 			if why == "" {
 				return false
 			}
-			gone[e.DumpID] = "it needs " + entryName(&e)
+			if e.Desc == "SERVER" {
+				servers[e.Tag] = "it needs " + e.String()
+			}
+			gone[e.DumpID] = "it needs " + e.String()
 			l.note(&e, why)
 			again = true // an entry before this one may depend on it
 			return true
@@ -77,17 +71,39 @@ func (l *leaver) remove(reason func(*archive.Entry) string) {
 	}
 }
 
+// removeExtensions leaves out extensions that the target does not have, and what is said of them.
+func (l *leaver) removeExtensions(names []string) {
+	l.remove(func(e *archive.Entry) string {
+		name := e.Tag
+		if e.About() {
+			name, _ = strings.CutPrefix(e.Tag, "EXTENSION ")
+		}
+		if (e.Desc == "EXTENSION" || name != e.Tag) && slices.Contains(names, strings.Trim(name, `"`)) {
+			return "the server does not have the extension"
+		}
+		return ""
+	})
+}
+
+// passOver takes the entries of schemas that are there already out of the head. What lies in them stays.
+func (l *leaver) passOver(schemas []string) {
+	l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool { return e.Desc == "SCHEMA" && slices.Contains(schemas, e.Tag) })
+}
+
 // removeKinds leaves out the kinds that the caller names: "EVENT TRIGGER", or "COMMENT ON EXTENSION".
 func (l *leaver) removeKinds(kinds []string) {
 	l.remove(func(e *archive.Entry) string {
 		for _, k := range kinds {
 			if ofKind(e, k) {
-				return "its kind was to be left out"
+				return skipped
 			}
 		}
 		return ""
 	})
 }
+
+// skipped is why an entry of a kind is not restored that the caller named.
+const skipped = "its kind was to be left out"
 
 func ofKind(e *archive.Entry, kind string) bool {
 	if strings.EqualFold(e.Desc, kind) {
@@ -95,7 +111,7 @@ func ofKind(e *archive.Entry, kind string) bool {
 	}
 	// The tag of what belongs to another object begins with that one's kind.
 	on, ok := strings.CutPrefix(strings.ToUpper(kind), e.Desc+" ON ")
-	return ok && about(e) && strings.HasPrefix(strings.ToUpper(e.Tag), on+" ")
+	return ok && e.About() && strings.HasPrefix(strings.ToUpper(e.Tag), on+" ")
 }
 
 // checkKinds refuses what cannot be a kind.
@@ -132,11 +148,11 @@ func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
 		}
 		owner := ownable(e) && lacks(e.Owner) && !o.NoOwner
 		if owner && !o.SkipMissingRoles {
-			see(e.Owner, "owner of "+entryName(e))
+			see(e.Owner, "owner of "+e.String())
 		}
 		if !o.SkipMissingRoles {
 			for _, name := range named {
-				see(name, entryName(e))
+				see(name, e.String())
 			}
 			continue
 		}

@@ -22,7 +22,7 @@ func rowsOnly(h *archive.Head) bool {
 		switch e := &h.Entries[i]; {
 		case e.Desc == "TABLE DATA" || e.Desc == "SEQUENCE SET" || strings.HasPrefix(e.Desc, "BLOB"):
 			rows = true
-		case slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), about(e), e.Desc == "MATERIALIZED VIEW DATA", e.Section == archive.SectionData,
+		case slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), e.About(), e.Desc == "MATERIALIZED VIEW DATA", e.Section == archive.SectionData,
 			e.Desc == "STATISTICS DATA":
 		default:
 			return false
@@ -48,7 +48,7 @@ func prepareLoad(ctx context.Context, h *archive.Head, o RestoreOptions) error {
 		return err
 	}
 	if o.DisableTriggers {
-		denied, err := postgres.Try(ctx, o.Target, []string{"SET LOCAL session_replication_role = replica"})
+		denied, err := postgres.Try(ctx, o.Target, []string{as(o.Superuser, "SET LOCAL ROLE %s; ") + "SET LOCAL session_replication_role = replica"})
 		if err != nil {
 			return err
 		}
@@ -86,6 +86,14 @@ func prepareLoad(ctx context.Context, h *archive.Head, o RestoreOptions) error {
 	return nil
 }
 
+// as writes SQL about a role, where there is one.
+func as(role, sql string) string {
+	if role == "" {
+		return ""
+	}
+	return strings.ReplaceAll(sql, "%s", postgres.QuoteIdent(role))
+}
+
 // loaded gives the tables and large objects of an archive, in its order.
 func loaded(h *archive.Head) (tables []postgres.Table, objects []uint32) {
 	for i := range h.Entries {
@@ -109,7 +117,8 @@ func loaded(h *archive.Head) (tables []postgres.Table, objects []uint32) {
 func surround(h *archive.Head, found postgres.Load, o RestoreOptions) {
 	var before, after []string
 	if o.DisableTriggers {
-		before, after = append(before, "SET session_replication_role = replica;"), append(after, "RESET session_replication_role;")
+		become, back := as(o.Superuser, "SET ROLE %s; "), as(o.Superuser, " RESET ROLE;")
+		before, after = append(before, become+"SET session_replication_role = replica;"+back), append(after, become+"RESET session_replication_role;"+back)
 	}
 	if o.Clean && len(found.Truncate) > 0 {
 		before = append(before, "TRUNCATE TABLE "+strings.Join(found.Truncate, ", ")+";")

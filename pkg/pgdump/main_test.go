@@ -8,7 +8,7 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/pgdump"
-	"cofre/pkg/postgres"
+	"cofre/pkg/postgres/postgrestest"
 )
 
 func TestMain(m *testing.M) {
@@ -18,25 +18,7 @@ func TestMain(m *testing.M) {
 	testenv.Main(m)
 }
 
-// target parses a URL; nothing comes from the environment.
-func target(t testing.TB, url string) postgres.Target {
-	t.Helper()
-	got, err := postgres.ParseTarget(url, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-// client gives the programs of one major.
-func client(t testing.TB, major int) pgdump.Client {
-	t.Helper()
-	c, err := pgdump.Find(context.Background(), pgdump.FindOptions{Dirs: []string{testenv.ClientBin(major)}, Getenv: os.Getenv})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
+var target, client, fingerprint = postgrestest.Target, postgrestest.Client, postgrestest.Fingerprint
 
 // dump reads a dump to its end.
 func dump(t testing.TB, c pgdump.Client, o pgdump.DumpOptions) ([]byte, error) {

@@ -2,10 +2,13 @@
 
 package pgdump
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
 // memoryFile gives a file without a name that starts at its beginning.
-func memoryFile(name string, content []byte) (*os.File, error) {
+func memoryFile(name string, content io.Reader) (*os.File, error) {
 	f, err := os.CreateTemp("", "cofre-"+name)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,10 @@ package pgdump
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
 )
 
@@ -24,7 +24,12 @@ const DefaultLockWaitTimeout = 5 * time.Minute
 
 // DumpOptions says what to dump and how.
 type DumpOptions struct {
-	Target      postgres.Target
+	Target postgres.Target
+	// Source is what a dump needs to know of its source. Without, the Session is asked; without that, another connection.
+	Source  *postgres.Dumped
+	Session *postgres.Session
+	// Application names pg_dump's session in place of the target's name for it.
+	Application string
 	Format      Format      // "" means Custom
 	Compression Compression // of the Custom format
 	postgres.Selection
@@ -42,7 +47,7 @@ type DumpOptions struct {
 	WorkDir string
 }
 
-var snapshotName = regexp.MustCompile(`^[0-9A-Fa-f]{1,16}-[0-9A-Fa-f]{1,16}(-[0-9]{1,10})?$`)
+var snapshotName = lazyregexp.New(`^[0-9A-Fa-f]{1,16}-[0-9A-Fa-f]{1,16}(-[0-9]{1,10})?$`)
 
 // check refuses what pg_dump would misunderstand.
 func (o DumpOptions) check() error {
@@ -55,7 +60,7 @@ func (o DumpOptions) check() error {
 	switch {
 	case o.Format != Custom && o.Format != Plain:
 		return refuse("Use custom or plain.", "the dump format %q is unknown", o.Format)
-	case o.Snapshot != "" && !snapshotName.MatchString(o.Snapshot):
+	case o.Snapshot != "" && !snapshotName().MatchString(o.Snapshot):
 		return refuse("Use what pg_export_snapshot() answered, such as 00000003-0000001B-1.", "the snapshot name is not valid")
 	case o.Timeout < 0 || o.LockWaitTimeout < 0:
 		return refuse("Use a duration such as 30m.", "a timeout is negative")

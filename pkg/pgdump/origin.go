@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"cofre/pkg/archive"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
 )
 
@@ -32,7 +32,7 @@ func originOf(h *archive.Head) origin {
 	for i := range h.Entries {
 		switch e := &h.Entries[i]; {
 		case e.Desc == "ENCODING":
-			if m := clientEncoding.FindStringSubmatch(e.Defn); m != nil && out.locale.Encoding == "" {
+			if m := clientEncoding().FindStringSubmatch(e.Defn); m != nil && out.locale.Encoding == "" {
 				out.locale.Encoding = m[1]
 			}
 		case e.Desc == "DATABASE":
@@ -57,7 +57,7 @@ func aboutDatabase(e *archive.Entry) bool {
 	return false
 }
 
-var clientEncoding = regexp.MustCompile(`(?m)^SET client_encoding = '([A-Za-z0-9_]+)';`)
+var clientEncoding = lazyregexp.New(`(?m)^SET client_encoding = '([A-Za-z0-9_]+)';`)
 
 // descriptionLine begins the line that Dump adds to an SQL script: a comment, because the script is for any database, with
 // postgres.Description as JSON. It is in the script and not in the record of the backup because settings
@@ -86,7 +86,7 @@ func originOfScript(start []byte) origin {
 				out = origin{locale: l, tablespace: tablespace, owner: d.Owner, described: true, statements: postgres.ParseDatabaseStatements(d.Statements)}
 			}
 		}
-		if m := clientEncoding.FindSubmatch(line); m != nil && !out.described {
+		if m := clientEncoding().FindSubmatch(line); m != nil && !out.described {
 			out.locale.Encoding = string(m[1])
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -45,16 +46,26 @@ type plan struct {
 
 // checks are what a plan has to pass, in the order in which it is best to hear of it. Each refuses, or adds remarks.
 var checks = []func(*plan) error{
-	(*plan).checkServer, (*plan).checkPresence, (*plan).checkExtensions, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
+	(*plan).checkServer, (*plan).checkPresence, (*plan).checkExtensions, (*plan).checkTablespaces, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
+	(*plan).checkTransactionSize,
 }
 
 // makePlan looks at the target and checks that the dump can be restored there.
 func makePlan(ctx context.Context, o RestoreOptions, in *input) (*plan, error) {
-	to, err := postgres.LookAt(ctx, o.Target, o.Create, o.Retries)
+	to, err := lookAt(ctx, &o)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{options: o, to: to, input: in, rows: in.archive != nil && !o.SchemaOnly && rowsOnly(in.archive.head)}
+	p := &plan{options: o, to: to, input: in}
+	if in.archive != nil {
+		p.leaver.head = in.archive.head
+		p.leaver.passOver(o.Schemas)
+		p.omit()
+		if err := p.choosePart(ctx); err != nil {
+			return p, err
+		}
+		p.rows = rowsOnly(in.archive.head)
+	}
 	for _, check := range checks {
 		if err := check(p); err != nil {
 			return p, err
@@ -66,7 +77,7 @@ func makePlan(ctx context.Context, o RestoreOptions, in *input) (*plan, error) {
 		}
 		return p, p.tryForbidden(ctx) // owners of large objects
 	}
-	if o.DisableTriggers {
+	if o.DisableTriggers || o.Superuser != "" {
 		return p, fault.New(fault.Validation, fault.InvalidInput, "Leave --disable-triggers out.", "triggers are disabled for backups that hold rows only: others create them behind the rows")
 	}
 	if o.Create {
@@ -103,7 +114,7 @@ func (p *plan) checkPresence() error {
 	switch {
 	case p.options.Create && p.to.Exists:
 		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave --create out if it is empty.", "the database %q exists already", p.to.Name)
-	case p.options.MustBeEmpty && !p.rows && p.to.Content != "":
+	case p.options.MustBeEmpty && !p.rows && !p.options.Part.Any() && p.to.Content != "":
 		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
 			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
 	}
@@ -118,11 +129,35 @@ func (p *plan) checkExtensions() error {
 			missing = append(missing, e.Tag)
 		}
 	}
-	if len(missing) == 0 || p.options.DataOnly {
+	if len(missing) == 0 || p.options.Part.DataOnly {
+		return nil
+	}
+	if p.options.SkipMissingExtensions {
+		p.leaver.removeExtensions(missing)
 		return nil
 	}
 	return fault.New(fault.Validation, fault.TargetLacks, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
 		"the target server does not have the extensions %s; nothing was changed", strings.Join(missing, ", "))
+}
+
+// checkTablespaces refuses an archive with objects in tablespaces that the server does not have: pg_restore would fail at the
+// first of them.
+func (p *plan) checkTablespaces() error {
+	in := map[string][]string{}
+	for _, e := range p.entries() {
+		if e.Tablespace != "" && !slices.Contains(p.to.Tablespaces, e.Tablespace) {
+			in[e.Tablespace] = append(in[e.Tablespace], e.String())
+		}
+	}
+	if len(in) == 0 || p.options.Part.DataOnly {
+		return nil
+	}
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		missing = append(missing, fmt.Sprintf("%q (%s)", name, listed(in[name])))
+	}
+	return fault.New(fault.Validation, fault.TargetLacks, "Create them on the target server first (CREATE TABLESPACE ... LOCATION ...), where they may lie on any disk.",
+		"the target server does not have the tablespaces %s; nothing was changed", strings.Join(missing, ", "))
 }
 
 // perEntry are the locks that creating a kind of object takes until the transaction ends: a table has a TOAST table

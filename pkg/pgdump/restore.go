@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/archive"
 	"cofre/pkg/fault"
+	"cofre/pkg/part"
 	"cofre/pkg/postgres"
 )
 
@@ -26,10 +27,16 @@ const (
 	Several Transaction = "several"
 )
 
-// Ranges gives parts of an archive in any order, so that several tables can be loaded at the same time.
+// Ranges gives parts of an archive in any order, so that several tables can be loaded at the same time, or few of many.
 type Ranges struct {
 	Open  archive.OpenRange
 	Index []archive.BlockInfo // where each table's data lies, as archive.Checker found it
+	// Tables is what is known where there is no Index: places by schema and name, of tables alone.
+	Tables []archive.BlockInfo
+	// Whole opens the archive from its beginning, for a part whose data lies where nobody knows; may be nil.
+	Whole func(ctx context.Context) (io.ReadCloser, error)
+	// HeadLength is how many bytes the archive's head has, if that is known: one of another length is refused.
+	HeadLength int64
 }
 
 // RestoreOptions says what to restore, where to and how.
@@ -40,16 +47,20 @@ type RestoreOptions struct {
 	// Jobs above 1 creates indexes and keys in that many sessions, and loads data in that many when Ranges is set. It
 	// is for the custom format and excludes One; 0 means 1. Clean does everything in one session all the same.
 	Jobs int
-	// Ranges is optional. With Jobs above 1 the data is then read by parts, and only the head from the reader.
+	// Ranges is optional. The data is then read by parts, only that which is restored, and only the head from the reader.
 	Ranges *Ranges
+	// Part restores a part of an archive, also into a database that is not empty: nothing of the part may be there, but with Clean.
+	Part part.Selection
+	// WithDependencies takes along what the part needs and the target lacks. Without it that is refused.
+	WithDependencies bool
+	// Reading is called with how many bytes of the archive a part takes, once that is known; may be nil.
+	Reading func(bytes int64)
 	// Clean first drops what is to be restored, where it exists (custom format only, like the next five).
 	Clean bool
 	// Cascade lets Clean drop what depends on that, too.
 	Cascade      bool
 	NoOwner      bool
 	NoPrivileges bool
-	DataOnly     bool
-	SchemaOnly   bool
 	Adaptation   // of an archive to what the target has and the role may; custom format only
 	// DisableTriggers loads an archive of rows only without triggers and checks of foreign keys; for superusers.
 	DisableTriggers bool
@@ -93,7 +104,7 @@ type RestoreReport struct {
 	LeftOut []LeftOut `json:"leftOut,omitempty"`
 	// Failed is what could not be restored while all the rest was.
 	Failed []Failed `json:"failed,omitempty"`
-	// Dropped is what depended on something that was replaced, and is gone with Cascade.
+	// Dropped is what depended on something that was replaced, went with it (Cascade), and was not brought back.
 	Dropped []string `json:"dropped,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
 	Unchanged bool `json:"unchanged"`
@@ -112,7 +123,7 @@ func (o RestoreOptions) check() error {
 	switch {
 	case o.Format != Custom && o.Format != Plain:
 		return refuse("Use custom or plain.", "the dump format %q is unknown", o.Format)
-	case o.Format == Plain && (o.Clean || o.NoOwner || o.NoPrivileges || o.DataOnly || o.SchemaOnly):
+	case o.Format == Plain && (o.Clean || o.NoOwner || o.NoPrivileges || o.Part.Any()):
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: not in part, not without owners or privileges, not over what is there")
 	case o.Format == Plain && o.Adaptation.any():
 		return refuse("Leave these options out.", "a plain SQL dump is restored as it is: nothing of it can be left out, and no role replaced")
@@ -120,10 +131,16 @@ func (o RestoreOptions) check() error {
 		return refuse("Leave keeping going out, or choose several transactions; a script is restored in one.", "one transaction cannot go on after an error")
 	case o.Cascade && !o.Clean:
 		return refuse("Use both, or none.", "cascade is a way to clean")
-	case o.DataOnly && o.SchemaOnly:
-		return refuse("Choose one of them, or none for both.", "schema only and data only exclude each other")
+	case o.WithDependencies && !o.Part.Any():
+		return refuse("Use it with schemas or tables that are chosen (--schema, --table).", "the dependencies of everything are everything")
+	case o.Part.As != nil && (o.Clean || o.Create || o.KeepGoing || o.DisableTriggers || o.Jobs > 1 || o.Transaction == Several):
+		return refuse("Leave --clean, --create, --keep-going, --disable-triggers and --jobs out.", "a table is put beside others under another name (--as) in one session, all of it or nothing")
 	case o.Transaction != AutoTransaction && o.Transaction != One && o.Transaction != Several:
 		return refuse("Use one or several.", "the transaction mode %q is unknown", o.Transaction)
+	case o.TransactionSize > 0 && (o.Transaction == One || o.KeepGoing || o.Part.As != nil):
+		return refuse("Leave --transaction-size out, or what it excludes.", "transactions of a size are neither one, nor gone on after an error, nor a way to put a table under another name (--as)")
+	case o.Superuser != "" && !o.DisableTriggers:
+		return refuse("Use both, or none.", "a superuser (--superuser) is for disabling triggers (--disable-triggers)")
 	case o.Transaction == One && o.Jobs > 1:
 		return refuse("Choose one of them.", "one transaction cannot have several jobs")
 	case o.Jobs < 0 || o.Jobs > 64:
@@ -131,10 +148,12 @@ func (o RestoreOptions) check() error {
 	case o.Timeout < 0 || o.LockWaitTimeout < 0:
 		return refuse("Use a duration such as 30m.", "a timeout is negative")
 	}
-	if err := o.Locale.Check(); err != nil {
-		return err
+	for _, check := range []func() error{o.Locale.Check, o.Part.Check, o.Adaptation.check} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return o.Adaptation.check()
+	return nil
 }
 
 // transactionTimeoutSince is the server version that knows the setting transaction_timeout, and the major version of
@@ -155,6 +174,12 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 	if err := o.check(); err != nil {
 		return report, err
 	}
+	if err := c.checkClient(o); err != nil {
+		return report, err
+	}
+	if o.TransactionSize > 0 {
+		o.Transaction = Several
+	}
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
@@ -163,6 +188,13 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 	in, err := openInput(ctx, o.Format, r)
 	if err != nil {
 		return report, err
+	}
+	if o.Ranges != nil && in.archive != nil && o.Ranges.HeadLength > 0 && in.archive.size != o.Ranges.HeadLength {
+		return report, fault.New(fault.Validation, fault.StructureDamaged, "Validate the backup, and look for an older one that validates.",
+			"the archive's table of contents has %d bytes, and %d when it was stored", in.archive.size, o.Ranges.HeadLength)
+	}
+	if o.Ranges != nil && in.archive != nil {
+		o.Ranges = o.Ranges.Resolved(in.archive.head)
 	}
 	p, err := makePlan(ctx, o, in)
 	if err != nil {
@@ -222,6 +254,14 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 	return nil
 }
 
+// remark tells something that turned out after the plan was made.
+func (report *RestoreReport) remark(o *RestoreOptions, line string) {
+	report.Remarks = append(report.Remarks, line)
+	if o.Remark != nil {
+		o.Remark(line)
+	}
+}
+
 // restoreArchive chooses the way for an archive.
 func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, report *RestoreReport) (err error) {
 	a := p.input.archive
@@ -231,30 +271,25 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 	done := contents(a.head, o)
 	if p.rows {
 		o.Clean, o.Jobs, o.Transaction = false, 1, One
-		if o.Ranges != nil {
-			r, err := a.whole(ctx, o.Ranges)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			a.rest = r
-		}
 	}
+	var dropped []postgres.Obstacle
 	if o.Clean {
-		if report.Dropped, err = prepareClean(ctx, a.head, o); err != nil {
+		if dropped, err = prepareClean(ctx, a.head, o); err != nil {
 			return err
 		}
-		if len(report.Dropped) > 0 {
-			report.Remarks = append(report.Remarks, "these are dropped too, and the backup does not hold them: "+strings.Join(report.Dropped, ", "))
-			if o.Remark != nil {
-				o.Remark(report.Remarks[len(report.Remarks)-1])
-			}
+		if len(dropped) > 0 {
+			report.remark(&o, "these are dropped too, and what is restored does not bring them back: "+strings.Join(obstacleNames(dropped), ", "))
 		}
 		o.Jobs = 1 // what is there must be dropped in the order of its dependencies, before anything is created
 	}
+	data, err := p.openData(ctx, &o, report)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
 	if o.Transaction == AutoTransaction {
 		o.Transaction = One
-		if o.Jobs > 1 || o.KeepGoing || locks(a.head) > p.to.Locks/2 {
+		if o.Part.As == nil && (o.Jobs > 1 || o.KeepGoing || locks(a.head) > p.to.Locks/2) {
 			o.Transaction = Several
 		}
 	}
@@ -269,6 +304,7 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 	}
 	if err == nil {
 		report.Done = done
+		report.missed(ctx, o.Target, dropped)
 	}
 	return err
 }

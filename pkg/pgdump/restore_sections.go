@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"cofre/pkg/archive"
@@ -13,19 +15,26 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// restoreSections restores in three steps: definitions, data, indexes and keys. The first and the last need only the
+// restoreSections restores in steps: definitions, data, indexes and keys, and then what pg_restore itself does last: grants, since
+// they may take from an owner what the steps before need, and what needs grants. All but the data need only the
 // archive's head, which pg_restore gets as a file in memory, so that it can work in several sessions, which it cannot
 // with an archive that flows by. The data flows by once, or in several streams when there are Ranges.
 func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiveInput, p *plan, report *RestoreReport) error {
 	report.Method = fmt.Sprintf("pg_restore --jobs=%d", o.Jobs)
 	o.Transaction, o.Verbose = Several, serialize(o.Verbose)
-	head := a.bytes()
-	step := func(section string, jobs int) error {
-		file, err := memoryFile("head", head)
+	step := func(section string, jobs int, keep func(*archive.Entry) bool) error {
+		head := *a.head
+		head.Entries = slices.DeleteFunc(slices.Clone(head.Entries), func(e archive.Entry) bool {
+			return (comesLast(&e) != (section == "") || !keep(&e)) && !slices.Contains(settingEntries, e.Desc)
+		})
+		file, err := memoryFile("head", head.Reader())
 		if err != nil {
 			return err
 		}
-		args := append(o.archiveArgs(), "--section="+section)
+		args := o.archiveArgs()
+		if section != "" {
+			args = append(args, "--section="+section)
+		}
 		if jobs > 1 {
 			args = append(args, "--jobs="+itoa(jobs))
 		}
@@ -41,23 +50,46 @@ func (c Client) restoreSections(ctx context.Context, o RestoreOptions, a *archiv
 		report.Failed = append(report.Failed, describeFailed(a.head, run.failed)...)
 		return err
 	}
-	if !o.DataOnly {
-		if err := step("pre-data", 1); err != nil {
+	if !o.Part.DataOnly {
+		if err := step("pre-data", 1, everything); err != nil {
 			return report.outcome(err)
 		}
 	}
 	// From here on what fails takes nothing else along: the rest is worth having.
 	o.KeepGoing = true
-	if !o.SchemaOnly {
+	if !o.Part.SchemaOnly {
 		report.Unchanged = false
 		if err := c.loadData(ctx, o, a, p, report); err != nil {
 			return report.outcome(err)
 		}
 	}
-	if o.DataOnly {
+	if o.Part.DataOnly {
 		return nil
 	}
-	return report.outcome(step("post-data", o.Jobs))
+	for _, section := range []string{"post-data", ""} {
+		if section == "" && !slices.ContainsFunc(a.head.Entries, func(e archive.Entry) bool { return comesLast(&e) }) {
+			break
+		}
+		before := len(report.Failed)
+		if err := step(section, o.Jobs, everything); err != nil {
+			return report.outcome(err)
+		}
+		if err := c.againAlone(report, o, before, func(keep func(*archive.Entry) bool) error { return step(section, 1, keep) }); err != nil {
+			return report.outcome(err)
+		}
+	}
+	return nil
+}
+
+func everything(*archive.Entry) bool { return true }
+
+// comesLast reports whether pg_restore restores an entry behind all others (_tocEntryRestorePass in pg_backup_archiver.c).
+func comesLast(e *archive.Entry) bool {
+	switch e.Desc {
+	case "ACL", "ACL LANGUAGE", "DEFAULT ACL", "EVENT TRIGGER", "MATERIALIZED VIEW DATA":
+		return true
+	}
+	return e.Desc == "COMMENT" && strings.HasPrefix(e.Tag, "EVENT TRIGGER ")
 }
 
 // loadData restores the section with the data in one stream, or in several.

@@ -13,6 +13,7 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/fault"
+	"cofre/pkg/part"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 )
@@ -279,12 +280,48 @@ func TestMissingRolesAndExtensions(t *testing.T) {
 	}
 }
 
+// Objects in a tablespace that the target does not have are found before anything is touched; once it is there they come back.
+func TestMissingTablespaces(t *testing.T) {
+	s, other := testenv.Postgres(t, 18), testenv.Postgres(t, 17)
+	const space = "Fast Disk"
+	create := `SET allow_in_place_tablespaces = on; CREATE TABLESPACE "` + space + `" LOCATION ''`
+	testenv.LoadSQL(t, s.URL("postgres"), create)
+	from := target(t, s.NewDatabase(t))
+	t.Cleanup(func() {
+		s.Exec(t, from.Database(), "DROP TABLE t")
+		s.Exec(t, "postgres", `DROP TABLESPACE "`+space+`"`)
+	})
+	testenv.LoadSQL(t, s.URL(from.Database()), `CREATE TABLE u (id int); CREATE TABLE t (id int) TABLESPACE "`+space+`"; CREATE INDEX i ON t (id) TABLESPACE "`+space+`"; INSERT INTO t VALUES (1)`)
+	data := dumpOf(t, from, pgdump.Custom)
+	for _, o := range []pgdump.RestoreOptions{{}, {Jobs: 2}, {Create: true}} {
+		o.Target = target(t, other.NewDatabase(t))
+		if o.Create {
+			o.Target = newName(t, other)
+		}
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+		wantFault(t, err, fault.Validation, fault.TargetLacks, space, "TABLE public.t, INDEX public.i", "CREATE TABLESPACE")
+		if !report.Unchanged || o.Create && exists(t, other, o.Target) {
+			t.Errorf("%+v", report)
+		}
+	}
+	testenv.LoadSQL(t, other.URL("postgres"), create)
+	to := target(t, other.NewDatabase(t))
+	t.Cleanup(func() {
+		other.Exec(t, to.Database(), "DROP TABLE IF EXISTS t")
+		other.Exec(t, "postgres", `DROP TABLESPACE "`+space+`"`)
+	})
+	if _, err := client(t, 18).Restore(context.Background(), pgdump.RestoreOptions{Target: to}, bytes.NewReader(data)); err != nil {
+		t.Error(err)
+	}
+	wantEqual(t, from, to)
+}
+
 func TestRestoreToWrongTargets(t *testing.T) {
 	s := testenv.Postgres(t, 18)
 	data := source(t, 18, pgdump.Custom)
 	_, err := client(t, 18).Restore(context.Background(), pgdump.RestoreOptions{Target: target(t, s.URL("no_such"))}, bytes.NewReader(data))
 	wantFault(t, err, fault.DatabaseConnection, fault.DatabaseMissing)
-	for _, o := range []pgdump.RestoreOptions{{Format: "tar"}, {Format: pgdump.Plain, Clean: true}, {DataOnly: true, SchemaOnly: true}, {Transaction: "half"},
+	for _, o := range []pgdump.RestoreOptions{{Format: "tar"}, {Format: pgdump.Plain, Clean: true}, {Part: part.Selection{DataOnly: true, SchemaOnly: true}}, {Transaction: "half"},
 		{Transaction: pgdump.One, Jobs: 2}, {Jobs: -1}, {Jobs: 1000}, {Timeout: -1}} {
 		o.Target = target(t, s.URL("postgres"))
 		_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
@@ -298,7 +335,7 @@ func TestPartsOfARestore(t *testing.T) {
 	data := source(t, 18, pgdump.Custom)
 	db := target(t, s.NewDatabase(t))
 	c := client(t, 18)
-	for _, o := range []pgdump.RestoreOptions{{SchemaOnly: true}, {DataOnly: true, Jobs: 2}} {
+	for _, o := range []pgdump.RestoreOptions{{Part: part.Selection{SchemaOnly: true}}, {Part: part.Selection{DataOnly: true}, Jobs: 2}} {
 		o.Target = db
 		if _, err := c.Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
 			t.Fatalf("%+v: %v", o, err)

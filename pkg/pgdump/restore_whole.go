@@ -1,6 +1,7 @@
 package pgdump
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -20,10 +21,13 @@ func (o RestoreOptions) archiveArgs() []string {
 		on   bool
 		name string
 	}{{o.Clean, "--clean"}, {o.Clean, "--if-exists"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
-		{o.DataOnly, "--data-only"}, {o.SchemaOnly, "--schema-only"}, {o.Verbose != nil || o.KeepGoing, "--verbose"}} {
+		{o.Verbose != nil || o.KeepGoing, "--verbose"}} {
 		if flag.on {
 			args = append(args, flag.name)
 		}
+	}
+	for _, name := range o.Omit {
+		args = append(args, omissions[name].args...)
 	}
 	return args
 }
@@ -39,7 +43,7 @@ func (c Client) direct(o RestoreOptions, p *plan, args []string, jobs bool) (all
 	case old, o.KeepGoing:
 		return args, true
 	case c.Major >= transactionTimeoutSince && !jobs:
-		return append(args, "--transaction-size="+itoa(objectsPerTransaction)), false
+		return append(args, "--transaction-size="+itoa(cmp.Or(o.TransactionSize, objectsPerTransaction))), false
 	}
 	return append(args, "--exit-on-error"), false
 }
@@ -91,6 +95,11 @@ func (o RestoreOptions) scriptArgs() []string {
 // an error that would end the transaction: pg_restore writes its script, the line is left out, psql runs the rest.
 func (c Client) restoreFiltered(ctx context.Context, o RestoreOptions, r io.Reader, p *plan, report *RestoreReport) error {
 	report.Method = "pg_restore | psql"
+	if p.input.archive.head.HasBinaryRows() { // psql takes no others from a script
+		text := textRows(ctx, p.input.archive)
+		defer text.Close()
+		r = text
+	}
 	o.Verbose = serialize(o.Verbose)
 	script, err := c.newRun(o, "pg_restore", append(o.archiveArgs(), "--file=-"))
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 )
 
 // A script is psql's language, in which a line such as "\! command" runs a program on this machine. Whoever may write
@@ -67,7 +67,7 @@ func (s *restrictedScript) fill() {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			s.body, err = true, nil // longer than anything that pg_dump writes there
 		}
-		if m := ownRestrict.FindSubmatch(line); m != nil && s.key == nil {
+		if m := ownRestrict().FindSubmatch(line); m != nil && s.key == nil {
 			s.key, line = bytes.Clone(m[1]), nil
 		}
 		s.held, s.err = append(s.held, line...), err
@@ -81,7 +81,7 @@ func (s *restrictedScript) fill() {
 	}
 }
 
-var ownRestrict = regexp.MustCompile(`^\\restrict ([0-9A-Za-z]{1,500})\n$`)
+var ownRestrict = lazyregexp.New(`^\\restrict ([0-9A-Za-z]{1,500})\n$`)
 
 // withoutUnrestrict cuts off the line that ends the script's own pair, where it is the script's last.
 func withoutUnrestrict(tail, key []byte) []byte {

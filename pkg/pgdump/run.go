@@ -147,7 +147,7 @@ func withoutKnownError(stderr string) string {
 	var out, held strings.Builder
 	for line := range strings.Lines(stderr) {
 		switch {
-		case restoreError.MatchString(line):
+		case restoreError().MatchString(line):
 			out.WriteString(held.String())
 			held.Reset()
 			held.WriteString(line)

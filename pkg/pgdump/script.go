@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
+
+	"cofre/pkg/lazyregexp"
 )
 
 // scriptFilter passes an SQL script on without what a server may refuse: the setting transaction_timeout, and
@@ -55,14 +56,14 @@ func (f *scriptFilter) next() {
 	f.pending = f.filter(line)
 }
 
-var columnVersionLine = regexp.MustCompile(`^(.*) SET \(([^()]*)\);\n$`)
+var columnVersionLine = lazyregexp.New(`^(.*) SET \(([^()]*)\);\n$`)
 
 func (f *scriptFilter) filter(line []byte) []byte {
 	if !f.settings {
 		if string(line) == "SET transaction_timeout = 0;\n" && !f.transactionTimeout {
 			return nil
 		}
-		if f.encoding != "" && clientEncoding.Match(line) {
+		if f.encoding != "" && clientEncoding().Match(line) {
 			return fmt.Appendf(nil, "SET client_encoding = '%s';\n", f.encoding)
 		}
 		f.settings = !isSetting(line)
@@ -71,7 +72,7 @@ func (f *scriptFilter) filter(line []byte) []byte {
 		f.data = true
 	} else if bytes.Contains(line, []byte(columnVersion)) {
 		// The statement may have begun lines before, in a name with line breaks.
-		if m := columnVersionLine.FindSubmatch(line); m != nil && columnVersionOption.Match(m[2]) {
+		if m := columnVersionLine().FindSubmatch(line); m != nil && columnVersionOption().Match(m[2]) {
 			return append(append(bytes.Clone(m[1]), setOptions(string(m[2]))...), ";\n"...)
 		}
 	}

@@ -153,3 +153,20 @@ func TestExcerpt(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+// FuzzOrigin: what a script says of its database gives a locale and statements, or nothing, and whatever it says is read once.
+func FuzzOrigin(f *testing.F) {
+	f.Add([]byte("--\n-- PostgreSQL database dump\n--\n\n" + descriptionLine + `{"Create":"CREATE DATABASE x WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C.UTF-8';","Owner":"ana","Statements":"ALTER DATABASE x SET a TO '1';"}` + "\n"))
+	f.Add([]byte("SET client_encoding = 'LATIN1';\nSELECT 1;\n"))
+	f.Add([]byte(descriptionLine + "null\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		start, all := peek(bytes.NewReader(data), scriptStart)
+		got := originOfScript(start)
+		if got.described && got.locale.Encoding == "" || !got.described && len(got.statements) > 0 {
+			t.Errorf("%q is read as %+v", data, got)
+		}
+		if whole, err := io.ReadAll(all); err != nil || !bytes.Equal(whole, data) {
+			t.Errorf("%d of %d bytes, %v", len(whole), len(data), err)
+		}
+	})
+}

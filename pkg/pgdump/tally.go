@@ -1,12 +1,12 @@
 package pgdump
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"cofre/pkg/archive"
+	"cofre/pkg/lazyregexp"
 )
 
 // tally follows what a restoring program says.
@@ -28,7 +28,7 @@ const (
 	passed               // it does not matter
 )
 
-var commandTag = regexp.MustCompile(`^(CREATE|ALTER|COMMENT|GRANT|REVOKE|COPY|REFRESH|INSERT|SECURITY|DROP|IMPORT)( [A-Z][A-Z ]*)?( \d+)*$`)
+var commandTag = lazyregexp.New(`^(CREATE|ALTER|COMMENT|GRANT|REVOKE|COPY|REFRESH|INSERT|SECURITY|DROP|IMPORT)( [A-Z][A-Z ]*)?( \d+)*$`)
 
 // knownCommand is pg_restore's report of the command that older servers refuse to pg_restore 17 and newer. The command is
 // what an error is told by: the server's message before it is in the server's language.
@@ -36,7 +36,7 @@ const knownCommand = "Command was: SET transaction_timeout = 0;"
 
 // restoreError begins the report of an error, of one or of several of pg_restore's processes at a time: each writes its name,
 // the word and the text apart.
-var restoreError = regexp.MustCompile(`^(?:(?:pg_restore: )+(?:error: )|(?:error: )*could not execute query: )`)
+var restoreError = lazyregexp.New(`^(?:(?:pg_restore: )+(?:error: )|(?:error: )*could not execute query: )`)
 
 // attach gives the tally the way to end the program at the first error that matters, for programs that go on. An
 // error that came before counts too.
@@ -66,7 +66,7 @@ func (t *tally) line(s string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case restoreError.MatchString(s):
+	case restoreError().MatchString(s):
 		if t.last == open {
 			t.matters()
 		}
@@ -99,7 +99,7 @@ func (t *tally) matters() {
 func (t *tally) tag(s string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch m := commandTag.FindStringSubmatch(s); {
+	switch m := commandTag().FindStringSubmatch(s); {
 	case m == nil:
 	case m[1] == "COPY":
 		t.done["TABLE DATA"]++
@@ -116,10 +116,8 @@ func contents(h *archive.Head, o RestoreOptions) map[string]int {
 	done := map[string]int{}
 	for i := range h.Entries {
 		e := &h.Entries[i]
-		data := e.Section == archive.SectionData || e.Desc == "MATERIALIZED VIEW DATA"
 		switch {
-		case e.Desc == "COMMAND", slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), o.DataOnly && !data, o.SchemaOnly && data,
-			o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL"):
+		case e.Desc == "COMMAND", slices.Contains(settingEntries, e.Desc), strings.HasPrefix(e.Desc, "DATABASE"), o.NoPrivileges && strings.HasSuffix(e.Desc, "ACL"):
 		case e.Desc == "BLOB METADATA":
 			done["LARGE OBJECT"] += strings.Count(strings.TrimSpace(e.Defn), "\n") + 1
 		case e.Desc == "BLOB":

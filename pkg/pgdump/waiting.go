@@ -44,7 +44,7 @@ func watchLocks(ctx context.Context, o RestoreOptions) (context.Context, postgre
 	go func() {
 		defer close(ended)
 		defer postgres.Close(conn)
-		waits := waits{since: map[int]time.Time{}, said: map[int]string{}, each: o.Remark, limit: limit, database: o.Target.Database()}
+		waits := waits{each: o.Remark, limit: limit, database: o.Target.Database()}
 		tick := time.NewTicker(lookEvery)
 		defer tick.Stop()
 		for {
@@ -70,10 +70,9 @@ func watchLocks(ctx context.Context, o RestoreOptions) (context.Context, postgre
 	return watched, target, w
 }
 
-// waits remembers how long each session has been waiting.
+// waits judges how long each session has been waiting.
 type waits struct {
-	since    map[int]time.Time
-	said     map[int]string
+	book     postgres.Waits
 	each     func(string)
 	limit    time.Duration
 	database string
@@ -81,34 +80,22 @@ type waits struct {
 
 // see takes one look, and returns a fault when a session has waited for too long.
 func (w *waits) see(now time.Time, sessions []postgres.Waiting) error {
-	seen := map[int]bool{}
+	var pids []int
 	for _, s := range sessions {
-		seen[s.PID] = true
-		if w.since[s.PID].IsZero() {
-			w.since[s.PID] = now
-		}
-		what := s.Lock
-		if what == "" {
-			what = "a lock"
-		}
+		pids = append(pids, s.PID)
+	}
+	waited := w.book.See(now, pids)
+	for _, s := range sessions {
 		by := strings.Join(s.Blockers, ", ")
-		waited := now.Sub(w.since[s.PID])
-		if key := what + fmt.Sprint(s.By); waited >= blockedAfter && w.said[s.PID] != key && w.each != nil {
-			w.said[s.PID] = key
-			w.each(fmt.Sprintf("the restore waits for %s, which is held up by %s", what, by))
+		if waited[s.PID] >= blockedAfter && w.each != nil && w.book.News(s.PID, s.Lock+fmt.Sprint(s.By)) {
+			w.each(fmt.Sprintf("the restore waits for %s, which is held up by %s", s.Lock, by))
 		}
-		if waited >= w.limit {
+		if waited[s.PID] >= w.limit {
 			f := fault.New(fault.Validation, fault.LockTimeout,
 				"End that session's transaction (SELECT pg_terminate_backend(pid)), or allow a longer wait with BACKUP_LOCK_WAIT_TIMEOUT, then try again.",
-				"the restore into database %q waited longer than %s for %s, which is held up by %s", w.database, w.limit, what, by)
+				"the restore into database %q waited longer than %s for %s, which is held up by %s", w.database, w.limit, s.Lock, by)
 			f.Transient = true
 			return f
-		}
-	}
-	for pid := range w.since {
-		if !seen[pid] {
-			delete(w.since, pid)
-			delete(w.said, pid)
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestRestoreWaitsForALock(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer postgres.Close(holder)
-			if _, err := holder.Exec(context.Background(), "BEGIN; SELECT count(*) FROM orders"); err != nil {
+			if _, err := holder.Exec(context.Background(), "BEGIN; SELECT count(*) FROM public.orders"); err != nil {
 				t.Fatal(err)
 			}
 			var mu sync.Mutex

@@ -23,6 +23,13 @@ const (
 
 func ours(alias string) string { return userSchema + " AND " + fmt.Sprintf(notExtension, alias) }
 
+// attCompression is a column's compression on any server; what a server from PostgreSQL 14 on has instead, takes half the time of
+// the whole query.
+const (
+	attCompression   = `(to_jsonb(a)->>'attcompression')`
+	attCompression14 = `a.attcompression::text`
+)
+
 // relationName is the name of the relation c in schema n, as text that is valid SQL.
 const relationName = `quote_ident(n.nspname) || '.' || quote_ident(c.relname)`
 
@@ -43,10 +50,10 @@ var definitionQueries = []catalogQuery{
 				'server ' || (SELECT s.srvname || ' ' || array_to_string(f.ftoptions, ',') FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid))
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ` + ours("c"), min: 100000},
 	{sql: `SELECT 'column', ` + relationName + ` || '.' || quote_ident(a.attname), concat_ws('; ', format_type(a.atttypid, a.atttypmod),
-			CASE WHEN a.attnotnull THEN 'not null' END, 'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(to_jsonb(a)->>'attgenerated', ''),
+			CASE WHEN a.attnotnull THEN 'not null' END, 'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
 			'default ' || (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
 			'collation ' || (SELECT k.oid::regcollation::text FROM pg_collation k, pg_type t WHERE k.oid = a.attcollation AND t.oid = a.atttypid AND a.attcollation <> t.typcollation),
-			CASE WHEN c.relkind <> 'v' THEN 'storage ' || a.attstorage::text END, 'compression ' || nullif(to_jsonb(a)->>'attcompression', ''),
+			CASE WHEN c.relkind <> 'v' THEN 'storage ' || a.attstorage::text END, 'compression ' || nullif(` + attCompression + `, ''),
 			'statistics ' || nullif(a.attstattarget, -1), 'options ' || nullif(array_to_string(ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg_attver=%' ORDER BY 1), ','), ''), 'fdw ' || array_to_string(a.attfdwoptions, ','),
 			CASE WHEN NOT a.attislocal THEN 'inherited' END)
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -167,7 +174,11 @@ func readCatalog(ctx context.Context, tx pgx.Tx, queries []catalogQuery, fn func
 		if version < q.min {
 			continue
 		}
-		rows, err := tx.Query(ctx, `SELECT q.* FROM (`+q.sql+`) q (kind, name, definition) ORDER BY kind COLLATE "C", name COLLATE "C", definition COLLATE "C"`)
+		sql := q.sql
+		if version >= 140000 {
+			sql = strings.ReplaceAll(sql, attCompression, attCompression14)
+		}
+		rows, err := tx.Query(ctx, `SELECT q.* FROM (`+sql+`) q (kind, name, definition) ORDER BY kind COLLATE "C", name COLLATE "C", definition COLLATE "C"`)
 		if err != nil {
 			return err
 		}

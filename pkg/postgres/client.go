@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"cofre/pkg/lazyregexp"
 )
 
 // ClientConninfo gives the connection for a child process as libpq keywords, without secrets, so that it may
@@ -28,17 +30,18 @@ func (t Target) ClientEnv() []string {
 		"PGAPPNAME=" + t.settings["application_name"],
 		"PGCONNECT_TIMEOUT=" + cmp.Or(t.settings["connect_timeout"], strconv.Itoa(int(defaultConnectTimeout.Seconds()))),
 	}
-	// With several hosts a password file may hold one password for each: then libpq reads it itself.
+	// A password file may hold one password for each host, and the driver has read the first one's: libpq reads it itself.
 	_, given := t.settings["password"]
-	if several := strings.Contains(t.Host(), ","); t.config.Password != "" && (given || !several) {
+	first := t.Host() == t.config.Host && t.Port() == strconv.Itoa(int(t.config.Port))
+	if t.config.Password != "" && (given || first) {
 		env = append(env, "PGPASSWORD="+t.config.Password)
 	}
 	return env
 }
 
 var (
-	secretParam = regexp.MustCompile(`(?i)\b(pass(?:word)?|sslpassword|secret|token)\s*[=:]\s*('(?:[^'\\]|\\.)*'|[^\s&;,]+)`)
-	urlUserinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*):[^\s@]*@`)
+	secretParam = lazyregexp.New(`(?i)\b(pass(?:word)?|sslpassword|secret|token)\s*[=:]\s*('(?:[^'\\]|\\.)*'|[^\s&;,]+)`)
+	urlUserinfo = lazyregexp.New(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*):[^\s@]*@`)
 )
 
 // Redact removes the target's password, and anything that looks like one, from text that other programs
@@ -50,8 +53,8 @@ func (t Target) Redact(text string) string {
 			text = replaceSecret(text, form)
 		}
 	}
-	text = urlUserinfo.ReplaceAllString(text, "$1:***@")
-	return secretParam.ReplaceAllString(text, "$1=***")
+	text = urlUserinfo().ReplaceAllString(text, "$1:***@")
+	return secretParam().ReplaceAllString(text, "$1=***")
 }
 
 // replaceSecret replaces a secret where it stands as a word of its own when it is short: a password "a" must

@@ -284,6 +284,41 @@ func TestConnectRetry(t *testing.T) {
 	}
 }
 
+// Whoever answers in the place of a server may ask for any amount of work before it lets somebody in.
+func TestExpensiveLogin(t *testing.T) {
+	message := func(kind byte, code uint32, text string) []byte {
+		body := append(binary.BigEndian.AppendUint32(nil, code), text...)
+		return append(append([]byte{kind}, binary.BigEndian.AppendUint32(nil, uint32(len(body)+4))...), body...)
+	}
+	for _, rounds := range []string{"2147483647", "1000001", "99999999999999999999999999"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				buf := make([]byte, 4096)
+				_, _ = conn.Read(buf)
+				_, _ = conn.Write(message('R', 10, "SCRAM-SHA-256\x00\x00"))
+				n, _ := conn.Read(buf)
+				_, nonce, _ := strings.Cut(string(buf[:n]), "r=")
+				answer := message('R', 11, "r="+nonce+"x,s=c2FsdHNhbHQ=,i="+rounds)
+				for _, part := range [][]byte{answer[:3], answer[3:20], answer[20:]} { // as the network may cut it
+					_, _ = conn.Write(part)
+				}
+				_, _ = conn.Read(buf)
+				conn.Close()
+			}
+		}()
+		wantConnection(t, rounds, "postgres://postgres:x@"+l.Addr().String()+"/shop?sslmode=disable", fault.DatabaseConnection, "", false, "rounds of hashing")
+		l.Close()
+	}
+}
+
 // Whoever answers in the place of a server may send messages of any length.
 func TestLongMessages(t *testing.T) {
 	for _, c := range []struct {

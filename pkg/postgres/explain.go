@@ -107,7 +107,10 @@ func (t Target) explainNetwork(err error) *fault.Error {
 	var dns *net.DNSError
 	var netErr net.Error
 	var long *pgproto3.ExceededMaxBodyLenErr
+	var refused *refusedAnswer
 	switch {
+	case errors.As(err, &refused):
+		return t.fault("", false, "Check that host and port are those of PostgreSQL, and who answers there.", "%s %s", t.address(), refused.what)
 	case errors.As(err, &long):
 		return t.fault("", false, "Check that host and port are those of PostgreSQL, and who answers there.",
 			"%s sent a message of %d bytes, more than the %d that cofre reads there", t.address(), long.ActualBodyLen, long.MaxExpectedBodyLen)

@@ -2,12 +2,12 @@ package postgres
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 )
 
 // explainServer covers what the server answered, by SQLSTATE
@@ -85,11 +85,11 @@ func (t Target) explainMessage(code, routine, message string) *fault.Error {
 
 // poolerParameter is pgbouncer's refusal of a parameter that libpq sends at the start: "unsupported startup parameter: options",
 // and since 1.20 "unsupported startup parameter in options: x" or "unsupported options startup parameter: only ...".
-var poolerParameter = regexp.MustCompile(`unsupported (?:startup parameter: ([\w.]+)|startup parameter in options: ([\w.]+)|options startup parameter)`)
+var poolerParameter = lazyregexp.New(`unsupported (?:startup parameter: ([\w.]+)|startup parameter in options: ([\w.]+)|options startup parameter)`)
 
 // explainPooler covers what only a pooler says (pgbouncer's messages are not translated); nil for all else.
 func (t Target) explainPooler(code, message string) *fault.Error {
-	if m := poolerParameter.FindStringSubmatch(message); m != nil {
+	if m := poolerParameter().FindStringSubmatch(message); m != nil {
 		name, inside := cmp.Or(m[1], "options"), ""
 		if m[2] != "" {
 			inside = " for " + m[2]

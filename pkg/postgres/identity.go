@@ -27,7 +27,7 @@ type Identity struct {
 // Identify asks an open connection of t that is in no transaction. It answers the driver's errors.
 func (t Target) Identify(ctx context.Context, conn *pgx.Conn) (Identity, error) {
 	i := Identity{Addresses: t.addresses()}
-	i.Host, i.Port = t.reached(ctx, conn)
+	i.Host, i.Port, _ = t.reached(ctx, conn)
 	err := conn.QueryRow(ctx, `SELECT d.datname::text, d.oid, pg_catalog.pg_is_in_recovery() FROM pg_catalog.pg_database d
 		WHERE d.datname = pg_catalog.current_database()`).Scan(&i.Database, &i.DatabaseOID, &i.InRecovery)
 	if err != nil {
@@ -55,24 +55,32 @@ func (t Target) addresses() (out [][2]string) {
 	return out
 }
 
-// reached tells which of several hosts a connection leads to: the driver does not say, so that it is found by the address.
-func (t Target) reached(ctx context.Context, conn *pgx.Conn) (host, port string) {
+// reached tells which of several hosts a connection leads to: the driver does not say, so that it is found by the address. It is the
+// first one where it cannot be known.
+func (t Target) reached(ctx context.Context, conn *pgx.Conn) (host, port string, known bool) {
 	all := t.addresses()
-	remote, ok := conn.PgConn().Conn().RemoteAddr().(*net.TCPAddr)
-	if len(all) > 1 && ok {
-		for _, a := range all {
-			if a[1] != strconv.Itoa(remote.Port) {
+	if len(all) == 1 {
+		return all[0][0], all[0][1], true
+	}
+	for _, a := range all {
+		switch at := conn.PgConn().Conn().RemoteAddr().(type) {
+		case *net.UnixAddr:
+			if at.Name == a[0]+"/.s.PGSQL."+a[1] {
+				return a[0], a[1], true
+			}
+		case *net.TCPAddr:
+			if a[1] != strconv.Itoa(at.Port) || strings.HasPrefix(a[0], "/") {
 				continue
 			}
 			found, err := t.config.LookupFunc(ctx, a[0])
 			for _, ip := range found {
-				if err == nil && net.ParseIP(ip).Equal(remote.IP) {
-					return a[0], a[1]
+				if err == nil && net.ParseIP(ip).Equal(at.IP) {
+					return a[0], a[1], true
 				}
 			}
 		}
 	}
-	return all[0][0], all[0][1]
+	return all[0][0], all[0][1], false
 }
 
 // Databases lists the databases of the server that may be connected to and are no templates, by name. The connection is in

@@ -7,16 +7,10 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/postgres"
+	"cofre/pkg/postgres/postgrestest"
 )
 
-func target(t testing.TB, url string) postgres.Target {
-	t.Helper()
-	got, err := postgres.ParseTarget(url, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
+var target = postgrestest.Target
 
 func TestInspect(t *testing.T) {
 	ctx := context.Background()

@@ -2,12 +2,53 @@ package postgres
 
 import (
 	"context"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+
+	"cofre/pkg/fault"
 )
 
 // Table names a table.
 type Table struct{ Schema, Name string }
+
+// ParseTable reads a name as in SQL: NAME or SCHEMA.NAME, in double quotes where that is needed.
+func ParseTable(text string) (Table, error) {
+	tokens := Tokens(text)
+	t := Table{}
+	switch {
+	case len(tokens) == 1 && tokens[0].Name():
+		t.Name = tokens[0].Text
+	case len(tokens) == 3 && tokens[0].Name() && tokens[1].Is(".") && tokens[2].Name():
+		t = Table{tokens[0].Text, tokens[2].Text}
+	}
+	for _, token := range tokens { // what is not closed reaches to the end
+		if token.Kind == Quoted && (token.End-token.Start < 3 || !strings.HasSuffix(text[:token.End], `"`)) {
+			t.Name = ""
+		}
+	}
+	if t.Name == "" || len(t.Name) > 63 || len(t.Schema) > 63 || strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return t, fault.New(fault.Validation, fault.InvalidInput, `Use a name such as app.orders_rescued or app."Orders 2024", of at most 63 bytes.`, "%.200q is not the name of a table", text)
+	}
+	return t, nil
+}
+
+// NamesIn returns the names that are in use in a schema, of all that cannot have the same: relations, types, extended statistics.
+func NamesIn(ctx context.Context, t Target, schema string) ([]string, error) {
+	var names []string
+	err := readOnly(ctx, t, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+			UNION SELECT typname::text FROM pg_type WHERE typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+			UNION SELECT stxname::text FROM pg_statistic_ext WHERE stxnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`, schema)
+		if err != nil {
+			return err
+		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return names, err
+}
 
 // SQL writes the name for a statement.
 func (t Table) SQL() string { return QuoteIdent(t.Schema) + "." + QuoteIdent(t.Name) }

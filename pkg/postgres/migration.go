@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -41,64 +42,89 @@ var migrationTools = []migrationTool{
 		`SELECT name::text FROM %s ORDER BY id DESC LIMIT 1`},
 }
 
-// findMigrationTable looks in the schemas of the search path, then in public, for a table that the role may read.
-const findMigrationTable = `
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), path.place
+// findMigrationTables looks in the schemas of the search path, then in public, for tables of some names that the role may
+// read, and tells their columns.
+const findMigrationTables = `
+SELECT c.relname::text, quote_ident(n.nspname) || '.' || quote_ident(c.relname), path.place,
+	ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM (SELECT name, min(place) AS place FROM (
-		SELECT (current_schemas(false))[i] AS name, i AS place FROM generate_subscripts(current_schemas(false), 1) i
+		SELECT a[i] AS name, i AS place FROM (SELECT a, generate_subscripts(a, 1) AS i FROM (SELECT current_setting('cofre.schemas')::name[] AS a) a) a
 		UNION ALL SELECT 'public', 1000000) p GROUP BY name) path
 	JOIN pg_catalog.pg_namespace n ON n.nspname = path.name
 	JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-WHERE c.relkind IN ('r', 'p') AND c.relname = $1
+WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($1::text[]::name[])
 	AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-	AND (SELECT count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
-		AND a.attname = ANY ($2::text[]::name[])) = pg_catalog.array_length($2::text[], 1)
-ORDER BY path.place LIMIT 1`
+ORDER BY path.place`
+
+// migrationTable is a table that has a migration tool's name.
+type migrationTable struct {
+	Name    string
+	Table   string // as SQL names it
+	Place   int    // of its schema in the search path
+	Columns []string
+}
+
+// of reports whether it is the tool's.
+func (t migrationTable) of(tool migrationTool) bool {
+	return t.Name == tool.table && !slices.ContainsFunc(tool.columns, func(c string) bool { return !slices.Contains(t.Columns, c) })
+}
 
 // SchemaVersion names the state of the schema: the newest entry of the migration tool found, as
 // "prisma:20250109_add_orders", else "sha256:" and 12 hex digits of a hash over every definition in the catalog,
 // which is the same for equal schemas whatever their object ids. conn must be in no transaction.
 func SchemaVersion(ctx context.Context, conn *pgx.Conn) (string, error) {
-	best, bestPlace := "", 0
-	for _, tool := range migrationTools {
-		var table string
-		var place int
-		err := conn.QueryRow(ctx, findMigrationTable, tool.table, tool.columns).Scan(&table, &place)
-		if err == pgx.ErrNoRows {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if best != "" && place >= bestPlace {
-			continue
-		}
-		var version *string
-		err = conn.QueryRow(ctx, fmt.Sprintf(tool.newest, table)).Scan(&version)
-		if err == nil && version != nil && *version != "" {
-			best, bestPlace = tool.name+":"+*version, place
-		} else if err != nil && err != pgx.ErrNoRows {
-			return "", err
-		}
-	}
-	if best != "" {
-		return best, nil
-	}
-	return catalogVersion(ctx, conn)
-}
-
-// catalogVersion hashes the definitions in the catalog.
-func catalogVersion(ctx context.Context, conn *pgx.Conn) (string, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	return schemaVersion(ctx, tx, true)
+}
+
+// schemaVersion is SchemaVersion within a transaction, which is of no use afterwards but to be rolled back.
+func schemaVersion(ctx context.Context, tx pgx.Tx, catalog bool) (string, error) {
+	var names []string
+	for _, tool := range migrationTools {
+		names = append(names, tool.table)
+	}
+	if err := systemNames(ctx, tx.Conn()); err != nil {
+		return "", err
+	}
+	rows, err := tx.Query(ctx, findMigrationTables, names)
+	if err != nil {
+		return "", err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[migrationTable])
+	if err != nil {
+		return "", err
+	}
+	best, bestPlace := "", 0
+	for _, tool := range migrationTools {
+		i := slices.IndexFunc(found, func(t migrationTable) bool { return t.of(tool) })
+		if i < 0 || best != "" && found[i].Place >= bestPlace {
+			continue
+		}
+		var version *string
+		err := tx.QueryRow(ctx, fmt.Sprintf(tool.newest, found[i].Table)).Scan(&version)
+		if err == nil && version != nil && *version != "" {
+			best, bestPlace = tool.name+":"+*version, found[i].Place
+		} else if err != nil && err != pgx.ErrNoRows {
+			return "", err
+		}
+	}
+	if best != "" || !catalog {
+		return best, nil
+	}
+	return catalogVersion(ctx, tx)
+}
+
+// catalogVersion hashes the definitions in the catalog.
+func catalogVersion(ctx context.Context, tx pgx.Tx) (string, error) {
 	if _, err := tx.Exec(ctx, stableSession, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return "", err
 	}
 	sum := sha256.New()
-	err = readCatalog(ctx, tx, definitionQueries, func(kind, name, definition string) {
+	err := readCatalog(ctx, tx, definitionQueries, func(kind, name, definition string) {
 		fmt.Fprintf(sum, "%q %q %q\n", kind, name, definition)
 	})
 	if err != nil {

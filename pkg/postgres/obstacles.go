@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Object names an object that is to be dropped.
@@ -24,10 +26,39 @@ type Obstacle struct {
 	// Other reports whether Object is of another kind than the one of its name that was to be dropped: dropping what
 	// depends does not help then.
 	Other bool
+	// Address is what the object is found by again, also when it was made anew.
+	Address
 }
 
-// Obstacles finds what depends on objects of a database without being one of them, or part of one. Without CASCADE
-// they could not be dropped.
+// Address names an object as pg_get_object_address takes it.
+type Address struct {
+	Type string
+	Name []string
+	Args []string
+}
+
+// Gone returns those of the obstacles that are not there any more.
+func Gone(ctx context.Context, t Target, all []Obstacle) ([]Obstacle, error) {
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer Close(conn)
+	var gone []Obstacle
+	for _, o := range all {
+		_, err := conn.Exec(ctx, "SELECT pg_catalog.pg_get_object_address($1, $2, $3)", o.Type, o.Name, o.Args)
+		switch {
+		case errors.As(err, new(*pgconn.PgError)):
+			gone = append(gone, o)
+		case err != nil:
+			return nil, t.Explain(ctx, err)
+		}
+	}
+	return gone, nil
+}
+
+// Obstacles finds what depends on objects of a database, and what depends on that, without being one of them, or part of one. Without
+// CASCADE they could not be dropped, and with it all this goes, too.
 func Obstacles(ctx context.Context, t Target, objects []Object) ([]Obstacle, error) {
 	var kinds, schemas, names, args []string
 	for _, o := range objects {
@@ -73,15 +104,22 @@ WITH RECURSIVE wanted AS (
 	UNION
 	SELECT d.classid, d.objid FROM gone g JOIN pg_depend d ON d.refclassid = g.class AND d.refobjid = g.id
 		WHERE d.deptype IN ('a', 'i', 'P', 'S', 'e') AND d.objsubid = 0
-), needing AS (
-	SELECT DISTINCT ON (d.classid, d.objid) d.classid, d.objid, d.objsubid, g.class, g.id
-	FROM gone g JOIN pg_depend d ON d.refclassid = g.class AND d.refobjid = g.id
-	WHERE d.deptype = 'n' AND NOT EXISTS (SELECT 1 FROM gone x WHERE x.class = d.classid AND x.id = d.objid)
-	ORDER BY d.classid, d.objid, d.objsubid, g.class, g.id
+), needing (class, id, sub, on_class, on_id, merely) AS (
+	SELECT x.*, g.class, g.id, true FROM gone g JOIN pg_depend d ON d.refclassid = g.class AND d.refobjid = g.id AND d.deptype = 'n', ` + dropped + `
+		WHERE NOT EXISTS (SELECT 1 FROM gone o WHERE o.class = x.class AND o.id = x.id)
+	UNION
+	SELECT x.*, n.class, n.id, d.deptype = 'n' FROM needing n JOIN pg_depend d ON d.refclassid = n.class AND d.refobjid = n.id AND (n.sub = 0 OR d.refobjsubid = n.sub), ` + dropped + `
+		WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S', 'e') AND (x.class <> n.class OR x.id <> n.id) AND NOT EXISTS (SELECT 1 FROM gone o WHERE o.class = x.class AND o.id = x.id)
+), named AS (
+	SELECT DISTINCT ON (class, id, sub) n.* FROM needing n WHERE merely AND NOT EXISTS (SELECT 1 FROM needing t WHERE n.sub <> 0 AND t.class = n.class AND t.id = n.id AND t.sub = 0)
+	ORDER BY class, id, sub, on_class, on_id
 )
-SELECT pg_describe_object(coalesce(r.classid, n.classid), coalesce(r.objid, n.objid), CASE WHEN r.objid IS NULL THEN n.objsubid ELSE 0 END), pg_describe_object(n.class, n.id, 0), false
-FROM needing n LEFT JOIN LATERAL (SELECT 'pg_class'::regclass::oid AS classid, w.ev_class AS objid FROM pg_rewrite w
-	WHERE n.classid = 'pg_rewrite'::regclass AND w.oid = n.objid AND w.rulename = '_RETURN') r ON true
+SELECT pg_describe_object(n.class, n.id, n.sub), pg_describe_object(n.on_class, n.on_id, 0), false, a.type, a.object_names, a.object_args
+FROM named n, LATERAL pg_identify_object_as_address(n.class, n.id, n.sub) a
 UNION
-SELECT pg_describe_object('pg_class'::regclass, oid, 0), 'a ' || lower(kind) || ' of that name', true FROM relations WHERE NOT same
+SELECT pg_describe_object('pg_class'::regclass, oid, 0), 'a ' || lower(kind) || ' of that name', true, '', '{}', '{}' FROM relations WHERE NOT same
 ORDER BY 1, 2 LIMIT 1000`
+
+// dropped is what goes with a dependent object d: of a view's rule, the view.
+const dropped = `LATERAL (SELECT d.classid, d.objid, d.objsubid WHERE NOT EXISTS (SELECT 1 FROM pg_rewrite w WHERE d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid AND w.rulename = '_RETURN')
+	UNION ALL SELECT 'pg_class'::regclass, w.ev_class, 0 FROM pg_rewrite w WHERE d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid AND w.rulename = '_RETURN') x (class, id, sub)`

@@ -37,7 +37,7 @@ const needs = `, inside AS (
 	SELECT n.oid FROM pg_catalog.pg_namespace n WHERE $8 AND EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'schema' AND n.nspname OPERATOR(pg_catalog.~) p.n)
 ), excluded AS (
 	SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'exclude'
-		AND c.relname OPERATOR(pg_catalog.~) p.n AND CASE WHEN p.s = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname OPERATOR(pg_catalog.~) p.s END)
+		AND c.relname OPERATOR(pg_catalog.~) p.n AND CASE WHEN p.s = '' THEN ` + visible + ` ELSE n.nspname OPERATOR(pg_catalog.~) p.s END)
 ), chosen (class, id) AS (
 	SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid FROM taken
 	UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid FROM pg_catalog.pg_class c JOIN inside i ON i.oid = c.relnamespace WHERE c.oid NOT IN (SELECT oid FROM excluded)

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"time"
 
@@ -18,21 +17,43 @@ import (
 // its kin). pg_dump and pg_restore change settings of their session, such as the search path: there those would reach the
 // sessions of others, and others' would reach the dump.
 //
-// pgbouncer=true or false in the connection string is believed. Otherwise the pooler is found by what it does: see pooled.
+// pgbouncer=true or false in the connection string is believed. Otherwise the pooler is found by what it does: see shared.
 func (t Target) RefuseTransactionPooler(ctx context.Context, conn *pgx.Conn) error {
 	switch t.settings[poolerKeyword] {
 	case "false":
-		return nil
+		return t.Explain(ctx, takeOver(ctx, conn, true))
 	case "true":
 		return t.fault(fault.TransactionPooler, false, "Connect to PostgreSQL itself, or to a pool by session (pool_mode=session), and remove pgbouncer=true.",
 			"%s is a pooler by transaction, as pgbouncer=true in the connection string says: pg_dump and pg_restore need a session of their own", t.address())
 	}
-	if shared, err := t.pooled(ctx, conn); err != nil || !shared {
+	shared, err := t.shared(ctx, conn)
+	if err == nil && !shared { // a session of our own, also behind a pooler
+		err = takeOver(ctx, conn, true)
+	}
+	if err != nil || !shared {
 		return t.Explain(ctx, err)
 	}
 	return t.fault(fault.TransactionPooler, false,
 		"Connect to PostgreSQL itself (host and port of the server, not of the pooler), or to a pool by session (pool_mode=session).",
 		"%s is a pooler by transaction, where each transaction may get another session: pg_dump and pg_restore need one of their own", t.address())
+}
+
+// Pooled reports whether conn, a connection to the target outside of a transaction, goes through a pooler that gives it a session of its
+// own. One that does not is a fault, as with RefuseTransactionPooler.
+func (t Target) Pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
+		return false, err
+	}
+	pooled, err := behindPooler(ctx, conn)
+	return pooled, t.Explain(ctx, err)
+}
+
+// behindPooler reports whether conn goes through a pooler of any kind: the process that the client was told is not the one that
+// serves it.
+func behindPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var pid uint32
+	err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()").Scan(&pid)
+	return pid != conn.PgConn().PID(), err
 }
 
 const (
@@ -44,18 +65,17 @@ const (
 	poolerTimeout  = 15 * time.Second
 )
 
-// pooled reports whether sessions of the server are shared by transactions of several clients.
+// shared reports whether sessions of the server are shared by transactions of several clients.
 //
 // A pooler gives its clients keys of its own for cancelling, so the process that a client is told is not the one that serves it.
 // Without that difference there is no pooler, and the question costs one query. With it there may be one, and a second
 // client shows which kind: a session that conn has to itself serves conn every time, also while others wait, and never
 // anybody else. Two rounds find a pool that is idle, however many server connections it has and in whichever order it hands
 // them out: the last one first (then the other client gets conn's), or in turn (then conn gets another one). A busy pool mixes more.
-func (t Target) pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func (t Target) shared(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
 	defer cancel()
-	var pid uint32
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()").Scan(&pid); err != nil || pid == conn.PgConn().PID() {
+	if behind, err := behindPooler(ctx, conn); err != nil || !behind {
 		return false, err
 	}
 	own, err := servedBy(ctx, conn)
@@ -77,7 +97,7 @@ func (t Target) pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
 
 // comparePooled looks which session serves another client, and whether conn keeps its own while that client is served or waits.
 func (t Target) comparePooled(ctx context.Context, conn *pgx.Conn, own backend) (bool, error) {
-	other, err := t.connectBeside(ctx, conn)
+	other, err := dial(ctx, t.beside(conn))
 	if err != nil {
 		return false, err
 	}
@@ -157,15 +177,4 @@ func heldBy(ctx context.Context, conn *pgx.Conn) (backend, error) {
 func statementPool(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "08P01" && strings.Contains(pgErr.Message, "statement pooling")
-}
-
-// connectBeside opens another connection to the very address that conn is connected to: a name may stand for several.
-func (t Target) connectBeside(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
-	config := t.config.Copy()
-	if at := conn.PgConn().Conn().RemoteAddr(); at != nil && at.String() != "" {
-		config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: config.ConnectTimeout}).DialContext(ctx, at.Network(), at.String())
-		}
-	}
-	return pgx.ConnectConfig(ctx, config)
 }

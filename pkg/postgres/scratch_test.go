@@ -134,6 +134,9 @@ func TestExtensionsDoNotFill(t *testing.T) {
 			if err := conn.QueryRow(t.Context(), `SELECT array_agg(name::text ORDER BY name) FROM pg_available_extensions WHERE installed_version IS NULL`).Scan(&names); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := conn.Exec(t.Context(), "SET search_path = public"); err != nil {
+				t.Fatal(err)
+			}
 			made := 0
 			for _, name := range names {
 				// Those of other languages need libraries that a server without them does not have.

@@ -253,6 +253,11 @@ func (t Target) WithDatabase(name string) Target {
 // read-only by default (default_transaction_read_only).
 func (t Target) Writable() Target { return t.withOption("-c default_transaction_read_only=off") }
 
+// WithRole makes sessions act as another role, which the one that connects is a member of.
+func (t Target) WithRole(role string) Target {
+	return t.withOption("-c role=" + strings.NewReplacer(`\`, `\\`, " ", `\ `).Replace(role))
+}
+
 // withOption adds a command-line option for the server's sessions (libpq's "options").
 func (t Target) withOption(option string) Target {
 	t.settings = maps.Clone(t.settings)

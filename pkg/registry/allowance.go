@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -201,7 +202,7 @@ func (a *Allowance) take(ctx context.Context, subject string, n int) (got int, w
 		if !storage.IsPrecondition(err) && !storage.IsNotFound(err) {
 			return 0, 0, fmt.Errorf("write a user's allowance: %w", err)
 		}
-		if serr := sleep(ctx, rand.N(time.Millisecond*time.Duration(5<<min(try, 5)))); serr != nil {
+		if serr := pause.For(ctx, rand.N(time.Millisecond*time.Duration(5<<min(try, 5)))); serr != nil {
 			return 0, 0, errors.Join(serr, err)
 		}
 	}

@@ -55,7 +55,7 @@ func many(t testing.TB, store storage.Store, n int) (ids []string) {
 // removeAll removes without any failure, and gives how many went.
 func removeAll(t testing.TB, r *Registry, ids []string, goes func(*Index) map[string]bool) (gone int) {
 	t.Helper()
-	must(t, r.RemoveAll(context.Background(), ids, goes, func(m Removal) {
+	must(t, r.RemoveAll(context.Background(), ids, "ana", goes, func(m Removal) {
 		if must(t, m.Err); m.Gone {
 			gone++
 		}
@@ -96,7 +96,7 @@ func TestDeathAtEveryStepOfRemoveAll(t *testing.T) {
 		ids = many(t, store, 3)
 		asked := 0
 		var failed error
-		err := r.RemoveAll(ctx, ids, func(x *Index) map[string]bool {
+		err := r.RemoveAll(ctx, ids, "ana", func(x *Index) map[string]bool {
 			if asked++; asked == 1 {
 				return allGo()(x)
 			}
@@ -110,7 +110,7 @@ func TestDeathAtEveryStepOfRemoveAll(t *testing.T) {
 			err = failed
 		}
 		if err == nil {
-			must(t, later(store).RemoveAll(ctx, ids, allGo(), func(Removal) {}))
+			must(t, later(store).RemoveAll(ctx, ids, "ana", allGo(), func(Removal) {}))
 		}
 		return err
 	}, func(n int, where string) {
@@ -201,7 +201,7 @@ func TestOneOfABatchFails(t *testing.T) {
 		return nil
 	}), Options{})
 	gone, failed := 0, ""
-	must(t, r.RemoveAll(ctx, ids, allGo(), func(m Removal) {
+	must(t, r.RemoveAll(ctx, ids, "ana", allGo(), func(m Removal) {
 		if m.Gone {
 			gone++
 		}
@@ -229,7 +229,7 @@ func TestBatchesAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				err := New(store, Options{}).RemoveAll(ctx, ids, allGo(ids[9]), func(m Removal) {
+				err := New(store, Options{}).RemoveAll(ctx, ids, "ana", allGo(ids[9]), func(m Removal) {
 					mu.Lock()
 					defer mu.Unlock()
 					if m.Gone {
@@ -252,7 +252,7 @@ func TestBatchesAtOnce(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		must(t, later(store).RemoveAll(ctx, ids, allGo(ids[9], made.ID), func(m Removal) {
+		must(t, later(store).RemoveAll(ctx, ids, "ana", allGo(ids[9], made.ID), func(m Removal) {
 			if must(t, m.Err); m.Gone {
 				gone[m.Backup.ID]++
 			}
@@ -282,7 +282,7 @@ func TestBatchIsCanceled(t *testing.T) {
 			return nil
 		}), Options{})
 		gone := map[string]bool{}
-		if err := r.RemoveAll(ctx, ids, allGo(), func(m Removal) { gone[m.Backup.ID] = m.Gone }); !errors.Is(err, why) {
+		if err := r.RemoveAll(ctx, ids, "ana", allGo(), func(m Removal) { gone[m.Backup.ID] = m.Gone }); !errors.Is(err, why) {
 			t.Errorf("%s: %v", at, err)
 		}
 		x, err := New(store, Options{}).Load(t.Context())
@@ -294,7 +294,7 @@ func TestBatchIsCanceled(t *testing.T) {
 		}
 		_, err = later(store).Reconcile(t.Context())
 		must(t, err)
-		must(t, later(store).RemoveAll(t.Context(), ids, allGo(), func(m Removal) { must(t, m.Err) }))
+		must(t, later(store).RemoveAll(t.Context(), ids, "ana", allGo(), func(m Removal) { must(t, m.Err) }))
 		if x := checkWorld(t, store); len(x.Backups) != 0 {
 			t.Errorf("%s, left: %s", at, show(x.Backups))
 		}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,13 +20,40 @@ const LogsPrefix = "logs/"
 // LogKey is where all is kept that was said about a failure, where that is more than its record holds.
 func LogKey(id string) string { return LogsPrefix + id + ".txt" }
 
+// maxVerifications is more than there are levels, each with an outcome.
+const maxVerifications = 32
+
+// A record of an object of more than usualRecord bytes has its texts cut as it is read: older versions wrote any. What has more than
+// maxRecord bytes then is no record.
+const (
+	usualRecord = 64 << 10
+	maxRecord   = 256 << 10
+)
+
+// fit makes a record, which was read out of size bytes, one of at most maxRecord.
+func (b *Backup) fit(size int) error {
+	if size <= usualRecord {
+		return nil
+	}
+	*b = b.bounded()
+	data, err := json.Marshal(b)
+	if err == nil && len(data) > maxRecord {
+		err = fmt.Errorf("the record has %d bytes", len(data))
+	}
+	return err
+}
+
 // maxProblems bounds the problems of a verification that are recorded.
 const maxProblems = 20
 
 // bounded returns the record with every text in it at most fault.MaxText bytes long.
 func (b Backup) bounded() Backup {
-	for _, text := range []*string{&b.CreatedBy, &b.DatabaseVersion, &b.SchemaVersion, &b.Database, &b.Compression, &b.PgDumpVersion} {
+	for _, text := range []*string{&b.CreatedBy, &b.DatabaseVersion, &b.SchemaVersion, &b.Database, &b.Compression, &b.PgDumpVersion, &b.Engine, &b.EngineReason} {
 		*text = fault.Shorten(*text, fault.MaxText)
+	}
+	if b.Contents != nil {
+		c := b.Contents.bounded()
+		b.Contents = &c
 	}
 	if b.Error != nil {
 		e := b.Error.bounded()
@@ -34,6 +62,10 @@ func (b Backup) bounded() Backup {
 	if b.Verification != nil {
 		v := b.Verification.bounded()
 		b.Verification = &v
+	}
+	b.Verifications = slices.Clone(b.Verifications[:min(len(b.Verifications), maxVerifications)])
+	for i, v := range b.Verifications {
+		b.Verifications[i] = v.bounded()
 	}
 	return b
 }

@@ -13,7 +13,7 @@ import (
 // A record stays small whatever servers, programs and checks have said.
 func TestRecordsAreBounded(t *testing.T) {
 	long := strings.Repeat("\xffé", 1<<20)
-	b := Backup{Database: long, DatabaseVersion: long, SchemaVersion: long, PgDumpVersion: long, Compression: long, Verification: &Verification{}}
+	b := Backup{Database: long, DatabaseVersion: long, SchemaVersion: long, PgDumpVersion: long, Engine: long, EngineReason: long, Compression: long, Verification: &Verification{}}
 	b.Error = ErrorOf(fault.Wrap(errors.New(long), fault.BackupCreation, "", long, "%s", long))
 	if n := len(b.Error.Detail); n > fault.MaxText {
 		t.Errorf("%d bytes of detail", n)

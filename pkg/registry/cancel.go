@@ -16,7 +16,7 @@ type Cancellation struct {
 
 // Cause is what the record of a backup says that was stopped on request.
 func (c Cancellation) Cause() error {
-	return fault.New(fault.Canceled, fault.CanceledByUser, "Nothing was kept of it. Make another one when you are ready.", "the backup was cancelled by %.200s", c.By)
+	return fault.New(fault.Canceled, fault.CanceledByUser, "Nothing was kept of it. Make another one when you are ready.", "the backup was canceled by %.200s", c.By)
 }
 
 // Cancel asks for the end of a backup that is being made. One that waits to be started is ended here and now; a run
@@ -54,7 +54,7 @@ func (l *Lease) Canceled(ctx context.Context) (*Cancellation, error) {
 		return nil, nil
 	}
 	if err != nil && !isDamaged(err) {
-		return nil, fmt.Errorf("look whether %s was cancelled: %w", l.id, err)
+		return nil, fmt.Errorf("look whether %s was canceled: %w", l.id, err)
 	}
 	l.canceled = true
 	c := parseCancellation(data)
@@ -142,11 +142,10 @@ const maxTakeovers = 5
 
 // ended gives the record of a backup without an intent.
 func (r *Registry) ended(ctx context.Context, id string) (Backup, error) {
-	x, err := r.Load(ctx)
+	b, err := r.find(ctx, id)
 	if err != nil {
 		return Backup{}, err
 	}
-	b := x.Find(id)
 	if b == nil {
 		return Backup{}, notFound(id)
 	}

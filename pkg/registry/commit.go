@@ -90,7 +90,7 @@ func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error)
 // failed gives the record of a backup's failure: nothing in it speaks of stored bytes.
 func failed(b Backup, cause error) Backup {
 	b.Status, b.Error, b.Stored = Failed, ErrorOf(cause), nil
-	b.Size, b.Checksum, b.UncompressedSize = 0, "", 0
+	b.Size, b.Checksum, b.UncompressedSize, b.Contents = 0, "", 0, nil
 	b.setVerifications(nil)
 	b.complete()
 	return b
@@ -103,7 +103,7 @@ func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup
 	if err := checkRecord(&b); err != nil {
 		return b, fault.Wrap(err, fault.Internal, "", "Report this.", "refusing to write a bad manifest")
 	}
-	data, err := encode(Manifest{Version: IndexVersion, Backup: b, Layout: layout})
+	data, err := encode(Manifest{Version: recordVersion, Backup: b, Layout: layout})
 	if err != nil {
 		return b, err
 	}
@@ -134,13 +134,16 @@ func (r *Registry) manifest(ctx context.Context, id string) (Manifest, error) {
 
 func parseManifest(id string, data []byte) (Manifest, error) {
 	var m Manifest
-	if v := readHead(data, true).Version; v > IndexVersion {
-		return m, newerVersion(ManifestKey(id), v)
+	if v := readHead(data, true).Version; v > recordVersion {
+		return m, newerVersion(ManifestKey(id), v, recordVersion)
 	}
 	if err := decode(ManifestKey(id), data, &m); err != nil {
 		return m, err
 	}
-	if err := checkRecord(&m.Backup); err != nil || m.Backup.ID != id || m.Backup.Status == InProgress || m.Version != IndexVersion {
+	if err := checkRecord(&m.Backup); err != nil || m.Backup.ID != id || m.Backup.Status == InProgress || m.Version != recordVersion {
+		return m, damagedRecord(err, ManifestKey(id))
+	}
+	if err := m.Backup.fit(len(data)); err != nil {
 		return m, damagedRecord(err, ManifestKey(id))
 	}
 	return m, nil
@@ -163,7 +166,7 @@ func (l *Lease) conclude(ctx context.Context, held Backup) error {
 // removed by others, and a process that slept meanwhile must not undo that.
 func (l *Lease) record(ctx context.Context, b Backup) error {
 	absent := false
-	err := l.r.Update(ctx, func(x *Index) error {
+	err := l.r.update(ctx, []string{b.ID}, func(x *Index) error {
 		cur := x.Find(b.ID)
 		absent = cur == nil
 		if absent || cur.Status != InProgress {
@@ -182,7 +185,7 @@ func (l *Lease) record(ctx context.Context, b Backup) error {
 		}
 		return err
 	}
-	return l.r.Update(ctx, func(x *Index) error {
+	return l.r.update(ctx, []string{b.ID}, func(x *Index) error {
 		x.Upsert(b)
 		return nil
 	})

@@ -205,10 +205,10 @@ func TestRemoveRefuses(t *testing.T) {
 	store := storagetest.NewLocal(t)
 	r := New(store, Options{})
 	before := lived(t, store)
-	_, err := r.Remove(ctx, ids(before, InProgress)[0])
+	_, err := r.Remove(ctx, ids(before, InProgress)[0], "ana")
 	wantReason(t, err, fault.Busy)
 	for _, id := range []string{newID(), "", "../registry", strings.Repeat("x", 5000)} {
-		_, err := r.Remove(ctx, id)
+		_, err := r.Remove(ctx, id, "ana")
 		wantReason(t, err, fault.NotFound)
 		if len(err.Error()) > 200 {
 			t.Errorf("error of %d bytes", len(err.Error()))
@@ -239,12 +239,12 @@ func TestRemoveLeavesOthersObjects(t *testing.T) {
 			b.Filename, b.Filepath = other.Filename, other.Filepath
 			return nil
 		}))
-		_, err = r.Remove(ctx, mine.ID)
+		_, err = r.Remove(ctx, mine.ID, "ana")
 		must(t, err)
 		if _, err := store.Head(ctx, other.Filepath); err != nil {
 			t.Errorf("owned %v: %v", owned, err)
 		}
-		_, err = r.Remove(ctx, other.ID)
+		_, err = r.Remove(ctx, other.ID, "ana")
 		must(t, err)
 		absent(t, store, other.Filepath)
 	}
@@ -259,7 +259,7 @@ func TestRemoveTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 6)
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = New(store, Options{}).Remove(ctx, b.ID) })
+		wg.Go(func() { _, errs[i] = New(store, Options{}).Remove(ctx, b.ID, "ana") })
 	}
 	wg.Wait()
 	if !slices.Contains(errs, nil) {
@@ -282,9 +282,9 @@ func TestRemoveTogether(t *testing.T) {
 	if !IsCommitted(err) {
 		t.Fatalf("error is %v", err)
 	}
-	_, err = New(store, Options{}).Remove(ctx, c.ID)
+	_, err = New(store, Options{}).Remove(ctx, c.ID, "ana")
 	wantReason(t, err, fault.Busy)
-	_, err = later(store).Remove(ctx, c.ID)
+	_, err = later(store).Remove(ctx, c.ID, "ana")
 	must(t, err)
 	if x := checkWorld(t, store); len(x.Backups) != 0 {
 		t.Errorf("%s", show(x))
@@ -308,7 +308,7 @@ func TestVerificationOfNothing(t *testing.T) {
 	// Removed while it was being validated.
 	removing := New(storagetest.Faulty(store, func(op, key string) error {
 		if op == "before put" && key == VerificationKey(b.ID) {
-			_, err := r.Remove(ctx, b.ID)
+			_, err := r.Remove(ctx, b.ID, "ana")
 			must(t, err)
 		}
 		return nil

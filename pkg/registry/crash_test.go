@@ -42,7 +42,7 @@ func dying(t *testing.T, store storage.Store, work func(n int, r *Registry) erro
 func clear(t *testing.T, store storage.Store, x *Index, id string) {
 	t.Helper()
 	if x.Find(id) != nil {
-		_, err := New(store, Options{}).Remove(context.Background(), id)
+		_, err := New(store, Options{}).Remove(context.Background(), id, "ana")
 		must(t, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestDeathAtEveryStepOfRemove(t *testing.T) {
 			must(t, err)
 			_, err = New(store, Options{}).SetVerification(ctx, b.ID, Verification{OK: true, Level: LevelFull}, 99)
 			must(t, err)
-			_, err = r.Remove(ctx, b.ID)
+			_, err = r.Remove(ctx, b.ID, "ana")
 			return err
 		}, func(n int, where string) {
 			x, err := New(store, Options{}).Load(ctx)
@@ -159,7 +159,7 @@ func TestDeathAtEveryStepOfRemove(t *testing.T) {
 			_, err = later(store).Reconcile(ctx)
 			must(t, err)
 			if x := checkWorld(t, store); x.Find(b.ID) != nil {
-				_, err := New(store, Options{}).Remove(ctx, b.ID)
+				_, err := New(store, Options{}).Remove(ctx, b.ID, "ana")
 				must(t, err)
 			}
 			if e := checkWorld(t, store).Find(earlier.ID); e == nil {
@@ -235,8 +235,8 @@ func TestLostAnswersElsewhere(t *testing.T) {
 		}
 	}
 	must(t, once(IndexKey).MarkCleanup(ctx, b.CreatedAt))
-	for _, key := range []string{IntentKey(b.ID), IndexKey} {
-		if _, err := once(key).Remove(ctx, b.ID); err != nil {
+	for _, key := range []string{RemovalKey(b.ID), IndexKey} {
+		if _, err := once(key).Remove(ctx, b.ID, "ana"); err != nil {
 			t.Errorf("answer lost at %s: %v", key, err)
 		}
 		checkWorld(t, store)

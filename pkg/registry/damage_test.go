@@ -36,7 +36,7 @@ func lived(t testing.TB, store storage.Store) *Index {
 	must(t, err)
 	_, err = r.SetVerification(ctx, made[1].ID, Verification{OK: true, Level: LevelRestored, At: made[1].CreatedAt}, 12345)
 	must(t, err)
-	_, err = r.Remove(ctx, made[3].ID)
+	_, err = r.Remove(ctx, made[3].ID, "ana")
 	must(t, err)
 	l := begin(t, r, record("failed.dump"))
 	_, err = l.Fail(ctx, l.Backup(), errLost)
@@ -175,7 +175,7 @@ func TestNewerIndexIsRefused(t *testing.T) {
 	must(t, err)
 	good, _, err := store.Get(ctx, IndexKey)
 	must(t, err)
-	newer := bytes.Replace(good, []byte(`"version": 1`), []byte(`"version": 2`), 1)
+	newer := bytes.Replace(good, []byte(`"version": 1`), []byte(`"version": 3`), 1)
 	other := []byte(`{"schema":{"a":[1,{"b":2}]},"version":3,"backups":{"by":"id"}}`)
 	for _, data := range [][]byte{newer, newer[:len(newer)/2], newer[:20], other} {
 		_, err := store.Put(ctx, IndexKey, data, storage.PutOptions{})
@@ -187,7 +187,7 @@ func TestNewerIndexIsRefused(t *testing.T) {
 			"rebuild":     func() error { _, err := r.Rebuild(ctx); return err },
 			"update":      func() error { return r.Update(ctx, func(x *Index) error { x.Remove(b.ID); return nil }) },
 			"mark":        func() error { return r.MarkCleanup(ctx, b.CreatedAt) },
-			"remove":      func() error { _, err := r.Remove(ctx, b.ID); return err },
+			"remove":      func() error { _, err := r.Remove(ctx, b.ID, "ana"); return err },
 			"verify":      func() error { _, err := r.SetVerification(ctx, b.ID, Verification{}, 0); return err },
 			"reserve":     func() error { _, err := r.Reserve(ctx, record("b.dump"), nil, time.Minute, agree); return err },
 			"reconcile":   func() error { _, err := r.Reconcile(ctx); return err },
@@ -362,7 +362,7 @@ func TestIndexEditedByHand(t *testing.T) {
 		must(t, err)
 		checkWorld(t, store)
 	}
-	_, err = r.Remove(ctx, b.ID)
+	_, err = r.Remove(ctx, b.ID, "ana")
 	must(t, err)
 	checkWorld(t, store)
 }
@@ -474,7 +474,7 @@ func TestETagsThatAreNoMD5(t *testing.T) {
 		return nil
 	}), Options{})
 	for range 5 {
-		_, err := r.Load(ctx)
+		_, err := r.load(ctx)
 		must(t, err)
 	}
 	if gets != 6 { // one more, to be sure

@@ -46,6 +46,9 @@ func (b *Backup) doubt() {
 	if b.CreatedAt.Year() > lastYear {
 		wrong("that it was made on %s", b.CreatedAt.UTC().Format(time.DateOnly))
 	}
+	if b.Contents != nil && !b.Contents.believable() {
+		b.Contents = nil
+	}
 	b.believable()
 	if len(problems) == 0 || b.Status != Success {
 		return
@@ -70,6 +73,7 @@ func (b *Backup) believable() {
 		v := b.Verification.believable()
 		b.Verification = &v
 	}
+	b.Verifications = b.Verifications[:min(len(b.Verifications), maxVerifications)]
 	for i := range b.Verifications {
 		b.Verifications[i] = b.Verifications[i].believable()
 	}

@@ -31,6 +31,12 @@ func FuzzIndex(f *testing.F) {
 		f.Add(bytes.ReplaceAll(good, []byte(from), []byte(to)))
 	}
 	f.Add([]byte(`{"Version":2}`))
+	p := describePage(x.Backups, mustPage(f, x.Backups))
+	with, err := (&Index{Pages: []Page{p}, Swept: 3}).marshal()
+	must(f, err)
+	f.Add(with)
+	f.Add(bytes.Replace(with, []byte(`"count":1`), []byte(`"count":-1`), -1))
+	f.Add(bytes.Replace(with, []byte(p.First), []byte(p.Last), 2))
 	f.Add([]byte(`{"version":1,"version":2,"backups":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		x, err := parseIndex(data)
@@ -67,7 +73,7 @@ func canBe(b Backup) bool {
 func FuzzRecords(f *testing.F) {
 	b := record("a.dump")
 	b.Status = Failed
-	for _, v := range []any{Intent{Version: 1, Kind: kindCreate, Backup: b}, Manifest{Version: 1, Backup: b}, "text", []int{1}} {
+	for _, v := range []any{Intent{Version: 1, Kind: kindCreate, Backup: b}, Intent{Version: 1, Kind: kindRemove, By: "ana", Backup: b}, Manifest{Version: 1, Backup: b}, "text", []int{1}} {
 		data, err := encode(v)
 		must(f, err)
 		f.Add(b.ID, data)
@@ -75,12 +81,15 @@ func FuzzRecords(f *testing.F) {
 	}
 	f.Add(b.ID, []byte(`{"version":9}`))
 	f.Fuzz(func(t *testing.T, id string, data []byte) {
-		in, err := parseIntent(id, data)
-		if err == nil && (in.Backup.ID != id || !ValidID(id) || !inside(in.Backup.Filepath) || in.Version > IndexVersion || !canBe(in.Backup) || in.lease() > 30*24*time.Hour) {
+		in, err := parseIntent(IntentKey(id), id, data)
+		if err == nil && (in.Backup.ID != id || !ValidID(id) || !inside(in.Backup.Filepath) || in.Version > recordVersion || !canBe(in.Backup) || in.lease() > 30*24*time.Hour) {
 			t.Errorf("accepted %+v", in)
 		}
+		if rem, rerr := parseIntent(RemovalKey(id), id, data); rerr == nil && (err != nil || rem.Kind != kindRemove) {
+			t.Errorf("accepted as a removal: %+v", rem)
+		}
 		m, merr := parseManifest(id, data)
-		if merr == nil && (m.Backup.ID != id || !ValidID(id) || !inside(m.Backup.Filepath) || m.Version != IndexVersion || m.Backup.Status == InProgress || !canBe(m.Backup)) {
+		if merr == nil && (m.Backup.ID != id || !ValidID(id) || !inside(m.Backup.Filepath) || m.Version != recordVersion || m.Backup.Status == InProgress || !canBe(m.Backup)) {
 			t.Errorf("accepted %+v", m)
 		}
 		for _, err := range []error{err, merr} {

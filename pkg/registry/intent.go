@@ -12,16 +12,18 @@ import (
 	"cofre/pkg/storage"
 )
 
-// Intent is intents/<id>.json: work that was begun and is not known to have ended.
+// Intent is intents/<id>.json, or removals/<id>.json: work that was begun and is not known to have ended.
 type Intent struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // create, end or remove
+	Kind    string `json:"kind"` // create or end; in removals/ remove
 	// Backup is the record as reserved. Before Admitted is set its limits and file name are not decided, and no
 	// rebuild takes it for a backup.
 	Backup   Backup `json:"backup"`
 	Admitted bool   `json:"admitted,omitempty"`
 	// Undecided is set in a removal that may still be given up, because the backup has not left the index. A rebuild lists it.
 	Undecided bool `json:"undecided,omitempty"`
+	// By is who asked for a removal.
+	By string `json:"by,omitempty"`
 	// Request is what the run needs besides the record; the registry does not look into it. No secrets.
 	Request json.RawMessage `json:"request,omitempty"`
 	// Runner names the run that holds the lease, "" when none does yet.
@@ -54,25 +56,37 @@ func (in *Intent) abandoned() bool {
 
 // intent reads an intent; its ETag and date are in the object.
 func (r *Registry) intent(ctx context.Context, id string) (Intent, storage.Object, error) {
-	data, o, err := r.get(ctx, IntentKey(id))
+	return r.intentAt(ctx, IntentKey(id), id)
+}
+
+// removal reads the intent of a removal.
+func (r *Registry) removal(ctx context.Context, id string) (Intent, storage.Object, error) {
+	return r.intentAt(ctx, RemovalKey(id), id)
+}
+
+func (r *Registry) intentAt(ctx context.Context, key, id string) (Intent, storage.Object, error) {
+	data, o, err := r.get(ctx, key)
 	if err != nil {
 		return Intent{}, o, err
 	}
-	in, err := parseIntent(id, data)
+	in, err := parseIntent(key, id, data)
 	return in, o, err
 }
 
-func parseIntent(id string, data []byte) (Intent, error) {
+func parseIntent(key, id string, data []byte) (Intent, error) {
 	var in Intent
 	var version struct{ Version int }
-	if json.Unmarshal(data, &version) == nil && version.Version > IndexVersion {
-		return in, newerVersion(IntentKey(id), version.Version)
+	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
+		return in, newerVersion(key, version.Version, recordVersion)
 	}
-	if err := decode(IntentKey(id), data, &in); err != nil {
+	if err := decode(key, data, &in); err != nil {
 		return in, err
 	}
-	if err := checkRecord(&in.Backup); err != nil || in.Backup.ID != id || in.Version < 1 {
-		return in, damagedRecord(err, IntentKey(id))
+	if err := checkRecord(&in.Backup); err != nil || in.Backup.ID != id || in.Version < 1 || key == RemovalKey(id) && in.Kind != kindRemove {
+		return in, damagedRecord(err, key)
+	}
+	if err := in.Backup.fit(len(data)); err != nil {
+		return in, damagedRecord(err, key)
 	}
 	return in, nil
 }
@@ -80,7 +94,7 @@ func parseIntent(id string, data []byte) (Intent, error) {
 // acquire takes an intent: a new one where etag is "", else the one that has this ETag. When somebody was
 // faster the reason is precondition_failed.
 func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease, error) {
-	in.Version, in.Token = IndexVersion, rand.Text()
+	in.Version, in.Token = recordVersion, rand.Text()
 	if in.Kind != kindCreate {
 		in.Process = nil // only a run is given up by it
 	}
@@ -125,7 +139,7 @@ func (r *Registry) Reserve(ctx context.Context, b Backup, request json.RawMessag
 // admit puts the record into the index, if decide agrees. entered tells that it may be there after an error.
 func (r *Registry) admit(ctx context.Context, b Backup, decide func(*Index, *Backup) error) (_ Backup, entered bool, _ error) {
 	admitted := b
-	err := r.Update(ctx, func(x *Index) error {
+	err := r.update(ctx, []string{b.ID}, func(x *Index) error {
 		if old := x.Find(b.ID); old != nil {
 			if entered && old.Status == InProgress {
 				return errUnchanged // our own write, whose answer was lost

@@ -18,6 +18,7 @@ const (
 	FilesPrefix      = "files/"
 	ManifestsPrefix  = "manifests/"
 	IntentsPrefix    = "intents/"
+	RemovalsPrefix   = "removals/"
 	StatusPrefix     = "status/"
 	VerifiedPrefix   = "verifications/"
 	CancelPrefix     = "cancel/"
@@ -33,6 +34,9 @@ func SignatureKey(id string) string { return ManifestKey(id) + ".sig" }
 
 // IntentKey is where a running backup's lease stands.
 func IntentKey(id string) string { return IntentsPrefix + id + ".json" }
+
+// RemovalKey is where it stands that a backup is being removed. Only who may remove backups may write there.
+func RemovalKey(id string) string { return RemovalsPrefix + id + ".json" }
 
 // StatusKey is where a running backup's progress stands.
 func StatusKey(id string) string { return StatusPrefix + id + ".json" }

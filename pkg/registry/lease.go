@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -20,9 +21,11 @@ type Lease struct {
 
 	layout   *Layout // for the manifest
 	canceled bool    // a note in cancel/ was seen
+	stray    bool    // of a removal: there is an object among the intents that asks for one, too
 	mu       sync.Mutex
 	intent   Intent // as last written
 	etag     string
+	written  bool // by this holder
 }
 
 // Claim takes the lease of a reserved backup for the run named runner. A second delivery of the same event
@@ -50,11 +53,11 @@ func (r *Registry) Claim(ctx context.Context, id, runner string) (*Lease, error)
 	case in.Runner != "" && in.Runner != runner:
 		return nil, busy(id) // even when its lease is over: Reconcile must end it first, so that it cannot wake up
 	}
-	x, err := r.Load(ctx)
+	b, err := r.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	switch b := x.Find(id); {
+	switch {
 	case b == nil: // by its intent it was there: where the storage has no conditional writes, an update may be lost
 		if err := r.readmit(ctx, in.Backup); err != nil {
 			return nil, err
@@ -101,11 +104,10 @@ func busy(id string) error {
 
 // whyNoIntent says why there is nothing to claim.
 func (r *Registry) whyNoIntent(ctx context.Context, id string) error {
-	x, err := r.Load(ctx)
+	b, err := r.find(ctx, id)
 	if err != nil {
 		return err
 	}
-	b := x.Find(id)
 	switch {
 	case b == nil:
 		return notFound(id)
@@ -145,6 +147,14 @@ func (l *Lease) inTime(ctx context.Context, reserved time.Time, allowed time.Dur
 	return late
 }
 
+// key is where the intent stands. Its kind does not change from or to a removal.
+func (l *Lease) key() string {
+	if l.intent.Kind == kindRemove {
+		return RemovalKey(l.id)
+	}
+	return IntentKey(l.id)
+}
+
 // Backup gives the record as it was reserved.
 func (l *Lease) Backup() Backup {
 	l.mu.Lock()
@@ -180,15 +190,18 @@ func (l *Lease) put(ctx context.Context, change func(*Intent)) error {
 		return err
 	}
 	for try := 0; ; try++ {
-		o, err := l.r.store.Put(ctx, IntentKey(l.id), data, jsonOptions(storage.Condition{IfMatch: l.etag, IfAbsent: l.etag == ""}))
+		options := jsonOptions(storage.Condition{IfMatch: l.etag, IfAbsent: l.etag == ""})
+		// After a power failure it may be as it was before a run's last word: that run is as dead, and was as alive.
+		options.MayRevert = l.written && in.Kind == kindCreate
+		o, err := l.r.store.Put(ctx, l.key(), data, options)
 		if err == nil {
-			l.intent, l.etag = in, o.ETag
+			l.intent, l.etag, l.written = in, o.ETag, true
 			return nil
 		}
 		refused := storage.IsPrecondition(err) || storage.IsNotFound(err)
 		// A lost answer, to this write or the one before, looks the same as a lost lease: see whose it is now.
-		now, there, gerr := l.r.store.Get(ctx, IntentKey(l.id))
-		switch cur, perr := parseIntent(l.id, now); {
+		now, there, gerr := l.r.store.Get(ctx, l.key())
+		switch cur, perr := parseIntent(l.key(), l.id, now); {
 		case gerr != nil || perr != nil || cur.Token != l.token:
 		case bytes.Equal(now, data):
 			l.intent, l.etag = in, there.ETag
@@ -198,7 +211,7 @@ func (l *Lease) put(ctx context.Context, change func(*Intent)) error {
 			continue
 		}
 		if refused {
-			return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at: cofre info "+l.id,
+			return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record: cofre info "+l.id,
 				"this run was given up for dead by another one and must stop")
 		}
 		return fmt.Errorf("renew the lease of %s: %w", l.id, err)
@@ -222,7 +235,7 @@ func (l *Lease) regain(ctx context.Context) error {
 				break
 			}
 		}
-		if serr := sleep(ctx, 250*time.Millisecond); serr != nil {
+		if serr := pause.For(ctx, 250*time.Millisecond); serr != nil {
 			return serr
 		}
 	}
@@ -240,7 +253,10 @@ func (l *Lease) release(ctx context.Context) {
 
 // end removes the progress record and the intent, unless the intent is somebody else's by now.
 func (l *Lease) end(ctx context.Context) error {
-	in, _, err := l.r.intent(ctx, l.id)
+	l.mu.Lock()
+	key := l.key()
+	l.mu.Unlock()
+	in, _, err := l.r.intentAt(ctx, key, l.id)
 	switch {
 	case storage.IsNotFound(err):
 		return nil
@@ -257,7 +273,7 @@ func (l *Lease) end(ctx context.Context) error {
 			return fmt.Errorf("remove the cancellation of %s: %w", l.id, err)
 		}
 	}
-	if err := l.r.store.Delete(ctx, IntentKey(l.id)); err != nil {
+	if err := l.r.store.Delete(ctx, key); err != nil {
 		return fmt.Errorf("remove the intent of %s: %w", l.id, err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -24,22 +25,6 @@ type snapshot struct {
 // unchanged is the condition for replacing it.
 func (s *snapshot) unchanged() storage.Condition {
 	return storage.Condition{IfMatch: s.etag, IfAbsent: s.etag == ""}
-}
-
-// Load reads the index: one request when all is well. A missing or damaged registry.json is rebuilt first; one
-// from a newer version is refused (newer_version). Where the rebuilt one may not be written (read-only
-// credentials), it is given all the same.
-func (r *Registry) Load(ctx context.Context) (*Index, error) {
-	s, err := r.load(ctx)
-	var unwritten *errUnwritten
-	if errors.As(err, &unwritten) {
-		r.log.Warn("the rebuilt registry.json could not be written", "error", err.Error())
-		return unwritten.index, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.index, nil
 }
 
 // Reading a registry.json that somebody is just writing, on services that do not replace objects in one step.
@@ -66,7 +51,9 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 		}
 		last = s
 		var damage errDamaged
-		s.index, err = parseIndex(data)
+		if s.index, err = parseIndex(data); err == nil {
+			s.index.etag = o.ETag
+		}
 		switch {
 		case err == nil && !r.torn(data, o.ETag, same, try):
 			return &s, nil
@@ -78,7 +65,7 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 		case try == maxRereads:
 			return nil, fault.Wrap(err, fault.FileSystem, fault.Busy, "Try again.", "registry.json was in the middle of a change each of the %d times it was read", try+1)
 		}
-		if err := sleep(ctx, rereadAfter); err != nil {
+		if err := pause.For(ctx, rereadAfter); err != nil {
 			return nil, err
 		}
 	}

@@ -64,10 +64,10 @@ func damagedRecord(err error, key string) error {
 // isDamaged tells whether a record was read and is not what cofre writes.
 func isDamaged(err error) bool { return fault.HasReason(err, fault.StructureDamaged) }
 
-func newerVersion(what string, v int) error {
+func newerVersion(what string, v, known int) error {
 	return fault.New(fault.Validation, fault.NewerVersion,
 		"Nothing was changed. Install the newest cofre on this machine and run it again.",
-		"%s was written by a newer cofre (version %d, this one knows %d)", what, v, IndexVersion)
+		"%s was written by a newer cofre (version %d, this one knows %d)", what, v, known)
 }
 
 func encode(v any) ([]byte, error) {

@@ -30,14 +30,22 @@ func (r *Registry) Reconcile(ctx context.Context) (Report, error) {
 	if err != nil {
 		return rep, err
 	}
-	var now time.Time
-	if len(ids) > 0 {
-		if now, err = r.storeNow(ctx); err != nil {
-			return rep, err
+	var asked time.Time
+	now := func() (_ time.Time, err error) {
+		if asked.IsZero() {
+			asked, err = r.storeNow(ctx)
 		}
+		return asked, err
+	}
+	if err := r.reconcileRemovals(ctx, now, &rep); err != nil {
+		return rep, err
 	}
 	for _, id := range ids {
-		rep.note(id, r.reconcileOne(ctx, id, now, &rep))
+		at, err := now()
+		if err != nil {
+			return rep, err
+		}
+		rep.note(id, r.reconcileOne(ctx, id, at, &rep))
 		if ctx.Err() != nil {
 			return rep, context.Cause(ctx)
 		}
@@ -46,14 +54,26 @@ func (r *Registry) Reconcile(ctx context.Context) (Report, error) {
 		return rep, err
 	}
 	if err := r.mendSettings(ctx); err != nil {
-		rep.Problems = append(rep.Problems, err.Error())
+		rep.problem("%v", err)
 	}
 	return rep, ctx.Err()
 }
 
 func (rep *Report) note(id string, err error) {
 	if err != nil {
-		rep.Problems = append(rep.Problems, fmt.Sprintf("backup %s: %v", id, err))
+		rep.problem("backup %s: %v", id, err)
+	}
+}
+
+// maxReported bounds the problems that a report names.
+const maxReported = 1000
+
+func (rep *Report) problem(format string, args ...any) {
+	switch n := len(rep.Problems); {
+	case n < maxReported:
+		rep.Problems = append(rep.Problems, fault.Shorten(fmt.Sprintf(format, args...), fault.MaxText))
+	case n == maxReported:
+		rep.Problems = append(rep.Problems, "and more, which are not named")
 	}
 }
 
@@ -64,10 +84,10 @@ func (r *Registry) listIDs(ctx context.Context, prefix string, rep *Report) ([]s
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
-		if id := idOf(o.Key, prefix); id != "" {
-			ids = append(ids, id)
-		} else {
-			rep.Problems = append(rep.Problems, fmt.Sprintf("%.200q is not an object of cofre; left alone", o.Key))
+		if id := idOf(o.Key, prefix); id == "" {
+			rep.problem("%.200q is not an object of cofre; left alone", o.Key)
+		} else if ids = append(ids, id); len(ids) > r.sizes.listed {
+			return nil, r.errEndless(prefix)
 		}
 	}
 	return ids, nil
@@ -81,6 +101,9 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 	}
 	if err != nil {
 		return err
+	}
+	if in.Kind == kindRemove {
+		return r.refuse(ctx, in, o, now)
 	}
 	if !in.expired(o.LastModified, now) && !in.abandoned() {
 		if in.Kind == kindCreate {
@@ -112,15 +135,19 @@ func whyDead(in Intent, lastSign time.Time) error {
 		"the run died without reporting an error (killed, or the machine went down); its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
 }
 
-// finishDead ends a dead run, or a removal, whose intent was taken over.
+// finishDead ends a dead run whose intent was taken over.
 func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err error) {
 	defer func() {
 		if err != nil {
 			l.release(ctx)
 		}
 	}()
-	if l.intent.Kind == kindRemove {
-		return l.finishRemoval(ctx, rep)
+	if stands, err := l.r.standsAlone(ctx, l.id); stands || err != nil {
+		if err == nil {
+			l.r.log.Warn("intent of a finished backup removed", "backup_id", l.id)
+			err = l.end(ctx)
+		}
+		return err
 	}
 	held, err := l.r.settle(ctx, failed(l.intent.Backup, cause), nil)
 	if err != nil {
@@ -138,6 +165,20 @@ func (l *Lease) finishDead(ctx context.Context, cause error, rep *Report) (err e
 	}
 	*list = append(*list, l.id)
 	return nil
+}
+
+// standsAlone reports whether a backup is on record as successful and has no manifest: it was known by its tags alone. No run of it
+// can be under way, so an intent says nothing about it, whoever wrote that; a failure on record would take the backup along.
+func (r *Registry) standsAlone(ctx context.Context, id string) (bool, error) {
+	b, err := r.find(ctx, id)
+	if err != nil || b == nil || b.Status != Success {
+		return false, err
+	}
+	_, err = r.store.Head(ctx, ManifestKey(id))
+	if storage.IsNotFound(err) {
+		return true, nil
+	}
+	return false, err
 }
 
 // reconcileOrphans looks for what has no intent: entries in progress (the registry or the bucket was changed by
@@ -170,10 +211,17 @@ func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
 			rep.note(id, r.store.Delete(ctx, CancelKey(id)))
 		}
 	}
-	if err := r.sweepSignatures(ctx, x, rep); err != nil {
+	if err := r.sweepBesides(ctx, x, rep); err != nil {
 		return err
 	}
-	return r.sweepLate(ctx, x, rep)
+	known := paths{}
+	if err := r.mendPages(ctx, known); err != nil {
+		return err
+	}
+	if err := r.sweepPages(ctx); err != nil {
+		rep.problem("%v", err)
+	}
+	return r.sweepLate(ctx, x, known, rep)
 }
 
 // adopt ends an entry in progress that has no intent.
@@ -188,6 +236,9 @@ func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
 		}
 		return err
 	}
+	if removed, err := l.unlessRemoved(ctx); removed || err != nil {
+		return err
+	}
 	// It may have ended since the index was read: the entry is settled before the intent goes.
 	x, err := r.Load(ctx)
 	if err != nil {
@@ -200,27 +251,30 @@ func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
 	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.RunLost, "Start a new backup.", "the record of the running backup was lost"), rep)
 }
 
+// maxStrange is how many objects without a record are looked at by one cleanup.
+const maxStrange = 100_000
+
 // sweepLate deletes objects whose backup is on record as failed: a run that slept while it was given up may
 // have completed its upload afterwards, and died before it could remove it.
-func (r *Registry) sweepLate(ctx context.Context, x *Index, rep *Report) error {
-	known := map[string]bool{}
+func (r *Registry) sweepLate(ctx context.Context, x *Index, known paths, rep *Report) error {
 	for i := range x.Backups {
-		if b := &x.Backups[i]; b.Status != Failed {
-			known[b.Filepath] = true
-		}
+		known.note(&x.Backups[i])
 	}
 	var strange []string
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: FilesPrefix}) {
 		if err != nil {
 			return fmt.Errorf("list files: %w", err)
 		}
-		if !known[o.Key] && validFilepath(o.Key) {
+		if !known.has(o.Key) && validFilepath(o.Key) {
 			strange = append(strange, o.Key)
+		}
+		if len(strange) == maxStrange {
+			break // the next cleanup goes on
 		}
 	}
 	for _, key := range strange {
 		if err := r.sweepFailed(ctx, key, rep); err != nil && !storage.IsNotFound(err) {
-			rep.Problems = append(rep.Problems, fmt.Sprintf("%s: %v", key, err))
+			rep.problem("%s: %v", key, err)
 		}
 	}
 	return nil
@@ -245,6 +299,9 @@ func (r *Registry) sweepFailed(ctx context.Context, key string, rep *Report) err
 		return nil
 	}
 	if err == nil {
+		if removed, rerr := l.unlessRemoved(ctx); removed || rerr != nil {
+			return rerr
+		}
 		err = l.conclude(ctx, m.Backup)
 	}
 	if err == nil && !slices.Contains(rep.Failed, id) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"time"
 
 	"cofre/pkg/fault"
@@ -49,22 +50,33 @@ type Backup struct {
 	Server   *source.Server `json:"server,omitempty"`
 	Database string         `json:"database"`
 	// Locale is how the database stores and sorts text: what a database that takes the backup has to have.
-	Locale           *Locale           `json:"locale,omitempty"`
-	Format           string            `json:"format"`      // custom or plain
-	Compression      string            `json:"compression"` // none, gzip, zstd, lz4; with :level where known
-	Encryption       string            `json:"encryption"`  // none or age
-	Content          string            `json:"content"`     // all, schema or data
-	Selection        *Selection        `json:"selection,omitempty"`
-	UncompressedSize int64             `json:"uncompressedSize,omitempty"` // bytes; 0 when not measured
-	PgDumpVersion    string            `json:"pgDumpVersion,omitempty"`
-	Trigger          string            `json:"trigger"` // manual, schedule or api
-	Labels           map[string]string `json:"labels,omitempty"`
+	Locale           *Locale    `json:"locale,omitempty"`
+	Format           string     `json:"format"`      // custom or plain
+	Compression      string     `json:"compression"` // none, gzip, zstd, lz4; with :level where known
+	Encryption       string     `json:"encryption"`  // none or age
+	Content          string     `json:"content"`     // all, schema or data
+	Selection        *Selection `json:"selection,omitempty"`
+	UncompressedSize int64      `json:"uncompressedSize,omitempty"` // bytes; 0 when not measured
+	PgDumpVersion    string     `json:"pgDumpVersion,omitempty"`
+	// Engine is what read the rows: parallel, over Jobs connections at once, or pg_dump, over one, and why it was that.
+	Engine       string `json:"engine,omitempty"`
+	EngineReason string `json:"engineReason,omitempty"`
+	Jobs         int    `json:"jobs,omitempty"`
+	// Rows is binary where the rows of some tables, BinaryTables, are COPY's binary format, and text where none are. TextRows is why that is
+	// so although binary ones were asked for.
+	Rows         string            `json:"rows,omitempty"`
+	BinaryTables int               `json:"binaryTables,omitempty"`
+	TextRows     string            `json:"textRows,omitempty"`
+	Trigger      string            `json:"trigger"` // manual, schedule or api
+	Labels       map[string]string `json:"labels,omitempty"`
 	// Verification sums Verifications up: what is wrong, or else the best proof. The list is left out where it holds no more.
 	Verification  *Verification  `json:"verification,omitempty"`
 	Verifications []Verification `json:"verifications,omitempty"`
 	Error         *Error         `json:"error,omitempty"`
 	Attempt       int            `json:"attempt"` // whole attempts made, from 1
 	Stored        *Stored        `json:"stored,omitempty"`
+	// Contents is nil for backups of versions that did not look, and for failed ones.
+	Contents *Contents `json:"contents,omitempty"`
 }
 
 // Selection is what part of the database was asked for; patterns as pg_dump takes them.
@@ -135,16 +147,30 @@ type Settings struct {
 	Copied int `json:"copied,omitempty"`
 }
 
-// IndexVersion is the version of registry.json and of manifests that this code writes. A newer one is
-// refused and left untouched; an older one is read.
-const IndexVersion = 1
+// The versions that this code knows. A newer one is refused and left untouched; an older one is read.
+const (
+	// IndexVersion is that of a registry.json with pages. Without any it is written as version 1, which says the same: so a
+	// place that does not need pages can be used by older versions too, and be given back to them.
+	IndexVersion  = 2
+	recordVersion = 1 // of manifests, intents, sources, settings.json
+	pageVersion   = 1
+)
 
-// Index is registry.json: a cache of what the manifests say, changed only by compare-and-swap.
+// Index is registry.json: a cache of what the manifests say, changed only by compare-and-swap. Records of settled backups are found
+// in it only where a writer has opened their page.
 type Index struct {
 	Version     int        `json:"version"`
 	LastCleanup *time.Time `json:"lastCleanup"`
 	Settings    Settings   `json:"settings"`
-	Backups     []Backup   `json:"backups"` // ascending by id, which is oldest first
+	// Swept counts how often pages were removed that nothing named; see sweepPages.
+	Swept int `json:"swept,omitempty"`
+	// Pages are of settled backups, ascending by id.
+	Pages []Page `json:"pages,omitempty"`
+	// Backups are the newest ones and those in progress, ascending by id, which is oldest first.
+	Backups []Backup `json:"backups"`
+
+	open []*segment // pages whose records can be found and changed as well
+	etag string     // of the registry.json that it was read from, "" for none
 }
 
 // Find gives the record with this id, or nil. The pointer is into the index.
@@ -152,12 +178,22 @@ func (x *Index) Find(id string) *Backup {
 	if i, ok := x.search(id); ok {
 		return &x.Backups[i]
 	}
+	if g, i := x.segment(id); g != nil {
+		return &g.backups[i]
+	}
 	return nil
 }
 
 // Upsert adds or replaces a record by id and tells whether that changed anything.
 func (x *Index) Upsert(b Backup) bool {
 	i, ok := x.search(b.ID)
+	if g, j := x.segment(b.ID); g != nil && !ok {
+		if equalJSON(g.backups[j], b) {
+			return false
+		}
+		g.backups[j] = b
+		return true
+	}
 	if ok {
 		if equalJSON(x.Backups[i], b) {
 			return false
@@ -176,23 +212,16 @@ func (x *Index) Remove(id string) bool {
 	i, ok := x.search(id)
 	if ok {
 		x.Backups = append(x.Backups[:i], x.Backups[i+1:]...)
+		return true
 	}
-	return ok
+	g, i := x.segment(id)
+	if g != nil {
+		g.backups = slices.Delete(g.backups, i, i+1)
+	}
+	return g != nil
 }
 
-// LastScheduled returns when the last backup of a source that the schedule asked for was begun, whatever became of it; zero
-// where there is none. What bears a time after now was made by a clock that was wrong, and does not count.
-func (x *Index) LastScheduled(name string, now time.Time) (last time.Time) {
-	for i := range x.Backups {
-		b := &x.Backups[i]
-		if b.Trigger == TriggerSchedule && b.SourceName() == name && b.CreatedAt.After(last) && !b.CreatedAt.After(now) {
-			last = b.CreatedAt
-		}
-	}
-	return last
-}
-
-// Taken tells whether another backup has this file path. A failed one has given it free.
+// Taken tells whether another backup, of those that have not settled, has this file path. A failed one has given it free.
 func (x *Index) Taken(filepath, exceptID string) bool {
 	for i := range x.Backups {
 		b := &x.Backups[i]

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -44,7 +45,13 @@ type Registry struct {
 	defaults Settings
 	sign     func(ctx context.Context, manifest []byte) ([]byte, error)
 	check    func(manifest, signature []byte) error
+	shared   shared
 	turn     chan struct{} // one compare-and-swap at a time from this process: others would only collide
+	finished func(ctx context.Context, b Backup, by string) error
+	sizes    sizes
+	pages    pageCache
+	told     toldPages
+	paging   chan struct{}
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
 	oddETags atomic.Bool
 }
@@ -55,6 +62,11 @@ type Options struct {
 	Lease    time.Duration // how long a run may be silent; default DefaultLease
 	Ahead    time.Duration // added to the service's clock, so that tests need not wait for the end of a lease
 	Defaults Settings      // written into a new registry.json
+	// Finished, when set, is told of each removal that Reconcile finishes, and who had asked for it ("" where that is not known), before the
+	// last trace of the removal goes. Its error keeps that trace, so that it is told again.
+	Finished func(ctx context.Context, b Backup, by string) error
+	// Newest is how many backups registry.json keeps at least, and how many a page holds at most; default 10,000. Tests make it small.
+	Newest int
 	// Sign, when set, signs the manifests of successful backups.
 	Sign func(ctx context.Context, manifest []byte) ([]byte, error)
 	// Check, when set, returns an error for a signature of a manifest that is not to be trusted; see Registry.Signed.
@@ -67,7 +79,11 @@ const DefaultLease = 2 * time.Minute
 
 // New gives the registry in a store. It does no input or output.
 func New(store storage.Store, o Options) *Registry {
-	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, turn: make(chan struct{}, 1)}
+	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, finished: o.Finished, shared: shared{turn: make(chan struct{}, 1)}, turn: make(chan struct{}, 1)}
+	r.paging, r.sizes = make(chan struct{}, 1), usualSizes
+	if n := o.Newest; n > 0 {
+		r.sizes.newest, r.sizes.step, r.sizes.page = n, max(1, n/10), n
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -85,6 +101,16 @@ var errUnchanged = errors.New("unchanged")
 // argument and be harmless when its effect is there already. An error of change ends the update and is
 // returned; nothing is written then, nor when change leaves the index as it is.
 func (r *Registry) Update(ctx context.Context, change func(*Index) error) error {
+	return r.update(ctx, nil, change)
+}
+
+// update is Update for a change that concerns these backups, which may have settled.
+func (r *Registry) update(ctx context.Context, ids []string, change func(*Index) error) error {
+	return r.updateOpen(ctx, func(ctx context.Context, x *Index) error { return r.openPages(ctx, x, ids) }, change)
+}
+
+// updateOpen is Update for a change that is made to an index in which open has opened pages.
+func (r *Registry) updateOpen(ctx context.Context, open func(context.Context, *Index) error, change func(*Index) error) error {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
@@ -98,7 +124,7 @@ func (r *Registry) Update(ctx context.Context, change func(*Index) error) error 
 		if err != nil {
 			return cmp.Or(unsure, err)
 		}
-		done, err := r.swap(ctx, s, change)
+		done, err := r.swap(ctx, s, open, change)
 		switch {
 		case done || err == nil:
 			return err
@@ -113,28 +139,32 @@ func (r *Registry) Update(ctx context.Context, change func(*Index) error) error 
 				"Nothing was lost. Try again; if it goes on, look who else writes to this backup directory.",
 				"registry.json was changed by others %d times in a row", try+1)
 		}
-		if err := sleep(ctx, backoff(try, time.Since(began))); err != nil {
+		if err := pause.For(ctx, backoff(try, time.Since(began))); err != nil {
 			return err
 		}
 	}
 }
 
 // swap is one attempt of an update. done tells that there is nothing to try again.
-func (r *Registry) swap(ctx context.Context, s *snapshot, change func(*Index) error) (done bool, err error) {
+func (r *Registry) swap(ctx context.Context, s *snapshot, open func(context.Context, *Index) error, change func(*Index) error) (done bool, err error) {
+	if err := open(ctx, s.index); err != nil {
+		return !storage.IsPrecondition(err), err
+	}
 	if err := change(s.index); err != nil {
 		if errors.Is(err, errUnchanged) {
 			err = nil
 		}
 		return true, err
 	}
-	data, err := s.index.marshal()
+	data, replaced, err := r.pack(ctx, s.index)
 	if err != nil || bytes.Equal(data, s.data) {
-		return true, err
+		return !storage.IsPrecondition(err), err
 	}
 	_, err = r.store.Put(ctx, IndexKey, data, jsonOptions(s.unchanged()))
 	if err != nil {
 		return false, fmt.Errorf("write registry.json: %w", err)
 	}
+	r.removeReplaced(ctx, replaced)
 	return true, nil
 }
 
@@ -148,25 +178,13 @@ func backoff(try int, attempt time.Duration) time.Duration {
 	return rand.N(min(most, 3*time.Second))
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
-}
-
 // SetVerification records the outcome of a verification, first in an object of its own, so that a rebuild finds
 // it again, then in the index. Stronger proofs stay. An unknown backup is not_found.
 func (r *Registry) SetVerification(ctx context.Context, id string, v Verification, uncompressed int64) (Backup, error) {
-	x, err := r.Load(ctx)
+	b, err := r.find(ctx, id)
 	if err != nil {
 		return Backup{}, err
 	}
-	b := x.Find(id)
 	if b == nil {
 		return Backup{}, notFound(id)
 	}
@@ -175,7 +193,7 @@ func (r *Registry) SetVerification(ctx context.Context, id string, v Verificatio
 		return Backup{}, fmt.Errorf("record the verification of %s: %w", id, err)
 	}
 	var out Backup
-	err = r.Update(ctx, func(x *Index) error {
+	err = r.update(ctx, []string{id}, func(x *Index) error {
 		b := x.Find(id)
 		if b == nil {
 			return notFound(id)
@@ -213,7 +231,7 @@ func (r *Registry) keepVerification(ctx context.Context, b Backup, v Verificatio
 		if err == nil || !storage.IsPrecondition(err) && !storage.IsNotFound(err) || try == maxCollisions {
 			return mark, err
 		}
-		if err := sleep(ctx, backoff(try, time.Millisecond)); err != nil {
+		if err := pause.For(ctx, backoff(try, time.Millisecond)); err != nil {
 			return mark, err
 		}
 	}
@@ -227,7 +245,7 @@ type verified struct {
 }
 
 func applyVerified(b *Backup, v verified) {
-	more := slices.Clone(v.Verifications)
+	more := slices.Clone(v.Verifications[:min(len(v.Verifications), maxVerifications)])
 	if len(more) == 0 && !v.Verification.At.IsZero() {
 		more = []Verification{v.Verification}
 	}

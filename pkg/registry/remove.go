@@ -16,31 +16,27 @@ const sweepTime = 20 * time.Second
 // Remove deletes a backup and its records: an intent first, so that an interrupted removal is finished by
 // Reconcile, then the index entry, the verification, the manifest, and last the object, so that at any moment
 // a backup that is listed has its object. A running backup is refused (busy), one that another process is
-// removing too, an unknown one is not_found.
-func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
-	x, err := r.Load(ctx)
+// removing too, an unknown one is not_found. by is who asked.
+func (r *Registry) Remove(ctx context.Context, id, by string) (Backup, error) {
+	b, err := r.find(ctx, id)
 	if err != nil {
 		return Backup{}, err
 	}
-	b := x.Find(id)
 	if b == nil {
 		return Backup{}, notFound(id)
 	}
 	if b.Status == InProgress {
 		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
 	}
-	in := Intent{Kind: kindRemove, Backup: *b, Admitted: true, LeaseMS: r.lease.Milliseconds()}
-	l, err := r.acquire(ctx, in, "")
-	if lost(err) {
-		l, err = r.overtake(ctx, in)
-	}
+	in := Intent{Kind: kindRemove, By: by, Backup: *b, Admitted: true, LeaseMS: r.lease.Milliseconds()}
+	l, err := r.beginRemoval(ctx, in)
 	if fault.HasReason(err, fault.StorageFull) {
 		// There is no room for an intent: the object goes first. Dying behind it leaves a backup without its file, which
 		// validate tells of and which can be removed again.
 		if derr := (&Lease{r: r, id: id, intent: in}).deleteObject(ctx); derr != nil {
 			return *b, fmt.Errorf("remove backup %s: %w", id, derr)
 		}
-		l, err = r.acquire(ctx, in, "")
+		l, err = r.beginRemoval(ctx, in)
 	}
 	if err != nil {
 		return *b, fmt.Errorf("remove backup %s: %w", id, err)
@@ -52,14 +48,14 @@ func (r *Registry) Remove(ctx context.Context, id string) (Backup, error) {
 	return *b, nil
 }
 
-// overtake acquires an intent whose present holder is silent for longer than its lease.
+// overtake acquires the intent of a removal whose present holder is silent for longer than its lease.
 func (r *Registry) overtake(ctx context.Context, in Intent) (*Lease, error) {
 	now, err := r.storeNow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cur, o, err := r.intent(ctx, in.Backup.ID)
-	busy := fault.New(fault.Validation, fault.Busy, "Try again in a few minutes, or run: cofre cleanup", "another process is just working on it")
+	cur, o, err := r.removal(ctx, in.Backup.ID)
+	busy := errWorkedOn()
 	if storage.IsNotFound(err) {
 		return nil, busy // it has just ended
 	}
@@ -69,7 +65,6 @@ func (r *Registry) overtake(ctx context.Context, in Intent) (*Lease, error) {
 	if !cur.expired(o.LastModified, now) {
 		return nil, busy
 	}
-	in.UploadID, in.Runner = cur.UploadID, cur.Runner
 	l, err := r.acquire(ctx, in, o.ETag)
 	if lost(err) {
 		return nil, busy
@@ -79,17 +74,21 @@ func (r *Registry) overtake(ctx context.Context, in Intent) (*Lease, error) {
 
 // remove is idempotent: Reconcile does it again after a crash in the middle.
 func (l *Lease) remove(ctx context.Context) error {
+	if err := l.takeOut(ctx); err != nil {
+		return err
+	}
+	return l.removeStored(ctx)
+}
+
+// takeOut takes the backup out of the index.
+func (l *Lease) takeOut(ctx context.Context) error {
 	b := l.Backup()
-	err := l.r.Update(ctx, func(x *Index) error {
+	return l.r.update(ctx, []string{b.ID}, func(x *Index) error {
 		if !x.Remove(b.ID) {
 			return errUnchanged
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return l.removeStored(ctx)
 }
 
 // Sweep removes what the run has stored so far, its uploads and its object, and nothing of anybody else's, so
@@ -138,6 +137,22 @@ func (l *Lease) sweep(ctx context.Context) error {
 	return l.deleteObject(ctx)
 }
 
+// taken reports whether another backup has this file path, settled ones too.
+func (r *Registry) taken(ctx context.Context, filepath, exceptID string) (taken bool, err error) {
+	err = r.Reading(ctx, func(v *View) error {
+		for b, err := range v.Walk(ctx, nil) {
+			if err != nil {
+				return err
+			}
+			if taken = b.Filepath == filepath && b.ID != exceptID && b.Status != Failed; taken {
+				break
+			}
+		}
+		return nil
+	})
+	return taken, err
+}
+
 // deleteObject removes the backup's object, but never one that says it belongs to another backup. One that
 // says nothing (it was brought back from elsewhere) goes with a backup that was successful, if no other has
 // that name.
@@ -154,11 +169,11 @@ func (l *Lease) deleteObject(ctx context.Context) error {
 	}
 	mine := o.Metadata[metadataBackupID] == b.ID
 	if !mine && o.Metadata[metadataBackupID] == "" && b.Status == Success {
-		x, err := l.r.Load(ctx)
+		taken, err := l.r.taken(ctx, b.Filepath, b.ID)
 		if err != nil {
 			return err
 		}
-		mine = !x.Taken(b.Filepath, b.ID)
+		mine = !taken
 	}
 	if !mine {
 		l.r.log.Warn("object left alone: it belongs to another backup", "backup_id", b.ID, "key", b.Filepath)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 )
 
@@ -38,8 +37,8 @@ func (r *Registry) readSettingsCopy(ctx context.Context) (settingsCopy, storage.
 func parseSettingsCopy(data []byte) (settingsCopy, error) {
 	var c settingsCopy
 	var version struct{ Version int }
-	if json.Unmarshal(data, &version) == nil && version.Version > IndexVersion {
-		return c, newerVersion(SettingsKey, version.Version)
+	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
+		return c, newerVersion(SettingsKey, version.Version, recordVersion)
 	}
 	if err := decode(SettingsKey, data, &c); err != nil {
 		return c, err
@@ -66,7 +65,7 @@ func (r *Registry) SaveSettings(ctx context.Context, s Settings, at time.Time, a
 		}
 		s.SavedAt, s.Lost, s.Copied = after(at, x.Settings.SavedAt), false, 0
 		var err error
-		mark, err = r.putJSON(ctx, SettingsKey, settingsCopy{Version: IndexVersion, Settings: x.Settings, Saving: rand.Text()}, storage.Condition{})
+		mark, err = r.putJSON(ctx, SettingsKey, settingsCopy{Version: recordVersion, Settings: x.Settings, Saving: rand.Text()}, storage.Condition{})
 		if err != nil {
 			return fmt.Errorf("mark %s: %w", SettingsKey, err)
 		}
@@ -112,7 +111,7 @@ func sameSettings(a, b Settings) bool {
 // putSettingsCopy writes the copy clean, in place of the one with this ETag, "" for none. When another one stands there
 // by now, its writer goes on with it.
 func (r *Registry) putSettingsCopy(ctx context.Context, s Settings, etag string) error {
-	_, err := r.putJSON(ctx, SettingsKey, settingsCopy{Version: IndexVersion, Settings: s}, storage.Condition{IfMatch: etag, IfAbsent: etag == ""})
+	_, err := r.putJSON(ctx, SettingsKey, settingsCopy{Version: recordVersion, Settings: s}, storage.Condition{IfMatch: etag, IfAbsent: etag == ""})
 	if storage.IsPrecondition(err) || storage.IsNotFound(err) {
 		return nil
 	}
@@ -183,12 +182,5 @@ func (r *Registry) recallSettings(ctx context.Context, x *Index) error {
 	return nil
 }
 
-// CheckSettings gives an error, settings_lost, when a rebuild could not tell which settings had been saved.
-func (x *Index) CheckSettings() error {
-	if !x.Settings.Lost {
-		return nil
-	}
-	return fault.New(fault.Validation, fault.SettingsLost,
-		"Save them again (the web UI, or PUT /api/backup/settings). Where there is no server: remove settings.json and registry.json from the backup directory; the environment's settings count then.",
-		"the saved settings were lost with registry.json, and settings.json cannot be relied on: nothing is removed without them")
-}
+// CheckSettings returns an error, settings_lost, when a rebuild could not tell which settings had been saved.
+func (x *Index) CheckSettings() error { return x.Settings.check() }

@@ -19,6 +19,15 @@ func (r *Registry) Signs() bool { return r.sign != nil }
 // Checks reports whether signatures are asked for: then what Signed returns counts and not what the index says.
 func (r *Registry) Checks() bool { return r.check != nil }
 
+// TrySigning signs something that is no manifest and forgets it, so that a key that cannot be used is known before the work.
+func (r *Registry) TrySigning(ctx context.Context) error {
+	if r.sign == nil {
+		return nil
+	}
+	_, err := r.sign(ctx, []byte("a trial, and no manifest\n"))
+	return err
+}
+
 // signManifest writes the signature of a manifest that is about to be written.
 func (r *Registry) signManifest(ctx context.Context, b Backup, manifest []byte) error {
 	if r.sign == nil || b.Status != Success {
@@ -43,7 +52,7 @@ func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
 			"the signature of backup %s is not one to trust", id)
 	}
 	missing := func() error {
-		return fault.New(fault.Validation, fault.SignatureMissing, "It may be from before the key, rebuilt from tags, or forged. If you know that it is good: --allow-unsigned.",
+		return fault.New(fault.Validation, fault.SignatureMissing, "It may be from before the key, rebuilt from tags, or forged. If you know that it is good, cofre validate, download, url and restore take it with --allow-unsigned.",
 			"backup %s is not signed", id)
 	}
 	if r.check == nil {
@@ -76,35 +85,38 @@ func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
 	return m, nil
 }
 
-// sweepSignatures removes signatures whose manifest was never written: a run that died, or lost, between the two.
-func (r *Registry) sweepSignatures(ctx context.Context, x *Index, rep *Report) error {
-	manifests, signatures := map[string]bool{}, []string{}
+// sweepBesides removes signatures and contents whose manifest was never written: a run that died, or lost, between the two.
+func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) error {
+	manifests, signatures := idSet{}, []string{}
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ManifestsPrefix}) {
 		if err != nil {
 			return fmt.Errorf("list manifests: %w", err)
 		}
 		if id := idOf(o.Key, ManifestsPrefix); id != "" {
-			manifests[id] = true
-		} else if id := idOf(strings.TrimSuffix(o.Key, ".sig"), ManifestsPrefix); id != "" {
-			signatures = append(signatures, id)
+			manifests.add(id)
+		} else if id := idOf(strings.TrimSuffix(o.Key, ".sig"), ManifestsPrefix); id != "" && !r.owned(x, manifests, id) {
+			signatures = append(signatures, id) // <id>.json comes right before <id>.json.sig
 		}
 	}
 	for _, id := range signatures {
-		b := x.Find(id)
-		if b != nil && b.Status == InProgress || manifests[id] && (b == nil || b.Status != Failed) {
-			continue
-		}
-		rep.note(id, r.sweepSignature(ctx, id))
+		rep.note(id, r.sweepBeside(ctx, id, SignatureKey(id)))
 	}
-	return nil
+	return r.sweepContents(ctx, x, manifests, rep)
 }
 
-func (r *Registry) sweepSignature(ctx context.Context, id string) error {
+// owned tells whether what lies beside a manifest has one, or may get one. What has settled was looked at before that.
+func (r *Registry) owned(x *Index, manifests idSet, id string) bool {
+	b := x.Find(id)
+	return b != nil && b.Status == InProgress || manifests.has(id) && (b == nil || b.Status != Failed)
+}
+
+// sweepBeside removes one of them.
+func (r *Registry) sweepBeside(ctx context.Context, id, key string) error {
 	if _, err := r.store.Head(ctx, IntentKey(id)); !storage.IsNotFound(err) {
 		return err // at work, or to be settled first
 	}
 	if m, err := r.manifest(ctx, id); err == nil && m.Backup.Status == Success || err != nil && !storage.IsNotFound(err) {
 		return err
 	}
-	return r.store.Delete(ctx, SignatureKey(id))
+	return r.store.Delete(ctx, key)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
@@ -23,7 +24,7 @@ func (r *Registry) Source(ctx context.Context, name string) (source.Record, erro
 func (r *Registry) sourceRecord(ctx context.Context, name string) (source.Record, string, error) {
 	data, o, err := r.get(ctx, SourceKey(name))
 	if storage.IsNotFound(err) {
-		return source.Record{Name: name}, "", nil
+		return source.Record{Name: name}, "", r.nameTaken(ctx, name)
 	}
 	var rec source.Record
 	if err == nil {
@@ -37,16 +38,45 @@ func (r *Registry) sourceRecord(ctx context.Context, name string) (source.Record
 
 func parseSource(name string, data []byte) (source.Record, error) {
 	var rec source.Record
-	if err := decode(SourceKey(name), data, &rec); err != nil {
-		return rec, err
-	}
+	err := decode(SourceKey(name), data, &rec)
 	switch {
-	case rec.Version > IndexVersion:
-		return rec, newerVersion(SourceKey(name), rec.Version)
+	case isDamaged(err):
+		return rec, damagedSource(err, name)
+	case err != nil:
+		return rec, err
+	case rec.Version > recordVersion:
+		return rec, newerVersion(SourceKey(name), rec.Version, recordVersion)
+	case rec.Name != name && strings.EqualFold(rec.Name, name): // on a file system that takes both for one
+		return rec, sameButCase(name, rec.Name)
 	case rec.Name != name:
-		return rec, damagedRecord(nil, SourceKey(name))
+		return rec, damagedSource(nil, name)
 	}
 	return rec, nil
+}
+
+func damagedSource(err error, name string) error {
+	return fault.Wrap(err, fault.Validation, fault.StructureDamaged,
+		"Nothing was changed. Delete that object: the next backup of the source puts on record anew which server it is. Backups of the source stay; only if it had adopted older ones it has to adopt them again.",
+		"%s is not what cofre writes there", SourceKey(name))
+}
+
+// nameTaken refuses the name of a source of which nothing is known when another one differs from it by upper and lower case only:
+// file systems, and people, take the two for one.
+func (r *Registry) nameTaken(ctx context.Context, name string) error {
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: SourcesPrefix}) {
+		if err != nil {
+			return fmt.Errorf("list %s: %w", SourcesPrefix, err)
+		}
+		if other := sourceOf(o.Key); other != name && strings.EqualFold(other, name) {
+			return sameButCase(name, other)
+		}
+	}
+	return nil
+}
+
+func sameButCase(name, other string) error {
+	return fault.New(fault.Validation, fault.ServerChanged, "Write it as the source that is there, or give this database another source name (BACKUP_SOURCE).",
+		"the source name %q differs from %q, which is there already, by upper and lower case only", name, other)
 }
 
 // ChangeSource changes a source's record by compare-and-swap and returns the new one. change may be called several times and
@@ -65,7 +95,7 @@ func (r *Registry) ChangeSource(ctx context.Context, name string, now time.Time,
 		if err != nil {
 			return old, err
 		}
-		rec.Version, rec.Name = IndexVersion, name
+		rec.Version, rec.Name = recordVersion, name
 		if rec.FirstSeen.IsZero() {
 			rec.FirstSeen = now.UTC().Truncate(time.Second)
 		}
@@ -79,18 +109,19 @@ func (r *Registry) ChangeSource(ctx context.Context, name string, now time.Time,
 		if !storage.IsPrecondition(err) && !storage.IsNotFound(err) || try == maxCollisions {
 			return old, fmt.Errorf("write what is known of source %q: %w", name, err)
 		}
-		if err := sleep(ctx, backoff(try, time.Millisecond)); err != nil {
+		if err := pause.For(ctx, backoff(try, time.Millisecond)); err != nil {
 			return old, err
 		}
 	}
 }
 
-// Sources returns the records of all sources, by name. One that is not what cofre writes is passed over with a warning.
-func (r *Registry) Sources(ctx context.Context) ([]source.Record, error) {
+// Sources returns the records of all sources, by name; and, by name too, why others cannot be read: a newer cofre has written
+// them, or something else than cofre.
+func (r *Registry) Sources(ctx context.Context) ([]source.Record, map[string]error, error) {
 	var names []string
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: SourcesPrefix}) {
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", SourcesPrefix, err)
+			return nil, nil, fmt.Errorf("list %s: %w", SourcesPrefix, err)
 		}
 		if name := sourceOf(o.Key); name != "" {
 			names = append(names, name)
@@ -108,18 +139,19 @@ func (r *Registry) Sources(ctx context.Context) ([]source.Record, error) {
 	}
 	wg.Wait()
 	var kept []source.Record
+	unread := map[string]error{}
 	for i, err := range errs {
 		switch {
 		case err == nil && out[i].Version > 0: // not removed meanwhile
 			kept = append(kept, out[i])
-		case isDamaged(err):
-			r.log.Warn("record passed over", "key", SourceKey(names[i]), "error", err.Error())
+		case isDamaged(err), fault.HasReason(err, fault.NewerVersion):
+			unread[names[i]] = err
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	slices.SortFunc(kept, func(a, b source.Record) int { return strings.Compare(a.Name, b.Name) })
-	return kept, nil
+	return kept, unread, nil
 }
 
 // Adopt gives the backups that were made of the database of this name before sources were known to the source, and returns
@@ -130,11 +162,11 @@ func (r *Registry) Adopt(ctx context.Context, name string, now time.Time) (int, 
 	if err != nil {
 		return 0, err
 	}
-	x, err := r.Load(ctx)
+	some, err := r.anyUnknown(ctx, adopts(rec))
 	if err != nil {
 		return 0, err
 	}
-	if database := adopts(rec); !slices.ContainsFunc(x.Backups, func(b Backup) bool { return b.Source == "" && b.Database == database }) {
+	if database := adopts(rec); !some {
 		return 0, fault.New(fault.Validation, fault.NotFound, "List the backups there are with: cofre list",
 			"there is no backup of a database %q from before sources were known", database)
 	}
@@ -145,16 +177,25 @@ func (r *Registry) Adopt(ctx context.Context, name string, now time.Time) (int, 
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	err = r.Update(ctx, func(x *Index) error {
-		n = x.adopt([]source.Record{rec})
-		if n == 0 {
-			return errUnchanged
+	open := func(ctx context.Context, x *Index) error {
+		return r.openUnknown(ctx, x, []source.Record{rec}, adoptPages)
+	}
+	for total := 0; ; {
+		n := 0
+		err = r.updateOpen(ctx, open, func(x *Index) error {
+			if n = x.adopt([]source.Record{rec}); n == 0 {
+				return errUnchanged
+			}
+			return nil
+		})
+		if total += n; n == 0 || err != nil {
+			return total, err
 		}
-		return nil
-	})
-	return n, err
+	}
 }
+
+// adoptPages is how many pages are changed with one write of the index.
+const adoptPages = 4
 
 // adopts names the database whose old backups a source takes.
 func adopts(rec source.Record) string {
@@ -164,21 +205,56 @@ func adopts(rec source.Record) string {
 	return rec.Name
 }
 
-// adopt gives old backups to the sources that adopted them.
-func (x *Index) adopt(records []source.Record) (n int) {
+// anyUnknown reports whether there is a backup of this database from before sources were known.
+func (r *Registry) anyUnknown(ctx context.Context, database string) (bool, error) {
+	some := false
+	err := r.Reading(ctx, func(v *View) error {
+		skip := func(p *Page) bool {
+			return !p.Untold && !slices.ContainsFunc(p.Sources, func(t Tally) bool { return t.ServerUnknown > 0 && t.Source == database })
+		}
+		for b, err := range v.Walk(ctx, skip) {
+			if err != nil {
+				return err
+			}
+			if b.Source == "" && b.Database == database {
+				some = true
+				return nil
+			}
+		}
+		return nil
+	})
+	return some, err
+}
+
+// adopt gives old backups to the sources that adopted them, also in open pages.
+func (x *Index) adopt(records []source.Record) int {
+	n := adopt(x.Backups, records)
+	for _, g := range x.open {
+		n += adopt(g.backups, records)
+	}
+	return n
+}
+
+func adopt(backups []Backup, records []source.Record) (n int) {
+	names := adopters(records)
+	for i := range backups {
+		if b := &backups[i]; b.Source == "" && names[b.Database] != "" {
+			b.Source = names[b.Database]
+			n++
+		}
+	}
+	return n
+}
+
+// adopters returns the names of the sources that adopted old backups, by database.
+func adopters(records []source.Record) map[string]string {
 	names := map[string]string{}
 	for _, rec := range records {
 		if rec.Adopted {
 			names[adopts(rec)] = rec.Name
 		}
 	}
-	for i := range x.Backups {
-		if b := &x.Backups[i]; b.Source == "" && names[b.Database] != "" {
-			b.Source = names[b.Database]
-			n++
-		}
-	}
-	return n
+	return names
 }
 
 // NoteSource puts a source on record of which nothing is known yet.

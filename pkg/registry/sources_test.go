@@ -176,6 +176,63 @@ func TestVerifiedTogether(t *testing.T) {
 	})
 }
 
+// One record that this version cannot read hides no other, is named, and says the way out.
+func TestUnreadableSources(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx, reg := t.Context(), New(store, Options{})
+		for _, name := range []string{"good", "newer", "broken", "other"} {
+			must(t, reg.NoteSource(ctx, name, time.Now()))
+		}
+		for name, body := range map[string]string{"newer": `{"version":99,"name":"newer"}`, "broken": `{`, "other": `{"version":1,"name":"another"}`} {
+			_, err := store.Put(ctx, SourceKey(name), []byte(body), storage.PutOptions{})
+			must(t, err)
+		}
+		records, unread, err := reg.Sources(ctx)
+		must(t, err)
+		if len(records) != 1 || records[0].Name != "good" || len(unread) != 3 || !fault.HasReason(unread["newer"], fault.NewerVersion) {
+			t.Errorf("%+v, %v", records, unread)
+		}
+		for _, name := range []string{"broken", "other"} {
+			f := fault.From(unread[name])
+			if f == nil || f.Reason != fault.StructureDamaged || !strings.Contains(f.Message, "sources/"+name+".json") || !strings.Contains(f.Hint, "Delete that object") {
+				t.Fatalf("%s: %+v", name, f)
+			}
+			must(t, store.Delete(ctx, SourceKey(name))) // the way out
+			must(t, reg.NoteSource(ctx, name, time.Now()))
+		}
+		if _, err := New(store, Options{}).Load(ctx); !fault.HasReason(err, fault.NewerVersion) {
+			t.Errorf("an index made anew without the newer record: %v", err)
+		}
+	})
+}
+
+// Two names that differ by case only are one on some file systems: the second is refused before it is on record.
+func TestSourcesDifferByMoreThanCase(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx, reg := t.Context(), New(store, Options{})
+		must(t, reg.NoteSource(ctx, "Shop", time.Now()))
+		for _, name := range []string{"shop", "SHOP"} {
+			_, err := reg.Source(ctx, name)
+			for _, err := range []error{err, reg.NoteSource(ctx, name, time.Now())} {
+				if !fault.HasReason(err, fault.ServerChanged) || !strings.Contains(err.Error(), `"Shop"`) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		for _, name := range []string{"Shop", "shop2", "größe"} {
+			must(t, reg.NoteSource(ctx, name, time.Now()))
+		}
+		// As a file system that takes both for one answers.
+		body, _, err := store.Get(ctx, SourceKey("Shop"))
+		must(t, err)
+		_, err = store.Put(ctx, SourceKey("shop"), body, storage.PutOptions{})
+		must(t, err)
+		if _, err := reg.Source(ctx, "shop"); !fault.HasReason(err, fault.ServerChanged) {
+			t.Errorf("another one's record: %v", err)
+		}
+	})
+}
+
 func TestOutcomes(t *testing.T) {
 	for want, b := range map[Outcome]Backup{
 		Succeeded:   {Status: Success},

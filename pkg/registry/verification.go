@@ -21,10 +21,14 @@ const (
 	LevelRestoredInPart = "restored_in_part"
 	// LevelRestored: restored into a database.
 	LevelRestored = "restored"
+	// LevelProvenInPart: what was restored was compared and agrees, but something was left out or could not be compared.
+	LevelProvenInPart = "proven_in_part"
+	// LevelProven: restored into a database of its own, and all that came out compared with what was counted when it was made.
+	LevelProven = "proven"
 )
 
 // levels orders the levels, weakest first. One that is not known is weaker than all.
-var levels = []string{LevelStream, LevelChecksum, LevelFull, LevelRestoredInPart, LevelRestored}
+var levels = []string{LevelStream, LevelChecksum, LevelFull, LevelRestoredInPart, LevelRestored, LevelProvenInPart, LevelProven}
 
 // Verification is one look at a backup: a proof that it is good, or that it is not.
 type Verification struct {
@@ -32,6 +36,29 @@ type Verification struct {
 	Level    string    `json:"level"`
 	At       time.Time `json:"at"`
 	Problems []Problem `json:"problems,omitempty"`
+	// Proof is what a proof compared; nil for all other levels.
+	Proof *Proof `json:"proof,omitempty"`
+}
+
+// Proof says what was compared after a restore, how long that restore took, and with what.
+type Proof struct {
+	Tables       int   `json:"tables"`
+	Rows         int64 `json:"rows"`
+	Sequences    int   `json:"sequences"`
+	LargeObjects int64 `json:"largeObjects"`
+	Definitions  int   `json:"definitions"` // 0 where they could not be compared
+	Checks       int   `json:"checks"`      // of the user's own
+	// Restore is how long the restore took, in milliseconds: what a recovery takes, with this machine and this much data.
+	Restore int64  `json:"restore"`
+	Server  string `json:"server"` // version that it was restored into: 18.6
+	Tool    string `json:"tool"`   // pg_restore 18.6
+	// Isolated reports that the server reached no network.
+	Isolated bool `json:"isolated"`
+	// Computed reports that what it was compared with was not counted when the backup was made, but afterwards, in the backup.
+	Computed bool `json:"computed,omitempty"`
+	// Without is what was left out or could not be compared, and why; the first few of LeftOut.
+	Without []string `json:"without,omitempty"`
+	LeftOut int      `json:"leftOut,omitempty"`
 }
 
 // Problem is one thing that a verification found wrong.

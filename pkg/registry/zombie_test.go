@@ -110,7 +110,7 @@ func TestSleeperAfterCommit(t *testing.T) {
 			_, err = New(store, Options{}).SetVerification(ctx, b.ID, Verification{OK: false, Level: LevelFull}, 7)
 			must(t, err)
 			if removed {
-				_, err := New(store, Options{}).Remove(ctx, b.ID)
+				_, err := New(store, Options{}).Remove(ctx, b.ID, "ana")
 				must(t, err)
 			}
 			return nil
@@ -137,7 +137,7 @@ func TestSleeperAfterItsTombstoneIsGone(t *testing.T) {
 	must(t, err)
 	_, err = later(store).Reconcile(ctx)
 	must(t, err)
-	_, err = New(store, Options{}).Remove(ctx, b.ID)
+	_, err = New(store, Options{}).Remove(ctx, b.ID, "ana")
 	must(t, err)
 	wantReason(t, l.Commit(ctx, b), fault.Precondition)
 	held, err := l.Fail(ctx, b, errLost)
@@ -203,7 +203,7 @@ func TestNameTakenAgain(t *testing.T) {
 		must(t, err)
 		_, err = up.Complete(ctx)
 		must(t, err)
-		_, err = New(store, Options{}).Remove(ctx, first.ID)
+		_, err = New(store, Options{}).Remove(ctx, first.ID, "ana")
 		must(t, err)
 		must(t, l.deleteObject(ctx))
 		if _, err := store.Head(ctx, second.Backup().Filepath); err != nil {

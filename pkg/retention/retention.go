@@ -11,6 +11,10 @@
 //   - running, or in a state that this package does not know: its own run will settle it;
 //   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
+//   - the last one before its row's newest, which is suspiciously small: what was lost may be in it, and a warning
+//     asks somebody to look;
+//   - the first in which a table had lost more rows than it may, and the one before it that has them, for LossDays: whoever reads the
+//     warning weeks later finds the rows;
 //   - dated in the future, or not dated: a clock is wrong somewhere, and no age can be told.
 //
 // A row is the backups that stand in for each other: of one source, and of the same part of it. So a newer backup of
@@ -57,7 +61,19 @@ type Item struct {
 	Verified  bool  // what is stored was read back, or followed to its end when it was made
 	Size      int64 // stored, in bytes
 	Locked    bool
+	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
+	BeforeShrunk bool
+	// LostRows: it is the first of the last LossDays in which some table had lost more rows than it may.
+	LostRows bool
+	// BeforeLost is when the last such one was made that was compared with it; zero where there is none.
+	BeforeLost time.Time
 }
+
+// LossDays is for how many days a backup that lost rows is kept whatever the policy.
+const LossDays = 30
+
+// Lately reports whether t is within LossDays before now.
+func Lately(t, now time.Time) bool { return !t.After(now) && now.Sub(t) < LossDays*24*time.Hour }
 
 func (it Item) name() string { return cmp.Or(it.RowName, it.Row) }
 
@@ -84,6 +100,9 @@ const (
 	KeepRunning        Code = "running"
 	KeepNewestVerified Code = "newest_verified" // of its row
 	KeepNewestSuccess  Code = "newest_success"  // of its row, which has no verified one
+	KeepBeforeShrunk   Code = "before_shrunk"   // the newest of its row is suspiciously small
+	KeepLostRows       Code = "lost_rows"       // tables in it lost rows, lately
+	KeepBeforeLost     Code = "before_lost"     // tables in the one behind it lost rows
 	KeepFuture         Code = "future"          // dated later than now
 	KeepUndated        Code = "undated"
 	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its row
@@ -112,10 +131,38 @@ type Decision struct {
 	Reasons []Reason `json:"reasons"` // at least one
 }
 
+// Removable reports whether the item is kept only because no limit is exceeded.
+func (d Decision) Removable() bool {
+	return !d.Remove && (d.Reasons[0].Code == KeepWithinLimits || d.Reasons[0].Code == KeepNoPolicy)
+}
+
 // Decide gives a decision for every item, the oldest first, and by id among those of the same time. Neither items nor
 // their order in the slice are changed; the order of items makes no difference.
 func Decide(now time.Time, items []Item, p Policy) []Decision {
-	d := &decider{now: now, policy: p, ds: make([]Decision, len(items))}
+	return DecideWithin(now, items, p, Around{})
+}
+
+// Around sums up the items beside a window of them: all that is newer than everything in it, and all that is older, by row.
+type Around struct {
+	Newer, Older map[string]Facts
+	// Stays is the bytes of all items, the window's too, that neither age nor number removes; Removable is those of the older ones that
+	// size may remove. They count where Sized is set, and the window is taken for all there is where it is not.
+	Stays, Removable int64
+	Sized            bool
+}
+
+// Facts are what one row has beside a window.
+type Facts struct {
+	Succeeded    int
+	Verified     int       // dated, and not in the future
+	LastVerified time.Time // the newest one's date
+	Finished     int       // whatever became of them
+}
+
+// DecideWithin is Decide for some of the items, which follow on each other. It decides as Decide does with all of them, without
+// having them.
+func DecideWithin(now time.Time, items []Item, p Policy, a Around) []Decision {
+	d := &decider{now: now, policy: p, around: a, ds: make([]Decision, len(items))}
 	for i, it := range items {
 		d.ds[i].Item = it
 	}
@@ -145,6 +192,7 @@ func Decide(now time.Time, items []Item, p Policy) []Decision {
 type decider struct {
 	now    time.Time
 	policy Policy
+	around Around
 	ds     []Decision
 }
 
@@ -168,6 +216,14 @@ func (d *decider) protect() {
 			verified[x.Item.Row] = true
 		}
 	}
+	for _, beside := range []map[string]Facts{d.around.Newer, d.around.Older} {
+		for row, f := range beside {
+			verified[row] = verified[row] || f.Verified > 0
+		}
+	}
+	for row, f := range d.around.Newer {
+		found[row] = f.Verified > 0 || f.Succeeded > 0 && !verified[row]
+	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
 		if it.Locked {
@@ -176,13 +232,22 @@ func (d *decider) protect() {
 		if it.Status != Success && it.Status != Failed {
 			d.because(i, KeepRunning, "it is not finished (%s)", it.Status)
 		}
+		if it.BeforeShrunk {
+			d.because(i, KeepBeforeShrunk, "the newest backup of %s is half as large or less: look whether data was lost", it.name())
+		}
+		if it.LostRows && Lately(it.CreatedAt, d.now) {
+			d.because(i, KeepLostRows, "tables in it had lost rows: kept until %s, to look at", stamp(it.CreatedAt.Add(LossDays*24*time.Hour)))
+		}
+		if Lately(it.BeforeLost, d.now) {
+			d.because(i, KeepBeforeLost, "it has the rows that tables had lost in the backup of %s: kept until %s", stamp(it.BeforeLost), stamp(it.BeforeLost.Add(LossDays*24*time.Hour)))
+		}
 		switch {
 		case it.CreatedAt.IsZero():
 			d.because(i, KeepUndated, "it has no date")
 		case it.CreatedAt.After(d.now):
 			d.because(i, KeepFuture, "it is dated %s, which is in the future: check the clocks", stamp(it.CreatedAt))
 		}
-		if it.Status == Success && d.dated(it) && !found[it.Row] && (it.Verified || !verified[it.Row]) {
+		if it.Status == Success && d.dated(it) && (!found[it.Row] || d.late(it)) && (it.Verified || !verified[it.Row]) {
 			found[it.Row] = true
 			if it.Verified {
 				d.because(i, KeepNewestVerified, "it is the newest verified backup of %s", it.name())
@@ -191,6 +256,12 @@ func (d *decider) protect() {
 			}
 		}
 	}
+}
+
+// late tells whether an item is verified and newer by its date than what is newer by its place: a clock was wrong.
+func (d *decider) late(it Item) bool {
+	f := d.around.Newer[it.Row]
+	return it.Verified && f.Verified > 0 && it.CreatedAt.After(f.LastVerified)
 }
 
 // dated tells whether an item's age can be told.
@@ -202,6 +273,9 @@ func (d *decider) byAge() {
 		return
 	}
 	settled := map[string]bool{} // rows where something newer tells more than a failure
+	for row, f := range d.around.Newer {
+		settled[row] = f.Finished > 0
+	}
 	for i := len(d.ds) - 1; i >= 0; i-- {
 		it := d.ds[i].Item
 		newest := !settled[it.Row]
@@ -234,6 +308,9 @@ func (d *decider) byCount() {
 		return
 	}
 	counts := map[string]int{}
+	for row, f := range d.around.Newer {
+		counts[row] = f.Succeeded
+	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
 		if it.Status != Success || d.ds[i].Remove {
@@ -258,6 +335,9 @@ func (d *decider) bySize() {
 			total += max(x.Item.Size, 0)
 		}
 	}
+	if d.around.Sized {
+		total = d.around.Stays - d.around.Removable
+	}
 	for i := range d.ds { // the oldest first
 		if total <= d.policy.MaxTotalBytes {
 			return
@@ -271,6 +351,7 @@ func (d *decider) bySize() {
 	}
 }
 
+// stamp says a time in UTC, as all texts do: doors show it in their reader's zone.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func days(n int) string {

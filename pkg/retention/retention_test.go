@@ -53,6 +53,14 @@ func TestDecideGolden(t *testing.T) {
 		{"no_policy", daily("shop", 3), Policy{}, now},
 		{"negative_policy", daily("shop", 3), Policy{KeepDays: -1, MaxBackups: -5, MaxTotalBytes: -1}, now},
 		{"any_age", daily("shop", 3), Policy{AnyAge: true}, now},
+		{"any_age_after_a_loss", []Item{
+			good("older", "shop", 3*day, 100), with(good("larger", "shop", 2*day, 100), func(it *Item) { it.BeforeShrunk = true }), good("small", "shop", day, 1),
+		}, Policy{AnyAge: true, MaxBackups: 1, MaxTotalBytes: 1}, now},
+		{"rows_lost", []Item{
+			with(good("before-old", "shop", 32*day, 1), func(it *Item) { it.BeforeLost = ago(31 * day) }), with(good("lost-old", "shop", 31*day, 1), func(it *Item) { it.LostRows = true }),
+			with(good("before", "shop", 30*day, 1), func(it *Item) { it.BeforeLost = ago(29 * day) }), with(good("lost", "shop", 29*day, 1), func(it *Item) { it.LostRows = true }),
+			good("between", "shop", 28*day, 1), with(good("future", "shop", 27*day, 1), func(it *Item) { it.BeforeLost = now.Add(day) }), good("newest", "shop", day, 1),
+		}, Policy{KeepDays: 7, MaxBackups: 1, MaxTotalBytes: 1}, now},
 		{"keep_days", daily("shop", 10), Policy{KeepDays: 7}, now},
 		{"keep_days_boundary", []Item{
 			good("new", "shop", time.Hour, 1), good("exactly", "shop", 7*day, 1), good("second-more", "shop", 7*day+time.Second, 1),
@@ -159,7 +167,7 @@ func invariants(now time.Time, items []Item, p Policy) error {
 		if len(d.Reasons) == 0 || d.Remove && len(d.Reasons) != 1 {
 			return fmt.Errorf("%s has reasons %v", it.ID, d.Reasons)
 		}
-		if d.Remove && (it.Locked || it.Status != Success && it.Status != Failed || it.CreatedAt.After(now) || p.empty()) {
+		if d.Remove && (it.Locked || it.BeforeShrunk || it.LostRows && Lately(it.CreatedAt, now) || Lately(it.BeforeLost, now) || it.Status != Success && it.Status != Failed || it.CreatedAt.After(now) || p.empty()) {
 			return fmt.Errorf("%+v is removed: %v", it, d.Reasons)
 		}
 		if it.Status == Success {
@@ -220,9 +228,13 @@ func decode(data []byte) ([]Item, Policy) {
 	var items []Item
 	for len(data) > 0 && len(items) < 300 {
 		b := next()
-		it := Item{ID: fmt.Sprint(len(items)), Row: string(rune('a' + b%3)), Verified: b&8 != 0, Locked: b&0xf0 == 0xf0,
+		it := Item{ID: fmt.Sprint(len(items)), Row: string(rune('a' + b%3)), Verified: b&8 != 0, Locked: b&0xf0 == 0xf0, BeforeShrunk: b%16 == 9,
 			Status: []Status{Success, Failed, InProgress, "", Success, Success}[(b>>4)%6], Size: int64(next()) - 5}
 		it.CreatedAt = now.Add(time.Duration(20-next()) * 13 * time.Hour)
+		it.LostRows = b%16 == 5
+		if b%16 == 6 {
+			it.BeforeLost = it.CreatedAt.Add(13 * time.Hour)
+		}
 		if b == 77 {
 			it.CreatedAt = time.Time{}
 		}

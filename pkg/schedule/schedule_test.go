@@ -211,26 +211,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func TestMissed(t *testing.T) {
-	now := at(t, "2026-11-25 12:00 +0000")
-	for _, test := range []struct {
-		expr, last string
-		missed     bool
-	}{
-		{"0 2 * * *", "2026-11-25 02:03 +0000", false},
-		{"0 2 * * *", "2026-11-24 02:03 +0000", true},
-		{"30 11 * * *", "2026-11-24 11:35 +0000", false}, // half an hour ago: it may be under way
-		{"0 2 * * *", "2026-11-25 09:00 +0000", false},   // made by hand
-		{"0 2 * * *", "2026-12-24 02:03 +0000", false},   // a clock that was wrong
-		{"rate(1 day)", "2026-11-24 14:00 +0000", false},
-		{"rate(1 day)", "2026-11-24 10:30 +0000", true},
-	} {
-		if got := schedule.Missed(parse(t, test.expr), at(t, test.last), now); got != test.missed {
-			t.Errorf("%s, last at %s: missed is %v", test.expr, test.last, got)
-		}
-	}
-}
-
 // What comes so long after the last time does not come ever later because somebody looks.
 func TestUpcoming(t *testing.T) {
 	last := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)

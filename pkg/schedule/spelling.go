@@ -2,10 +2,11 @@ package schedule
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"cofre/pkg/lazyregexp"
 )
 
 // meant is an expression that was probably meant by one that is refused, and that is understood; "" when there is none.
@@ -19,7 +20,7 @@ func meant(expr string) string {
 	return ""
 }
 
-var clock = regexp.MustCompile(`^([01]?\d|2[0-3]):([0-5]\d)$`)
+var clock = lazyregexp.New(`^([01]?\d|2[0-3]):([0-5]\d)$`)
 
 // guesses are what other programs' ways to write a schedule would be here.
 func guesses(words []string) []string {
@@ -56,7 +57,7 @@ func guesses(words []string) []string {
 	if every, err := time.ParseDuration(rest); err == nil && first == "@every" && every >= time.Minute && every%time.Minute == 0 {
 		out = append(out, rate(every))
 	}
-	if m := clock.FindStringSubmatch(text); m != nil {
+	if m := clock().FindStringSubmatch(text); m != nil {
 		hour, _ := strconv.Atoi(m[1])
 		minute, _ := strconv.Atoi(m[2])
 		out = append(out, fmt.Sprintf("%d %d * * *", minute, hour))

@@ -1,9 +1,9 @@
-// Package secret reads connection URLs out of AWS Secrets Manager, so that a function's or a container's settings name
+// Package secret reads connection URLs and keys out of AWS Secrets Manager, so that a function's or a container's settings name
 // a secret and do not hold it.
 //
 // A variable whose value is the ARN of a secret (arn:aws:secretsmanager:...) stands for what the secret holds: either the
 // URL itself, or the JSON that Amazon RDS keeps there (username, password, host, port, dbname). [Environment] puts the URL in
-// the variable's place. Nothing here writes a secret anywhere, and no error repeats one.
+// the variable's place. BACKUP_SERVER_KEY may name a secret too, which holds the key as text. Nothing here writes a secret anywhere, and no error repeats one.
 package secret
 
 import (
@@ -13,19 +13,20 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsarn "github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
+	"cofre/pkg/cloud"
 	"cofre/pkg/fault"
 )
 
-// variable is the one that may name a secret.
-const variable = "DATABASE_URL"
+// readers are the variables that may name a secret, and how each is read.
+var readers = map[string]func(ctx context.Context, arn string) (string, error){"DATABASE_URL": URL, "BACKUP_SERVER_KEY": Key}
 
 // IsReference tells whether a value names a secret instead of being one.
 func IsReference(value string) bool {
@@ -33,40 +34,61 @@ func IsReference(value string) bool {
 	return err == nil && a.Service == "secretsmanager"
 }
 
-// Environment gives the environment ("NAME=value" lines) with DATABASE_URL read from its secret, and whether it named
-// one. Without a reference it makes no request. AWS_ENDPOINT_URL_SECRETS_MANAGER and the other variables of the AWS SDK
+// Environment gives the environment ("NAME=value" lines) with what names a secret read from it, and whether any did. Without a reference it makes no request. AWS_ENDPOINT_URL_SECRETS_MANAGER and the other variables of the AWS SDK
 // count.
 func Environment(ctx context.Context, environ []string) (resolved []string, named bool, err error) {
+	resolved = environ
 	for i, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
-		if name != variable || !IsReference(value) {
+		read := readers[name]
+		if read == nil || !IsReference(value) {
 			continue
 		}
-		u, err := URL(ctx, strings.TrimSpace(value))
+		v, err := read(ctx, strings.TrimSpace(value))
 		if err != nil {
-			return nil, true, fmt.Errorf("%s: %w", variable, err)
+			return nil, true, fmt.Errorf("%s: %w", name, err)
 		}
-		resolved = append(append(resolved, environ[:i]...), name+"="+u)
-		return append(resolved, environ[i+1:]...), true, nil
+		if !named {
+			resolved, named = slices.Clone(environ), true
+		}
+		resolved[i] = name + "=" + v
 	}
-	return environ, false, nil
+	return resolved, named, nil
+}
+
+// Key reads the key that the secret with this ARN holds as text.
+func Key(ctx context.Context, arn string) (string, error) {
+	text, name, err := read(ctx, arn)
+	if text = strings.TrimSpace(text); err == nil && text == "" {
+		err = fault.New(fault.Validation, fault.InvalidInput, "Store the key in it, as text.", "%s holds no text", name)
+	}
+	return text, err
 }
 
 // URL reads the connection URL that the secret with this ARN holds.
 func URL(ctx context.Context, arn string) (string, error) {
+	text, name, err := read(ctx, arn)
+	if err != nil {
+		return "", err
+	}
+	return parse(text, name)
+}
+
+// read gives a secret's text and its name.
+func read(ctx context.Context, arn string) (text, name string, err error) {
 	a, err := awsarn.Parse(arn)
 	if err != nil {
-		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf", "this is no ARN of a secret")
+		return "", "", fault.New(fault.Validation, fault.InvalidInput, "For example: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf", "this is no ARN of a secret")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(a.Region))
+	cfg, err := cloud.Load(ctx, a.Region)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, "Check AWS_PROFILE, AWS_CONFIG_FILE and the file it names.", "cannot load the AWS settings")
+		return "", "", err
 	}
 	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn)})
 	if err != nil {
-		return "", explain(err, a.Resource)
+		return "", "", explain(err, a.Resource)
 	}
-	return parse(aws.ToString(out.SecretString), a.Resource)
+	return aws.ToString(out.SecretString), a.Resource, nil
 }
 
 // explain says why a secret could not be read.

@@ -40,6 +40,22 @@ func manager(t *testing.T, status int, body map[string]any) (asked *int) {
 	return asked
 }
 
+// TestServerKey: a key is taken as it is, and a URL beside it is read all the same.
+func TestServerKey(t *testing.T) {
+	asked := manager(t, 200, map[string]any{"ARN": arn, "Name": "key", "SecretString": " AGE-SECRET-KEY-1X\n"})
+	got, named, err := Environment(t.Context(), []string{"BACKUP_SERVER_KEY=" + arn, "A=1"})
+	if err != nil || !named || !slices.Equal(got, []string{"BACKUP_SERVER_KEY=AGE-SECRET-KEY-1X", "A=1"}) {
+		t.Errorf("%v, %v, %v", got, named, err)
+	}
+	if _, _, err := Environment(t.Context(), []string{"BACKUP_SERVER_KEY=" + arn, "DATABASE_URL=" + arn}); err != nil || *asked != 3 {
+		t.Errorf("asked %d times: %v", *asked, err)
+	}
+	manager(t, 200, map[string]any{"ARN": arn, "Name": "key", "SecretString": " "})
+	if _, _, err := Environment(t.Context(), []string{"BACKUP_SERVER_KEY=" + arn}); !fault.HasReason(err, fault.InvalidInput) {
+		t.Errorf("an empty key: %v", err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	for name, x := range map[string]struct{ secret, want string }{
 		"a URL":       {" postgresql://u:p@db:5432/shop\n", "postgresql://u:p@db:5432/shop"},
@@ -113,4 +129,21 @@ func TestUnreachable(t *testing.T) {
 	if f := fault.From(err); err == nil || f.Code != fault.DatabaseConnection || !f.Transient {
 		t.Errorf("%v is %+v", err, f)
 	}
+}
+
+// FuzzParse: what a secret holds is a URL or an error, and no error repeats a part of it.
+func FuzzParse(f *testing.F) {
+	f.Add("postgresql://u:hunter2hunter2@h/d")
+	f.Add(`{"username":"u","password":"hunter2hunter2","host":"h","port":5432,"dbname":"d"}`)
+	f.Add(`{"username":"hunter2hunter2","host":[1]}`)
+	f.Add(`{"username":"u","host":"h","port":"x@evil/"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := parse(text, "secret:x")
+		if (err == nil) != (u != "") {
+			t.Errorf("%q: %q, %v", text, u, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2hunter2") {
+			t.Errorf("the error tells: %v", err)
+		}
+	})
 }

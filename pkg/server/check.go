@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/namedfile"
 )
 
 func refuse(hint, format string, args ...any) error {
@@ -83,11 +83,11 @@ func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, e
 // load reads the files, when they are not the ones that are held.
 func (c *certificate) load() error {
 	c.looked = time.Now()
-	cert, err := os.ReadFile(c.certFile)
+	cert, err := namedfile.Read(c.certFile, 1<<20)
 	if err != nil {
 		return err
 	}
-	key, err := os.ReadFile(c.keyFile)
+	key, err := namedfile.Read(c.keyFile, 1<<20)
 	if err != nil {
 		return err
 	}

@@ -8,3 +8,6 @@ func LookAgain(s *Server) {
 	defer s.tls.mu.Unlock()
 	s.tls.looked = time.Time{}
 }
+
+// Connections is how many there are.
+func Connections(s *Server) int { return s.crowd.count() }

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
+	"unicode"
 )
 
 // Whatever stands in the headers, the caller's address is an address, and nobody becomes local by them.
@@ -44,4 +47,27 @@ func TestAcceptsGzip(t *testing.T) {
 			t.Errorf("%q: %v", header, got)
 		}
 	}
+}
+
+// FuzzSignIn: whatever an identity provider says of itself, the pages' policy stays one, on one line; and whatever is sent to
+// /dev/token, it is a wish or refused.
+func FuzzSignIn(f *testing.F) {
+	for _, s := range []string{`{"token_endpoint":"https://id.example/token"}`, `{"token_endpoint":"https://x; script-src *"}`, `{"token_endpoint":"https://[::1]:1/"}`, `{"role":"ADMIN","secret":"x"}`, `null`, `[`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if ask, err := readWish(bytes.NewReader(data)); err == nil && len(ask.Role)+len(ask.Secret) > 16<<10 {
+			t.Errorf("accepted %d bytes", len(ask.Role)+len(ask.Secret))
+		}
+		endpoint, err := readDiscovery(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		s := newSources(SignIn{Issuer: "https://id.example"})
+		s.allow(s.issuer, endpoint)
+		p := s.policy()
+		if strings.Count(p, ";") != 9 || strings.ContainsFunc(p, unicode.IsControl) || strings.Count(p, " ") > 26 {
+			t.Errorf("%q makes the policy %q", endpoint, p)
+		}
+	})
 }

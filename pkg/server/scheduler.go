@@ -15,7 +15,7 @@ import (
 // that passed while no server ran is caught up, once, and of several servers over one place for backups one does the work.
 type scheduler struct {
 	tasks []task
-	load  func(context.Context) (*registry.Index, error)
+	load  func(context.Context) (*registry.View, error)
 	now   func() time.Time
 	// sleep waits for a while; an error ends the scheduler.
 	sleep  func(context.Context, time.Duration) error
@@ -28,7 +28,7 @@ type task struct {
 	name     string
 	schedule api.Schedule
 	// last gives when it was last done, not later than now; zero for never.
-	last func(x *registry.Index, now time.Time) time.Time
+	last func(v *registry.View, now time.Time) time.Time
 	// do does what was due. begun tells that it has left a record: it is not tried again before its next time.
 	do func(context.Context, occasion) (begun bool, err error)
 }
@@ -110,12 +110,12 @@ func (s *scheduler) follow(ctx context.Context, t task) {
 // was, behind the start of this process. A time behind the clock is one that was missed. What is dated in the future does
 // not count: a clock was set back since.
 func (s *scheduler) due(ctx context.Context, t task, began, done time.Time) (time.Time, error) {
-	x, err := s.load(ctx)
+	v, err := s.load(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	now := s.now()
-	last := t.last(x, now)
+	last := t.last(v, now)
 	if done.After(last) && !done.After(now) {
 		last = done
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
@@ -56,12 +57,12 @@ func (s *story) tell(expr, from, until string) {
 	}
 	sched := &scheduler{
 		now: func() time.Time { return s.clock }, log: slog.New(slog.DiscardHandler), failed: func(string) { s.failures++ },
-		load: func(context.Context) (*registry.Index, error) {
+		load: func(context.Context) (*registry.View, error) {
 			if s.unreadable > 0 {
 				s.unreadable--
 				return nil, errors.New("storage is away")
 			}
-			return &s.index, nil
+			return s.index.View(), nil
 		},
 		sleep: func(_ context.Context, d time.Duration) error {
 			if s.before != nil {
@@ -211,7 +212,7 @@ func TestSchedulerEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scheduler{load: func(context.Context) (*registry.Index, error) { return &registry.Index{}, nil }, now: time.Now, sleep: pause,
+	s := &scheduler{load: func(context.Context) (*registry.View, error) { return new(registry.Index).View(), nil }, now: time.Now, sleep: pause.For,
 		log: slog.New(slog.DiscardHandler), failed: func(string) {}, tasks: []task{{name: "backup", schedule: every, last: lastCleanup}, {name: "cleanup", last: lastCleanup}}}
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup

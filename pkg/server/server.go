@@ -24,6 +24,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,6 +40,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
+	"cofre/pkg/pause"
 )
 
 // Config is what a server is made of.
@@ -65,6 +67,7 @@ type Config struct {
 	// Grace is how long running backups and requests may go on once the server is told to stop.
 	Grace time.Duration
 
+	MaxConnections  int          // default 1000
 	MaxConcurrent   int          // backups and validations at once
 	Schedule        api.Schedule // of backups; nil is none
 	CleanupSchedule api.Schedule // nil is none
@@ -91,6 +94,7 @@ type Server struct {
 	scheduler *scheduler
 	tls       *certificate
 	sources   *sources
+	crowd     *crowd
 }
 
 // Timeouts of a connection. Answers may take long: a cleanup removes many objects, and a validation reads a backup.
@@ -116,7 +120,7 @@ func New(c Config) (*Server, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	s := &Server{Config: c, sources: newSources(c.SignIn)}
+	s := &Server{Config: c, sources: newSources(c.SignIn), crowd: newCrowd(cmp.Or(c.MaxConnections, maxConnections))}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.Link})
@@ -129,7 +133,8 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("read the web UI: %w", err)
 	}
 	s.http = &http.Server{
-		Handler: s.routes(s.counted(handler), ui), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: s.crowd.handler(s.routes(s.counted(handler), ui)), ConnContext: s.crowd.enter, ConnState: s.crowd.leave, HTTP2: limits2,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	return s, s.open()
@@ -201,7 +206,7 @@ func (s *Server) expect(ctx context.Context) {
 			return
 		}
 		due := s.Schedule.Next(s.Now())
-		if due.IsZero() || pause(ctx, max(time.Second, due.Sub(s.Now()))) != nil {
+		if due.IsZero() || pause.For(ctx, max(time.Second, due.Sub(s.Now()))) != nil {
 			return
 		}
 	}
@@ -241,7 +246,7 @@ var settleAfter = []time.Duration{0, 3 * time.Minute, 13 * time.Minute}
 
 func (s *Server) settle(ctx context.Context) {
 	for _, wait := range settleAfter {
-		if pause(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 		rep, err := s.Service.Registry.Reconcile(ctx)
@@ -260,21 +265,6 @@ func (s *Server) settle(ctx context.Context) {
 		for _, problem := range rep.Problems {
 			s.Log.Warn("not settled; the next cleanup tries again", "problem", problem)
 		}
-	}
-}
-
-// pause waits, or tells that ctx has ended.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 )
 
 // SignIn says how people sign in: with an OpenID provider, or in development mode.
@@ -65,13 +66,8 @@ func (c SignIn) token(w http.ResponseWriter, r *http.Request, local bool) {
 		refused(w, http.StatusUnsupportedMediaType, "send the header Content-Type: application/json")
 		return
 	}
-	var ask struct {
-		Role   string `json:"role"`
-		Secret string `json:"secret"`
-	}
-	d := json.NewDecoder(io.LimitReader(r.Body, 4<<10))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&ask); err != nil {
+	ask, err := readWish(r.Body)
+	if err != nil {
 		refused(w, http.StatusBadRequest, `send {"role": "ADMIN", "secret": "..."}`)
 		return
 	}
@@ -85,6 +81,19 @@ func (c SignIn) token(w http.ResponseWriter, r *http.Request, local bool) {
 		return
 	}
 	sendJSON(w, http.StatusOK, map[string]any{"token": token, "expiresAt": expires.UTC().Format(time.RFC3339), "role": ask.Role})
+}
+
+// wish is what somebody asks for who signs in for development.
+type wish struct {
+	Role   string `json:"role"`
+	Secret string `json:"secret"`
+}
+
+func readWish(r io.Reader) (ask wish, err error) {
+	d := json.NewDecoder(io.LimitReader(r, 4<<10))
+	d.DisallowUnknownFields()
+	err = d.Decode(&ask)
+	return ask, err
 }
 
 // foreign tells whether a browser sent a request for a page of another origin. Programs say nothing of the kind.
@@ -158,7 +167,7 @@ func (s *sources) discover(ctx context.Context, log *slog.Logger) {
 			return
 		}
 		log.Warn("the identity provider cannot be asked; trying again", "issuer", s.issuer, "error", err.Error(), "again_ms", wait.Milliseconds())
-		if pause(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 	}
@@ -179,11 +188,17 @@ func tokenEndpoint(ctx context.Context, issuer string) (string, error) {
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("%s answers %s", req.URL.Redacted(), resp.Status)
 	}
+	endpoint, err := readDiscovery(resp.Body)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", req.URL.Redacted(), err)
+	}
+	return endpoint, nil
+}
+
+func readDiscovery(r io.Reader) (tokenEndpoint string, err error) {
 	var doc struct {
 		TokenEndpoint string `json:"token_endpoint"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 256<<10)).Decode(&doc); err != nil {
-		return "", fmt.Errorf("read %s: %w", req.URL.Redacted(), err)
-	}
-	return doc.TokenEndpoint, nil
+	err = json.NewDecoder(io.LimitReader(r, 256<<10)).Decode(&doc)
+	return doc.TokenEndpoint, err
 }

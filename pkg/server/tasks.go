@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
@@ -20,7 +21,7 @@ import (
 func (s *Server) newScheduler() *scheduler {
 	service := s.Service
 	return &scheduler{
-		load: service.Registry.Load, now: s.Now, sleep: pause, log: s.Log,
+		load: service.Registry.Read, now: s.Now, sleep: pause.For, log: s.Log,
 		failed: func(task string) { s.Metrics.Add(metrics.ScheduleFailures.Of(1, task)) },
 		tasks: []task{
 			{name: "backup", schedule: s.Schedule, last: lastScheduled(service.SourceName()), do: s.scheduledBackup},
@@ -29,15 +30,15 @@ func (s *Server) newScheduler() *scheduler {
 	}
 }
 
-func lastScheduled(source string) func(*registry.Index, time.Time) time.Time {
-	return func(x *registry.Index, now time.Time) time.Time { return x.LastScheduled(source, now) }
+func lastScheduled(source string) func(*registry.View, time.Time) time.Time {
+	return func(v *registry.View, now time.Time) time.Time { return v.LastScheduled(source, now) }
 }
 
-func lastCleanup(x *registry.Index, now time.Time) time.Time {
-	if x.LastCleanup == nil || x.LastCleanup.After(now) {
-		return time.Time{}
+func lastCleanup(v *registry.View, now time.Time) time.Time {
+	if last := v.LastCleanup(); !last.After(now) {
+		return last
 	}
-	return *x.LastCleanup
+	return time.Time{}
 }
 
 // scheduledBackup makes the backup that was due. Its idempotency key is that time: servers that think of it at the same
@@ -92,9 +93,9 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.
 func (s *Server) scheduledCleanup(ctx context.Context, o occasion) (begun bool, err error) {
-	rep, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
+	rep, err := s.Service.Cleanup(ctx, backup.CleanupOptions{By: backup.Scheduler})
 	note := contract.AuditRecord{Action: "cleanup", RequestID: o.request, Detail: map[string]string{
-		"due": o.due.Format(time.RFC3339), "removed": strconv.Itoa(len(rep.Removed)), "dry_run": "false",
+		"due": o.due.Format(time.RFC3339), "removed": strconv.Itoa(rep.RemovedCount), "dry_run": "false",
 	}}
 	if err == nil && len(rep.Failures) > 0 {
 		f := rep.Failures[0]
@@ -103,7 +104,7 @@ func (s *Server) scheduledCleanup(ctx context.Context, o occasion) (begun bool, 
 	}
 	s.record(ctx, note, o.log, err)
 	if err == nil {
-		o.log.Info("scheduled cleanup", "due", o.due, "removed", len(rep.Removed), "kept", len(rep.Kept), "bytes", rep.FreedBytes)
+		o.log.Info("scheduled cleanup", "due", o.due, "removed", rep.RemovedCount, "kept", rep.KeptCount, "bytes", rep.FreedBytes)
 	}
 	begun = err == nil
 	// Also when a backup could not be removed: that may stay so for months, and records expire all the same.

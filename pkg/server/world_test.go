@@ -119,7 +119,6 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	if w.App, err = app.Open(context.Background(), c, app.Options{LinkBase: server.LinkBase, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.App.Close() })
 	if o.now != nil {
 		w.Service.Now = o.now
 	}
@@ -265,7 +264,7 @@ func (w *world) backups() []registry.Backup {
 // wait polls until done, at most 40 seconds.
 func (w *world) wait(what string, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !done(); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waited in vain for %s", what)
 		}

@@ -3,12 +3,12 @@ package signature
 import (
 	"bytes"
 	"errors"
-	"os"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/namedfile"
 )
 
 // maxKeys bounds a file of keys, in bytes.
@@ -20,12 +20,21 @@ func refuse(err error, hint, what string, args ...any) error {
 
 const makeKey = "Make one with: ssh-keygen -t ed25519 -N '' -f cofre-signing"
 
+// Key signs. Where it is kept elsewhere, signing takes as long as a request.
+type Key = ssh.Signer
+
+// Fingerprint names a public key, as ssh-keygen -l does: SHA256:...
+func Fingerprint(key ssh.PublicKey) string { return ssh.FingerprintSHA256(key) }
+
+// Line is a public key as in a .pub file, without a comment: its type and base 64.
+func Line(key ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) }
+
 // ReadKey reads a private key: the text of one as ssh-keygen makes it, or the name of a file with it.
-func ReadKey(value string) (ssh.Signer, error) {
+func ReadKey(value string) (Key, error) {
 	text := []byte(value)
 	if !strings.Contains(value, "PRIVATE KEY-----") {
 		var err error
-		if text, err = readFile(value); err != nil {
+		if text, err = namedfile.Read(value, maxKeys); err != nil {
 			return nil, refuse(err, makeKey, "the signing key cannot be read")
 		}
 	}
@@ -43,17 +52,6 @@ func ReadKey(value string) (ssh.Signer, error) {
 	return key, nil
 }
 
-func readFile(name string) ([]byte, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxKeys {
-		return nil, errors.New(name + " is not a file of keys")
-	}
-	return os.ReadFile(name)
-}
-
 // Trusted are the public keys whose signatures count.
 type Trusted []ssh.PublicKey
 
@@ -65,7 +63,7 @@ func ReadTrusted(value string) (Trusted, error) {
 	text := []byte(value)
 	if !strings.Contains(value, " AAAA") {
 		var err error
-		if text, err = readFile(value); err != nil {
+		if text, err = namedfile.Read(value, maxKeys); err != nil {
 			return nil, refuse(err, hint, "the trusted keys cannot be read")
 		}
 	}

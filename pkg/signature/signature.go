@@ -43,10 +43,14 @@ func toSign(namespace string, message []byte) []byte {
 }
 
 // Sign returns the armored signature of a message.
-func Sign(key ssh.Signer, namespace string, message []byte) ([]byte, error) {
-	sig, err := key.Sign(rand.Reader, toSign(namespace, message))
+func Sign(key Key, namespace string, message []byte) ([]byte, error) {
+	data := toSign(namespace, message)
+	sig, err := key.Sign(rand.Reader, data)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
+	}
+	if err := key.PublicKey().Verify(data, sig); err != nil { // of a key that is kept elsewhere, anything may come
+		return nil, errors.New("sign: what came is not a signature by the key")
 	}
 	raw := append([]byte(magic), ssh.Marshal(blob{version, string(key.PublicKey().Marshal()), namespace, "", hashAlg, string(ssh.Marshal(sig))})...)
 	text := base64.StdEncoding.EncodeToString(raw)

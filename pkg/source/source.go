@@ -47,13 +47,7 @@ func (s Server) addresses() []string {
 }
 
 // describe names a server for people.
-func (s Server) describe() string {
-	text := fmt.Sprintf("database %q at %s", s.Database, s.Address())
-	if s.SystemIdentifier != "" {
-		text += " (system identifier " + s.SystemIdentifier + ")"
-	}
-	return text
-}
+func (s Server) describe() string { return s.at(s.Address()) }
 
 // Record is sources/<name>.json: by which server a source is known.
 type Record struct {
@@ -96,13 +90,18 @@ const (
 func (i Identity) known() bool { return len(i.Addresses) > 0 }
 
 func (i Identity) describe() string {
-	return Server{Database: i.Database, SystemIdentifier: i.SystemIdentifier}.at(strings.Join(i.Addresses, ", "))
+	const most = 5
+	addresses := strings.Join(i.Addresses[:min(most, len(i.Addresses))], ", ")
+	if more := len(i.Addresses) - most; more > 0 {
+		addresses += fmt.Sprintf(" and %d more", more)
+	}
+	return Server{Database: i.Database, SystemIdentifier: i.SystemIdentifier}.at(addresses)
 }
 
 func (s Server) at(addresses string) string {
-	text := fmt.Sprintf("database %q at %s", s.Database, addresses)
+	text := fmt.Sprintf("database %.80q at %.1500s", s.Database, addresses) // a record may hold anything
 	if s.SystemIdentifier != "" {
-		text += " (system identifier " + s.SystemIdentifier + ")"
+		text += fmt.Sprintf(" (system identifier %.30s)", s.SystemIdentifier)
 	}
 	return text
 }

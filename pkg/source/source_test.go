@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,22 @@ func TestAdmit(t *testing.T) {
 	}
 	if seen, _ := known.Admit(at("1", "db2", standby), now); func() bool { _, err := seen.Admit(at("1", "db2"), now); return err != nil }() {
 		t.Error("a standby that was seen is refused when it was promoted")
+	}
+}
+
+// A refusal names a few addresses, whatever somebody has written into the record.
+func TestManyAddresses(t *testing.T) {
+	rec := Record{Name: "app", Identity: Identity{Database: strings.Repeat("d", 5000), SystemIdentifier: strings.Repeat("1", 5000)}}
+	for i := range 300 {
+		rec.Addresses = append(rec.Addresses, fmt.Sprintf("host%d:5432", i))
+	}
+	_, err := rec.Admit(at("2", "elsewhere"), now)
+	if f := fault.From(err); !strings.Contains(f.Message, "host4:5432 and 295 more") || strings.Contains(f.Message, "host5:") || len(f.Message) > 1000 {
+		t.Errorf("%v", err)
+	}
+	rec.Addresses = []string{strings.Repeat("h", 100_000)}
+	if _, err := rec.Admit(at("2", "elsewhere"), now); len(err.Error()) > 3000 {
+		t.Errorf("%d bytes", len(err.Error()))
 	}
 }
 

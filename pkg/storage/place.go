@@ -11,6 +11,21 @@ func Freeing(ctx context.Context) context.Context { return context.WithValue(ctx
 // IsFreeing reports whether ctx comes from Freeing.
 func IsFreeing(ctx context.Context) bool { return ctx.Value(freeingKey{}) != nil }
 
+type withinKey struct{}
+
+// Within returns a context with which Get refuses objects of more bytes than most, as it does those of more than MaxSmall.
+func Within(ctx context.Context, most int64) context.Context {
+	return context.WithValue(ctx, withinKey{}, most)
+}
+
+// Most returns how many bytes Get may read at once.
+func Most(ctx context.Context) int64 {
+	if most, ok := ctx.Value(withinKey{}).(int64); ok {
+		return min(most, MaxSmall)
+	}
+	return MaxSmall
+}
+
 // Maintainer is a Store with housekeeping of its own, which each cleanup ends with. It may be called at any time.
 type Maintainer interface {
 	Maintain(ctx context.Context) error

@@ -48,6 +48,8 @@ type PutOptions struct {
 	// RetainUntil asks the service to let nobody remove or change this version before then. Without
 	// Capabilities.ObjectLock, and where it is past, it does nothing. A new version may still be written over it.
 	RetainUntil time.Time
+	// MayRevert allows the version that this one replaces, or none where there was none, to be there again after a power failure.
+	MayRevert bool
 }
 
 // UploadOptions are the options of a streamed write.
@@ -113,7 +115,8 @@ type Store interface {
 	// ended), the same error may be returned although the write took place, so callers compare what is there.
 	// The Object has no LastModified.
 	Put(ctx context.Context, key string, body []byte, o PutOptions) (Object, error)
-	// Get reads a small object whole, 64 MiB at most. IsNotFound tells absence.
+	// Get reads a small object whole, 64 MiB at most, or what Within allows; a longer one is refused (reason limit_reached) before it
+	// is read. IsNotFound tells absence.
 	Get(ctx context.Context, key string) ([]byte, Object, error)
 	// Open streams length bytes from offset (length < 0: to the end). The reader resumes by itself after a
 	// broken connection, against the same ETag. The caller closes it.

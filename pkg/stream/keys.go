@@ -112,6 +112,23 @@ func ParseIdentities(text string) ([]age.Identity, error) {
 	return out, nil
 }
 
+// ParseOwnKey reads one age identity (AGE-SECRET-KEY-...) and gives its recipient with it. Faults never repeat what was given.
+func ParseOwnKey(text string) (age.Identity, age.Recipient, error) {
+	ids, err := ParseIdentities(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(ids) == 1 {
+		switch id := ids[0].(type) {
+		case *age.X25519Identity:
+			return id, id.Recipient(), nil
+		case *age.HybridIdentity:
+			return id, id.Recipient(), nil
+		}
+	}
+	return nil, nil, badKey(nil, `Give one key as age-keygen writes it, a line "AGE-SECRET-KEY-1...".`, "this is not one age identity")
+}
+
 func badKey(err error, hint, format string, args ...any) error {
 	return &fault.Error{Code: fault.Validation, Reason: fault.InvalidInput, Hint: hint,
 		Message: fmt.Sprintf(format, args...), Err: err}

@@ -105,3 +105,23 @@ func wantBad(t *testing.T, name string, err error, secret string) {
 		t.Errorf("%s: no hint with %v", name, err)
 	}
 }
+
+// FuzzKeys: whatever stands in a variable or a file of keys, it is keys or refused, and never repeated in what is said of it.
+func FuzzKeys(f *testing.F) {
+	id := newIdentity(f)
+	for _, s := range []string{id.String(), id.Recipient().String(), "# x\n" + id.String(), "ssh-ed25519 AAAA x", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "age1,age1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		rs, rerr := ParseRecipients(s)
+		ids, ierr := ParseIdentities(s)
+		if rerr == nil && len(rs) == 0 || ierr == nil && len(ids) == 0 {
+			t.Errorf("%q is no key", s)
+		}
+		for _, err := range []error{rerr, ierr} {
+			if secret := strings.TrimSpace(s); err != nil && len(secret) > 40 && strings.Contains(err.Error()+fault.From(err).Hint, secret) {
+				t.Errorf("%q is repeated: %v", s, err)
+			}
+		}
+	})
+}

@@ -20,6 +20,7 @@ import (
 
 	"filippo.io/age"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/fault"
 )
 
@@ -204,9 +205,8 @@ func TestStockTools(t *testing.T) {
 func buildAge(t *testing.T, dir string) string {
 	t.Helper()
 	out := filepath.Join(dir, "age")
-	cmd := exec.Command("go", "build", "-o", out, "filippo.io/age/cmd/age")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the age command: %v\n%s", err, b)
+	if err := testenv.Build(out, "filippo.io/age/cmd/age"); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
@@ -309,7 +309,7 @@ func TestClose(t *testing.T) {
 		go func() { s.Close(); close(done) }()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: Close hangs with a source that hangs", v)
 		}
 		pw.Close()

@@ -16,11 +16,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsarn "github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
+	"cofre/pkg/cloud"
 	"cofre/pkg/fault"
 )
 
@@ -38,9 +38,9 @@ func Open(ctx context.Context, arn string) (*Workflow, error) {
 		return nil, fault.New(fault.Validation, fault.InvalidInput, "For example: BACKUP_WORKFLOW_ARN=arn:aws:states:eu-west-1:123456789012:stateMachine:cofre",
 			"BACKUP_WORKFLOW_ARN is no ARN of a state machine")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(a.Region))
+	cfg, err := cloud.Load(ctx, a.Region)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Check AWS_PROFILE, AWS_CONFIG_FILE and the file it names.", "cannot load the AWS settings")
+		return nil, err
 	}
 	return &Workflow{client: sfn.NewFromConfig(cfg), arn: arn, now: time.Now}, nil
 }

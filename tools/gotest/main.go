@@ -1,5 +1,5 @@
 // Gotest runs "go test" with the given arguments and reports in a few lines: one per package,
-// the output of what failed, and at the end
+// the output of what failed, and at the end which tests took longest, and
 //
 //	1234 passed, 0 failed, 0 skipped
 //
@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 )
 
 func main() {
@@ -35,6 +36,7 @@ func run(dir string, args []string, out io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("run go test: %w", err)
 	}
@@ -44,6 +46,7 @@ func run(dir string, args []string, out io.Writer) (bool, error) {
 		_, _ = io.Copy(io.Discard, events) // let go test come to its end
 	}
 	testErr := cmd.Wait()
+	report.times(time.Since(start), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 	ok := report.summary()
 	if readErr != nil {
 		return false, fmt.Errorf("read the output of go test: %w", readErr)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // report collects what happened in each package until it can be told.
@@ -14,7 +16,21 @@ type report struct {
 	passed, failed, skipped int
 	packages                int // that ended
 	tests                   map[string]*tests
+	slow                    []slowTest
 }
+
+// slowTest is a test, not a part of one, that took longer than most.
+type slowTest struct {
+	name    string
+	seconds float64
+}
+
+// Tests that take longer than this are listed at the end, so many at most.
+const (
+	slowest   = 20 // seconds
+	mostSlow  = 25
+	shortTest = 60 // seconds of a run that says nothing of how long it took
+)
 
 // tests are those of one package.
 type tests struct {
@@ -38,6 +54,9 @@ func (r *report) of(pkg string) *tests {
 // add takes one event into account.
 func (r *report) add(e event) {
 	t := r.of(e.Package)
+	if e.Test != "" && !strings.Contains(e.Test, "/") && e.Elapsed > slowest {
+		r.slow = append(r.slow, slowTest{e.Package + " " + e.Test, e.Elapsed})
+	}
 	switch {
 	case e.Action == "build-output":
 		fmt.Fprint(r.out, e.Output)
@@ -97,6 +116,18 @@ func (r *report) endPackage(e event, t *tests) {
 	r.failed += t.failed
 	r.skipped += t.skipped
 	delete(r.tests, e.Package)
+}
+
+// times prints which tests took longest, and how long all of them together.
+func (r *report) times(wall, processors time.Duration) {
+	if wall < shortTest*time.Second {
+		return
+	}
+	slices.SortFunc(r.slow, func(a, b slowTest) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, t := range r.slow[:min(len(r.slow), mostSlow)] {
+		fmt.Fprintf(r.out, "slow %s  %.1f s\n", t.name, t.seconds)
+	}
+	fmt.Fprintf(r.out, "%.0f s, and %.0f s of processors\n", wall.Seconds(), processors.Seconds())
 }
 
 // summary prints the last line and tells whether all went well.

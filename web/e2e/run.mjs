@@ -95,6 +95,25 @@ async function journey(browser) {
     await page.getByText("read back in full").first().waitFor();
   });
 
+  await step("look at the rows of a table, by keyboard, as wide as a phone too", async () => {
+    await page.getByRole("button", { name: "Show tables" }).click();
+    const name = page.getByRole("button", { name: "public.customers: show rows" });
+    await name.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "Rows of public.customers" }).getByRole("cell", { name: "customer 100", exact: true }).waitFor();
+    assert.match(await page.locator("dialog").textContent(), /The first 100 rows.*cofre rows \S+ public\.customers > customers\.csv/s);
+    await inspect(page, "rows");
+    await picture(page, "rows-1280");
+    const size = page.viewportSize();
+    await page.setViewportSize({ width: 320, height: 700 });
+    await inspect(page, "rows on a phone");
+    await picture(page, "rows-320");
+    await page.setViewportSize(size);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assert.ok(await name.evaluate((e) => document.activeElement === e), "the focus is lost");
+  });
+
   await step("download it: the file's SHA-256 is the one that is shown, and stock tools restore it", async () => {
     const shown = await page.locator("dt", { hasText: "SHA-256" }).locator("xpath=..").locator("code").textContent();
     await page.getByRole("button", { name: "Download", exact: true }).click();
@@ -232,7 +251,7 @@ async function journey(browser) {
     await page.getByText("With these values the next cleanup may remove more backups.").waitFor();
     await page.getByRole("button", { name: "See what would go" }).click();
     await page.locator("dialog").getByText("There is nothing to remove.").waitFor();
-    assert.match(await page.locator("dialog h2").first().textContent(), /with 20 days/);
+    assert.match(await page.locator("dialog h2").first().textContent(), /with these settings/);
     await inspect(page, "settings preview");
     await picture(page, "settings-preview-1280");
     await page.getByRole("button", { name: "Close" }).click();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checksumCommand, createCommand, quote, restoreCommand, stockCommand } from "./cli";
+import { checksumCommand, createCommand, quote, restoreCommand, rowsCommand, stockCommand, tableName } from "./cli";
 import { backup } from "./test/world";
 
 test("words for a shell are quoted when they have to be", () => {
@@ -12,9 +12,16 @@ test("words for a shell are quoted when they have to be", () => {
 test("the command asks for what the form asks for", () => {
   expect(createCommand({})).toBe("cofre create");
   expect(
-    createCommand({ database: "crm", source: "crm lisbon", directory: "nightly", filename: "before upgrade", includeData: false, format: "plain", compression: "zstd:9", encrypt: false, labels: { why: "it's time" } }),
-  ).toBe(`cofre create --database crm --source 'crm lisbon' -o nightly -n 'before upgrade' --schema-only --format plain --compression zstd:9 --encrypt=false --label 'why=it'\\''s time'`);
-  expect(createCommand({ includeSchema: false, encrypt: true })).toBe("cofre create --data-only --encrypt");
+    createCommand({ database: "crm", source: "crm lisbon", directory: "nightly", filename: "before upgrade", includeData: false, format: "plain", compression: "zstd:9", jobs: 2, encrypt: false, labels: { why: "it's time" } }),
+  ).toBe(`cofre create --database crm --source 'crm lisbon' -o nightly -n 'before upgrade' --schema-only --format plain --compression zstd:9 --jobs 2 --encrypt=false --label 'why=it'\\''s time'`);
+  expect(createCommand({ includeSchema: false, rows: "binary", encrypt: true })).toBe("cofre create --data-only --rows binary --encrypt");
+});
+
+test("a table is named so that no other is meant, in the API and in a shell", () => {
+  const b = backup({ id: "01JZ8Q4M9T4Y3V6K2W1X0N5BCD" });
+  expect(tableName({ schema: "a.b", name: `o'"x` })).toBe(`"a.b"."o'""x"`);
+  expect(rowsCommand(b, { schema: "public", name: "orders" })).toBe("cofre rows 01JZ8Q4M9T4Y3V6K2W1X0N5BCD public.orders > orders.csv");
+  expect(rowsCommand(b, { schema: "a.b", name: "o'x/é" })).toBe(`cofre rows 01JZ8Q4M9T4Y3V6K2W1X0N5BCD '"a.b"."o'\\''x/é"' > 'o_x_é.csv'`);
 });
 
 test("a file is restored with stock tools, whatever its format", () => {

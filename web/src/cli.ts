@@ -19,6 +19,8 @@ export function createCommand(o: Options): string {
   if (o.includeSchema === false) add("--data-only");
   if (o.format) add("--format", o.format);
   if (o.compression) add("--compression", o.compression);
+  if (o.jobs) add("--jobs", String(o.jobs));
+  if (o.rows) add("--rows", o.rows);
   if (o.encrypt !== undefined) add(o.encrypt ? "--encrypt" : "--encrypt=false");
   for (const [key, value] of Object.entries(o.labels ?? {})) add("--label", `${key}=${value}`);
   return words.join(" ");
@@ -28,6 +30,15 @@ const target = `"$TARGET_DATABASE_URL"`;
 
 /** restoreCommand is how cofre restores a backup. */
 export const restoreCommand = (b: Backup) => `cofre restore ${b.id} --to ${target}`;
+
+/** tableName is a table's name as SQL quotes it, so that no other one is meant. */
+export const tableName = (t: { schema: string; name: string }) => [t.schema, t.name].filter(Boolean).map((x) => `"${x.replaceAll('"', '""')}"`).join(".");
+
+/** rowsCommand writes all rows of a table into a file. */
+export function rowsCommand(b: Backup, t: { schema: string; name: string }): string {
+  const plain = [t.schema, t.name].every((x) => /^[a-z_][a-z0-9_]*$/.test(x));
+  return `cofre rows ${b.id} ${quote(plain ? `${t.schema}.${t.name}` : tableName(t))} > ${quote(`${t.name.replace(/[^\p{L}\p{N}_-]/gu, "_")}.csv`)}`;
+}
 
 /** stockCommand is how PostgreSQL's own tools restore the downloaded file, with no part of cofre. */
 export function stockCommand(b: Backup): string {

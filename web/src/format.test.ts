@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createFormats } from "./format";
+import { createFormats, ownTimes } from "./format";
 
 const plain = (s: string) => s.replace(/[\u00a0\u202f]/g, " ");
 const en = createFormats("en", "America/Sao_Paulo");
@@ -77,4 +77,10 @@ test("changes carry their sign, also when it is none", () => {
   expect(en.change(110, 100)).toBe("+10%");
   expect(en.change(95, 100)).toBe("-5%");
   expect(en.change(100, 100)).toBe("0%");
+});
+
+test("times in the service's texts are the reader's, and nothing else is touched", () => {
+  const own = (text: string) => ownTimes(text, "America/Sao_Paulo");
+  expect(own("it should have come by 2026-11-28 02:30 UTC; the last was at 2026-11-27 23:59:07 UTC")).toBe("it should have come by 2026-11-27 23:30; the last was at 2026-11-27 20:59:07");
+  for (const other of ["backup_2026-11-28_02-00-00.dump", "2026-11-28 02:30", "2026-99-99 02:30 UTC", "UTC", ""]) expect(own(other)).toBe(other);
 });

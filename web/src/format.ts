@@ -3,6 +3,15 @@
 /** readersZone is the reader's, as IANA calls it: the one zone of everything that is shown. */
 export const readersZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
+/** ownTimes rewrites the times in a text of the service, which says them in UTC, as the reader's clock has them: one zone for
+ * all that is shown. timeZone is for tests. */
+export const ownTimes = (text: string, timeZone?: string): string =>
+  text.replace(/\b(\d{4}-\d\d-\d\d) (\d\d:\d\d(:\d\d)?) UTC\b/g, (said, day: string, time: string, seconds?: string) => {
+    const at = new Date(`${day}T${time}Z`);
+    if (Number.isNaN(at.getTime())) return said;
+    return new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: seconds ? "medium" : "short", ...(timeZone ? { timeZone } : {}) }).format(at);
+  });
+
 export type Formats = ReturnType<typeof createFormats>;
 
 const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"] as const;

@@ -41,11 +41,17 @@ func TestOtherEventsAreRefused(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(nightly))
 	f.Add([]byte(`{"action":"finalize","id":"01HXZ0000000000000000000AB","error":{"Error":"States.Timeout","Cause":"x"}}`))
+	f.Add([]byte(`{"action":"finalize","id":"01HXZ0000000000000000000AB","error":{"Error":"FileSystemErrorTransient","Cause":"{\"errorMessage\":\"x\"}"}}`))
 	f.Add([]byte(`{"requestContext":{"http":{"method":"GET"}},"isBase64Encoded":true}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		got, err := read(payload, "r1")
 		if err == nil && got.kind == scheduled && got.job.Key == "" {
 			t.Errorf("a scheduled event without a key: %s", payload)
+		}
+		if err == nil && got.job.Error != nil {
+			if f := fault.From(got.job.Error.Fault()); f == nil || f.Code == "" || f.Message == "" {
+				t.Errorf("%s is caught as %+v", payload, f)
+			}
 		}
 	})
 }

@@ -34,10 +34,10 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// That a user cancelled it is told by the type too, and survives the way through a workflow.
+// That a user canceled it is told by the type too, and survives the way through a workflow.
 func TestFailureOfAUsersWish(t *testing.T) {
 	var got messages.InvokeResponse_Error
-	if err := failure(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was cancelled by ana")); !errors.As(err, &got) || got.Type != "CanceledError.ByUser" {
+	if err := failure(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was canceled by ana")); !errors.As(err, &got) || got.Type != "CanceledError.ByUser" {
 		t.Errorf("%+v", got)
 	}
 	cause, err := json.Marshal(got)
@@ -52,12 +52,12 @@ func TestFailureOfAUsersWish(t *testing.T) {
 	}
 }
 
-// What a user cancelled is no error in the log; what failed is one.
+// What a user canceled is no error in the log; what failed is one.
 func TestFailureIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	d := &door{}
 	d.log = newLog(&log, &d.current)
-	d.fail(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was cancelled by ana"))
+	d.fail(fault.New(fault.Canceled, fault.CanceledByUser, "", "the backup was canceled by ana"))
 	d.fail(fault.New(fault.BackupCreation, fault.Timeout, "", "the time was up"))
 	if first, second, _ := strings.Cut(log.String(), "\n"); !strings.Contains(first, `"level":"INFO"`) || !strings.Contains(second, `"level":"ERROR"`) {
 		t.Errorf("the log is\n%s", &log)

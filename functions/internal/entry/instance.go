@@ -48,7 +48,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.App, err = app.Open(ctx, config, app.Options{Log: log}); err != nil {
+	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true}); err != nil {
 		return nil, err
 	}
 	authenticate, err := s.authenticator()

@@ -12,6 +12,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
@@ -114,12 +115,10 @@ func (s *Instance) run(ctx context.Context, id string) (backup.Backup, error) {
 		case b.Status == registry.Failed:
 			return b, recorded(b.Error)
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, lookEvery) != nil {
 			f := fault.New(fault.BackupCreation, fault.Busy, "Look at it later: cofre status.", "somebody else is still making this backup")
 			f.Transient = true
 			return b, f
-		case <-time.After(lookEvery):
 		}
 	}
 }
@@ -184,12 +183,12 @@ func Cleanup(ctx context.Context, s *Instance, _ Job) (any, error) {
 }
 
 func (s *Instance) sweep(ctx context.Context) (Swept, error) {
-	r, err := s.Service.Cleanup(ctx, backup.CleanupOptions{})
+	r, err := s.Service.Cleanup(ctx, backup.CleanupOptions{By: backup.Scheduler})
 	if err == nil && len(r.Failures) > 0 {
 		first := r.Failures[0]
 		err = fmt.Errorf("%d backups could not be removed; the first, %s: %w", len(r.Failures), first.ID, recorded(first.Error))
 	}
-	out := Swept{Removed: len(r.Removed), Kept: len(r.Kept), Freed: r.FreedBytes}
+	out := Swept{Removed: r.RemovedCount, Kept: r.KeptCount, Freed: r.FreedBytes}
 	s.record(ctx, contract.AuditRecord{Action: "cleanup", Detail: map[string]string{"removed": strconv.Itoa(out.Removed), "dry_run": "false"}}, err)
 	// Also when a backup could not be removed: that may stay so for months, and records expire all the same.
 	if _, terr := s.TrimAudit(ctx); terr != nil && err == nil {

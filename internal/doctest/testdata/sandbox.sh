@@ -62,6 +62,12 @@ in_database() { psql --no-psqlrc --quiet --tuples-only --no-align --dbname="$1" 
 # rows DATABASE COUNT [TABLE] checks how many rows there are.
 rows() { test "$(in_database "$1" "SELECT count(*) FROM ${3:-orders}")" = "$2"; }
 
+# table_lost drops the orders.
+table_lost() { in_database shop 'DROP TABLE orders CASCADE'; }
+
+# rows_gone loses every tenth order of the shop.
+rows_gone() { in_database shop 'DELETE FROM orders WHERE id % 10 = 0'; }
+
 # rows_lost loses every tenth order of the shop, with a restored copy beside it.
 rows_lost() {
 	in_database shop 'DELETE FROM orders WHERE id % 10 = 0'

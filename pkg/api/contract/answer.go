@@ -1,13 +1,12 @@
 package contract
 
 import (
-	"bytes"
 	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"cofre/pkg/jsonschema"
 )
 
 // CheckAnswer holds an answer against the contract: its status, its headers, its media type, its body, and that the body
@@ -19,7 +18,7 @@ func (op *Operation) CheckAnswer(status int, header http.Header, body []byte) er
 	}
 	def, pointer := op.contract.resolve(op.contract.at(pointer), pointer)
 	for name, h := range object(def["headers"]) {
-		h, at := op.contract.resolve(h, pointer+"/headers/"+escape(name))
+		h, at := op.contract.resolve(h, pointer+"/headers/"+jsonschema.Escape(name))
 		required, _ := h["required"].(bool)
 		got := header.Values(name)
 		if len(got) == 0 && required {
@@ -40,16 +39,16 @@ func (op *Operation) CheckAnswer(status int, header http.Header, body []byte) er
 	if err != nil || content[media] == nil {
 		return fmt.Errorf("%s: answer %d has the content type %q", op.ID, status, header.Get("Content-Type"))
 	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	v, err := jsonschema.Decode(body)
 	if err != nil {
 		return fmt.Errorf("%s: answer %d: %w", op.ID, status, err)
 	}
-	at := pointer + "/content/" + escape(media) + "/schema"
+	at := pointer + "/content/" + jsonschema.Escape(media) + "/schema"
 	schema, err := op.contract.compile(at)
 	if err != nil {
 		return err
 	}
-	if err := schema.Validate(v); err != nil {
+	if err := jsonschema.Err(schema.Validate(v)); err != nil {
 		return fmt.Errorf("%s: answer %d: %w", op.ID, status, err)
 	}
 	if field := op.contract.undocumented(v, op.contract.at(at)); field != "" {

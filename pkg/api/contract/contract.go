@@ -3,15 +3,13 @@ package contract
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"cofre/pkg/jsonschema"
 )
 
 //go:embed openapi.gen.json
@@ -51,21 +49,13 @@ type Operation struct {
 	contract   *Contract
 }
 
-// documentURL names the document within the compiler of schemas.
-const documentURL = "cofre:openapi.json"
-
-// Load reads the contract that this program was built with. It costs some ten milliseconds; do it once.
+// Load reads the contract that this program was built with. It costs some milliseconds; do it once.
 func Load() (*Contract, error) {
-	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	raw, err := jsonschema.Decode(document)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	c := &Contract{doc: raw.(map[string]any), compiler: jsonschema.NewCompiler()}
-	c.compiler.DefaultDraft(jsonschema.Draft2020)
-	c.compiler.AssertFormat()
-	if err := c.compiler.AddResource(documentURL, raw); err != nil {
-		return nil, fmt.Errorf("read the contract: %w", err)
-	}
+	c := &Contract{doc: raw.(map[string]any), compiler: jsonschema.NewCompiler(raw)}
 	for path, item := range object(c.doc["paths"]) {
 		item := object(item)
 		for method, def := range item {
@@ -96,7 +86,7 @@ func (c *Contract) operation(method, path string, def map[string]any, shared any
 			op.Anonymous = true
 		}
 	}
-	at := "/paths/" + escape(path)
+	at := "/paths/" + jsonschema.Escape(path)
 	for i, p := range array(shared) {
 		if err := op.addParameter(p, fmt.Sprintf("%s/parameters/%d", at, i)); err != nil {
 			return nil, err
@@ -127,7 +117,7 @@ func (c *Contract) operation(method, path string, def map[string]any, shared any
 func (c *Contract) compile(pointer string) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.compiler.Compile(documentURL + "#" + (&url.URL{Path: pointer}).EscapedPath())
+	return c.compiler.Compile(pointer)
 }
 
 // resolve follows the $ref that an object of the document may be, and gives the object and its JSON pointer.
@@ -149,8 +139,6 @@ func (c *Contract) at(pointer string) any {
 	}
 	return v
 }
-
-func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }
 
 func object(v any) map[string]any {
 	o, _ := v.(map[string]any)
@@ -204,20 +192,6 @@ func (op *Operation) matches(segments []string) bool {
 		}
 	}
 	return true
-}
-
-// decode reads one JSON value, numbers kept as they are written.
-func decode(data []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if dec.More() {
-		return nil, fmt.Errorf("more than one JSON value")
-	}
-	return v, nil
 }
 
 // Answers tells whether the operation has an answer with this status.

@@ -8,13 +8,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"cofre/pkg/jsonschema"
+	"cofre/pkg/lazyregexp"
 )
 
 // parameter is one parameter of an operation.
@@ -110,7 +110,7 @@ func (op *Operation) Check(path map[string]string, query url.Values, header http
 }
 
 // integerForm is an integer as a query says it.
-var integerForm = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
+var integerForm = lazyregexp.New(`^-?(0|[1-9][0-9]{0,17})$`)
 
 // read makes a parameter's value of what was given, or says what is wrong with that.
 func (p parameter) read(given []string) (value any, problem string) {
@@ -128,7 +128,7 @@ func (p parameter) read(given []string) (value any, problem string) {
 	switch {
 	case !utf8.ValidString(s):
 		return nil, "it is not UTF-8"
-	case p.kind == "integer" && !integerForm.MatchString(s):
+	case p.kind == "integer" && !integerForm().MatchString(s):
 		return nil, "it must be a whole number"
 	case p.kind == "integer":
 		value = json.Number(s)
@@ -159,7 +159,7 @@ func (op *Operation) checkBody(body []byte) (any, []FieldError) {
 	case !utf8.Valid(body):
 		return nil, bad("it is not UTF-8")
 	}
-	v, err := decode(body)
+	v, err := jsonschema.Decode(body)
 	if err != nil {
 		return nil, bad("it is not JSON: " + jsonProblem(err))
 	}

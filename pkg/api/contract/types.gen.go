@@ -85,6 +85,24 @@ func (e BackupMetadataFormat) Valid() bool {
 	}
 }
 
+// Defines values for BackupMetadataRows.
+const (
+	BackupMetadataRowsBinary BackupMetadataRows = "binary"
+	BackupMetadataRowsText   BackupMetadataRows = "text"
+)
+
+// Valid indicates whether the value is a known member of the BackupMetadataRows enum.
+func (e BackupMetadataRows) Valid() bool {
+	switch e {
+	case BackupMetadataRowsBinary:
+		return true
+	case BackupMetadataRowsText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BackupOptionsFormat.
 const (
 	BackupOptionsFormatCustom BackupOptionsFormat = "custom"
@@ -97,6 +115,24 @@ func (e BackupOptionsFormat) Valid() bool {
 	case BackupOptionsFormatCustom:
 		return true
 	case BackupOptionsFormatPlain:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupOptionsRows.
+const (
+	BackupOptionsRowsBinary BackupOptionsRows = "binary"
+	BackupOptionsRowsText   BackupOptionsRows = "text"
+)
+
+// Valid indicates whether the value is a known member of the BackupOptionsRows enum.
+func (e BackupOptionsRows) Valid() bool {
+	switch e {
+	case BackupOptionsRowsBinary:
+		return true
+	case BackupOptionsRowsText:
 		return true
 	default:
 		return false
@@ -139,6 +175,63 @@ func (e BackupStatusResponseStatus) Valid() bool {
 	case BackupStatusResponseStatusFailed:
 		return true
 	case BackupStatusResponseStatusInProgress:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Change.
+const (
+	ChangeCame    Change = "came"
+	ChangeChanged Change = "changed"
+	ChangeGrew    Change = "grew"
+	ChangeShrank  Change = "shrank"
+	ChangeUnknown Change = "unknown"
+	ChangeWent    Change = "went"
+)
+
+// Valid indicates whether the value is a known member of the Change enum.
+func (e Change) Valid() bool {
+	switch e {
+	case ChangeCame:
+		return true
+	case ChangeChanged:
+		return true
+	case ChangeGrew:
+		return true
+	case ChangeShrank:
+		return true
+	case ChangeUnknown:
+		return true
+	case ChangeWent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContentsTableKind.
+const (
+	ContentsTableKindForeignTable     ContentsTableKind = "foreign table"
+	ContentsTableKindMaterializedView ContentsTableKind = "materialized view"
+	ContentsTableKindPartition        ContentsTableKind = "partition"
+	ContentsTableKindPartitionedTable ContentsTableKind = "partitioned table"
+	ContentsTableKindTable            ContentsTableKind = "table"
+)
+
+// Valid indicates whether the value is a known member of the ContentsTableKind enum.
+func (e ContentsTableKind) Valid() bool {
+	switch e {
+	case ContentsTableKindForeignTable:
+		return true
+	case ContentsTableKindMaterializedView:
+		return true
+	case ContentsTableKindPartition:
+		return true
+	case ContentsTableKindPartitionedTable:
+		return true
+	case ContentsTableKindTable:
 		return true
 	default:
 		return false
@@ -207,20 +300,25 @@ func (e FieldErrorIn) Valid() bool {
 
 // Defines values for FindingCode.
 const (
-	FindingCodeDamaged       FindingCode = "damaged"
-	FindingCodeFailing       FindingCode = "failing"
-	FindingCodeFuture        FindingCode = "future"
-	FindingCodeNoBackupYet   FindingCode = "no_backup_yet"
-	FindingCodeOnlyParts     FindingCode = "only_parts"
-	FindingCodeOverdue       FindingCode = "overdue"
-	FindingCodeServerChanged FindingCode = "server_changed"
-	FindingCodeShrunk        FindingCode = "shrunk"
-	FindingCodeUnscheduled   FindingCode = "unscheduled"
+	FindingCodeContentsUnknown FindingCode = "contents_unknown"
+	FindingCodeDamaged         FindingCode = "damaged"
+	FindingCodeFailing         FindingCode = "failing"
+	FindingCodeFuture          FindingCode = "future"
+	FindingCodeNoBackupYet     FindingCode = "no_backup_yet"
+	FindingCodeOnlyParts       FindingCode = "only_parts"
+	FindingCodeOverdue         FindingCode = "overdue"
+	FindingCodeRowsLost        FindingCode = "rows_lost"
+	FindingCodeServerChanged   FindingCode = "server_changed"
+	FindingCodeShrunk          FindingCode = "shrunk"
+	FindingCodeUnreadable      FindingCode = "unreadable"
+	FindingCodeUnscheduled     FindingCode = "unscheduled"
 )
 
 // Valid indicates whether the value is a known member of the FindingCode enum.
 func (e FindingCode) Valid() bool {
 	switch e {
+	case FindingCodeContentsUnknown:
+		return true
 	case FindingCodeDamaged:
 		return true
 	case FindingCodeFailing:
@@ -233,9 +331,13 @@ func (e FindingCode) Valid() bool {
 		return true
 	case FindingCodeOverdue:
 		return true
+	case FindingCodeRowsLost:
+		return true
 	case FindingCodeServerChanged:
 		return true
 	case FindingCodeShrunk:
+		return true
+	case FindingCodeUnreadable:
 		return true
 	case FindingCodeUnscheduled:
 		return true
@@ -355,6 +457,27 @@ func (e State) Valid() bool {
 	}
 }
 
+// Defines values for GetBackupContentsParamsSort.
+const (
+	GetBackupContentsParamsSortName GetBackupContentsParamsSort = "name"
+	GetBackupContentsParamsSortRows GetBackupContentsParamsSort = "rows"
+	GetBackupContentsParamsSortSize GetBackupContentsParamsSort = "size"
+)
+
+// Valid indicates whether the value is a known member of the GetBackupContentsParamsSort enum.
+func (e GetBackupContentsParamsSort) Valid() bool {
+	switch e {
+	case GetBackupContentsParamsSortName:
+		return true
+	case GetBackupContentsParamsSortRows:
+		return true
+	case GetBackupContentsParamsSortSize:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DownloadBackupParamsRedirect.
 const (
 	DownloadBackupParamsRedirectN0 DownloadBackupParamsRedirect = 0
@@ -423,6 +546,56 @@ type AuditRecord struct {
 	UserAgent string `json:"userAgent,omitempty,omitzero"`
 }
 
+// BackupContents defines model for BackupContents.
+type BackupContents struct {
+	// At when the backup was begun
+	At time.Time `json:"at"`
+
+	// Definitions how many objects' definitions were hashed
+	Definitions int `json:"definitions"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID           BackupID             `json:"id"`
+	LargeObjects ContentsLargeObjects `json:"largeObjects,omitempty,omitzero"`
+
+	// Matching tables that match the search, on all pages
+	Matching int `json:"matching"`
+
+	// Sequences how many there are
+	Sequences int             `json:"sequences"`
+	Tables    []ContentsTable `json:"tables"`
+	Totals    ContentsTotals  `json:"totals"`
+	Warnings  []RowsLost      `json:"warnings"`
+}
+
+// BackupDiff defines model for BackupDiff.
+type BackupDiff struct {
+	After              DiffedBackup `json:"after"`
+	Before             DiffedBackup `json:"before"`
+	ChangedDefinitions int          `json:"changedDefinitions"`
+	ChangedSequences   int          `json:"changedSequences"`
+
+	// ChangedTables also those beyond the limit
+	ChangedTables int              `json:"changedTables"`
+	Definitions   []DefinitionDiff `json:"definitions"`
+
+	// Equal nothing differs, as far as it could be compared: see notes
+	Equal bool `json:"equal"`
+
+	// LargeObjects A table, or all partitions of one that are restored through it. Figures are absent where the backup has no rows of it.
+	LargeObjects TableDiff `json:"largeObjects,omitempty,omitzero"`
+
+	// Notes what could not be compared, and why
+	Notes      []string       `json:"notes"`
+	SameTables int            `json:"sameTables"`
+	Sequences  []SequenceDiff `json:"sequences"`
+
+	// Tables those that lost most rows first
+	Tables []TableDiff `json:"tables"`
+}
+
 // BackupError Why a backup failed.
 type BackupError struct {
 	Attempts int       `json:"attempts,omitempty,omitzero"`
@@ -442,20 +615,32 @@ type BackupMetadata struct {
 	// Attempt whole attempts made, from 1
 	Attempt int `json:"attempt"`
 
+	// BinaryTables how many tables' rows are
+	BinaryTables int `json:"binaryTables,omitempty,omitzero"`
+
 	// Checksum SHA-256 of the stored bytes; empty until it is done
 	Checksum string `json:"checksum"`
 
 	// Compression none, gzip, zstd or lz4, with :level where known; auto until it is decided
-	Compression     string                `json:"compression"`
-	Content         BackupMetadataContent `json:"content"`
-	CreatedAt       time.Time             `json:"createdAt"`
-	CreatedBy       string                `json:"createdBy,omitempty,omitzero"`
-	Database        string                `json:"database"`
-	DatabaseVersion string                `json:"databaseVersion"`
+	Compression string                `json:"compression"`
+	Content     BackupMetadataContent `json:"content"`
+
+	// Contents What a record says of what the backup contains. Absent for backups of older versions and for failed ones.
+	Contents        ContentsSummary `json:"contents,omitempty,omitzero"`
+	CreatedAt       time.Time       `json:"createdAt"`
+	CreatedBy       string          `json:"createdBy,omitempty,omitzero"`
+	Database        string          `json:"database"`
+	DatabaseVersion string          `json:"databaseVersion"`
 
 	// Duration milliseconds, from the start of the run to its end
 	Duration   int64                    `json:"duration"`
 	Encryption BackupMetadataEncryption `json:"encryption"`
+
+	// Engine what read the rows: parallel, over several connections at once, or pg_dump
+	Engine string `json:"engine,omitempty,omitzero"`
+
+	// EngineReason why it was one pg_dump, for people
+	EngineReason string `json:"engineReason,omitempty,omitzero"`
 
 	// Error Why a backup failed.
 	Error    BackupError `json:"error,omitempty,omitzero"`
@@ -468,7 +653,10 @@ type BackupMetadata struct {
 	// ID A ULID, so that ids sort by age.
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
-	ID     BackupID          `json:"id"`
+	ID BackupID `json:"id"`
+
+	// Jobs connections that read rows at once
+	Jobs   int               `json:"jobs,omitempty,omitzero"`
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
 	// Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
@@ -484,7 +672,10 @@ type BackupMetadata struct {
 	// Retention What becomes of the backup by the settings as they are now; in lists and single records.
 	Retention Retention `json:"retention,omitempty,omitzero"`
 
-	// SchemaVersion the newest migration found in the database, or a hash over the catalog
+	// Rows binary when the rows of some tables are in PostgreSQL's binary form; absent where it is not known
+	Rows BackupMetadataRows `json:"rows,omitempty,omitzero"`
+
+	// SchemaVersion the newest migration found in the database, or a hash over its definitions: `definitions:18/17:` and 12 hex digits as pg_dump 18 wrote them of PostgreSQL 17, `sha256:` and 12 over the catalog where the backup does not hold all of them (and in older backups)
 	SchemaVersion string `json:"schemaVersion"`
 
 	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
@@ -507,6 +698,9 @@ type BackupMetadata struct {
 
 	// Status `success` means verified: pg_dump ended well, and what is stored is what was sent.
 	Status BackupStatus `json:"status"`
+
+	// TextRows why none are, although that was asked for, for people
+	TextRows string `json:"textRows,omitempty,omitzero"`
 
 	// Trigger manual, schedule or api
 	Trigger string `json:"trigger"`
@@ -532,6 +726,9 @@ type BackupMetadataEncryption string
 
 // BackupMetadataFormat defines model for BackupMetadata.Format.
 type BackupMetadataFormat string
+
+// BackupMetadataRows binary when the rows of some tables are in PostgreSQL's binary form; absent where it is not known
+type BackupMetadataRows string
 
 // BackupOptions defines model for BackupOptions.
 type BackupOptions struct {
@@ -563,8 +760,14 @@ type BackupOptions struct {
 	// IncludeSchema false leaves the definitions out
 	IncludeSchema *bool `json:"includeSchema,omitempty"`
 
+	// Jobs How many connections read rows at once. Default from the settings, or by processors and free connections.
+	Jobs int `json:"jobs,omitempty,omitzero"`
+
 	// Labels Names and values of your own, to find a backup by.
 	Labels Labels `json:"labels,omitempty,omitzero"`
+
+	// Rows How rows are written into an archive. `binary` is PostgreSQL's own form, table by table where the types of the columns allow that. Default from the settings.
+	Rows BackupOptionsRows `json:"rows,omitempty,omitzero"`
 
 	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
 	Selection Selection `json:"selection,omitempty,omitzero"`
@@ -575,6 +778,9 @@ type BackupOptions struct {
 
 // BackupOptionsFormat `custom` is pg_dump's archive, for pg_restore; `plain` an SQL script, for psql.
 type BackupOptionsFormat string
+
+// BackupOptionsRows How rows are written into an archive. `binary` is PostgreSQL's own form, table by table where the types of the columns allow that. Default from the settings.
+type BackupOptionsRows string
 
 // BackupPoint defines model for BackupPoint.
 type BackupPoint struct {
@@ -587,6 +793,27 @@ type BackupPoint struct {
 
 	// Size stored bytes
 	Size int64 `json:"size"`
+}
+
+// BackupRows defines model for BackupRows.
+type BackupRows struct {
+	Columns []string `json:"columns"`
+
+	// Cut values that are not here in full
+	Cut int `json:"cut"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID BackupID `json:"id"`
+
+	// More there are more rows
+	More bool `json:"more"`
+
+	// Rows a list of values for each row, in the order of the columns; null is NULL
+	Rows   [][]*string `json:"rows"`
+	Schema string      `json:"schema,omitempty,omitzero"`
+	Table  string      `json:"table"`
 }
 
 // BackupStatus `success` means verified: pg_dump ended well, and what is stored is what was sent.
@@ -614,6 +841,9 @@ type BackupStatusResponse struct {
 // BackupStatusResponseStatus defines model for BackupStatusResponse.Status.
 type BackupStatusResponseStatus string
 
+// Change `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
+type Change string
+
 // CleanupFailure defines model for CleanupFailure.
 type CleanupFailure struct {
 	// Error Why a backup failed.
@@ -639,6 +869,9 @@ type CleanupRequest struct {
 
 	// DryRun change nothing; say what would be removed
 	DryRun bool `json:"dryRun,omitempty,omitzero"`
+
+	// MaxBackups keep so many of each source and kind, instead of the setting; 0 is no limit
+	MaxBackups *int `json:"maxBackups,omitempty"`
 }
 
 // CleanupResponse defines model for CleanupResponse.
@@ -654,6 +887,90 @@ type CleanupResponse struct {
 	// Policy 0 is no limit.
 	Policy  RetentionPolicy `json:"policy"`
 	Removed []CleanupItem   `json:"removed"`
+}
+
+// ContentsLargeObjects defines model for ContentsLargeObjects.
+type ContentsLargeObjects struct {
+	Bytes  int64  `json:"bytes"`
+	Count  int64  `json:"count"`
+	Hash   string `json:"hash"`
+	Stored int64  `json:"stored"`
+}
+
+// ContentsSummary What a record says of what the backup contains. Absent for backups of older versions and for failed ones.
+type ContentsSummary struct {
+	// Compared A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	Compared BackupID `json:"compared,omitempty,omitzero"`
+	Known    bool     `json:"known"`
+
+	// Lost how many tables lost more of their rows since `compared` than they may
+	Lost int `json:"lost,omitempty,omitzero"`
+
+	// Missing why it is not known, for people
+	Missing string `json:"missing,omitempty,omitzero"`
+
+	// NotCompared why it was not held against the backup before, for people
+	NotCompared string `json:"notCompared,omitempty,omitzero"`
+
+	// Readable not encrypted, or to the installation's own key as well
+	Readable bool `json:"readable,omitempty,omitzero"`
+
+	// Rows absent where the backup is encrypted
+	Rows int64 `json:"rows,omitempty,omitzero"`
+
+	// Tables with data; absent where the backup is encrypted
+	Tables int `json:"tables,omitempty,omitzero"`
+
+	// Warnings the first of them; absent where the backup is encrypted
+	Warnings []RowsLost `json:"warnings,omitempty,omitzero"`
+}
+
+// ContentsTable defines model for ContentsTable.
+type ContentsTable struct {
+	// Bytes before compression
+	Bytes int64 `json:"bytes"`
+
+	// Data the backup has its rows, be it none
+	Data bool `json:"data"`
+
+	// Hash of the rows, in whatever order; absent without data
+	Hash string `json:"hash,omitempty,omitzero"`
+
+	// HashKind only hashes of one kind are comparable
+	//
+	// Examples: sum128-xxh3-text-1
+	HashKind string            `json:"hashKind,omitempty,omitzero"`
+	Kind     ContentsTableKind `json:"kind"`
+	Name     string            `json:"name"`
+
+	// ReadAt when its last row had been read
+	ReadAt time.Time `json:"readAt,omitempty,omitzero"`
+
+	// Root the partitioned table through which the rows are restored, if they are
+	Root   string `json:"root,omitempty,omitzero"`
+	Rows   int64  `json:"rows"`
+	Schema string `json:"schema"`
+
+	// Stored in the backup's file; 0 where that is not known
+	Stored int64 `json:"stored"`
+}
+
+// ContentsTableKind defines model for ContentsTable.Kind.
+type ContentsTableKind string
+
+// ContentsTotals defines model for ContentsTotals.
+type ContentsTotals struct {
+	// Bytes before compression, as COPY writes them
+	Bytes int64 `json:"bytes"`
+	Rows  int64 `json:"rows"`
+
+	// Stored in the backup's file; 0 where that is not known of single tables
+	Stored int64 `json:"stored"`
+
+	// Tables with data
+	Tables int `json:"tables"`
 }
 
 // CreateBackupRequest defines model for CreateBackupRequest.
@@ -681,10 +998,31 @@ type DaySummary struct {
 	Succeeded int `json:"succeeded"`
 }
 
+// DefinitionDiff defines model for DefinitionDiff.
+type DefinitionDiff struct {
+	// Change `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
+	Change Change `json:"change"`
+
+	// Kind Examples: TABLE, INDEX
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Schema string `json:"schema"`
+}
+
 // DeleteBackupResponse defines model for DeleteBackupResponse.
 type DeleteBackupResponse struct {
 	Message string `json:"message"`
 	Success bool   `json:"success"`
+}
+
+// DiffedBackup defines model for DiffedBackup.
+type DiffedBackup struct {
+	At time.Time `json:"at"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID BackupID `json:"id"`
 }
 
 // Directory A relative path; no element of it begins with a dot or a dash.
@@ -968,13 +1306,28 @@ type Progress struct {
 	// DumpBytes read from pg_dump
 	DumpBytes int64 `json:"dumpBytes"`
 
+	// Engine what reads the rows; see BackupMetadata
+	Engine string `json:"engine,omitempty,omitzero"`
+
+	// EngineReason why it is one pg_dump, for people
+	EngineReason string `json:"engineReason,omitempty,omitzero"`
+
 	// ExpectedBytes what the last backup of this kind took
 	ExpectedBytes int64 `json:"expectedBytes,omitempty,omitzero"`
 
+	// Jobs connections that read rows at once
+	Jobs int `json:"jobs,omitempty,omitzero"`
+
 	// Phase connecting, dumping, uploading, verifying or done
-	Phase     string    `json:"phase"`
-	StartedAt time.Time `json:"startedAt"`
-	UpdatedAt time.Time `json:"updatedAt"`
+	Phase string `json:"phase"`
+
+	// Pieces of tables and large objects, that several connections read
+	Pieces int `json:"pieces,omitempty,omitzero"`
+
+	// PiecesWritten how many of them are written
+	PiecesWritten int       `json:"piecesWritten,omitempty,omitzero"`
+	StartedAt     time.Time `json:"startedAt"`
+	UpdatedAt     time.Time `json:"updatedAt"`
 }
 
 // Retention What becomes of the backup by the settings as they are now; in lists and single records.
@@ -1008,12 +1361,39 @@ type RetentionReason struct {
 	Text string `json:"text"`
 }
 
+// RowsLost A table that lost much of its rows.
+type RowsLost struct {
+	// After rows
+	After int64 `json:"after"`
+
+	// Before rows
+	Before int64 `json:"before"`
+
+	// Dropped the table is not there any more
+	Dropped bool `json:"dropped"`
+	Percent int  `json:"percent"`
+
+	// Table with its schema, quoted as SQL needs it
+	Table string `json:"table"`
+}
+
 // Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
 type Selection struct {
 	ExcludeTableData Patterns `json:"excludeTableData,omitempty,omitzero"`
 	ExcludeTables    Patterns `json:"excludeTables,omitempty,omitzero"`
 	Schemas          Patterns `json:"schemas,omitempty,omitzero"`
 	Tables           Patterns `json:"tables,omitempty,omitzero"`
+
+	// WithDependencies with schemas or tables, also what those need elsewhere; types, and tables of foreign keys
+	WithDependencies bool `json:"withDependencies,omitempty,omitzero"`
+}
+
+// SequenceDiff defines model for SequenceDiff.
+type SequenceDiff struct {
+	After  *int64 `json:"after,omitempty"`
+	Before *int64 `json:"before,omitempty"`
+	Name   string `json:"name"`
+	Schema string `json:"schema"`
 }
 
 // Server Where the source was when the backup was made.
@@ -1102,7 +1482,10 @@ type SourceSummary struct {
 
 	// Overdue the last good backup that holds everything is older than it may be
 	Overdue bool `json:"overdue"`
-	Running int  `json:"running"`
+
+	// RowsLost the first of those tables; absent where the backup is encrypted
+	RowsLost []RowsLost `json:"rowsLost,omitempty,omitzero"`
+	Running  int        `json:"running"`
 
 	// Schedule cron expression
 	Schedule string `json:"schedule,omitempty,omitzero"`
@@ -1125,11 +1508,28 @@ type SourceSummary struct {
 	Source      string        `json:"source"`
 	State       State         `json:"state"`
 	SuccessRate *float64      `json:"successRate,omitempty"`
-	Trend       []DaySummary  `json:"trend"`
+
+	// TablesLost tables of the newest backup that lost more of their rows since the one before than they may
+	TablesLost int          `json:"tablesLost,omitempty,omitzero"`
+	Trend      []DaySummary `json:"trend"`
 }
 
 // State defines model for State.
 type State string
+
+// TableDiff A table, or all partitions of one that are restored through it. Figures are absent where the backup has no rows of it.
+type TableDiff struct {
+	BytesAfter  *int64 `json:"bytesAfter,omitempty"`
+	BytesBefore *int64 `json:"bytesBefore,omitempty"`
+
+	// Change `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
+	Change     Change `json:"change"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	RowsAfter  *int64 `json:"rowsAfter,omitempty"`
+	RowsBefore *int64 `json:"rowsBefore,omitempty"`
+	Schema     string `json:"schema"`
+}
 
 // Timestamp defines model for Timestamp.
 type Timestamp = time.Time
@@ -1181,6 +1581,8 @@ type Verification struct {
 
 	// Level How far it was looked into. `stream`: checked while it was made. `checksum`: read back whole and hashed.
 	// `full`: and every block decompressed. `restored`: restored into a database. `restored_in_part`: the same, but for something that was left out.
+	// `proven`: restored into a server of its own and every row compared with what was counted when the backup was made.
+	// `proven_in_part`: the same, but for something that was left out or could not be compared.
 	Level    string             `json:"level"`
 	Ok       bool               `json:"ok"`
 	Problems []IntegrityProblem `json:"problems,omitempty,omitzero"`
@@ -1264,10 +1666,33 @@ type ListAuditParams struct {
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// GetBackupContentsParams defines parameters for GetBackupContents.
+type GetBackupContentsParams struct {
+	// Search only tables with this in their name or their schema's, in upper or lower case
+	Search string `form:"search,omitempty" json:"search,omitempty,omitzero"`
+
+	// Sort the largest first, by bytes before compression; the most rows first; or by schema and name
+	Sort   GetBackupContentsParamsSort `form:"sort,omitempty" json:"sort,omitempty,omitzero"`
+	Limit  int                         `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Offset int                         `form:"offset,omitempty" json:"offset,omitempty,omitzero"`
+}
+
+// GetBackupContentsParamsSort defines parameters for GetBackupContents.
+type GetBackupContentsParamsSort string
+
 // CreateBackupParams defines parameters for CreateBackup.
 type CreateBackupParams struct {
 	// IdempotencyKey a name of the caller's choice for this request (a UUID does well); kept apart by caller
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DiffBackupsParams defines parameters for DiffBackups.
+type DiffBackupsParams struct {
+	// With the id of the backup to compare with; without it the one before, of the same source and kind
+	With BackupID `form:"with,omitempty" json:"with,omitempty,omitzero"`
+
+	// Limit of tables, sequences and definitions, each
+	Limit int `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // DownloadBackupParams defines parameters for DownloadBackup.
@@ -1316,6 +1741,16 @@ type ListBackupsParams struct {
 
 	// Cursor `next` of the page before; opaque
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// GetBackupRowsParams defines parameters for GetBackupRows.
+type GetBackupRowsParams struct {
+	// Table TABLE or SCHEMA.TABLE, as it is stored or quoted as in SQL; a name that fits several tables is refused with the list of them
+	Table string `form:"table" json:"table"`
+
+	// Columns only these columns, with commas between them, quoted as in CSV; they come in the table's order
+	Columns string `form:"columns,omitempty" json:"columns,omitempty,omitzero"`
+	Limit   int    `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // PutSettingsParams defines parameters for PutSettings.

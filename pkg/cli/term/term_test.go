@@ -27,6 +27,22 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// Texts of the service say times in UTC; what is shown has one zone.
+func TestOwnTimes(t *testing.T) {
+	defer func(before *time.Location) { time.Local = before }(time.Local)
+	time.Local = time.FixedZone("", -3*3600)
+	for text, want := range map[string]string{
+		"by 2026-11-28 02:30 UTC; at 2026-11-27 23:59:07 UTC.": "by 2026-11-27 23:30 -03:00; at 2026-11-27 20:59:07 -03:00.",
+		"backup_2026-11-28_02-00-00.dump":                      "backup_2026-11-28_02-00-00.dump",
+		"2026-11-28 02:30":                                     "2026-11-28 02:30",
+		"2026-99-99 02:30 UTC":                                 "2026-99-99 02:30 UTC",
+	} {
+		if got := OwnTimes(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 func TestTableFits(t *testing.T) {
 	table := Table{Columns: []Column{{Title: "ID"}, {Title: "FILE", Shrink: 6, Drop: 2}, {Title: "SIZE", Right: true}, {Title: "WORD", Drop: 1}}}
 	table.Add(Cell{Text: "one"}, Cell{Text: "a-long-file-name"}, Cell{Text: "5 kB"}, Cell{Text: "yes"})

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
+
+	"cofre/pkg/lazyregexp"
 )
 
 // Clean makes text from outside harmless for one line of a terminal: whatever does not print is escaped.
@@ -134,6 +136,23 @@ func Time(t time.Time) string { return t.Local().Format("2006-01-02 15:04 -07:00
 
 // Moment returns a moment in local time, to the second, with its offset from UTC.
 func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
+
+// inUTC is a time in a text of the service, which does not know its reader's zone.
+var inUTC = lazyregexp.New(`\b(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC\b`)
+
+// OwnTimes rewrites the times in a text of the service, "2026-11-28 02:00 UTC" or with seconds, as [Time] and [Moment] show them:
+// one zone for all that is shown.
+func OwnTimes(text string) string {
+	return inUTC().ReplaceAllStringFunc(text, func(found string) string {
+		if t, err := time.Parse("2006-01-02 15:04 UTC", found); err == nil {
+			return Time(t)
+		}
+		if t, err := time.Parse("2006-01-02 15:04:05 UTC", found); err == nil {
+			return Moment(t)
+		}
+		return found
+	})
+}
 
 // Plural gives a count with its noun: 1 backup, 3 backups.
 func Plural(n int, noun string) string {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 
 	"golang.org/x/sys/unix"
@@ -39,15 +38,10 @@ func (s *Store) checkFolders(key string) error {
 			return nil // whoever needs it says so
 		}
 		if fi.Mode()&fs.ModeSymlink != 0 && !ours(fi) {
-			return s.foreign(key[:i])
+			return foreign(s.op("", key[:i]).place)
 		}
 	}
 	return nil
-}
-
-func (s *Store) foreign(key string) error {
-	return fault.New(fault.Permission, ForeignLink, "Look at who made it (ls -ld); remove it, or let this user or root make it.",
-		"%s is a symbolic link of another user and is not followed", s.op("", key).place)
 }
 
 // ours reports whether this user or root has made a file.
@@ -58,19 +52,11 @@ func ours(fi fs.FileInfo) bool {
 
 // openObject opens an object's file for reading. What is not a regular file does not exist.
 func (s *Store) openObject(key string) (*os.File, fs.FileInfo, error) {
-	path, err := s.path(key)
-	if err != nil {
+	if err := storage.CheckKey(key); err != nil {
 		return nil, nil, err
 	}
 	// Without waiting for somebody to write to a FIFO.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ELOOP) {
-		fi, lerr := os.Lstat(path)
-		if lerr == nil && !ours(fi) {
-			return nil, nil, s.foreign(key)
-		}
-		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	}
+	f, err := s.below(key, unix.O_RDONLY|unix.O_NONBLOCK, 0, maxLinks)
 	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
 		err = fs.ErrNotExist
 	}
@@ -96,8 +82,9 @@ func random() string {
 
 // stage writes a file that has no name of its own yet, and makes it durable. The caller removes it.
 func (s *Store) stage(body []byte) (path string, fi fs.FileInfo, err error) {
-	path = filepath.Join(s.own(tmpFolder), random())
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	name := tmpFolder + "/" + random()
+	path = s.own(name)
+	f, err := s.openOwn(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", nil, err
 	}
@@ -110,7 +97,7 @@ func (s *Store) stage(body []byte) (path string, fi fs.FileInfo, err error) {
 	}
 	err = errors.Join(err, f.Close())
 	if err != nil {
-		os.Remove(path)
+		_ = s.removeOwn(name)
 		return "", nil, err
 	}
 	return path, fi, nil
@@ -123,61 +110,71 @@ func (s *Store) sync(f *os.File) error {
 	return f.Sync()
 }
 
-// syncFolder makes names durable. Some file systems cannot sync folders, and need not.
-func (s *Store) syncFolder(path string) error {
-	if s.volatile {
-		return nil
-	}
-	f, err := os.Open(path)
+// syncFolder makes names in one of the store's own folders durable.
+func (s *Store) syncFolder(name string) error {
+	dir, err := s.ownDir(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	defer dir.Close()
+	return s.syncDir(dir)
+}
+
+// syncDir makes names in a folder durable. Some file systems cannot sync folders, and need not.
+func (s *Store) syncDir(dir *os.File) error {
+	if s.volatile {
+		return nil
+	}
+	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return err
 	}
 	return nil
 }
 
-// publish gives a file the name of an object, and makes that durable: with create only where nothing has it
+// publish gives a file the name of an object, and makes that durable where it has to be: with create only where nothing has it
 // (fs.ErrExist), else in the place of what has it. The caller holds the key's lock.
-func (s *Store) publish(from, to string, create bool) error {
+func (s *Store) publish(from, key string, create, durable bool) error {
 	for try := 0; ; try++ {
-		if err := s.makeParents(to); err != nil {
-			return err
-		}
-		var err error
-		if create {
-			err = s.link(from, to)
-		} else {
-			err = os.Rename(from, to)
-		}
+		err := s.publishOnce(from, key, create, durable)
 		// Another writer may have removed a folder that had just become empty.
-		if errors.Is(err, fs.ErrNotExist) && try < 100 && exists(from) {
-			continue
-		}
-		if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 || !exists(from) {
 			return err
 		}
-		return s.syncFolder(filepath.Dir(to))
 	}
+}
+
+func (s *Store) publishOnce(from, key string, create, durable bool) error {
+	dir, name, err := s.makeFolder(key)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if create {
+		err = s.link(from, dir, name)
+	} else {
+		err = renameTo(from, dir, name)
+	}
+	if err != nil || !durable {
+		return err
+	}
+	return s.syncDir(dir)
 }
 
 // link gives a file a second name and takes the first one away. Where the file system has no links, the lock that the
 // caller holds is what keeps others away.
-func (s *Store) link(from, to string) error {
-	err := os.Link(from, to)
-	if errors.Is(err, fs.ErrExist) && sameFile(from, to) {
+func (s *Store) link(from string, dir *os.File, name string) error {
+	err := again(func() error { return unix.Linkat(unix.AT_FDCWD, from, int(dir.Fd()), name, 0) })
+	if errors.Is(err, fs.ErrExist) && sameFile(from, dir, name) {
 		err = nil // NFS: the answer to the first try was lost
 	}
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EMLINK) {
-		if exists(to) {
+		if _, err := statAt(dir, name); err == nil {
 			return fs.ErrExist
 		}
-		return os.Rename(from, to)
+		return renameTo(from, dir, name)
 	}
 	if err != nil {
-		return err
+		return pathError("link", dir, name, err)
 	}
 	if err := s.step("linked"); err != nil {
 		return err
@@ -185,46 +182,18 @@ func (s *Store) link(from, to string) error {
 	return os.Remove(from)
 }
 
-func sameFile(a, b string) bool {
-	x, err := os.Lstat(a)
-	if err != nil {
+func renameTo(from string, dir *os.File, name string) error {
+	err := again(func() error { return unix.Renameat(unix.AT_FDCWD, from, int(dir.Fd()), name) })
+	return pathError("rename", dir, name, err)
+}
+
+func sameFile(from string, dir *os.File, name string) bool {
+	var a unix.Stat_t
+	if unix.Lstat(from, &a) != nil {
 		return false
 	}
-	y, err := os.Lstat(b)
-	return err == nil && os.SameFile(x, y)
-}
-
-// makeParents makes the folders above a path, durably.
-func (s *Store) makeParents(path string) error {
-	dir := filepath.Dir(path)
-	if len(dir) <= len(s.root) {
-		return nil
-	}
-	err := os.Mkdir(dir, 0o700)
-	switch {
-	case err == nil:
-		return s.syncFolder(filepath.Dir(dir))
-	case errors.Is(err, fs.ErrExist):
-		return nil // a file in this place fails in what follows
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := s.makeParents(dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return s.syncFolder(filepath.Dir(dir))
-}
-
-// removeParents removes the folders above a path that have become empty.
-func (s *Store) removeParents(path string) {
-	for dir := filepath.Dir(path); len(dir) > len(s.root); dir = filepath.Dir(dir) {
-		if syscall.Rmdir(dir) != nil { // not empty, or a link
-			return
-		}
-	}
+	b, err := statAt(dir, name)
+	return err == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }
 
 // otherDisk reports whether a key's folder is on another file system than what is being written.
@@ -233,17 +202,8 @@ func (s *Store) otherDisk(key string) bool {
 	if !deep {
 		return false
 	}
-	a, err := os.Stat(filepath.Join(s.root, top))
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(s.own(ownFolder))
-	if err != nil {
-		return false
-	}
-	x, ok := a.Sys().(*syscall.Stat_t)
-	y, ok2 := b.Sys().(*syscall.Stat_t)
-	return ok && ok2 && x.Dev != y.Dev
+	var a, b unix.Stat_t
+	return unix.Stat(filepath.Join(s.root, top), &a) == nil && unix.Stat(s.own(ownFolder), &b) == nil && a.Dev != b.Dev
 }
 
 func (s *Store) canceled(ctx context.Context, o op) error {

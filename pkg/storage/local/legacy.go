@@ -20,11 +20,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 
 	"golang.org/x/sys/unix"
@@ -44,15 +45,30 @@ func (s *Store) oldShards() string {
 	return filepath.Join(s.own(oldLocks), hex.EncodeToString(sum[:]))
 }
 
+// hasOldLocks reports whether an older version has written here. It made no links.
+func (s *Store) hasOldLocks() bool {
+	dir, err := s.ownDir(oldLocks)
+	if err == nil {
+		dir.Close()
+	}
+	return err == nil
+}
+
 // lockOld takes an older version's lock.
 func (s *Store) lockOld(ctx context.Context, key string, shard byte) (*os.File, error) {
-	if err := os.Mkdir(s.oldShards(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		if errors.Is(err, fs.ErrNotExist) {
+	locks, err := s.ownDir(oldLocks)
+	if err != nil {
+		if gone(err) {
 			return nil, nil // a cleanup of another process has ended the transition
 		}
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(s.oldShards(), fmt.Sprintf("%02x", shard)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	defer locks.Close()
+	shards := filepath.Base(s.oldShards())
+	if err := unix.Mkdirat(int(locks.Fd()), shards, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	f, err := openBelow(locks, fmt.Sprintf("%s/%02x", shards, shard), os.O_RDWR|os.O_CREATE, 0o600, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +81,9 @@ func (s *Store) lockOld(ctx context.Context, key string, shard byte) (*os.File, 
 			f.Close()
 			return nil, s.oldWriter(f.Name(), err)
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, 10*time.Millisecond) != nil {
 			f.Close()
 			return nil, ctx.Err()
-		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
@@ -209,9 +223,9 @@ func (s *Store) keepOldTags(f *os.File, tags map[string]string) {
 }
 
 // passing are the names that older versions gave objects while they replaced others.
-var passing = regexp.MustCompile(`^\..+\.sgwtmp\.[0-9]+$`)
+var passing = lazyregexp.New(`^\..+\.sgwtmp\.[0-9]+$`)
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var uuid = lazyregexp.New(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // inProgress stood behind the name of an older upload's folder while it was completed.
 const inProgress = ".inprogress"
@@ -226,7 +240,7 @@ func (s *Store) oldPending(key string) ([]storage.PendingUpload, error) {
 	for _, e := range entries {
 		id, _, _ := strings.Cut(e.Name(), ".")
 		fi, ierr := e.Info()
-		if ierr == nil && e.IsDir() && uuid.MatchString(id) {
+		if ierr == nil && e.IsDir() && uuid().MatchString(id) {
 			out = append(out, storage.PendingUpload{Key: key, UploadID: id, Initiated: fi.ModTime()})
 		}
 	}
@@ -240,11 +254,17 @@ func (s *Store) oldUploadFolder(key string) string {
 
 // abortOld removes an upload of an older version.
 func (s *Store) abortOld(key, id string) error {
-	folder := s.oldUploadFolder(key)
-	cut, err := filepath.Glob(filepath.Join(folder, id+".*"+inProgress))
-	for _, path := range append(cut, filepath.Join(folder, id)) {
-		err = errors.Join(err, os.RemoveAll(path))
+	root, err := os.OpenRoot(s.root) // out of which no link leads
+	if err != nil {
+		return err
 	}
-	_ = os.Remove(folder) // when it is empty
+	defer root.Close()
+	sum := sha256.Sum256([]byte(key))
+	folder := oldUploads + "/" + hex.EncodeToString(sum[:])
+	cut, err := fs.Glob(root.FS(), folder+"/"+id+".*"+inProgress)
+	for _, path := range append(cut, folder+"/"+id) {
+		err = errors.Join(err, root.RemoveAll(path))
+	}
+	_ = root.Remove(folder) // when it is empty
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 	}
 	if s.linkBase == "" {
 		return storage.PresignedURL{}, fault.New(fault.Validation, storage.Unsupported,
-			"Use `cofre url`, which listens for as long as the link lives, or `cofre download`.", "%s is reachable by nobody else, so there are no links to it", s.root)
+			"Use what listens for as long as a link lives (cofre url), or fetch the file (cofre download).", "%s is reachable by nobody else, so there are no links to it", s.root)
 	}
 	if err := storage.CheckText(o.Filename + o.ContentType); err != nil {
 		return storage.PresignedURL{}, err
@@ -86,7 +87,7 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 
 // linkKey reads the key.
 func (s *Store) linkKey() ([]byte, error) {
-	text, err := readSmall(s.own(keyFile), 2*linkKeySize+2)
+	text, err := s.readOwn(keyFile, 2*linkKeySize+2)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -108,10 +109,15 @@ func (s *Store) newLinkKey(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer os.Remove(tmp)
-	if err := s.link(tmp, s.own(keyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+	dir, err := s.ownDir(ownFolder)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.syncFolder(s.own(ownFolder)); err != nil {
+	defer dir.Close()
+	if err := s.link(tmp, dir, path.Base(keyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := s.syncDir(dir); err != nil {
 		return nil, err
 	}
 	return s.linkKey()

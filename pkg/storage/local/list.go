@@ -55,10 +55,15 @@ func (w *walk) folder(folder string) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	found, err := os.ReadDir(filepath.Join(w.s.root, filepath.FromSlash(folder)))
+	dir, err := w.s.folder(folder)
 	if err != nil && gone(err) {
 		return nil // never made, or removed meanwhile
 	}
+	if err != nil {
+		return err
+	}
+	found, err := dir.ReadDir(-1)
+	dir.Close()
 	if err != nil {
 		return err
 	}
@@ -101,7 +106,7 @@ func (w *walk) isFolder(folder string, e fs.DirEntry) bool {
 
 // wanted reports whether a key, or keys below a folder, may be in the list.
 func (w *walk) wanted(key string) bool {
-	if storage.CheckPrefix(key) != nil || passing.MatchString(path.Base(key)) {
+	if storage.CheckPrefix(key) != nil || passing().MatchString(path.Base(key)) {
 		return false // our own, or nothing that could be asked for by its name
 	}
 	if strings.HasSuffix(key, "/") {

@@ -28,8 +28,9 @@
 // # What is not trusted
 //
 // Whoever may write to the directory may put anything there. Everything read from .cofre is bounded and checked. A
-// symbolic link is followed only where this user or root has made it, and [Store.Advice] tells of it, as it does of
-// folders that others may write to.
+// symbolic link is followed only where this user or root has made it, and never in .cofre; [Store.Advice] tells of it, as
+// it does of folders that others may write to. What is put in a folder's place after a look at it makes no difference
+// (folders.go).
 //
 // # Directories of older versions
 //
@@ -47,6 +48,8 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config says where objects are. Only Directory is required.
@@ -162,7 +165,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.tryLocks(); err != nil {
 		return err
 	}
-	s.old.Store(exists(s.own(oldLocks)))
+	s.old.Store(s.hasOldLocks())
 	if s.old.Load() {
 		if err := s.refuseOldWriters(ctx); err != nil {
 			return err
@@ -196,7 +199,7 @@ func (s *Store) makeFolders() error {
 		return nil
 	}
 	for _, f := range []string{ownFolder, "."} {
-		if err := s.syncFolder(s.own(f)); err != nil {
+		if err := s.syncFolder(f); err != nil {
 			return explainDirectory(err, s.root)
 		}
 	}
@@ -204,14 +207,22 @@ func (s *Store) makeFolders() error {
 }
 
 // sweepTmp removes what killed processes left behind.
-func (s *Store) sweepTmp() {
-	left, err := os.ReadDir(s.own(tmpFolder))
+func (s *Store) sweepTmp() { s.sweep(tmpFolder, staleAfter) }
+
+// sweep removes the files of one of the store's own folders to which nothing was written for a time. The next process tries again.
+func (s *Store) sweep(folder string, age time.Duration) {
+	dir, err := s.ownDir(folder)
 	if err != nil {
 		return
 	}
-	for _, e := range left {
-		if fi, err := e.Info(); err == nil && time.Since(fi.ModTime()) > staleAfter {
-			_ = os.Remove(filepath.Join(s.own(tmpFolder), e.Name())) // the next process tries again
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if st, err := statAt(dir, name); err == nil && kind(st) == unix.S_IFREG && time.Since(time.Unix(st.Mtim.Unix())) > age {
+			_ = removeAt(dir, name, 0)
 		}
 	}
 }

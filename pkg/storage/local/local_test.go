@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(holderVariable); path != "" {
 		os.Exit(holder(path))
 	}
+	if how := os.Getenv(syncerVariable); how != "" {
+		os.Exit(syncer(how))
+	}
 	testenv.Main(m)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,7 @@ func lockFile(n int) string { return filepath.Join(lockFolder, strconv.Itoa(n)) 
 // tryLocks makes the lock files and finds out whether the file system has locks.
 func (s *Store) tryLocks() error {
 	for n := range lockFiles {
-		f, err := os.OpenFile(s.own(lockFile(n)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		f, err := s.openOwn(lockFile(n), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return explainDirectory(err, s.root)
 		}
@@ -101,19 +102,17 @@ func (s *Store) lock(ctx context.Context, key string) (release func(), err error
 
 // lockFile opens and locks one of the store's own files, and waits for it until ctx ends.
 func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
-	f, err := os.OpenFile(s.own(name), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := s.openOwn(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	for pause := 200 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+	for wait := 200 * time.Microsecond; ; wait = min(2*wait, 20*time.Millisecond) {
 		if err = flock(f); !errors.Is(err, errBusy) {
 			break
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, wait) != nil {
 			f.Close()
 			return nil, ctx.Err()
-		case <-time.After(pause):
 		}
 	}
 	if err != nil {

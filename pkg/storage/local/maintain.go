@@ -41,7 +41,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 
 // takeOver writes sidecars for objects with attributes of an older version, and removes that version's locks.
 func (s *Store) takeOver(ctx context.Context) error {
-	if !exists(s.own(oldFolder)) {
+	if fi, err := os.Lstat(s.own(oldFolder)); err != nil || !fi.IsDir() {
 		return nil
 	}
 	for o, err := range s.List(ctx, storage.ListOptions{}) {
@@ -55,11 +55,16 @@ func (s *Store) takeOver(ctx context.Context) error {
 	if err := s.refuseOldWriters(ctx); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(s.own(oldLocks)); err != nil {
+	root, err := os.OpenRoot(s.root) // out of which no link leads
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.RemoveAll(oldLocks); err != nil {
 		return err
 	}
 	for _, f := range []string{oldUploads, oldFolder} {
-		_ = os.Remove(s.own(f)) // when nothing unfinished is left
+		_ = root.Remove(f) // when nothing unfinished is left
 	}
 	s.old.Store(false)
 	return nil
@@ -107,20 +112,25 @@ func named(f *os.File, path string) bool {
 
 // sweepSidecars removes those of objects that are gone.
 func (s *Store) sweepSidecars(ctx context.Context) error {
-	entries, err := os.ReadDir(s.own(metaFolder))
+	dir, err := s.ownDir(metaFolder)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		data, err := readSmall(filepath.Join(s.own(metaFolder), e.Name()), maxSidecar)
+		data, err := s.readOwn(metaFolder+"/"+name, maxSidecar)
 		if err != nil {
 			continue
 		}
 		key := keyOf(data)
-		if key == "" || filepath.Join(metaFolder, e.Name()) != sidecarName(key) || exists(filepath.Join(s.root, filepath.FromSlash(key))) {
+		if key == "" || filepath.Join(metaFolder, name) != sidecarName(key) || exists(filepath.Join(s.root, filepath.FromSlash(key))) {
 			continue
 		}
 		if err := s.sweepSidecar(ctx, key); err != nil {
@@ -143,17 +153,7 @@ func (s *Store) sweepSidecar(ctx context.Context, key string) error {
 }
 
 // sweepUploads removes uploads that nobody knows any more.
-func (s *Store) sweepUploads() {
-	entries, err := os.ReadDir(s.own(uploadFolder))
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if fi, err := e.Info(); err == nil && fi.Mode().IsRegular() && time.Since(fi.ModTime()) > staleUpload {
-			_ = os.Remove(filepath.Join(s.own(uploadFolder), e.Name())) // the next cleanup tries again
-		}
-	}
-}
+func (s *Store) sweepUploads() { s.sweep(uploadFolder, staleUpload) }
 
 // Advice implements storage.Adviser.
 func (s *Store) Advice(context.Context) []storage.Advice {

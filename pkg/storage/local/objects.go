@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"mime"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
+
+	"golang.org/x/sys/unix"
 )
 
 // Put implements storage.Store.
@@ -65,7 +66,7 @@ func (s *Store) put(ctx context.Context, path string, body []byte, o storage.Put
 	if err := s.step("described"); err != nil {
 		return err
 	}
-	err = s.publish(tmp, path, o.Condition.IfAbsent)
+	err = s.publish(tmp, out.Key, o.Condition.IfAbsent, !o.MayRevert)
 	if errors.Is(err, fs.ErrExist) && o.Condition.IfAbsent {
 		return s.taken(out.Key, path)
 	}
@@ -109,8 +110,11 @@ func contentType(key, kind string) string {
 }
 
 func typeByName(key string) string {
-	if strings.HasSuffix(key, ".json") {
+	switch {
+	case strings.HasSuffix(key, ".json"):
 		return "application/json"
+	case strings.HasSuffix(key, ".zst"): // contents; backups say what they are
+		return "application/zstd"
 	}
 	return "application/octet-stream"
 }
@@ -146,7 +150,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Object, er
 	}
 	defer f.Close()
 	o, _ := s.describe(key, f, fi)
-	if o.Size > storage.MaxSmall {
+	if o.Size > storage.Most(ctx) {
 		return nil, o, fault.New(fault.Validation, fault.LimitReached, "Download it instead.",
 			"%s has %d bytes: too large to be read at once", say.place, o.Size)
 	}
@@ -195,11 +199,18 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err == nil {
 		defer release()
 	}
-	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
-		return nil // a folder is not an object
-	}
-	if err := os.Remove(path); err != nil && !gone(err) {
+	dir, name, err := s.parent(key)
+	if err != nil && !gone(err) {
 		return say.fault(err)
+	}
+	if err == nil {
+		defer dir.Close()
+		if st, err := statAt(dir, name); err == nil && kind(st) == unix.S_IFDIR {
+			return nil // a folder is not an object
+		}
+		if err := removeAt(dir, name, 0); err != nil && !gone(err) {
+			return say.fault(err)
+		}
 	}
 	if err := s.step("removed"); err != nil {
 		return err
@@ -207,10 +218,12 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.writeSidecar(key, nil); err != nil {
 		return say.fault(err)
 	}
-	if err := s.syncFolder(filepath.Dir(path)); err != nil && !gone(err) {
-		return say.fault(err)
+	if dir != nil {
+		if err := s.syncDir(dir); err != nil {
+			return say.fault(err)
+		}
+		s.removeFolders(key)
 	}
-	s.removeParents(path)
 	s.refill()
 	return nil
 }

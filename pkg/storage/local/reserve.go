@@ -45,7 +45,7 @@ func noRoom(err error) bool {
 // spend gives up one file of the reserve.
 func (s *Store) spend() bool {
 	for n := range reserveFiles {
-		if os.Remove(s.reserveFile(n)) == nil {
+		if s.removeOwn(reserveFolder+"/"+strconv.Itoa(n)) == nil {
 			s.mu.Lock()
 			s.spent = true
 			s.mu.Unlock()
@@ -82,15 +82,15 @@ func (s *Store) fillReserve() {
 		if unix.Statfs(s.own(reserveFolder), &st) != nil || int64(uint64(st.Bavail)*uint64(st.Bsize)) < 4*size {
 			return
 		}
-		if s.makeReserve(s.reserveFile(n), size) != nil {
+		if s.makeReserve(reserveFolder+"/"+strconv.Itoa(n), size) != nil {
 			return
 		}
 	}
 	s.spent = false
 }
 
-func (s *Store) makeReserve(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (s *Store) makeReserve(name string, size int64) error {
+	f, err := s.openOwn(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Store) makeReserve(path string, size int64) error {
 		_, err = io.CopyN(f, rand.NewChaCha8([32]byte([]byte(random()))), size)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(path)
+		_ = s.removeOwn(name)
 	}
 	return err
 }

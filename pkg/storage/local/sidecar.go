@@ -14,8 +14,6 @@ import (
 	"syscall"
 
 	"cofre/pkg/storage"
-
-	"golang.org/x/sys/unix"
 )
 
 // sidecar is what is known of an object besides its bytes, as JSON. Most objects have none.
@@ -105,7 +103,7 @@ func sidecarName(key string) string {
 // sidecar reads an object's sidecar, or what an older version kept in the file's attributes. nil: there is none.
 // A damaged one counts as none: the object is what matters.
 func (s *Store) sidecar(key string, f *os.File) *sidecar {
-	data, err := readSmall(s.own(sidecarName(key)), maxSidecar)
+	data, err := s.readOwn(sidecarName(key), maxSidecar)
 	if err == nil {
 		c, err := parseSidecar(data, key)
 		if err == nil {
@@ -118,9 +116,9 @@ func (s *Store) sidecar(key string, f *os.File) *sidecar {
 	return oldSidecar(key, f)
 }
 
-// readSmall reads a regular file that should be small.
-func readSmall(path string, most int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+// readOwn reads one of the store's own files, a regular one that should be small.
+func (s *Store) readOwn(name string, most int64) ([]byte, error) {
+	f, err := s.openOwn(name, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +135,8 @@ func readSmall(path string, most int64) ([]byte, error) {
 
 // writeSidecar puts a sidecar in the place of the present one, durably. nil removes it. The caller holds the key's lock.
 func (s *Store) writeSidecar(key string, c *sidecar) error {
-	path := s.own(sidecarName(key))
 	if c == nil {
-		err := os.Remove(path)
+		err := s.removeOwn(sidecarName(key))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -157,11 +154,16 @@ func (s *Store) writeSidecar(key string, c *sidecar) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	dir, err := s.ownDir(metaFolder)
+	if err == nil {
+		defer dir.Close()
+		err = renameTo(tmp, dir, filepath.Base(sidecarName(key)))
+	}
+	if err != nil {
 		os.Remove(tmp)
 		return err
 	}
-	return s.syncFolder(filepath.Dir(path))
+	return s.syncDir(dir)
 }
 
 // current is the ETag in a sidecar while the file is the one that it was written for, else "".

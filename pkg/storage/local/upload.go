@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,9 +20,11 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/lazyregexp"
 	"cofre/pkg/storage"
 
 	"github.com/minio/crc64nvme"
+	"golang.org/x/sys/unix"
 )
 
 // An upload is one file, to which its bytes are appended as they come. Completing it gives it the object's name: nothing
@@ -33,7 +34,7 @@ import (
 const ahead = 8 << 20
 
 // uploadID is when the upload began, in nanoseconds since 1970, and a random number.
-var uploadID = regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{32}$`)
+var uploadID = lazyregexp.New(`^[0-9a-f]{16}-[0-9a-f]{32}$`)
 
 // state is how far an upload is.
 type state int
@@ -60,10 +61,15 @@ type upload struct {
 	state state
 }
 
+// uploadName is the name of an upload's file in its folder.
+func uploadName(key, id string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:]) + "." + id
+}
+
 // uploadPath is the file of an upload.
 func (s *Store) uploadPath(key, id string) string {
-	sum := sha256.Sum256([]byte(key))
-	return filepath.Join(s.own(uploadFolder), hex.EncodeToString(sum[:])+"."+id)
+	return filepath.Join(s.own(uploadFolder), uploadName(key, id))
 }
 
 // StartUpload implements storage.Store.
@@ -80,21 +86,26 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 		return nil, say.fault(syscall.EXDEV)
 	}
 	u := &upload{s: s, key: key, path: path, options: o, sum: crc64nvme.New()}
-	name := s.uploadPath(key, "new-"+random())
-	if u.file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	dir, err := s.ownDir(uploadFolder)
+	if err != nil {
+		return nil, say.fault(err)
+	}
+	defer dir.Close()
+	name := uploadName(key, "new-"+random())
+	if u.file, err = openOne(dir, name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600, 0); err != nil {
 		return nil, say.fault(err)
 	}
 	fi, err := u.file.Stat()
 	if err == nil { // by the storage's clock, which is another one on a network file system
 		u.id = fmt.Sprintf("%016x-%s", fi.ModTime().UnixNano(), random())
-		err = os.Rename(name, s.uploadPath(key, u.id))
+		err = unix.Renameat(int(dir.Fd()), name, int(dir.Fd()), uploadName(key, u.id))
 	}
 	if err == nil {
-		err = s.syncFolder(s.own(uploadFolder))
+		err = s.syncDir(dir)
 	}
 	if err != nil {
 		u.file.Close()
-		os.Remove(name)
+		_ = removeAt(dir, name, 0)
 		return nil, say.fault(err)
 	}
 	return u, nil
@@ -204,7 +215,7 @@ func (u *upload) complete(ctx context.Context, say op) (storage.Object, error) {
 	if err := s.step("described"); err != nil {
 		return storage.Object{}, err
 	}
-	err = s.publish(s.uploadPath(u.key, u.id), u.path, true)
+	err = s.publish(s.uploadPath(u.key, u.id), u.key, true, true)
 	if errors.Is(err, fs.ErrExist) {
 		return storage.Object{}, u.taken(say)
 	}
@@ -268,11 +279,11 @@ func (s *Store) AbortUpload(ctx context.Context, key, id string) error {
 		return err
 	}
 	switch {
-	case uploadID.MatchString(id):
-		if err := os.Remove(s.uploadPath(key, id)); err != nil && !gone(err) {
+	case uploadID().MatchString(id):
+		if err := s.removeOwn(uploadFolder + "/" + uploadName(key, id)); err != nil && !gone(err) {
 			return say.fault(err)
 		}
-	case uuid.MatchString(id):
+	case uuid().MatchString(id):
 		if err := s.abortOld(key, id); err != nil {
 			return say.fault(err)
 		}
@@ -297,10 +308,10 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 	if err != nil && !gone(err) {
 		return nil, say.fault(err)
 	}
-	prefix := filepath.Base(s.uploadPath(key, ""))
+	prefix := uploadName(key, "")
 	for _, e := range entries {
 		id, mine := strings.CutPrefix(e.Name(), prefix)
-		if !mine || !uploadID.MatchString(id) {
+		if !mine || !uploadID().MatchString(id) {
 			continue
 		}
 		began, err := strconv.ParseInt(id[:16], 16, 64)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
+	"sync"
 
 	"github.com/minio/crc64nvme"
 )
@@ -47,8 +48,10 @@ func (m *matrix) square() (sq matrix) {
 	return sq
 }
 
-// crcZeros[k] appends 2^k zero bytes to a checksum. 2^43 bytes are 8 TiB: more than an object has.
-var crcZeros = func() (z [44]matrix) {
+// crcZeros()[k] appends 2^k zero bytes to a checksum. 2^43 bytes are 8 TiB: more than an object has. It is made when it is first used,
+// since that takes longer than most of what happens at the program's start.
+var crcZeros = sync.OnceValue(func() *[44]matrix {
+	z := new([44]matrix)
 	var bit matrix // appends one zero bit
 	bit[0] = crcPoly
 	for i := 1; i < 64; i++ {
@@ -61,14 +64,14 @@ var crcZeros = func() (z [44]matrix) {
 		z[k] = z[k-1].square()
 	}
 	return z
-}()
+})
 
 // crcJoin is the checksum of a and b one after the other, from a's, b's, and b's length in bytes. It is the
 // method of zlib's crc32_combine.
 func crcJoin(a, b uint64, length int64) uint64 {
 	for k := 0; length > 0; k, length = k+1, length>>1 {
 		if length&1 != 0 {
-			a = crcZeros[k].times(a)
+			a = crcZeros()[k].times(a)
 		}
 	}
 	return a ^ b

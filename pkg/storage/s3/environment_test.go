@@ -1,12 +1,15 @@
 package s3
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,7 +141,7 @@ func TestLinkEndsWithItsCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err := sts.GetWithContext(nil)
-	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); v, err = sts.GetWithContext(nil) {
+	for deadline := time.Now().Add(time.Minute); err != nil && time.Now().Before(deadline); v, err = sts.GetWithContext(nil) {
 		time.Sleep(50 * time.Millisecond) // a server that has just started
 	}
 	if err != nil {
@@ -197,3 +200,79 @@ func FuzzTokenEnd(f *testing.F) {
 		}
 	})
 }
+
+// Whoever answers in the place of the services that give credentials fills no memory, and makes nobody wait for ever.
+func TestEndlessCredentials(t *testing.T) {
+	minio := testenv.MinIO(t)
+	web := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(web, []byte("x.y.z"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"without an end": func(w http.ResponseWriter, r *http.Request) {
+			block := []byte(`{"Code":"Success","x":"` + strings.Repeat("x", 64<<10) + `",`)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(block); err != nil {
+					return
+				}
+			}
+		},
+		"an error without an end": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(bytes.Repeat([]byte("<"), 64<<10)); err != nil {
+					return
+				}
+			}
+		},
+		"byte for byte": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := w.Write([]byte(" ")); err != nil {
+					return
+				}
+				w.(http.Flusher).Flush()
+				time.Sleep(20 * time.Millisecond)
+			}
+		},
+	} {
+		var sent atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(flushing{w, &sent}, r) }))
+		t.Cleanup(server.Close)
+		for way, env := range map[string]map[string]string{
+			"container": {"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.URL},
+			"STS":       {"AWS_ENDPOINT_URL_STS": server.URL, "AWS_WEB_IDENTITY_TOKEN_FILE": web, "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x"},
+			"machine":   {"AWS_EC2_METADATA_DISABLED": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.URL},
+		} {
+			t.Run(way+" "+name, func(t *testing.T) {
+				isolate(t)
+				for k, v := range env {
+					t.Setenv(k, v)
+				}
+				credentialsTime = 2 * time.Second
+				defer func() { credentialsTime = 30 * time.Second }()
+				s := open(t, Config{Bucket: "bucket", Endpoint: minio.Endpoint, Region: testenv.Region, MaxAttempts: 1})
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				defer cancel()
+				before := sent.Load()
+				_, _, err := s.Get(ctx, "x")
+				if f := fault.From(err); err == nil || ctx.Err() != nil || f.Code != fault.Permission || sent.Load()-before > 64<<20 || len(err.Error()) > 8<<10 {
+					t.Errorf("%d bytes were taken, %.300v", sent.Load()-before, err)
+				}
+			})
+		}
+	}
+}
+
+// flushing counts what is sent.
+type flushing struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(p)
+	f.n.Add(int64(n))
+	return n, err
+}
+
+func (f flushing) Flush() { f.ResponseWriter.(http.Flusher).Flush() }

@@ -242,6 +242,9 @@ func connectionRow(err error) (row, bool) {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		return row{fault.FileSystem, fault.StorageUnreachable, "nothing listens at the service's address",
 			"Check AWS_ENDPOINT_URL_S3 and that the service runs.", true}, true
+	case errors.Is(err, errTooSlow):
+		return row{fault.FileSystem, fault.Timeout, "the service, or the way to it, is too slow",
+			"Look at the network, at proxies in between and at the service's load, then try again; or use a service that is nearer.", true}, true
 	case errors.As(err, &ne) && ne.Timeout():
 		return row{fault.FileSystem, fault.StorageUnreachable, "the service does not answer",
 			"Check the network and the service, then try again.", true}, true

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 )
 
@@ -34,9 +35,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Object, er
 		if !torn || try == getTries {
 			return body, o, err
 		}
-		select {
-		case <-time.After(rand.N(time.Duration(try) * 20 * time.Millisecond)):
-		case <-ctx.Done():
+		if pause.For(ctx, rand.N(time.Duration(try)*20*time.Millisecond)) != nil {
 			return nil, o, s.op("read", key, "s3:GetObject").fault(ctx.Err())
 		}
 	}
@@ -48,7 +47,7 @@ func (s *Store) getOnce(ctx context.Context, key string) ([]byte, storage.Object
 		return nil, storage.Object{}, err
 	}
 	defer r.Close()
-	if o.Size > storage.MaxSmall {
+	if o.Size > storage.Most(ctx) {
 		return nil, o, fault.New(fault.Validation, fault.LimitReached, "Download it instead.",
 			"%s has %d bytes: too large to be read at once", s.where(key), o.Size)
 	}

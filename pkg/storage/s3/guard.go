@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -43,9 +44,7 @@ func (s *Store) putGuarded(ctx context.Context, key string, body []byte, o stora
 // confirm waits for writers that looked before this one had written, and looks again. It compares the contents, too: a
 // service may write them and what describes them in two steps.
 func (s *Store) confirm(ctx context.Context, key string, body []byte, o storage.PutOptions, in *awss3.PutObjectInput, out *awss3.PutObjectOutput, say op, took time.Duration) (storage.Object, error) {
-	select {
-	case <-time.After(min(max(settleTimes*took, minSettle), maxSettle)):
-	case <-ctx.Done():
+	if pause.For(ctx, min(max(settleTimes*took, minSettle), maxSettle)) != nil {
 		return storage.Object{}, say.fault(ctx.Err())
 	}
 	_, head, err := s.head(ctx, key)

@@ -107,7 +107,7 @@ func (s *Store) capabilities(lock bool) storage.Capabilities {
 func missingOf(c storage.Capabilities) (missing []feature) {
 	for f, there := range map[feature]bool{
 		createOnly: c.CreateOnly, replaceIfUnchanged: c.ReplaceIfUnchanged, completeCreateOnly: c.CompleteCreateOnly,
-		deletedNames: !c.DeletedNamesTaken, objectTags: c.Tags, partCRC: c.CRC64NVME,
+		deletedNames: !c.DeletedNamesTaken, abortUploads: !c.UploadsStay, objectTags: c.Tags, partCRC: c.CRC64NVME,
 	} {
 		if !there {
 			missing = append(missing, f)

@@ -40,7 +40,7 @@ func withMark(m map[string]string, mark string) map[string]string {
 func clean(m map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
-		if k = strings.ToLower(k); k != markKey && k != planKey {
+		if k = strings.ToLower(k); k != markKey {
 			out[k] = v
 		}
 	}
@@ -81,6 +81,12 @@ func fullCRC(sum *string, t types.ChecksumType) string {
 	return *sum
 }
 
+// errNoProgress is for a list whose next page is the one that was read.
+var errNoProgress = errors.New("the list does not go on")
+
+// maxIdle is how many answers of a listing in a row may get no further. Where many objects were deleted, there are some.
+const maxIdle = 1000
+
 // List implements storage.Store.
 func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[storage.Object, error] {
 	return func(yield func(storage.Object, error) bool) {
@@ -92,22 +98,31 @@ func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[stora
 		if o.After != "" {
 			in.StartAfter = aws.String(s.full(o.After))
 		}
+		last, idle := "", 0 // the last key, and how many answers in a row had none behind it
 		for {
 			page, err := s.client.ListObjectsV2(ctx, in)
 			if err != nil {
 				yield(storage.Object{}, s.op("list", "", "s3:ListBucket").fault(err))
 				return
 			}
+			idle++
 			for _, c := range page.Contents {
+				if full := aws.ToString(c.Key); full > last {
+					last, idle = full, 0
+				}
 				key, ok := s.relative(aws.ToString(c.Key))
-				if !ok || key == "" || strings.HasSuffix(key, "/") {
-					continue // a folder marker of some console
+				if !ok || key == "" || strings.HasSuffix(key, "/") || !strings.HasPrefix(key, o.Prefix) {
+					continue // a folder marker of some console; or nothing that was asked for
 				}
 				if !yield(storage.Object{Key: key, Size: aws.ToInt64(c.Size), ETag: aws.ToString(c.ETag), LastModified: aws.ToTime(c.LastModified)}, nil) {
 					return
 				}
 			}
 			if !aws.ToBool(page.IsTruncated) || page.NextContinuationToken == nil {
+				return
+			}
+			if aws.ToString(page.NextContinuationToken) == aws.ToString(in.ContinuationToken) || idle == maxIdle {
+				yield(storage.Object{}, s.op("list", "").told(errNoProgress, nonsense, 0))
 				return
 			}
 			in.ContinuationToken = page.NextContinuationToken

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"time"
 
+	"cofre/pkg/cloud"
 	"cofre/pkg/fault"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Open prepares a Store. It makes no request to the bucket; Probe does.
@@ -25,10 +28,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Known != nil {
 		s.adopt(missingOf(*c.Known))
 	}
+	var base *awshttp.BuildableClient // as the SDK has completed it
 	opts := func(o *awss3.Options) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.Retryer = newRetryer(c.MaxAttempts)
+		o.APIOptions = []func(*middleware.Stack) error{cloud.Bound(maxAnswer, "GetObject")} // in the place of those for credentials
+		base = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(0).WithReadTimeout(0)
+		o.HTTPClient = cloud.Stay(base.WithTransportOptions(tune(c, c.ReadTimeout)))
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
 		}
@@ -42,36 +49,33 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		o.DisableLogOutputChecksumValidationSkipped = true
 	}
 	var err error
-	if s.client, err = newClient(ctx, c, newHTTPClient(c, c.ReadTimeout), opts); err != nil {
+	if s.client, err = newClient(ctx, c, opts); err != nil {
 		return nil, err
 	}
 	if err := c.checkEndpoint(s.client.Options().BaseEndpoint); err != nil {
 		return nil, err
 	}
-	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = newHTTPClient(c, 0) })
+	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = cloud.Stay(base.WithTransportOptions(tune(c, 0))) })
 	if s.client.Options().Region == "" {
 		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
 	}
-	s.presign = awss3.NewPresignClient(s.client, func(p *awss3.PresignOptions) {
-		p.ClientOptions = append(p.ClientOptions, func(o *awss3.Options) {
-			if c.PublicEndpoint != "" {
-				o.BaseEndpoint = aws.String(c.PublicEndpoint)
-			}
-		})
-	})
-	s.unsignedParts = c.Dial != nil || protectedWay(s.client.Options().BaseEndpoint)
+	s.presign = awss3.NewPresignClient(s.client)
+	s.unsignedParts = protectedWay(s.client.Options().BaseEndpoint)
 	s.place = s.describe()
 	return s, nil
 }
 
-func newClient(ctx context.Context, c Config, h *awshttp.BuildableClient, opts func(*awss3.Options)) (*awss3.Client, error) {
+// credentialsTime is how long one request for credentials may take, its answer included.
+var credentialsTime = 30 * time.Second
+
+func newClient(ctx context.Context, c Config, opts func(*awss3.Options)) (*awss3.Client, error) {
 	if c.Endpoint != "" && c.Credentials != nil {
 		// Everything is given: no file and no variable of the SDK's has a say.
-		return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: h}, opts), nil
+		return awss3.New(awss3.Options{Region: c.Region, Credentials: c.Credentials.provider(), HTTPClient: awshttp.NewBuildableClient()}, opts), nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(h), config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+	load := append(cloud.Bounds(credentialsTime), config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
 		c.Logger.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
-	}))}
+	})))
 	if c.Region != "" {
 		load = append(load, config.WithRegion(c.Region))
 	}

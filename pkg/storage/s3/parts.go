@@ -1,9 +1,6 @@
 package s3
 
-import (
-	"errors"
-	"fmt"
-)
+import ()
 
 // Plan says how long each part of an upload is.
 //
@@ -77,37 +74,6 @@ func (p Plan) total() int64 {
 func (p Plan) buffers(size int64, concurrency int) int {
 	n := int(memoryBudget / size)
 	return max(min(n, concurrency), min(2, concurrency))
-}
-
-// Offset is where part n begins in the object, when all parts before it have their size.
-func (p Plan) Offset(n int) int64 {
-	var sum int64
-	for i := 1; i < n; i++ {
-		sum += p.Size(i)
-	}
-	return sum
-}
-
-// planKey is the upload metadata with the plan, for a service that puts parts in place as they come.
-const planKey = "cofre-plan"
-
-// String is the plan as PlanOf reads it.
-func (p Plan) String() string { return fmt.Sprintf("%d/%d/%t", p.base, p.max, p.equal) }
-
-// PlanOf finds the plan in the metadata of an upload. ok is false when there is none.
-func PlanOf(metadata map[string]string) (p Plan, ok bool, err error) {
-	text, ok := metadata[planKey]
-	if !ok {
-		return Plan{}, false, nil
-	}
-	_, err = fmt.Sscanf(text, "%d/%d/%t", &p.base, &p.max, &p.equal)
-	if err == nil && (p.base < MinPartSize || p.base > maxPartSize || p.max < 1) {
-		err = errors.New("out of range")
-	}
-	if err != nil {
-		return Plan{}, false, fmt.Errorf("part plan %.40q: %w", text, err)
-	}
-	return p, true, nil
 }
 
 func roundUp(n, step int64) int64 { return (n + step - 1) / step * step }

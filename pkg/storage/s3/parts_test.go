@@ -93,29 +93,6 @@ func TestPlanOfEqualParts(t *testing.T) {
 	}
 }
 
-func TestPlanOffsets(t *testing.T) {
-	p := NewPlan(8*mib, 0, 20, false)
-	var at int64
-	for n := 1; n <= 20; n++ {
-		if p.Offset(n) != at {
-			t.Errorf("part %d begins at %d, want %d", n, p.Offset(n), at)
-		}
-		at += p.Size(n)
-	}
-	got, ok, err := PlanOf(map[string]string{planKey: p.String()})
-	if got != p || !ok || err != nil {
-		t.Errorf("%v becomes %v, %t, %v", p, got, ok, err)
-	}
-	if _, ok, err := PlanOf(nil); ok || err != nil {
-		t.Errorf("no plan: %t, %v", ok, err)
-	}
-	for _, bad := range []string{"", "x", "1/2/true", "8388608/0/false", "-8388608/3/false", "9999999999999/3/false"} {
-		if _, ok, err := PlanOf(map[string]string{planKey: bad}); ok || err == nil {
-			t.Errorf("plan %q is accepted", bad)
-		}
-	}
-}
-
 func TestBufferPoolShrinks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()

@@ -60,6 +60,9 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 		if !aws.ToBool(page.IsTruncated) || (page.NextKeyMarker == nil && page.NextUploadIdMarker == nil) {
 			return out, nil
 		}
+		if aws.ToString(page.NextKeyMarker) == aws.ToString(in.KeyMarker) && aws.ToString(page.NextUploadIdMarker) == aws.ToString(in.UploadIdMarker) {
+			return nil, s.op("list unfinished uploads to", key).told(errNoProgress, nonsense, 0)
+		}
 		in.KeyMarker, in.UploadIdMarker = page.NextKeyMarker, page.NextUploadIdMarker
 	}
 }

@@ -26,10 +26,6 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 	if o.Expires < time.Second || o.Expires > maxExpiry {
 		return storage.PresignedURL{}, fault.New(fault.Validation, fault.InvalidInput, "Choose 1 second to 7 days.", "a link cannot live for %s", o.Expires)
 	}
-	if s.cfg.Dial != nil && s.cfg.PublicEndpoint == "" {
-		return storage.PresignedURL{}, fault.New(fault.Validation, storage.Unsupported,
-			"Use `cofre url`, which listens for as long as the link lives, or `cofre download`.", "%s is reachable by nobody else, so there are no links to it", s.place)
-	}
 	if err := storage.CheckText(o.Filename + o.ContentType); err != nil {
 		return storage.PresignedURL{}, err
 	}

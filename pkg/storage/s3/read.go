@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/pause"
 	"cofre/pkg/storage"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,7 +40,12 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 		}
 		return nil, storage.Object{}, say.fault(err)
 	}
-	o := storage.Object{Key: key, Size: wholeSize(out), ETag: aws.ToString(out.ETag),
+	size, ok := wholeSize(out)
+	if !ok {
+		_ = out.Body.Close()
+		return nil, storage.Object{}, say.told(errNoSize, nonsense, 0)
+	}
+	o := storage.Object{Key: key, Size: size, ETag: aws.ToString(out.ETag),
 		LastModified: aws.ToTime(out.LastModified), Metadata: clean(out.Metadata),
 		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId),
 		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}
@@ -73,17 +79,29 @@ func (s *Store) get(ctx context.Context, key, etag string, offset, length int64)
 	case offset > 0:
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-", offset))
 	}
-	return s.client.GetObject(ctx, in)
+	out, err := s.client.GetObject(ctx, in)
+	if err == nil && (offset > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), fmt.Sprintf("bytes %d-", offset)) || etag != "" && aws.ToString(out.ETag) != etag) {
+		_ = out.Body.Close()
+		return nil, s.op("read", key).told(errOtherBytes, nonsense, 0)
+	}
+	return out, err
 }
 
-// wholeSize is the object's size, also when a range of it was read ("bytes 5-9/1234").
-func wholeSize(out *awss3.GetObjectOutput) int64 {
-	if _, total, ok := strings.Cut(aws.ToString(out.ContentRange), "/"); ok {
+var errOtherBytes = errors.New("the answer has other bytes than were asked for")
+
+var errNoSize = errors.New("the answer does not say how large the object is")
+
+// nonsense is for an answer that no service gives which means well.
+var nonsense = row{fault.FileSystem, fault.StorageFailed, "the service answered what makes no sense", "Look at the service, and at proxies in between.", false}
+
+// wholeSize is the object's size, also when a range of it was read ("bytes 5-9/1234"). ok is false where the service does not say one.
+func wholeSize(out *awss3.GetObjectOutput) (size int64, ok bool) {
+	if _, total, ranged := strings.Cut(aws.ToString(out.ContentRange), "/"); ranged {
 		if n, err := strconv.ParseInt(total, 10, 64); err == nil {
-			return n
+			return n, n >= 0
 		}
 	}
-	return aws.ToInt64(out.ContentLength)
+	return aws.ToInt64(out.ContentLength), out.ContentLength != nil && *out.ContentLength >= 0
 }
 
 // reader reads [at, end) of one version of an object, and asks for the rest when a connection breaks.
@@ -96,9 +114,14 @@ type reader struct {
 	at    int64
 	end   int64
 	body  io.ReadCloser // nil while there is no connection
-	tries int           // since the last byte
+	tries int           // since it last got on
+	got   int64         // bytes since then
 	err   error         // final
 }
+
+// gettingOn is how many bytes must arrive before broken connections are counted anew. A service that sends a few each time would
+// be asked for ever.
+const gettingOn = 64 << 10
 
 func (r *reader) Read(p []byte) (int, error) {
 	if r.err != nil {
@@ -119,8 +142,8 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		n, err := r.body.Read(p)
 		r.at += int64(n)
-		if n > 0 {
-			r.tries = 0
+		if r.got += int64(n); r.got >= gettingOn {
+			r.tries, r.got = 0, 0
 		}
 		if err != nil && r.at < r.end { // a clean end before the end is a broken connection too
 			_ = r.body.Close()
@@ -154,8 +177,8 @@ func (r *reader) broken(err error) error {
 // resume opens a new connection at the current byte, against the same ETag.
 func (r *reader) resume() error {
 	if r.tries > 0 {
-		if err := sleep(r.ctx, backoff(r.tries)); err != nil {
-			return r.say.fault(err)
+		if pause.For(r.ctx, backoff(r.tries)) != nil {
+			return r.say.fault(r.ctx.Err())
 		}
 	}
 	out, err := r.s.get(r.ctx, r.key, r.etag, r.at, r.end-r.at)
@@ -186,17 +209,6 @@ func (r *reader) Close() error {
 func backoff(n int) time.Duration {
 	most := min(100*time.Millisecond<<min(n, 10), maxBackoff)
 	return most/2 + rand.N(most/2)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Download implements storage.Store.

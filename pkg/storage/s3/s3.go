@@ -15,7 +15,8 @@
 // # Failures
 //
 // The SDK retries what may be retried, with jitter. A connection on which nothing moves for ReadTimeout is
-// given up. What remains is returned as a *fault.Error that names the operation, the place and what to do.
+// given up, and so is one on which less than 64 KiB move in twice that time. What remains is returned as a
+// *fault.Error that names the operation, the place and what to do.
 // An answer that was lost is settled by looking at the object: every conditional write carries a random mark
 // in its metadata.
 //
@@ -29,10 +30,8 @@
 package s3
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -73,6 +72,10 @@ const (
 	maxObjectSize = 5 << 40
 )
 
+// maxAnswer bounds what is read of an answer that is no object, in bytes: a page of a list has 1,000 keys of 1 KiB at most, and
+// three times as many bytes when they are escaped.
+const maxAnswer = 16 << 20
+
 // Credentials are an access key pair, with a session token when they are temporary.
 type Credentials struct {
 	AccessKeyID     string
@@ -94,24 +97,14 @@ type Config struct {
 	PathStyle *bool
 	// Credentials, nil: the SDK's default chain (environment, profile, container, instance role).
 	Credentials *Credentials
-	// Dial replaces the dialer, for a service on a unix socket. HTTP proxies are then not used.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// PublicEndpoint is the URL that presigned links name, when others reach the service elsewhere. Without
-	// it a service behind Dial makes no links.
-	PublicEndpoint string
 	// Known spares the probe of a service whose capabilities are known.
 	Known *storage.Capabilities
-	// Description replaces "s3://bucket/prefix" in messages for people.
-	Description string
 
 	PartSize    int64 // bytes of the first parts, 5 MiB to 5 GiB
 	Concurrency int   // parts in flight
 	EqualParts  bool  // all parts but the last get one size, as some services require
 	MaxParts    int   // per upload
-	// TellPlan puts the sizes of parts into an upload's metadata, for the embedded store: it writes parts
-	// where they belong as they come.
-	TellPlan bool
-	// ReadTimeout ends a connection on which nothing moves.
+	// ReadTimeout ends a connection on which nothing moves, and twice that time one on which less than 64 KiB do.
 	ReadTimeout time.Duration
 	// MaxAttempts of one request, the first included. Parts of uploads get twice as many: a backup of an hour
 	// should survive a storage that is away for half a minute.
@@ -212,9 +205,6 @@ func setDefault[T int | int64 | time.Duration](v *T, def T) {
 func (s *Store) Describe() string { return s.place }
 
 func (s *Store) describe() string {
-	if s.cfg.Description != "" {
-		return s.cfg.Description
-	}
 	d := "s3://" + s.cfg.Bucket
 	if s.cfg.Prefix != "" {
 		d += "/" + s.cfg.Prefix
@@ -229,8 +219,5 @@ func (s *Store) describe() string {
 
 // where names one object for people.
 func (s *Store) where(key string) string {
-	if s.cfg.Description != "" {
-		return strings.TrimSuffix(s.cfg.Description, "/") + "/" + key
-	}
 	return "s3://" + s.cfg.Bucket + "/" + s.full(key)
 }

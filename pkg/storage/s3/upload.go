@@ -73,9 +73,6 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 	in := &awss3.CreateMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)),
 		ContentType: aws.String(contentType(o.ContentType)), Metadata: withMark(o.Metadata, u.mark)}
-	if s.cfg.TellPlan {
-		in.Metadata[planKey] = u.plan.String()
-	}
 	out, err := s.createUpload(ctx, in)
 	if err != nil {
 		return nil, s.op("start an upload to", key, "s3:PutObject").fault(err)

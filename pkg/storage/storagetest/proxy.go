@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
@@ -34,6 +35,10 @@ type Verdict struct {
 	Code   string // with this S3 code
 	// Strip takes headers (of the request and its answer) out before the server sees them, and signs anew.
 	Strip []string
+	// Answer changes the server's answer, its body too.
+	Answer func(*http.Response)
+	// Raw is what the connection gets in the place of an answer, before it is closed.
+	Raw string
 }
 
 // NewProxy starts a proxy to a place until the test ends. rule is asked for every request.
@@ -56,6 +61,9 @@ func NewProxy(tb testing.TB, p Place, rule func(*http.Request) Verdict) *Proxy {
 			}
 			for _, h := range v.Strip {
 				r.Header.Del(h)
+			}
+			if v.Answer != nil {
+				v.Answer(r)
 			}
 			return nil
 		},
@@ -143,6 +151,8 @@ func (x *Proxy) serve(next http.Handler, w http.ResponseWriter, r *http.Request)
 		if r.Method != http.MethodHead {
 			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>said the proxy</Message></Error>", v.Code)
 		}
+	case v.Raw != "":
+		drop(w, v.Raw)
 	case v.Lose:
 		next.ServeHTTP(httptest.NewRecorder(), r)
 		drop(w)
@@ -151,10 +161,14 @@ func (x *Proxy) serve(next http.Handler, w http.ResponseWriter, r *http.Request)
 	}
 }
 
-// drop closes the connection without an answer.
-func drop(w http.ResponseWriter) {
+// drop closes the connection, with this or no answer.
+func drop(w http.ResponseWriter, raw ...string) {
 	if h, ok := w.(http.Hijacker); ok {
 		if c, _, err := h.Hijack(); err == nil {
+			for _, text := range raw {
+				_, _ = io.WriteString(c, text)
+				time.Sleep(100 * time.Millisecond) // until whoever reads has it all
+			}
 			c.Close()
 		}
 	}

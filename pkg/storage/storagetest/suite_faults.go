@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -194,6 +195,7 @@ var faultChecks = []check{
 			}
 		})
 	}},
+	{"AnswerDrips", drips},
 	{"SlowLine", func(t *testing.T, p Place) {
 		proxy := testenv.Proxy(t, p.Addr())
 		s := p.Through(t, proxy.Addr(), func(c *s3.Config) { c.PartSize, c.MaxAttempts, c.ReadTimeout = 20*mib, 1, 2500*time.Millisecond })
@@ -233,6 +235,57 @@ var faultChecks = []check{
 		wantReason(t, err, fault.FileSystem, s3.Changed)
 	}},
 }
+
+// drips lets answers through so slowly that they would take many minutes, while always something moves: reading gives up, and says why.
+func drips(t *testing.T, p Place) {
+	_, err := p.Store.Put(ctxFor(t), "x", data(22, mib), storage.PutOptions{})
+	must(t, err)
+	for n := range 60 {
+		_, err := p.Store.Put(ctxFor(t), fmt.Sprintf("drip/%060d", n), nil, storage.PutOptions{})
+		must(t, err)
+	}
+	proxy := testenv.Proxy(t, p.Addr())
+	s := p.Through(t, proxy.Addr(), func(c *s3.Config) { c.ReadTimeout, c.MaxAttempts = 2*time.Second, 2 })
+	proxy.Throttle(testenv.ToClient, 1000)
+	var all sync.WaitGroup
+	for name, f := range map[string]func() error{
+		"record": func() error { _, _, err := s.Get(ctxFor(t), "x"); return err },
+		"object": func() error {
+			r, _, err := s.Open(ctxFor(t), "x", 0, -1)
+			if err == nil {
+				defer r.Close()
+				_, err = io.Copy(io.Discard, r)
+			}
+			return err
+		},
+		"download": func() error { _, err := s.Download(ctxFor(t), "x", discardAt{}); return err },
+		"list": func() error {
+			for _, err := range s.List(ctxFor(t), storage.ListOptions{Prefix: "drip/"}) {
+				return err
+			}
+			return nil
+		},
+	} {
+		all.Go(func() {
+			within(t, time.Minute, func() {
+				err := f()
+				wantReason(t, err, fault.FileSystem, fault.Timeout)
+				if err == nil || !strings.Contains(err.Error(), "is too slow") {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		})
+	}
+	all.Wait()
+	proxy.Heal()
+	_, err = s.Head(ctxFor(t), "x")
+	must(t, err)
+}
+
+// discardAt takes whatever is downloaded.
+type discardAt struct{}
+
+func (discardAt) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 
 // hangs stalls every kind of request; each gives up in bounded time, and what was begun is swept afterwards.
 func hangs(t *testing.T, p Place) {

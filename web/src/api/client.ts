@@ -6,6 +6,7 @@ import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
 export type Backup = Schemas["BackupMetadata"];
+export type BackupDiff = Schemas["BackupDiff"];
 export type BackupStatus = Schemas["BackupStatus"];
 export type StatusResponse = Schemas["BackupStatusResponse"];
 export type BackupError = Schemas["BackupError"];

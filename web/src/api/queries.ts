@@ -1,6 +1,7 @@
 // Server state: what is asked of the API, how often, and what a change makes stale.
 
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { tableName } from "../cli";
 import { listQuery, type Filters } from "../url";
 import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
 import { readersZone } from "../format";
@@ -142,6 +143,41 @@ export function useAudit(filter: AuditFilter) {
   });
 }
 
+export type ContentsOrder = "size" | "rows" | "name";
+
+/** useContents asks for what a backup contains, a page of tables at a time. It never changes. */
+export function useContents(id: string, search: string, sort: ContentsOrder) {
+  const { api } = useServices();
+  const limit = 100;
+  return useInfiniteQuery({
+    queryKey: ["contents", id, search, sort],
+    queryFn: ({ signal, pageParam }) =>
+      answer(api.GET("/api/backup/contents/{id}", { signal, params: { path: { id }, query: { limit, sort, offset: pageParam, ...(search ? { search } : {}) } } })),
+    initialPageParam: 0,
+    getNextPageParam: (page, _, offset) => (offset + page.tables.length < page.matching ? offset + page.tables.length : undefined),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+  });
+}
+
+/** useRows asks for the first rows of a table; they are kept no longer than they are shown. */
+export function useRows(id: string, table: { schema: string; name: string }) {
+  const { api } = useServices();
+  const name = tableName(table);
+  return useQuery({
+    queryKey: ["rows", id, name],
+    queryFn: ({ signal }) => answer(api.GET("/api/backup/rows/{id}", { signal, params: { path: { id }, query: { table: name } } })),
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+}
+
+/** useDiff asks what changed since the backup before. */
+export function useDiff(id: string) {
+  const { api } = useServices();
+  return useQuery({ queryKey: ["diff", id], queryFn: ({ signal }) => answer(api.GET("/api/backup/diff/{id}", { signal, params: { path: { id } } })), staleTime: idle });
+}
+
 export function useHealth() {
   const { api } = useServices();
   return useQuery({
@@ -173,13 +209,12 @@ export function useSettings() {
   return useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => versioned(api.GET("/api/backup/settings", { signal })) });
 }
 
-/** useCleanupPreview asks what a cleanup would do; nothing changes by it. */
-export function useCleanupPreview(days: number | undefined, enabled = true) {
+/** useCleanupPreview asks what a cleanup would do, by the saved settings where nothing else is given; nothing changes by it. */
+export function useCleanupPreview(days: number | undefined, maxBackups?: number) {
   const { api } = useServices();
   return useQuery({
-    queryKey: ["backups", "cleanup", days],
-    enabled,
-    queryFn: ({ signal }) => answer(api.POST("/api/backup/cleanup", { signal, body: { dryRun: true, ...(days === undefined ? {} : { days }) } })),
+    queryKey: ["backups", "cleanup", days, maxBackups],
+    queryFn: ({ signal }) => answer(api.POST("/api/backup/cleanup", { signal, body: { dryRun: true, ...(days === undefined ? {} : { days }), ...(maxBackups === undefined ? {} : { maxBackups }) } })),
     placeholderData: keepPreviousData,
     staleTime: 0,
   });

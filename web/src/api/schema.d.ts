@@ -99,6 +99,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup/contents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What a backup contains
+         * @description The tables of a backup with their rows, as they were counted and hashed while it was made. 404 with the reason
+         *     `contents_missing` says that nothing is known, and why; 409 with `identity_missing`, that the backup is encrypted and the
+         *     installation has no key (`BACKUP_SERVER_KEY`) that opens its contents.
+         */
+        get: operations["getBackupContents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backup/rows/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Rows of one table of a backup
+         * @description The first rows of a table as they lie in the backup, without a database. Only the table's part of the file is read. Values are
+         *     text, as PostgreSQL writes them; no more than 10,000 bytes of each, and 2 MiB of all. `cofre rows` shows all of them.
+         *
+         *     404 with the reason `not_found` says that there is no such backup, or no such table in it; 409 with `identity_missing`, that the
+         *     backup is encrypted and there is no key here.
+         */
+        get: operations["getBackupRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backup/diff/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What changed between two backups
+         * @description What became of tables, sequences, large objects and definitions on the way from another backup to this one: by numbers of
+         *     rows, by the rows' hashes, and by the hashes of definitions. Errors are those of the contents, of either backup.
+         */
+        get: operations["diffBackups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backup/validate/{id}": {
         parameters: {
             query?: never;
@@ -361,6 +437,13 @@ export interface components {
             compress?: boolean;
             /** @description How to compress, with a level behind it if wanted. `lz4` is for archives only. */
             compression?: string;
+            /** @description How many connections read rows at once. Default from the settings, or by processors and free connections. */
+            jobs?: number;
+            /**
+             * @description How rows are written into an archive. `binary` is PostgreSQL's own form, table by table where the types of the columns allow that. Default from the settings.
+             * @enum {string}
+             */
+            rows?: "text" | "binary";
             /** @description Another database on the configured server. Default is the configured one. */
             database?: string;
             /**
@@ -383,6 +466,8 @@ export interface components {
             tables?: components["schemas"]["Patterns"];
             excludeTables?: components["schemas"]["Patterns"];
             excludeTableData?: components["schemas"]["Patterns"];
+            /** @description with schemas or tables, also what those need elsewhere; types, and tables of foreign keys */
+            withDependencies?: boolean;
         };
         Patterns: string[];
         /** @description Names and values of your own, to find a backup by. */
@@ -413,7 +498,7 @@ export interface components {
              */
             duration: number;
             databaseVersion: string;
-            /** @description the newest migration found in the database, or a hash over the catalog */
+            /** @description the newest migration found in the database, or a hash over its definitions: `definitions:18/17:` and 12 hex digits as pg_dump 18 wrote them of PostgreSQL 17, `sha256:` and 12 over the catalog where the backup does not hold all of them (and in older backups) */
             schemaVersion: string;
             /** @description what it is a backup of; the database's name where nothing else is known */
             source: string;
@@ -440,6 +525,21 @@ export interface components {
              */
             uncompressedSize?: number;
             pgDumpVersion?: string;
+            /** @description what read the rows: parallel, over several connections at once, or pg_dump */
+            engine?: string;
+            /** @description why it was one pg_dump, for people */
+            engineReason?: string;
+            /** @description connections that read rows at once */
+            jobs?: number;
+            /**
+             * @description binary when the rows of some tables are in PostgreSQL's binary form; absent where it is not known
+             * @enum {string}
+             */
+            rows?: "text" | "binary";
+            /** @description how many tables' rows are */
+            binaryTables?: number;
+            /** @description why none are, although that was asked for, for people */
+            textRows?: string;
             /** @description manual, schedule or api */
             trigger: string;
             labels?: {
@@ -459,6 +559,185 @@ export interface components {
             previousSize?: number;
             /** @description it is half as large as the one before, or less */
             shrunk?: boolean;
+            contents?: components["schemas"]["ContentsSummary"];
+        };
+        /** @description What a record says of what the backup contains. Absent for backups of older versions and for failed ones. */
+        ContentsSummary: {
+            known: boolean;
+            /** @description why it is not known, for people */
+            missing?: string;
+            /** @description not encrypted, or to the installation's own key as well */
+            readable?: boolean;
+            /** @description with data; absent where the backup is encrypted */
+            tables?: number;
+            /**
+             * Format: int64
+             * @description absent where the backup is encrypted
+             */
+            rows?: number;
+            compared?: components["schemas"]["BackupId"];
+            /** @description why it was not held against the backup before, for people */
+            notCompared?: string;
+            /** @description how many tables lost more of their rows since `compared` than they may */
+            lost?: number;
+            /** @description the first of them; absent where the backup is encrypted */
+            warnings?: components["schemas"]["RowsLost"][];
+        };
+        /** @description A table that lost much of its rows. */
+        RowsLost: {
+            /** @description with its schema, quoted as SQL needs it */
+            table: string;
+            /**
+             * Format: int64
+             * @description rows
+             */
+            before: number;
+            /**
+             * Format: int64
+             * @description rows
+             */
+            after: number;
+            percent: number;
+            /** @description the table is not there any more */
+            dropped: boolean;
+        };
+        BackupContents: {
+            id: components["schemas"]["BackupId"];
+            /**
+             * Format: date-time
+             * @description when the backup was begun
+             */
+            at: string;
+            totals: components["schemas"]["ContentsTotals"];
+            /** @description tables that match the search, on all pages */
+            matching: number;
+            tables: components["schemas"]["ContentsTable"][];
+            largeObjects?: components["schemas"]["ContentsLargeObjects"];
+            /** @description how many there are */
+            sequences: number;
+            /** @description how many objects' definitions were hashed */
+            definitions: number;
+            warnings: components["schemas"]["RowsLost"][];
+        };
+        ContentsTotals: {
+            /** @description with data */
+            tables: number;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description before compression, as COPY writes them
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description in the backup's file; 0 where that is not known of single tables
+             */
+            stored: number;
+        };
+        ContentsTable: {
+            schema: string;
+            name: string;
+            /** @enum {string} */
+            kind: "table" | "partition" | "partitioned table" | "foreign table" | "materialized view";
+            /** @description the backup has its rows, be it none */
+            data: boolean;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description before compression
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description in the backup's file; 0 where that is not known
+             */
+            stored: number;
+            /** @description of the rows, in whatever order; absent without data */
+            hash?: string;
+            /**
+             * @description only hashes of one kind are comparable
+             * @example sum128-xxh3-text-1
+             */
+            hashKind?: string;
+            /** @description the partitioned table through which the rows are restored, if they are */
+            root?: string;
+            /**
+             * Format: date-time
+             * @description when its last row had been read
+             */
+            readAt?: string;
+        };
+        ContentsLargeObjects: {
+            /** Format: int64 */
+            count: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            stored: number;
+            hash: string;
+        };
+        /**
+         * @description `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
+         * @enum {string}
+         */
+        Change: "came" | "went" | "grew" | "shrank" | "changed" | "unknown";
+        BackupDiff: {
+            before: components["schemas"]["DiffedBackup"];
+            after: components["schemas"]["DiffedBackup"];
+            /** @description nothing differs, as far as it could be compared: see notes */
+            equal: boolean;
+            sameTables: number;
+            /** @description also those beyond the limit */
+            changedTables: number;
+            /** @description those that lost most rows first */
+            tables: components["schemas"]["TableDiff"][];
+            largeObjects?: components["schemas"]["TableDiff"];
+            changedSequences: number;
+            sequences: components["schemas"]["SequenceDiff"][];
+            changedDefinitions: number;
+            definitions: components["schemas"]["DefinitionDiff"][];
+            /** @description what could not be compared, and why */
+            notes: string[];
+        };
+        DiffedBackup: {
+            id: components["schemas"]["BackupId"];
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description A table, or all partitions of one that are restored through it. Figures are absent where the backup has no rows of it. */
+        TableDiff: {
+            schema: string;
+            name: string;
+            kind: string;
+            change: components["schemas"]["Change"];
+            /** Format: int64 */
+            rowsBefore?: number;
+            /** Format: int64 */
+            rowsAfter?: number;
+            /** Format: int64 */
+            bytesBefore?: number;
+            /** Format: int64 */
+            bytesAfter?: number;
+        };
+        SequenceDiff: {
+            schema: string;
+            name: string;
+            /** Format: int64 */
+            before?: number;
+            /** Format: int64 */
+            after?: number;
+        };
+        DefinitionDiff: {
+            /**
+             * @example TABLE
+             * @example INDEX
+             */
+            kind: string;
+            schema: string;
+            name: string;
+            change: components["schemas"]["Change"];
         };
         /**
          * @description How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
@@ -494,6 +773,8 @@ export interface components {
             /**
              * @description How far it was looked into. `stream`: checked while it was made. `checksum`: read back whole and hashed.
              *     `full`: and every block decompressed. `restored`: restored into a database. `restored_in_part`: the same, but for something that was left out.
+             *     `proven`: restored into a server of its own and every row compared with what was counted when the backup was made.
+             *     `proven_in_part`: the same, but for something that was left out or could not be compared.
              */
             level: string;
             /** Format: date-time */
@@ -523,6 +804,18 @@ export interface components {
         DeleteBackupResponse: {
             success: boolean;
             message: string;
+        };
+        BackupRows: {
+            id: components["schemas"]["BackupId"];
+            schema?: string;
+            table: string;
+            columns: string[];
+            /** @description a list of values for each row, in the order of the columns; null is NULL */
+            rows: (string | null)[][];
+            /** @description there are more rows */
+            more: boolean;
+            /** @description values that are not here in full */
+            cut: number;
         };
         DownloadLink: {
             /**
@@ -578,6 +871,16 @@ export interface components {
              * @description what the last backup of this kind took
              */
             expectedBytes?: number;
+            /** @description what reads the rows; see BackupMetadata */
+            engine?: string;
+            /** @description why it is one pg_dump, for people */
+            engineReason?: string;
+            /** @description connections that read rows at once */
+            jobs?: number;
+            /** @description of tables and large objects, that several connections read */
+            pieces?: number;
+            /** @description how many of them are written */
+            piecesWritten?: number;
             /** Format: date-time */
             startedAt: string;
             /** Format: date-time */
@@ -634,6 +937,8 @@ export interface components {
             dryRun?: boolean;
             /** @description keep what is younger, instead of the setting; 0 removes all but what is protected */
             days?: number;
+            /** @description keep so many of each source and kind, instead of the setting; 0 is no limit */
+            maxBackups?: number;
         };
         CleanupResponse: {
             dryRun: boolean;
@@ -910,6 +1215,10 @@ export interface components {
             shrunkFrom?: number;
             /** Format: int64 */
             shrunkTo?: number;
+            /** @description tables of the newest backup that lost more of their rows since the one before than they may */
+            tablesLost?: number;
+            /** @description the first of those tables; absent where the backup is encrypted */
+            rowsLost?: components["schemas"]["RowsLost"][];
             /** Format: double */
             successRate?: number;
             trend: components["schemas"]["DaySummary"][];
@@ -928,7 +1237,7 @@ export interface components {
         };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "damaged" | "server_changed" | "future";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "damaged" | "server_changed" | "unreadable" | "future";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;
@@ -1334,6 +1643,123 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getBackupContents: {
+        parameters: {
+            query?: {
+                /** @description only tables with this in their name or their schema's, in upper or lower case */
+                search?: string;
+                /** @description the largest first, by bytes before compression; the most rows first; or by schema and name */
+                sort?: "size" | "rows" | "name";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it contains. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupContents"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getBackupRows: {
+        parameters: {
+            query: {
+                /** @description TABLE or SCHEMA.TABLE, as it is stored or quoted as in SQL; a name that fits several tables is refused with the list of them */
+                table: string;
+                /** @description only these columns, with commas between them, quoted as in CSV; they come in the table's order */
+                columns?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupRows"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    diffBackups: {
+        parameters: {
+            query?: {
+                /** @description the id of the backup to compare with; without it the one before, of the same source and kind */
+                with?: components["schemas"]["BackupId"];
+                /** @description of tables, sequences and definitions, each */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How they differ. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupDiff"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

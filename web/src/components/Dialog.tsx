@@ -3,8 +3,10 @@
 import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import { useText } from "../i18n";
 
-export function Dialog({ title, onClose, busy, children, footer }: {
+export function Dialog({ title, wide, onClose, busy, children, footer }: {
   title: string;
+  /** As wide as a table may need. */
+  wide?: boolean;
   onClose: () => void;
   /** While busy it does not close. */
   busy?: boolean;
@@ -22,6 +24,7 @@ export function Dialog({ title, onClose, busy, children, footer }: {
   return (
     <dialog
       ref={ref}
+      className={wide ? "for-table" : undefined}
       aria-labelledby={id}
       onCancel={(e) => {
         e.preventDefault();

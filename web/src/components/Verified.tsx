@@ -18,6 +18,7 @@ export function StatusBadge({ backup: b }: { backup: Backup }) {
     case "failed":
       return <Badge tone="bad">{t.status.failed}</Badge>;
     default:
+      if (!b.verification) return <Badge tone="warn">{t.status.unverified}</Badge>; // a record made from tags alone
       return <Badge tone="ok">{t.status.success}</Badge>;
   }
 }

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { useSyncExternalStore } from "react";
 import { ApiError, type BackupError } from "../api/client";
+import { ownTimes } from "../format";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
 import { Icon, word } from "./basics";
@@ -39,7 +40,7 @@ interface Explained {
 /** explain finds the words for an error. Known reasons are in the catalogue; the rest is shown as the API says it. */
 export function explain(t: Messages, e: { code?: string; reason?: string | undefined; message?: string; hint?: string | undefined }): Explained {
   const title = word(t.reasons, e.reason, word(t.codes, e.code, t.states.failed));
-  return { title, detail: e.message, hint: e.hint };
+  return { title, detail: e.message && ownTimes(e.message), hint: e.hint };
 }
 
 /** Explanation shows an error that a record or an answer holds. */

@@ -8,7 +8,7 @@ function leaves(of: object, path = ""): [string, string][] {
   return Object.entries(of).flatMap(([key, value]): [string, string][] => {
     const here = path ? `${path}.${key}` : key;
     if (typeof value === "string") return [[here, value]];
-    if (typeof value === "function") return [1, 2].map((n) => [here, String(value(n, n, n))]);
+    if (typeof value === "function") return [1, 2].map((n) => [here, String(value(n, n, n, n))]);
     return leaves(value as object, here);
   });
 }

@@ -1,6 +1,6 @@
 // One backup, at its own address: while it is made its progress, then everything that is known of it.
 
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { ApiError, type Backup, type Options } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useBackup } from "../api/queries";
@@ -16,6 +16,9 @@ import { navigate } from "../url";
 import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
 import { RunningBackup } from "./RunningBackup";
+
+const Tables = lazy(() => import("./Contents").then((m) => ({ default: m.Tables })));
+const Changes = lazy(() => import("./Contents").then((m) => ({ default: m.Changes })));
 
 /** patience is how long the result of a validation is waited for, in milliseconds: a quarter of an hour, and what reading
  * the file takes at 60 MB in a second. */
@@ -105,6 +108,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
       {b.shrunk && b.previousSize !== undefined && (
         <div className="notice warn"><Icon name="warn" /><p><strong>{t.list.shrunk}</strong>: {t.details.shrunk(f.bytes(b.size), f.bytes(b.previousSize))}</p></div>
       )}
+      <LostRows backup={b} />
       {b.error && <Explanation error={b.error} tone={b.outcome === "canceled" ? "none" : "bad"}>{may("create") && <TryAgain backup={b} />}</Explanation>}
       {b.verification && !b.verification.ok && (
         <div className="notice bad">
@@ -122,6 +126,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
           <KeepCard backup={b} />
         </div>
       </div>
+      {b.status === "success" && <Contents backup={b} />}
       {b.status === "success" && <Restore backup={b} />}
       {may("audit") && <AuditTrail resource={b.id} />}
       {dialog === "download" && <DownloadDialog backup={b} onClose={() => setDialog(null)} />}
@@ -183,11 +188,13 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [d.id, <span key="id" className="with-copy"><code>{b.id}</code><CopyButton text={b.id} what={d.id} /></span>],
         [d.databaseVersion, b.databaseVersion],
         [d.pgDumpVersion, b.pgDumpVersion],
+        [d.read, b.engine && (b.engine === "parallel" ? d.readParallel(b.jobs ?? 1) : <>{d.readOne} {b.engineReason && <span className="muted">({b.engineReason})</span>}</>)],
+        [t.create.rows, b.binaryTables ? d.rowsBinary(b.binaryTables) : b.textRows && <>{t.create.rowsText} <span className="muted">({b.textRows})</span></>],
         [d.schemaVersion, b.schemaVersion && <code className="hash">{b.schemaVersion}</code>],
         [d.createdBy, b.createdBy],
         [d.trigger, word(d.triggers, b.trigger)],
         [d.attempts, b.attempt > 1 && f.number(b.attempt)],
-        [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{k}: {v.join(", ")}</code></div>)],
+        [d.selection, b.selection && Object.entries(b.selection).filter(([, v]) => v).map(([k, v]) => <div key={k}><code>{Array.isArray(v) ? `${k}: ${v.join(", ")}` : k}</code></div>)],
         [t.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],
       ]} />
     </section>
@@ -212,6 +219,50 @@ function Timeline({ backup: b }: { backup: Backup }) {
       <ol className="timeline">
         {events.map((e) => <li key={e.text + e.at} className={e.tone}><span>{e.text}</span><Time at={e.at} /></li>)}
       </ol>
+    </section>
+  );
+}
+
+/** LostRows warns of tables that lost rows since the backup before. */
+function LostRows({ backup: b }: { backup: Backup }) {
+  const { t, f } = useText();
+  const c = b.contents;
+  if (!c?.lost) return null;
+  const told = c.warnings ?? [];
+  return (
+    <div className="notice warn">
+      <Icon name="warn" />
+      <div>
+        {told.map((w) => <p key={w.table}>{w.dropped ? t.contents.dropped(w.table, f.number(w.before)) : t.contents.lost(w.table, w.percent, f.number(w.before), f.number(w.after))}</p>)}
+        {c.lost > told.length && <p>{t.contents.lostMore(c.lost - told.length)}</p>}
+        <p>{t.contents.lostHint}</p>
+      </div>
+    </div>
+  );
+}
+
+/** Contents is what the record says of them; tables and changes are loaded when somebody opens them. */
+function Contents({ backup: b }: { backup: Backup }) {
+  const { t } = useText();
+  const [open, setOpen] = useState<"tables" | "changes" | null>(null);
+  const c = b.contents;
+  return (
+    <section className="card">
+      <div className="card-head">
+        <h2>{t.contents.title}</h2>
+        {c?.readable && (
+          <div className="actions">
+            <button type="button" aria-pressed={open === "tables"} onClick={() => setOpen(open === "tables" ? null : "tables")}>{t.contents.show}</button>
+            <button type="button" aria-pressed={open === "changes"} onClick={() => setOpen(open === "changes" ? null : "changes")}>{t.contents.compare}</button>
+          </div>
+        )}
+      </div>
+      {!c ? <p>{t.contents.old}</p>
+        : !c.known ? <p>{t.contents.missing} <span lang="en">{c.missing}</span></p>
+        : !c.readable ? <p>{t.contents.closed}</p>
+        : <p>{b.encryption === "age" ? t.contents.encrypted : t.contents.summary(c.tables ?? 0, c.rows ?? 0)}</p>}
+      {c?.notCompared && c.readable && <p className="muted">{t.contents.notCompared} <span lang="en">{c.notCompared}</span></p>}
+      {open && <Suspense fallback={<Loading />}>{open === "tables" ? <Tables backup={b} /> : <Changes backup={b} />}</Suspense>}
     </section>
   );
 }

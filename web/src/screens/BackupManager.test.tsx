@@ -145,9 +145,10 @@ test("rows mark a part, a backup that shrank, and how one ended", async () => {
     backup({ filename: "small.dump", size: 4 << 20, previousSize: 10 << 20, shrunk: true }),
     backup({ filename: "stopped.dump", status: "failed", outcome: "canceled", error: { code: "CanceledError", reason: "canceled_by_user", message: "x" } }),
     backup({ filename: "died.dump", status: "failed", outcome: "interrupted", error: { code: "InternalError", reason: "run_lost", message: "x" } }),
+    backup({ filename: "tags.dump" }), // known from its tags alone
   ];
   for (const b of list.slice(2)) delete b.verification;
-  serve(answers({ backups: list, total: 4 }));
+  serve(answers({ backups: list, total: 5 }));
   show(<BackupManager userRole="ADMIN" />);
   const row = async (name: string) => (await screen.findByRole("link", { name })).closest("tr")!;
   expect((await row("part.dump")).querySelector(".file")!.textContent).toBe("part.dumplojaPartial schema only");
@@ -155,6 +156,7 @@ test("rows mark a part, a backup that shrank, and how one ended", async () => {
   const badge = async (name: string) => [(await row(name)).querySelector(".state .badge")!.className, (await row(name)).querySelector(".state")!.textContent];
   expect(await badge("stopped.dump")).toEqual(["badge none", "Canceled"]);
   expect(await badge("died.dump")).toEqual(["badge bad", "Interrupted"]);
+  expect(await badge("tags.dump")).toEqual(["badge warn", "Unverified"]);
   expect(within(await row("part.dump")).getByText("Partial").title).toBe("Does not hold the whole database");
 });
 

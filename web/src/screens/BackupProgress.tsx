@@ -44,6 +44,13 @@ export function BackupProgress({ isActive, progress, message, detail, startedAt 
         <div><dt>{t.progress.rate}</dt><dd>{detail && detail.bytesPerSec > 0 ? f.rate(detail.bytesPerSec) : "—"}</dd></div>
         <div><dt>{t.progress.elapsed}</dt><dd>{f.duration(Math.max(0, Math.round((now - Date.parse(startedAt)) / 1000) * 1000))}</dd></div>
       </dl>
+      {detail?.engine && (
+        <p className="hint">
+          {t.details.read} {detail.engine === "parallel" ? t.details.readParallel(detail.jobs ?? 1) : t.details.readOne}
+          {detail.engineReason && ` (${detail.engineReason})`}
+          {detail.pieces !== undefined && detail.pieces > 0 && `, ${t.progress.pieces(detail.piecesWritten ?? 0, detail.pieces)}`}
+        </p>
+      )}
       {detail && detail.attempt > 1 && <p className="hint">{t.progress.attempt(detail.attempt)}</p>}
       {progress === undefined && isActive && detail && <p className="hint">{t.progress.noEstimate}</p>}
       {message && isActive && <p className="hint">{message}</p>}

@@ -19,11 +19,13 @@ export interface Draft {
   content: Backup["content"];
   format: "custom" | "plain";
   compression: string;
+  jobs: string;
+  rows: "" | "text" | "binary";
   encrypt: "" | "yes" | "no";
   labels: { key: string; value: string }[];
 }
 
-export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", encrypt: "", labels: [] };
+export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", jobs: "", rows: "", encrypt: "", labels: [] };
 
 /** optionsOf gives what the API is asked for. What was left as it is, is left out, so that the settings decide. */
 export function optionsOf(d: Draft, configured: string | undefined): Options {
@@ -37,6 +39,8 @@ export function optionsOf(d: Draft, configured: string | undefined): Options {
     ...(d.content === "data" ? { includeSchema: false } : {}),
     ...(d.format === "plain" ? { format: "plain" as const } : {}),
     ...(d.compression ? { compression: d.compression } : {}),
+    ...(d.jobs && d.format === "custom" ? { jobs: Number(d.jobs) } : {}),
+    ...(d.rows && d.format === "custom" ? { rows: d.rows } : {}),
     ...(d.encrypt ? { encrypt: d.encrypt === "yes" } : {}),
     ...(labels.length ? { labels: Object.fromEntries(labels.map((l) => [l.key.trim(), l.value.trim()])) } : {}),
   };
@@ -144,6 +148,27 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
               </select>
             )}
           </Field>
+          {draft.format === "custom" && (
+            <Field label={t.create.jobs} hint={t.create.jobsHint}>
+              {(ids) => (
+                <select {...ids} value={draft.jobs} onChange={(e) => set({ jobs: e.target.value })}>
+                  <option value="">{t.create.jobsDefault}</option>
+                  {["1", "2", "3", "4", "6", "8"].map((n) => <option key={n} value={n}>{n}</option>)}
+                </select>
+              )}
+            </Field>
+          )}
+          {draft.format === "custom" && (
+            <Field label={t.create.rows} hint={t.create.rowsHint}>
+              {(ids) => (
+                <select {...ids} value={draft.rows} onChange={(e) => set({ rows: e.target.value as Draft["rows"] })}>
+                  <option value="">{t.create.rowsDefault}</option>
+                  <option value="text">{t.create.rowsText}</option>
+                  <option value="binary">{t.create.rowsBinary}</option>
+                </select>
+              )}
+            </Field>
+          )}
           <Field label={t.create.encryption} hint={t.create.encryptionHint}>
             {(ids) => (
               <select {...ids} value={draft.encrypt} onChange={(e) => set({ encrypt: e.target.value as Draft["encrypt"] })}>

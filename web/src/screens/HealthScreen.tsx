@@ -4,6 +4,7 @@ import type { Health } from "../api/client";
 import { useHealth } from "../api/queries";
 import { Badge, Page, Time, word, type Tone } from "../components/basics";
 import { Loaded } from "../components/states";
+import { ownTimes } from "../format";
 import { useText } from "../i18n";
 
 const tones: Record<"ok" | "warning" | "failed", Tone> = { ok: "ok", warning: "warn", failed: "bad" };
@@ -45,7 +46,7 @@ function Checks({ checks }: { checks: Health["checks"] }) {
             <div className="card-head"><h2>{t.health.checks[c.name].name}</h2><Badge tone={tones[c.result]}>{t.health.results[c.result]}</Badge></div>
             <p className="muted">{t.health.checks[c.name].what}</p>
             {c.result !== "ok" && reason && <p><strong>{reason}</strong></p>}
-            <p lang="en" className="detail">{c.detail}</p>
+            <p lang="en" className="detail">{ownTimes(c.detail)}</p>
             {c.result !== "ok" && <p><strong>{t.states.whatToDo}</strong> {c.hint ? <span lang="en">{c.hint}</span> : t.health.checks[c.name].todo}</p>}
           </li>
         );

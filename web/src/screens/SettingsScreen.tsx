@@ -47,6 +47,9 @@ function SettingsShown({ settings: s }: { settings: Settings }) {
   );
 }
 
+/** mostDays a backup can be kept, about a century. */
+const mostDays = 36_500;
+
 const whole = (text: string, max: number) => /^\d{1,7}$/.test(text.trim()) && Number(text) <= max;
 
 function SettingsForm({ given, saveSettings, reload }: { given: VersionedSettings; saveSettings: ReturnType<typeof useActions>["saveSettings"]; reload: () => unknown }) {
@@ -54,9 +57,9 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
   const [days, setDays] = useState(String(given.settings.retentionDays));
   const [count, setCount] = useState(String(given.settings.maxBackups));
   const may = useMay();
-  const [previewing, setPreviewing] = useState<number | null>(null);
+  const [previewing, setPreviewing] = useState<Pick<Settings, "retentionDays" | "maxBackups"> | null>(null);
   const [directory, setDirectory] = useState(given.settings.defaultDirectory);
-  const daysWrong = whole(days, 36_500) ? undefined : t.settings.number(36_500);
+  const daysWrong = whole(days, mostDays) ? undefined : t.settings.number(mostDays);
   const countWrong = whole(count, 1_000_000) ? undefined : t.settings.number(1_000_000);
   const directoryWrong = wrongDirectory(t, directory);
   const next: Settings = { retentionDays: Number(days), maxBackups: Number(count), defaultDirectory: directory.trim() };
@@ -80,8 +83,8 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
         {(ids) => <input {...ids} value={directory} maxLength={200} autoCapitalize="none" spellCheck={false} onChange={(e) => setDirectory(e.target.value)} />}
       </Field>
       {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore}</span>
-        {next.retentionDays > 0 && may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next.retentionDays)}>{t.settings.preview}</button>}</p>}
-      {previewing !== null && <Preview days={previewing} counted={next.maxBackups !== given.settings.maxBackups} onClose={() => setPreviewing(null)} />}
+        {may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next)}>{t.settings.preview}</button>}</p>}
+      {previewing !== null && <Preview of={previewing} onClose={() => setPreviewing(null)} />}
       {saveSettings.error && <Failed error={saveSettings.error} />}
       <div className="actions">
         {(saveSettings.error as ApiError | null)?.status === 412 && <button type="button" onClick={() => { saveSettings.reset(); reload(); }}>{t.settings.reload}</button>}
@@ -92,19 +95,19 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
   );
 }
 
-/** Preview shows over the form, which keeps its edits, what a cleanup with so many days would remove. Nothing is changed. */
-function Preview({ days, counted, onClose }: { days: number; /** The number of backups was edited, too: a preview goes by the saved one. */ counted: boolean; onClose: () => void }) {
+/** Preview shows over the form, which keeps its edits, what a cleanup by them would remove. Nothing is changed. */
+function Preview({ of, onClose }: { of: Pick<Settings, "retentionDays" | "maxBackups">; onClose: () => void }) {
   const { t, f } = useText();
-  const query = useCleanupPreview(days);
-  // What another number of days would remove is not shown while this one is asked for.
+  // As a setting 0 days is forever; of a cleanup it would be everything. No backup is older than the most there is.
+  const query = useCleanupPreview(of.retentionDays || mostDays, of.maxBackups);
+  // What other numbers would remove is not shown while these are asked for.
   const data = query.isPlaceholderData ? undefined : query.data;
   return (
-    <Dialog title={t.settings.previewTitle(days)} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
+    <Dialog title={t.settings.previewTitle} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
       <Loaded query={{ ...query, data }} rows={4}>
         {(p) => (
           <>
             <p>{p.removed.length > 0 && <><strong>{t.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</strong> · </>}{t.cleanup.stays(p.kept.length)}</p>
-            {counted && <p className="hint">{t.settings.previewCount}</p>}
             {p.removed.length === 0 ? <p className="muted">{t.cleanup.nothing}</p> : <Items of={p.removed} caption={t.cleanup.goesCaption} />}
           </>
         )}

@@ -67,6 +67,9 @@ const others: [SourceSummary["findings"][number]["code"], SourceSummary["state"]
   ["no_backup_yet", "warning", {}, "no good backup yet", "nenhum backup válido ainda"],
   ["only_parts", "warning", {}, "only parts are backed up", "só há backups parciais"],
   ["shrunk", "warning", { shrunkFrom: 10 << 20, shrunkTo: 4 << 20 }, "the last backup has 4.0 MB, the one before 10.0 MB", "o último backup tem 4,0 MB; o anterior, 10,0 MB"],
+  ["rows_lost", "warning", { tablesLost: 1, rowsLost: [{ table: "app.orders", before: 1000, after: 80, percent: 92, dropped: false }] }, "app.orders lost 92 % of its rows since the backup before (1,000, now 80)", "app.orders perdeu 92 % das linhas desde o backup anterior (1.000, agora 80)"],
+  ["rows_lost", "warning", { tablesLost: 3 }, "3 tables lost many rows since the backup before", "3 tabelas com muitas linhas a menos que no backup anterior"],
+  ["contents_unknown", "warning", {}, "what the newest backup contains is not known", "o conteúdo do último backup não é conhecido"],
   ["damaged", "warning", { damaged: 2 }, "2 damaged backups", "2 backups corrompidos"],
 ];
 test.each(others)("%s is told in both languages", (code, state, change, english, portuguese) => {

@@ -5,6 +5,7 @@ import type { Finding, SourceSummary } from "../api/client";
 import { toList } from "../charts/DayStrip";
 import { Badge, Icon, Time, useNow, type Tone } from "../components/basics";
 import { explain } from "../components/states";
+import { ownTimes } from "../format";
 import { useText } from "../i18n";
 import { writeFilters } from "../url";
 
@@ -47,7 +48,7 @@ function One({ source: s, finding: x }: { source: SourceSummary; finding: Findin
   const error = x.error && explain(t, x.error);
   return (
     <div className="finding">
-      <p><strong>{s.source}</strong>: {text ?? <span lang="en">{x.text}</span>}{error && `: ${error.title}`}</p>
+      <p><strong>{s.source}</strong>: {text ?? <span lang="en">{ownTimes(x.text)}</span>}{error && `: ${error.title}`}</p>
       {error?.detail && <p lang="en" className="detail small-text">{error.detail}</p>}
       <p className="small-text">
         <span className="muted">{t.states.whatToDo}</span> {error?.hint ? <span lang="en">{error.hint}</span> : t.findings.todo[x.code] ?? <span lang="en">{x.hint}</span>}
@@ -71,9 +72,15 @@ function useFinding() {
       case "no_backup_yet": return t.findings.noBackupYet;
       case "failing": return t.findings.failing(since, s.failures);
       case "server_changed": return t.findings.serverChanged;
+      case "unreadable": return t.findings.unreadable;
       case "future": return t.findings.future;
       case "only_parts": return t.findings.onlyParts;
       case "shrunk": return s.shrunkFrom && s.shrunkTo !== undefined ? t.findings.shrunk(f.bytes(s.shrunkFrom), f.bytes(s.shrunkTo)) : undefined;
+      case "rows_lost": {
+        const worst = s.rowsLost?.[0];
+        return worst && !worst.dropped && s.tablesLost === 1 ? t.findings.rowsLost(worst.table, worst.percent, f.number(worst.before), f.number(worst.after)) : t.findings.tablesLost(s.tablesLost ?? 1);
+      }
+      case "contents_unknown": return t.findings.contentsUnknown;
       case "damaged": return t.findings.damaged(s.damaged);
       default: return undefined;
     }

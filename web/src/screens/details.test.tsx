@@ -156,13 +156,13 @@ test("one that is not there says so", async () => {
   expect(await screen.findByText(/There is no such backup/)).toBeTruthy();
 });
 
-test("a running one is followed to its end, and can be cancelled after a question", async () => {
+test("a running one is followed to its end, and can be canceled after a question", async () => {
   const b = backup({ status: "in_progress", size: 0, filename: "x.dump" });
   let status: object = { id: b.id, status: "in_progress", detail: { phase: "dumping", attempt: 1, dumpBytes: 3 << 20, bytes: 1 << 20, bytesPerSec: 1 << 20, startedAt: new Date().toISOString(), updatedAt: new Date().toISOString() } };
   let ended = false;
   const asked = serve({
     ...noAudit,
-    "GET /api/backup/:id": () => (ended ? { ...b, status: "failed", error: { code: "CanceledError", message: "cancelled by u1" }, outcome: "canceled" } : b),
+    "GET /api/backup/:id": () => (ended ? { ...b, status: "failed", error: { code: "CanceledError", message: "canceled by u1" }, outcome: "canceled" } : b),
     "GET /api/backup/status/:id": () => Response.json(status, { headers: { "Retry-After": "1" } }),
     "POST /api/backup/cancel/:id": () => {
       ended = true;
@@ -259,4 +259,124 @@ test("the zone of all times is said, once", async () => {
   serve({ ...noAudit, "GET /api/backup/:id": () => b });
   show(<BackupDetails id={b.id} />, { language: "pt-BR" });
   expect(await screen.findAllByText("Horários de America/Sao_Paulo (UTC−3)")).toHaveLength(1);
+});
+
+const known = { known: true, readable: true, tables: 2, rows: 1080 };
+const page = (tables: object[], matching = tables.length) => ({ id: "x", at: "2026-11-29T02:00:00Z", totals: { tables: 2, rows: 1080, bytes: 4000, stored: 900 }, matching, tables, sequences: 1, definitions: 3, warnings: [], largeObjects: { count: 2, bytes: 2048, stored: 90, hash: "" } });
+const table = (name: string, rows: number, more: object = {}) => ({ schema: "public", name, kind: "table", data: true, rows, bytes: rows * 2, stored: rows, ...more });
+
+test("what it contains is a table that can be searched and sorted, loaded when it is opened", async () => {
+  const b = backup({ contents: known });
+  const asked = serve({
+    ...noAudit, "GET /api/backup/:id": () => b,
+    "GET /api/backup/contents/:id": (a) => (a.query.get("search") ? page([table("orders", 1000)]) : page([table("orders", 1000), table("view", 0, { kind: "materialized view", data: false })], 3)),
+  });
+  show(<BackupDetails id={b.id} />);
+  expect(await screen.findByText("2 tables with 1,080 rows")).toBeTruthy();
+  expect(asked.some((a) => a.path.includes("contents"))).toBe(false);
+  await userEvent.click(screen.getByRole("button", { name: "Show tables" }));
+  const region = await screen.findByRole("region", { name: "Contents" });
+  expect(within(region).getAllByRole("row").map((r) => r.textContent!.replace(/\u00a0/g, " "))).toEqual(["TableRowsSizeStoredShare", "public.orders1,0002.0 kB1.0 kB", "public.view · materialized view–––"]);
+  expect(within(region).getByLabelText("public.orders: 50% of all")).toBeTruthy();
+  expect(screen.getByText("and 2 large objects (2.0 kB)")).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Load more" })).toBeTruthy();
+  await userEvent.selectOptions(screen.getByLabelText("Sort by"), "rows");
+  await userEvent.type(screen.getByLabelText("Search tables"), "ord");
+  await waitFor(() => expect(within(screen.getByRole("region", { name: "Contents" })).getAllByRole("row")).toHaveLength(2));
+  const last = asked.filter((a) => a.path.includes("contents")).at(-1)!;
+  expect(Object.fromEntries(last.query)).toMatchObject({ sort: "rows", search: "ord", offset: "0" });
+});
+
+const rowsOf = (rows: (string | null)[][], more: object = {}) => ({ id: "x", schema: "public", table: "orders", columns: ["id", "note"], rows, more: false, cut: 0, ...more });
+
+test("a table's name opens its first rows: NULL apart from an empty text, long values with the whole in a title", async () => {
+  const b = backup({ contents: known });
+  const long = "é".repeat(59) + "😀" + "x".repeat(300);
+  const asked = serve({
+    ...noAudit, "GET /api/backup/:id": () => b,
+    "GET /api/backup/contents/:id": () => page([table("orders", 1000), table("view", 0, { kind: "materialized view", data: false })]),
+    "GET /api/backup/rows/:id": () => rowsOf([["1", null], ["2", ""], ["3", "<b>x</b>"], ["4", long]], { more: true, cut: 1 }),
+  });
+  show(<BackupDetails id={b.id} />);
+  const user = userEvent.setup();
+  await user.click(await screen.findByRole("button", { name: "Show tables" }));
+  const name = await screen.findByRole("button", { name: "public.orders: show rows" });
+  expect(screen.queryByRole("button", { name: /view/ })).toBeNull(); // has no rows in a backup
+  name.focus();
+  await user.keyboard("{Enter}");
+  const dialog = screen.getByRole("dialog", { name: "Rows of public.orders" });
+  const region = await within(dialog).findByRole("region", { name: "Rows of public.orders" });
+  expect(within(region).getAllByRole("row").map((r) => r.textContent)).toEqual(["idnote", "1NULL", "2", "3<b>x</b>", `4${"é".repeat(59)}…`]);
+  expect(within(region).getByText("NULL").tagName).toBe("I");
+  expect(within(region).getByTitle(long)).toBeTruthy();
+  expect(within(dialog).getByText("The first 4 rows, as they are in the backup. Not in full: 1 long value.")).toBeTruthy();
+  expect(within(dialog).getByText(`cofre rows ${b.id} public.orders > orders.csv`)).toBeTruthy();
+  expect(asked.filter((a) => a.path.includes("/rows/")).map((a) => a.query.get("table"))).toEqual(['"public"."orders"']);
+  await user.click(within(dialog).getByRole("button", { name: "Close" }));
+  expect(screen.queryByRole("dialog")).toBeNull();
+});
+
+test("rows that are on their way, none, and those that cannot be read", async () => {
+  const b = backup({ contents: known });
+  let answer: (r: object) => void = () => {};
+  serve({
+    ...noAudit, "GET /api/backup/:id": () => b, "GET /api/backup/contents/:id": () => page([table("orders", 0)]),
+    "GET /api/backup/rows/:id": () => new Promise<object>((resolve) => (answer = resolve)),
+  });
+  show(<BackupDetails id={b.id} />, { language: "pt-BR" });
+  await userEvent.click(await screen.findByRole("button", { name: "Mostrar tabelas" }));
+  await userEvent.click(await screen.findByRole("button", { name: "public.orders: mostrar linhas" }));
+  const dialog = screen.getByRole("dialog", { name: "Linhas de public.orders" });
+  expect(within(dialog).getByRole("status").textContent).toContain("Carregando");
+  answer(problem(409, { code: "ValidationError", reason: "identity_missing", detail: "backup is encrypted", hint: "Set the key." }));
+  expect((await within(dialog).findByRole("alert")).textContent).toContain("Set the key.");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Tentar de novo" }));
+  answer(rowsOf([]));
+  expect(await within(dialog).findByText("Esta tabela não tem linhas.")).toBeTruthy();
+});
+
+test.each([
+  ["who may not restore", {}, ["list"]],
+  ["a script, of which nobody knows where its rows lie", { format: "plain" as const }, ["list", "restore"]],
+])("no rows are offered: %s", async (_, change, permissions) => {
+  const b = backup({ contents: known, ...change });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b, "GET /api/backup/contents/:id": () => page([table("orders", 10)]) });
+  show(<BackupDetails id={b.id} />, { permissions });
+  await userEvent.click(await screen.findByRole("button", { name: "Show tables" }));
+  expect(await screen.findByText("public.orders")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: /public\.orders/ })).toBeNull();
+});
+
+test("what changed since the backup before is shown, with what was not compared", async () => {
+  const b = backup({ contents: { ...known, lost: 2, warnings: [{ table: "public.orders", before: 1000, after: 80, percent: 92, dropped: false }] } });
+  serve({
+    ...noAudit, "GET /api/backup/:id": () => b,
+    "GET /api/backup/diff/:id": () => ({
+      before: { id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAA", at: "2026-11-28T02:00:00Z" }, after: { id: b.id, at: b.createdAt }, equal: false, sameTables: 1, changedTables: 2,
+      tables: [{ schema: "public", name: "orders", kind: "table", change: "shrank", rowsBefore: 1000, rowsAfter: 80 }, { schema: "public", name: "fresh", kind: "table", change: "came", rowsAfter: 0 }],
+      changedSequences: 1, sequences: [], changedDefinitions: 1, definitions: [{ kind: "INDEX", schema: "public", name: "i", change: "went" }], notes: ["not compared: x"],
+    }),
+  });
+  show(<BackupDetails id={b.id} />, { language: "pt-BR" });
+  const note = (await screen.findByText(/public\.orders perdeu 92 % das linhas/)).closest(".notice")!;
+  expect(note.className).toContain("warn");
+  expect(note.textContent).toContain("1 tabela com muitas linhas a menos");
+  await userEvent.click(screen.getByRole("button", { name: "Comparar com o backup anterior" }));
+  const region = await screen.findByRole("region", { name: "Diferenças" });
+  expect(within(region).getAllByRole("row").map((r) => r.textContent)).toEqual(["DiferençaTabelaLinhas antesLinhas agora", "encolheupublic.orders1.00080", "novapublic.fresh–0"]);
+  expect(screen.getByText("public.i", { exact: false })).toBeTruthy();
+  expect(screen.getByText("not compared: x").lang).toBe("en");
+  expect(screen.getByText("1 sequência com outro valor")).toBeTruthy();
+});
+
+test.each([
+  [undefined, /created by a version of cofre that did not count/],
+  [{ known: false, missing: "out of luck" }, /^out of luck$/],
+  [{ known: true, readable: false }, /no key for them \(BACKUP_SERVER_KEY\)/],
+])("contents that cannot be shown say why: %o", async (contents, said) => {
+  const b = backup(contents ? { contents } : {});
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  expect(await screen.findByText(said)).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Show tables" })).toBeNull();
 });

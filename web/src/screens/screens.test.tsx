@@ -145,13 +145,14 @@ test("what is left as it is, is not asked for", () => {
 });
 
 test("a percentage is shown only when there is one", () => {
-  const detail = { phase: "uploading", attempt: 2, dumpBytes: 10 << 20, bytes: 5 << 20, bytesPerSec: 2 << 20, startedAt: new Date().toISOString(), updatedAt: "" };
+  const detail = { phase: "uploading", attempt: 2, engine: "parallel", jobs: 2, pieces: 12, piecesWritten: 3, dumpBytes: 10 << 20, bytes: 5 << 20, bytesPerSec: 2 << 20, startedAt: new Date().toISOString(), updatedAt: "" };
   show(<BackupProgress isActive progress={42} message={undefined} detail={detail} startedAt={detail.startedAt} />);
   expect(screen.getByRole("progressbar").getAttribute("value")).toBe("42");
   expect(screen.getByText("42%")).toBeTruthy();
   expect(screen.getByText(/Attempt 2/)).toBeTruthy();
   expect(document.querySelector("[aria-live=polite]")!.textContent).toBe("Uploading, 40%");
   expect(document.body.textContent!.replace(/\u00a0/g, " ")).toContain("2.0 MB/s");
+  expect(document.body.textContent).toContain("over 2 connections at once, 3 of 12 pieces");
 });
 
 test("a cleanup is shown with its reasons, asked about, and then done", async () => {
@@ -210,25 +211,26 @@ test.each([[21, 200, true], [20, 200, false], [3, 2, true], [2, 2, false], [1, 0
   expect(button.disabled).toBe(false);
 });
 
-test("a preview shows what the days that are typed would remove, and keeps the edit", async () => {
+test("a preview shows what the numbers that are typed would remove, and keeps the edit", async () => {
   const asked = serve({ "GET /api/backup/settings": () => settings({}), "POST /api/backup/cleanup": () => cleanup(3, 9) });
   show(<SettingsScreen />, { permissions: ["settings_read", "settings_write", "cleanup"] });
   const days = await screen.findByRole<HTMLInputElement>("textbox", { name: "Keep days" });
-  await userEvent.clear(days);
-  await userEvent.type(days, "7");
-  await userEvent.click(screen.getByRole("button", { name: "See what would go" }));
-  const dialog = within(screen.getByRole("dialog", { name: "What a cleanup would remove with 7 days" }));
-  expect((await dialog.findByRole("list", { name: "Backups that go" })).children).toHaveLength(3);
-  expect(asked.filter((a) => a.method !== "GET").map((a) => [a.path, a.body])).toEqual([["/api/backup/cleanup", { dryRun: true, days: 7 }]]);
-  expect(dialog.queryByText(/number of backups is taken as it is saved/)).toBeNull();
-  await userEvent.click(dialog.getByRole("button", { name: "Close" }));
+  const count = screen.getByRole<HTMLInputElement>("textbox", { name: "Keep number" });
+  const saved = Number(count.value);
+  const preview = async (field: HTMLInputElement, text: string) => {
+    await userEvent.clear(field);
+    await userEvent.type(field, text);
+    await userEvent.click(screen.getByRole("button", { name: "See what would go" }));
+    const dialog = within(screen.getByRole("dialog", { name: "What a cleanup would remove with these settings" }));
+    expect((await dialog.findByRole("list", { name: "Backups that go" })).children).toHaveLength(3);
+    await userEvent.click(dialog.getByRole("button", { name: "Close" }));
+  };
+  await preview(days, "7");
   expect(days.value).toBe("7");
-  // The number of backups cannot be previewed before it is saved: that is said, and for it alone there is no preview.
-  const count = screen.getByRole("textbox", { name: "Keep number" });
-  await userEvent.clear(count);
-  await userEvent.type(count, "1");
-  await userEvent.click(screen.getByRole("button", { name: "See what would go" }));
-  expect(await screen.findByText(/number of backups is taken as it is saved/)).toBeTruthy();
+  await preview(count, "1");
+  await userEvent.clear(days);
+  await preview(days, "0"); // which keeps forever, as a setting
+  expect(asked.filter((a) => a.method !== "GET").map((a) => [a.path, a.body])).toEqual([[7, saved], [7, 1], [36_500, 1]].map(([days, maxBackups]) => ["/api/backup/cleanup", { dryRun: true, days, maxBackups }]));
 });
 
 test("health shows what to do, also when it comes with 503", async () => {

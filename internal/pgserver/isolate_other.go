@@ -1,0 +1,9 @@
+//go:build !linux
+
+package pgserver
+
+import "syscall"
+
+const canIsolate = false
+
+func isolate(*syscall.SysProcAttr) {}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/overview"
+	"cofre/pkg/registry"
+)
+
+// Options of the command line mean nothing in a browser.
+func TestHintsNameNoOptions(t *testing.T) {
+	for hint, want := range map[string]string{
+		"Look at its messages; run it again with --verbose for all of them.":                        "Look at its messages.",
+		"Run it again with --verbose.":                                                              "",
+		"Put the directory into its own field (--output).":                                          "Put the directory into its own field.",
+		"Create them (CREATE ROLE ...). Or leave it out: --no-owner.":                               "Create them (CREATE ROLE ...). Or leave it out.",
+		"If it is another database, give it another name (BACKUP_SOURCE, or --source). Or move it.": "If it is another database, give it another name. Or move it.",
+		"Start the server -- then try again.":                                                       "Start the server -- then try again.",
+		"For example: cofre restore ID --to URL":                                                    "",
+		"":                                                                                          "",
+		"Follow it with: cofre status 01ARZ3NDEKTSV4RRFFQ69G5FAV":                                   "Follow it.",
+		"Try again in a few minutes, or run: cofre cleanup":                                         "Try again in a few minutes, or run a cleanup.",
+		"Remove backups (cofre cleanup, cofre delete), or raise BACKUP_MAX_STORAGE_SIZE_GB.":        "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.",
+		"Free space there, or remove old backups with `cofre cleanup`.":                             "Free space there, or remove old backups with a cleanup.",
+		"Say so once: cofre source moved \"a b\".":                                                  "Say so once: cofre source moved \"a b\", on the command line.",
+		"Report it to the makers of cofre with the messages.":                                       "Report it to the makers of cofre with the messages.",
+	} {
+		if got := hintOf(hint); got != want {
+			t.Errorf("%q\nbecomes %q\nwant    %q", hint, got, want)
+		}
+	}
+	const cli = "Look at its messages; run it again with --verbose for all of them."
+	f := fault.New(fault.BackupCreation, fault.ExitStatus, cli, "pg_dump failed")
+	record := registry.Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: cli}
+	doc := problem{fault: f}.answer(nil, "1", slog.New(slog.DiscardHandler))
+	for door, hint := range map[string]string{
+		"a record": backupError(record).Hint, "a finding": finding(overview.Finding{Hint: cli, Error: &record}).Hint, "a check": failing("database", f).Hint,
+		"an answer": doc.problem.Hint,
+	} {
+		if door != "an answer" && strings.Contains(hint, "--") {
+			t.Errorf("%s says %q", door, hint)
+		}
+	}
+}
+
+// TestTextsNameNoCommands goes through every text in the sources that names a command and may reach a screen, and holds what is made of
+// it against testdata/hints.txt, where people can read it. go test -run TestTextsNameNoCommands -update writes that anew.
+func TestTextsNameNoCommands(t *testing.T) {
+	var got strings.Builder
+	for _, text := range textsWithCommands(t) {
+		shown := hintOf(text)
+		fmt.Fprintf(&got, "%s\n    %s\n", text, shown)
+		for _, m := range command().FindAllStringSubmatch(shown, -1) {
+			if !commandOnly[m[1]] {
+				t.Errorf("%q\nbecomes %q", text, shown)
+			}
+		}
+		if strings.ContainsAny(shown, "`") || strings.Contains(shown, " .") || regexp.MustCompile(`(\b(with|by|run|at|or|from)|:)\.?$`).MatchString(shown) {
+			t.Errorf("%q\nbecomes %q, which is no sentence", text, shown)
+		}
+	}
+	const file = "testdata/hints.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != got.String() {
+		t.Errorf("%v; the texts are\n%s\nlook at them, then run this test with -update", err, got.String())
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/hints.txt anew")
+
+// textsWithCommands returns the texts in the sources of all packages but those of the command line which name one of its commands,
+// sorted. What is put together with something else has an id in its place.
+func textsWithCommands(t *testing.T) []string {
+	t.Helper()
+	var texts []string
+	err := filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (path == "../cli" || path == "../demo" || e.Name() == "testdata"):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || path == "../api/hint.go":
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			expr, ok := n.(ast.Expr)
+			if !ok {
+				return true
+			}
+			text, ok := textOf(expr)
+			if !ok {
+				return true
+			}
+			for _, m := range command().FindAllStringSubmatch(text, -1) {
+				if (things[m[1]] != "" || commandOnly[m[1]]) && !slices.Contains(texts, text) {
+					texts = append(texts, text)
+				}
+			}
+			return false
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(texts) < 30 {
+		t.Errorf("only %d texts were found", len(texts))
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// textOf returns a text, or one put together with +.
+func textOf(e ast.Expr) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, ok := textOf(e.X)
+		right, too := textOf(e.Y)
+		const id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+		switch {
+		case e.Op != token.ADD, !ok && !too:
+			return "", false
+		case !ok:
+			left = id
+		case !too:
+			right = id
+		}
+		return left + right, true
+	}
+	return "", false
+}
+
+// FuzzColumns: whatever is asked for as columns, it is a list or refused.
+func FuzzColumns(f *testing.F) {
+	for _, s := range []string{"", "id,name", `id,"a, b"`, `"`, "\n", "a\nb"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		names, err := columnList(s)
+		if err != nil && !fault.HasReason(err, fault.InvalidInput) {
+			t.Errorf("%q: %v", s, err)
+		}
+		if err == nil && s != "" && len(names) > len(s)+1 {
+			t.Errorf("%q are %d columns", s, len(names))
+		}
+	})
+}
+
+// FuzzHint: whatever a hint says, what is made of it names no option and no command that has another name here.
+func FuzzHint(f *testing.F) {
+	f.Add("Follow it with: cofre status 01ARZ3NDEKTSV4RRFFQ69G5FAV; or `cofre cleanup` (cofre list, cofre restore) --x")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := hintOf(s)
+		if len(got) > 4*len(s)+64 {
+			t.Errorf("%q becomes %q", s, got)
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/pgdump"
+	"cofre/pkg/postgres"
+)
+
+// Checks implements backup.Engine.
+func (e *database) Checks(ctx context.Context) []backup.Check {
+	var checks []backup.Check
+	if e.c.HasDatabase || len(e.c.File.Sources) == 0 {
+		checks = e.checkConfigured(ctx)
+	}
+	for _, s := range e.c.File.Sources {
+		if s.Name != e.c.Source {
+			checks = append(checks, e.checkSource(ctx, s.Name)...)
+		}
+	}
+	return checks
+}
+
+// checkSource looks whether a source of the file can be reached and read.
+func (e *database) checkSource(ctx context.Context, name string) []backup.Check {
+	what := "database of source " + name
+	c, err := e.c.Choose(name)
+	if err != nil {
+		return []backup.Check{backup.Failing(what, err)}
+	}
+	conn, err := c.Database.Connect(ctx)
+	if err != nil {
+		return []backup.Check{backup.Failing(what, err)}
+	}
+	defer hangUp(ctx, conn)
+	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
+	if err = c.Database.Explain(ctx, err); err == nil {
+		err = server.Readable()
+	}
+	if err != nil {
+		return []backup.Check{backup.Failing(what, err)}
+	}
+	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", c.Database.Redacted(), server.Version, server.Role)}
+	pooled, err := c.Database.Pooled(ctx, conn)
+	return append([]backup.Check{check}, checkConnection(what+": connection", pooled, err)...)
+}
+
+// checkConnection says what a pooler between here and the server means: pooled and err are Target.Pooled's. Without one there is
+// nothing to say.
+func checkConnection(name string, pooled bool, err error) []backup.Check {
+	c := backup.Check{Name: name, Result: backup.CheckOK,
+		Detail: "through a pooler by session: one pg_dump makes the backups; several connections do where the address is the server's own"}
+	switch {
+	case fault.HasReason(err, fault.TransactionPooler):
+		c = backup.Failing(name, err)
+		c.Result, c.Detail, c.Error = backup.CheckWarning, c.Detail+"; cofre makes no backup through it", nil
+	case err != nil:
+		c = backup.Failing(name, err)
+	case !pooled:
+		return nil
+	}
+	return []backup.Check{c}
+}
+
+// checkConfigured looks at the configured database, and at the programs.
+func (e *database) checkConfigured(ctx context.Context) []backup.Check {
+	var checks []backup.Check
+	clients, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv})
+	if err != nil {
+		checks = append(checks, backup.Failing("pg_dump", err))
+	}
+	pgDumpWrong := err != nil
+	t, err := e.target("")
+	if err != nil {
+		return append(checks, backup.Failing("database", err))
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return append(checks, backup.Failing("database", err))
+	}
+	defer hangUp(ctx, conn)
+	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
+	if err != nil {
+		return append(checks, backup.Failing("database", t.Explain(ctx, err)))
+	}
+	checks = append(checks, backup.Check{Name: "database", Result: backup.CheckOK,
+		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %d MB on its disk", t.Redacted(), server.Version, server.Tables, server.Size>>20)})
+	pooled, err := t.Pooled(ctx, conn)
+	checks = append(checks, checkConnection("database: connection", pooled, err)...)
+	if err := server.Readable(); err != nil {
+		checks = append(checks, backup.Failing("database: rights", err))
+	} else {
+		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "the role " + server.Role + " can read everything"})
+	}
+	if pgDumpWrong {
+		return checks
+	}
+	tool, err := e.find(ctx, server.Major)
+	if err != nil {
+		return append(checks, backup.Failing("pg_dump", err))
+	}
+	detail := fmt.Sprintf("%s (%s), compressing with %s", tool.client.Version, tool.client.PgDump, tool.compression)
+	if n := len(clients) - 1; n > 0 {
+		detail += fmt.Sprintf("; %d older ones are not used", n)
+	}
+	return append(append(checks, backup.Check{Name: "pg_dump", Result: backup.CheckOK, Detail: detail}), knownHoles(tool.client)...)
+}
+
+// knownHoles warns of client programs that are to be updated.
+func knownHoles(c pgdump.Client) []backup.Check {
+	holes := c.Holes()
+	if len(holes) == 0 {
+		return nil
+	}
+	var known []string
+	for _, h := range holes {
+		known = append(known, h.CVE+" ("+h.Detail+")")
+	}
+	check := backup.Check{
+		Name: "pg_dump: security", Result: backup.CheckWarning, Detail: "version " + c.Version + " has known holes: " + strings.Join(known, "; "),
+		Hint: "Install the client programs of PostgreSQL 18 in their latest minor version.",
+	}
+	if fixed := holes[0].Fixed; fixed != "" {
+		check.Hint = "Update PostgreSQL's client programs to " + fixed + " or newer."
+	}
+	return []backup.Check{check}
+}

@@ -1,0 +1,12 @@
+package app
+
+import (
+	"cofre/pkg/backup"
+	"cofre/pkg/scratch"
+)
+
+// SuperURL is a connection string of a private server's superuser for its database.
+func SuperURL(s backup.Scratch) string {
+	server := s.(*scratchServer).server
+	return server.SocketURL(scratch.Superuser, server.Password, proofDatabase)
+}

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"cofre/pkg/archive"
+	"cofre/pkg/backup"
+	"cofre/pkg/configfile"
+	"cofre/pkg/fault"
+	"cofre/pkg/pgdump"
+	"cofre/pkg/postgres"
+	"cofre/pkg/registry"
+	"cofre/pkg/scratch"
+)
+
+// proofDatabase is the name of a proof's database.
+const proofDatabase = "cofre_proof"
+
+// scratchServer is backup.Scratch: a private server, its superuser, and a role without rights that owns the database.
+type scratchServer struct {
+	e      *database
+	server *scratch.Server
+	super  postgres.Target
+	role   postgres.Target
+	notes  []string
+}
+
+// Scratch implements backup.Engine.
+func (e *database) Scratch(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
+	server, err := scratch.Start(ctx, scratch.Options{Bin: e.c.ProofServer, Major: o.Major, Room: o.Room})
+	if err != nil {
+		return nil, err
+	}
+	s := &scratchServer{e: e, server: server}
+	if err := s.prepare(ctx, o.Locale); err != nil {
+		_ = server.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare makes the role and the database.
+func (s *scratchServer) prepare(ctx context.Context, l registry.Locale) (err error) {
+	password := rand.Text()
+	target := func(user, password, database string) postgres.Target {
+		var t postgres.Target
+		if err == nil {
+			t, err = postgres.ParseTarget(s.server.SocketURL(user, password, database), func(string) string { return "" })
+		}
+		return t
+	}
+	maintenance := target(scratch.Superuser, s.server.Password, "postgres")
+	s.super, s.role = target(scratch.Superuser, s.server.Password, proofDatabase), target(scratch.Role, password, proofDatabase)
+	if err != nil {
+		return err
+	}
+	want := postgres.Locale{Encoding: l.Encoding, Provider: l.Provider, Collate: l.Collate, CharType: l.CharType, Name: l.Name, ICURules: l.ICURules}
+	created := postgres.CreateDatabase(ctx, maintenance, proofDatabase, want)
+	if fault.HasReason(created, fault.InvalidInput) || fault.HasReason(created, fault.TargetLacks) {
+		s.notes = append(s.notes, fmt.Sprintf("this machine cannot sort text as the backup's database does (%s): it was restored with the order of C", want))
+		created = postgres.CreateDatabase(ctx, maintenance, proofDatabase, postgres.Locale{Encoding: l.Encoding, Collate: "C", CharType: "C"})
+	}
+	if created != nil {
+		return created
+	}
+	return postgres.CreateOwner(ctx, maintenance, scratch.Role, password, proofDatabase)
+}
+
+// Version implements backup.Scratch.
+func (s *scratchServer) Version() string { return s.server.Version }
+
+// Isolated implements backup.Scratch.
+func (s *scratchServer) Isolated() bool { return s.server.Isolated }
+
+// Restore implements backup.Scratch.
+func (s *scratchServer) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, []string, error) {
+	needs, err := s.needs(ctx, in)
+	if err != nil {
+		return backup.RestoreReport{}, nil, err
+	}
+	made, err := postgres.Prepare(ctx, s.super, scratch.Role, needs.Roles, needs.Extensions)
+	if err != nil {
+		return backup.RestoreReport{}, nil, err
+	}
+	o.KeepGoing = true
+	o.Adaptation = backup.Adaptation{SkipMissingRoles: true, SkipForbidden: true, SkipMissingExtensions: true, Schemas: append([]string{"cofre_proof"}, made...)}
+	rep, err := s.e.restore(ctx, s.role, o, in)
+	if settled := postgres.Settle(ctx, s.super); err == nil {
+		err = settled
+	}
+	return rep, s.notes, err
+}
+
+// needs reads the archive's table of contents.
+func (s *scratchServer) needs(ctx context.Context, in backup.RestoreInput) (pgdump.Needs, error) {
+	r, err := in.Open(ctx)
+	if err != nil {
+		return pgdump.Needs{}, err
+	}
+	defer r.Close()
+	h, err := archive.ReadHead(ctx, r, archive.Options{})
+	if err != nil {
+		return pgdump.Needs{}, err
+	}
+	return pgdump.NeedsOf(h), nil
+}
+
+// Open implements backup.Scratch.
+func (s *scratchServer) Open(ctx context.Context) (backup.Session, error) {
+	pg, err := postgres.OpenSession(ctx, s.super, postgres.Policy{})
+	if err != nil {
+		return nil, err
+	}
+	return s.e.begin(ctx, pg, registry.Selection{})
+}
+
+// Ask implements backup.Scratch.
+func (s *scratchServer) Ask(ctx context.Context, query string) (string, bool, error) {
+	return postgres.FirstValue(ctx, s.role, query)
+}
+
+// Close implements backup.Scratch.
+func (s *scratchServer) Close() error { return s.server.Stop() }
+
+// ProofChecks reads the checks of a file; see configfile.ReadChecks.
+func ProofChecks(path string) ([]backup.ProofCheck, error) {
+	list, err := configfile.ReadChecks(path)
+	out := make([]backup.ProofCheck, 0, len(list))
+	for _, c := range list {
+		out = append(out, backup.ProofCheck(c))
+	}
+	return out, err
+}

@@ -1,0 +1,170 @@
+package app_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+func open(t *testing.T, url string, env ...string) *app.App {
+	t.Helper()
+	c, err := app.Load(append([]string{
+		"BACKUP_DIRECTORY=" + filepath.Join(t.TempDir(), "backups"), "DATABASE_URL=" + url, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
+		"BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor),
+	}, env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(t.Context(), c, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// meddling is an engine whose private servers lose something between the restore and the look at it.
+type meddling struct {
+	backup.Engine
+	t   *testing.T
+	sql string
+}
+
+func (m meddling) Scratch(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
+	s, err := m.Engine.Scratch(ctx, o)
+	return meddled{s, m}, err
+}
+
+type meddled struct {
+	backup.Scratch
+	m meddling
+}
+
+func (s meddled) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, []string, error) {
+	rep, notes, err := s.Scratch.Restore(ctx, o, in)
+	if err == nil && s.m.sql != "" {
+		testenv.LoadSQL(s.m.t, app.SuperURL(s.Scratch), s.m.sql)
+	}
+	return rep, notes, err
+}
+
+const shop = `
+	CREATE ROLE shop_owner; CREATE ROLE shop_reader;
+	CREATE EXTENSION hstore;
+	CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text, extra hstore);
+	INSERT INTO orders (note, extra) SELECT 'note ' || i, hstore('i', i::text) FROM generate_series(1, 500) i;
+	CREATE TABLE items (order_id int REFERENCES orders, what text);
+	INSERT INTO items SELECT i, 'item' FROM generate_series(1, 300) i;
+	CREATE VIEW many AS SELECT count(*) FROM orders;
+	CREATE SEQUENCE numbers; SELECT nextval('numbers');
+	SELECT lo_from_bytea(4711, 'a large object');
+	ALTER TABLE orders OWNER TO shop_owner; GRANT SELECT ON items TO shop_reader; REVOKE ALL ON items FROM CURRENT_USER`
+
+// Whatever is not as it was in what came out of a backup, a proof finds it and names it, and says so in the record.
+func TestProofFinds(t *testing.T) {
+	url := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+	testenv.LoadSQL(t, url, shop) // its roles go with the server, when all tests of this package have ended
+	a := open(t, url)
+	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := a.Service.Engine
+	checks := []backup.ProofCheck{{Name: "orders", Query: "SELECT count(*) FROM orders", Expect: "500"}, {Name: "items", Query: "SELECT count(*) = 300 FROM items", Expect: "true"}}
+	for _, c := range []struct{ name, sql, want string }{
+		{"as it was", "", ""},
+		{"a wrong row", "UPDATE orders SET note = 'other' WHERE id = 77", "table public.orders has as many rows as in the backup (500), but other ones"},
+		{"a missing row", "DELETE FROM items WHERE order_id = 3", "table public.items has 299 rows, and 300 rows in the backup"},
+		{"a doubled row", "INSERT INTO items VALUES (9, 'item'); DELETE FROM items WHERE order_id = 10", "table public.items has as many rows"},
+		{"a table more", "CREATE TABLE more ()", "table public.more is not in the backup"},
+		{"a changed definition", "CREATE OR REPLACE VIEW many AS SELECT count(*) FROM items", "the definition of VIEW public.many differs from the backup's"},
+		{"an index less", "ALTER TABLE items DROP CONSTRAINT items_order_id_fkey", "the definition of FK CONSTRAINT public.items items_order_id_fkey is not there"},
+		{"another owner", "ALTER TABLE orders OWNER TO cofre_restore", "the definition of TABLE public.orders differs"},
+		{"a grant less", "REVOKE SELECT ON items FROM shop_reader", "the definition of ACL ON TABLE items"},
+		{"a changed sequence", "SELECT nextval('numbers')", "sequence public.numbers stands at 2, and at 1 in the backup"},
+		{"a changed large object", "SELECT lo_put(4711, 0, 'A')", "large objects"},
+		{"a lost large object", "SELECT lo_unlink(4711)", "0 large objects of 0 bytes, and 1 of 14 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a.Service.Engine = meddling{real, t, c.sql}
+			done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{Checks: checks})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			for _, p := range done.Proof.Problems {
+				said = append(said, p.Detail)
+			}
+			if c.want == "" {
+				if err := done.Err(); err != nil || done.Proof.Level != registry.LevelProven || done.Proof.Proof.Checks != 2 || done.Proof.Proof.Rows != 800 {
+					t.Errorf("%v, %q, %+v", err, said, done.Proof.Proof)
+				}
+				return
+			}
+			if !strings.Contains(strings.Join(said, "\n"), c.want) || !fault.HasReason(done.Err(), fault.ProofFailed) {
+				t.Errorf("found %q, %v", said, done.Err())
+			}
+			if got, err := a.Service.Info(t.Context(), b.ID); err != nil || got.Verified() || !got.Damaged() {
+				t.Errorf("on record %+v, %v", got.Verification, err)
+			}
+		})
+	}
+	// What is right again takes the failed proof back.
+	a.Service.Engine = real
+	if done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{}); err != nil || done.Err() != nil || !done.Backup.Verified() {
+		t.Errorf("%v, %v", err, done.Err())
+	}
+	done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{Checks: []backup.ProofCheck{
+		{Name: "too few", Query: "SELECT count(*) FROM orders", Expect: "501"}, {Name: "none", Query: "SELECT 1 WHERE false", Expect: "1"}, {Name: "bad", Query: "SELECT no_such_column", Expect: "1"},
+		{Name: "changes", Query: "DELETE FROM items RETURNING 1", Expect: "1"}, {Name: "two", Query: "COMMIT; DROP TABLE items", Expect: "1"},
+	}})
+	if err != nil || len(done.Proof.Problems) != 5 || done.Proof.Proof.Checks != 0 {
+		t.Errorf("%v: %+v", err, done.Proof)
+	}
+}
+
+// What an archive does in the server that it is restored into reaches neither this machine's other servers, nor its files as whoever runs cofre,
+// and does not end the superuser's rights.
+func TestHostileArchiveIsContained(t *testing.T) {
+	other := testenv.Postgres(t, testenv.NewestMajor)
+	url := other.NewDatabase(t)
+	mark := filepath.Join(os.TempDir(), "cofre-proof-mark-"+filepath.Base(t.TempDir()))
+	testenv.LoadSQL(t, url, `
+		CREATE EXTENSION dblink;
+		CREATE FUNCTION harm() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN
+			BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch `+mark+`'''; EXCEPTION WHEN insufficient_privilege THEN NULL; END;
+			BEGIN EXECUTE 'ALTER ROLE cofre_restore SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
+			BEGIN PERFORM dblink_exec('`+other.URL("postgres")+` connect_timeout=2', 'CREATE ROLE harmed'); EXCEPTION WHEN OTHERS THEN NULL; END;
+			RETURN 1;
+		END $f$;
+		CREATE TABLE victims (id int, h int CHECK (h = 1 OR true));
+		INSERT INTO victims VALUES (1, 1);
+		CREATE FUNCTION on_row() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM public.harm(); RETURN NEW; END $f$;
+		CREATE FUNCTION in_index(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN RETURN x; END $f$;
+		CREATE INDEX evil ON victims (in_index(id));
+		CREATE OR REPLACE FUNCTION in_index(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN PERFORM public.harm(); RETURN x; END $f$;`)
+	a := open(t, url)
+	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := a.Service.Engine
+	a.Service.Engine = meddling{real, t, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'cofre_restore' AND rolsuper) THEN RAISE 'it is superuser'; END IF; END $$`}
+	done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{})
+	if err != nil || done.Err() != nil || !done.Proof.Proof.Isolated {
+		t.Errorf("%v, %v, %+v", err, done.Err(), done.Proof.Proof)
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("a program was run")
+	}
+	testenv.LoadSQL(t, url, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'harmed') THEN RAISE 'another server was reached'; END IF; END $$`)
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
+)
+
+const proveLong = `Proves backups: restores each into a PostgreSQL server of its own, and compares what came out with what was
+counted when the backup was made: every table's rows by number and hash, sequences, large objects and
+definitions. The outcome, and how long the restore took, are recorded.
+
+The server is started from the programs that are installed on this machine (initdb and postgres, as new as the
+backup's server or newer; BACKUP_PROOF_SERVER names their folder), as a user without rights, on a Unix socket
+alone and, where the system allows it, without a network. It lies in TMPDIR, and is gone at the end.
+
+What only a superuser may restore, and extensions that this machine lacks, are left out and named: such
+a backup is proven in part. A failed proof removes nothing.`
+
+const proveExamples = `  cofre prove latest
+  cofre prove latest:shop latest:crm
+  cofre prove 01JH5W0R8ZB3M7K2Q4X9T6V1NA --checks checks.yaml       ask questions of your own, too
+  cofre prove latest --json | jq '.results[].proof'`
+
+// proved is one result of prove --json.
+type proved struct {
+	Ref string `json:"ref"` // the argument
+	*backup.Proved
+	Error *registry.Error `json:"error,omitempty"`
+}
+
+// proofs is the document of prove --json.
+type proofs struct {
+	Proved  bool            `json:"proven"` // all of them
+	Results []proved        `json:"results"`
+	Error   *registry.Error `json:"error,omitempty"` // the first
+}
+
+func (p *program) proveCommand() *cobra.Command {
+	var o backup.ProveOptions
+	var checks string
+	c := &cobra.Command{
+		Use: "prove ID... [options]", Short: "Restore backups into a server of their own and compare every row", Long: proveLong, Example: proveExamples,
+		Args: arguments(1, -1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("jobs") && o.Jobs < 1 {
+				return usage("Use 1 or more, or leave it out.", "a restore cannot run %d jobs", o.Jobs)
+			}
+			if o.Timeout < 0 {
+				return usage("Use a duration such as 90m.", "the timeout is negative")
+			}
+			if checks != "" {
+				var err error
+				if o.Checks, err = app.ProofChecks(checks); err != nil {
+					return err
+				}
+			}
+			return p.prove(cmd.Context(), args, o)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored, with the answers expected")
+	f.BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
+	f.DurationVar(&o.Timeout, "timeout", 0, "give each proof up after this `TIME`, such as 90m (default: no limit)")
+	f.IntVar(&o.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
+	return c
+}
+
+func (p *program) prove(ctx context.Context, refs []string, o backup.ProveOptions) error {
+	a, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	o.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
+	o.Remark = func(line string) { p.log.Debug("restore", slog.String("remark", line)) }
+	doc := proofs{Results: []proved{}}
+	all := several{p: p, of: len(refs)}
+	for _, ref := range refs {
+		bar := p.bar("connecting")
+		o.Enter = func(phase string) { bar.Set(term.State{Phase: phase}) }
+		o.Progress = func(read, total int64) { bar.Set(term.State{Phase: "restoring", Done: read, Total: total}) }
+		done, err := a.Service.Prove(ctx, ref, o)
+		bar.Close()
+		res, failed := proved{Ref: ref}, err
+		if err == nil {
+			done.Backup = located(a, done.Backup)
+			res.Proved, failed = &done, done.Err()
+		}
+		p.acted(ctx, a, "prove", cmp.Or(done.Backup.ID, ref), err, map[string]string{"proven": strconv.FormatBool(failed == nil)})
+		if ctx.Err() != nil && err != nil {
+			return err
+		}
+		res.Error = recordOf(failed)
+		doc.Results = append(doc.Results, res)
+		if err == nil && !p.json {
+			if err := p.provedWords(done); err != nil {
+				return err
+			}
+		}
+		all.ended(failed)
+	}
+	doc.Proved, doc.Error = all.first == nil, recordOf(all.first)
+	return all.end(doc)
+}
+
+// provedWords prints what a proof found.
+func (p *program) provedWords(d backup.Proved) error {
+	b, v := d.Backup, d.Proof
+	name := term.Clean(b.ID + "  " + b.Filepath)
+	switch {
+	case !v.OK:
+		if err := p.printf("%s %s\n", p.out.Red(p.out.Sign("✗", "NOT PROVEN:")), name); err != nil {
+			return err
+		}
+		for _, pr := range v.Problems {
+			if err := p.printf("  %s\n", term.Clean(pr.Detail)); err != nil {
+				return err
+			}
+		}
+	case v.Level == registry.LevelProvenInPart:
+		if err := p.printf("%s %s\n", p.out.Yellow(p.out.Sign("✓", "ok:")), name+"  proven in part"); err != nil {
+			return err
+		}
+	default:
+		if err := p.printf("%s %s\n", p.out.Green(p.out.Sign("✓", "ok:")), name+"  proven"); err != nil {
+			return err
+		}
+	}
+	if err := p.printf("  %s\n", strings.Join(compared(v.Proof), ", ")); err != nil {
+		return err
+	}
+	for _, w := range v.Proof.Without {
+		p.note("  without %s", term.Clean(w))
+	}
+	if more := v.Proof.LeftOut - len(v.Proof.Without); more > 0 {
+		p.note("  and without %d more", more)
+	}
+	for _, n := range d.Notes {
+		p.note("  note: %s", term.Clean(n))
+	}
+	return nil
+}
+
+// compared says what a proof looked at.
+func compared(r *registry.Proof) []string {
+	f := []string{term.Plural(r.Tables, "table") + " with " + term.Count(r.Rows) + " rows"}
+	if r.Sequences > 0 {
+		f = append(f, term.Plural(r.Sequences, "sequence"))
+	}
+	if r.LargeObjects > 0 {
+		f = append(f, term.Plural(int(r.LargeObjects), "large object"))
+	}
+	if r.Definitions > 0 {
+		f = append(f, term.Plural(r.Definitions, "definition"))
+	}
+	if r.Checks > 0 {
+		f = append(f, term.Plural(r.Checks, "check")+" of your own")
+	}
+	f[len(f)-1] += " compared"
+	with := fmt.Sprintf("restored in %s into PostgreSQL %s", term.Duration(time.Duration(r.Restore)*time.Millisecond), r.Server)
+	if !r.Isolated {
+		with += " (which this system could not part from the network)"
+	}
+	f = append(f, with)
+	if r.Computed {
+		f = append(f, "held against what was counted in the backup just now: nothing was when it was made")
+	}
+	return f
+}

@@ -1,0 +1,4 @@
+package jsonschema
+
+// Count is a limit that counts.
+var Count = count
