@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -325,6 +326,38 @@ func TestOtherBytes(t *testing.T) {
 			if f := fault.From(err); err == nil || f.Code != fault.FileSystem || f.Hint == "" || !bytes.HasPrefix(whole, got) || taken.Load() > 1<<20 {
 				t.Errorf("%d bytes were read and %d sent, %v", len(got), taken.Load(), err)
 			}
+			if name == "another object" != fault.HasReason(err, Changed) {
+				t.Errorf("%v", err)
+			}
 		})
+	}
+}
+
+// A service that knows no If-Match, and replaces an object in place while a connection breaks: what is small is read again, whole.
+func TestReplacedWhileRead(t *testing.T) {
+	const after = "the new one, which is longer"
+	reads := 0
+	s, _ := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		reads++
+		if reads == 1 {
+			w.Header().Set("ETag", `"former"`)
+			w.Header().Set("Content-Length", "20")
+			_, _ = w.Write([]byte("half of"))
+			w.(counting).ResponseWriter.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("ETag", fmt.Sprintf("\"%x\"", md5.Sum([]byte(after))))
+		from := 0
+		if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(after)-1, len(after)))
+			w.Header().Set("Content-Length", fmt.Sprint(len(after)-from))
+			w.WriteHeader(http.StatusPartialContent)
+		}
+		_, _ = w.Write([]byte(after[from:]))
+	})
+	s.cfg.MaxAttempts = 3
+	got, o, err := s.Get(t.Context(), "registry.json")
+	if err != nil || string(got) != after || o.Size != int64(len(after)) || reads != 3 {
+		t.Errorf("%q after %d reads, %+v, %v", got, reads, o, err)
 	}
 }

@@ -80,14 +80,27 @@ func (s *Store) get(ctx context.Context, key, etag string, offset, length int64)
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-", offset))
 	}
 	out, err := s.client.GetObject(ctx, in)
-	if err == nil && (offset > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), fmt.Sprintf("bytes %d-", offset)) || etag != "" && aws.ToString(out.ETag) != etag) {
-		_ = out.Body.Close()
-		return nil, s.op("read", key).told(errOtherBytes, nonsense, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case offset > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), fmt.Sprintf("bytes %d-", offset)):
+		err = s.op("read", key).told(errOtherBytes, nonsense, 0)
+	case etag != "" && aws.ToString(out.ETag) != etag: // a service that knows no If-Match
+		err = s.op("read", key).told(errOtherVersion, replaced, 0)
+	default:
+		return out, nil
 	}
-	return out, err
+	_ = out.Body.Close()
+	return nil, err
 }
 
-var errOtherBytes = errors.New("the answer has other bytes than were asked for")
+var (
+	errOtherBytes   = errors.New("the answer has other bytes than were asked for")
+	errOtherVersion = errors.New("the answer has another ETag than was asked for")
+)
+
+// replaced is for an object that is not any more what reading began with.
+var replaced = row{fault.FileSystem, Changed, "it was replaced or deleted while it was read", "Read it again from the beginning.", false}
 
 var errNoSize = errors.New("the answer does not say how large the object is")
 
@@ -184,8 +197,7 @@ func (r *reader) resume() error {
 	out, err := r.s.get(r.ctx, r.key, r.etag, r.at, r.end-r.at)
 	if err != nil {
 		if isPrecondition(err) || isMissing(err) {
-			return r.say.told(err, row{fault.FileSystem, Changed, "it was replaced or deleted while it was read",
-				"Read it again from the beginning.", false}, 0)
+			return r.say.told(err, replaced, 0)
 		}
 		return r.say.fault(err)
 	}
