@@ -3,6 +3,8 @@ package contents
 import (
 	"bytes"
 	"reflect"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +195,31 @@ func FuzzDecode(f *testing.F) {
 		c.Select("T", ByRows)
 		c.Totals()
 	})
+}
+
+// Lines that are short as text and long in memory are refused, or take a few times the memory of their text.
+func TestCrowdedLines(t *testing.T) {
+	first := `{"contents":{"version":1,"id":"a","database":"b","at":"2026-01-01T00:00:00Z"}}` + "\n"
+	hash := strings.Repeat("0", 32)
+	for line, good := range map[string]bool{
+		`{"table":{}}`: false, `{"sequence":{}}`: false, `{"definition":{}}`: false, `{}`: true,
+		`{"table":{"name":"","kind":"","data":true,"rows":0,"bytes":0,"hash":"` + hash + `"}}`: true,
+		`{"sequence":{"name":"","value":0,"called":true}}`:                                     true,
+		`{"definition":{"kind":"","name":"","hash":"` + hash + `"}}`:                           true,
+	} {
+		text := first + strings.Repeat(line+"\n", (4<<20)/len(line))
+		debug.FreeOSMemory()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c, err := Decode(strings.NewReader(text))
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if (err == nil) != good {
+			t.Errorf("%s: %v", line, err)
+		}
+		if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 5*int64(len(text)) {
+			t.Errorf("%s: %d MB of memory for %d MB", line, kept>>20, len(text)>>20)
+		}
+		runtime.KeepAlive(c)
+	}
 }

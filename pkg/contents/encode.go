@@ -57,6 +57,8 @@ const (
 	maxLine  = 1 << 20
 	maxItems = 4 << 20
 	maxCount = 1 << 50 // rows, bytes
+	// Bytes of the shortest lines that Encode writes of something, without any name. A shorter one would take more memory than text.
+	shortTable, shortSequence, shortDefinition = 90, 35, 70
 )
 
 // ErrNewer: the contents were written by a newer version.
@@ -78,6 +80,9 @@ func Decode(r io.Reader) (*Contents, error) {
 		if (l.Contents != nil) != (n == 1) {
 			return nil, fmt.Errorf("line %d: a header belongs into the first line, and only there", n)
 		}
+		if len(s.Bytes()) < l.shortest() {
+			return nil, fmt.Errorf("line %d: %.40q is not what stands there of anything", n, s.Bytes())
+		}
 		if err := c.take(l); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
@@ -89,6 +94,18 @@ func Decode(r io.Reader) (*Contents, error) {
 		return nil, errors.New("there is no header")
 	}
 	return &c, nil
+}
+
+func (l *line) shortest() int {
+	switch {
+	case l.Table != nil:
+		return shortTable
+	case l.Sequence != nil:
+		return shortSequence
+	case l.Definition != nil:
+		return shortDefinition
+	}
+	return 0
 }
 
 func (c *Contents) take(l line) error {

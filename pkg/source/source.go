@@ -58,17 +58,17 @@ type Record struct {
 	Identity
 	// Expected are servers that the source may move to without being asked again, because one of its backups was restored
 	// there. The first backup made from one of them is the move.
-	Expected []Identity `json:"expected,omitempty"`
+	Expected Identities `json:"expected,omitempty"`
 	// Adopted tells that backups of the database's name from before sources were known belong to this source.
-	Adopted bool   `json:"adopted,omitempty"`
-	Moves   []Move `json:"moves,omitempty"` // the newest last; at most maxMoves
+	Adopted bool  `json:"adopted,omitempty"`
+	Moves   Moves `json:"moves,omitempty"` // the newest last; at most maxMoves
 }
 
 // Identity is what a server is known by. The zero value is nobody yet.
 type Identity struct {
-	Database         string   `json:"database,omitempty"`
-	SystemIdentifier string   `json:"systemIdentifier,omitempty"`
-	Addresses        []string `json:"addresses,omitempty"` // host:port, as configured; at most maxAddresses
+	Database         string    `json:"database,omitempty"`
+	SystemIdentifier string    `json:"systemIdentifier,omitempty"`
+	Addresses        Addresses `json:"addresses,omitempty"` // host:port, as configured; at most maxAddresses
 }
 
 // Move is one change of a source's server.
