@@ -55,8 +55,8 @@ type Contents struct {
 	NotCompared string `json:"notCompared,omitempty"`
 	// Lost is how many tables lost more rows since then than they may. Warnings are the first of them; of an encrypted backup
 	// they are in the contents alone.
-	Lost     int        `json:"lost,omitempty"`
-	Warnings []RowsLost `json:"warnings,omitempty"`
+	Lost     int      `json:"lost,omitempty"`
+	Warnings Warnings `json:"warnings,omitempty"`
 }
 
 // RowsLost is a table that lost much of its rows since the backup before.

@@ -74,9 +74,24 @@ func (b *Backup) believable() {
 		b.Verification = &v
 	}
 	b.Verifications = b.Verifications[:min(len(b.Verifications), maxVerifications)]
+	if b.repeats() {
+		b.addVerifications()
+	}
 	for i := range b.Verifications {
 		b.Verifications[i] = b.Verifications[i].believable()
 	}
+}
+
+// repeats reports whether several looks of one level and outcome are on record, of which only the newest says anything.
+func (b *Backup) repeats() bool {
+	for i, v := range b.Verifications {
+		for _, o := range b.Verifications[:i] {
+			if v.Level == o.Level && v.OK == o.OK {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // believable returns the look as one that can be shown and compared: a bad one names a problem, and one dated in a year that

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"path"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -168,4 +169,75 @@ func FuzzBlock(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// FuzzQuick: what is read quickly is read as encoding/json reads it.
+func FuzzQuick(f *testing.F) {
+	full := fullRecord(f)
+	data, err := json.Marshal(full)
+	must(f, err)
+	f.Add(data)
+	f.Add([]byte(`{"id":"é","size":-12,"verification":{"ok":false,"at":"2026-01-01T00:00:00.5+01:00"}}`))
+	for _, s := range []string{`{}`, `{"id":"a\n"}`, `{"ID":"a"}`, `{"size":01}`, `{"size":-0}`, `{"size":1e3}`, `{"size":999999999999999999}`, `{"size":9999999999999999999}`, `{"size":null}`, `{"stored":{},"stored":{"etag":"x"}}`,
+		`{"server":{"databaseOid":4294967296}}`, `{"labels":{"a":"b"},"labels":{}}`, `{"id":"a",}`, `{"id":"a"}}`, "{\"id\":\"\xff\"}", `{"verifications":[{"ok":true}],"verifications":null}`, `{"createdAt":"2026-01-01"}`, `{"jobs":1.0}`, `{"x":1}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got, want Backup
+		if !quickRecord(data, &got, &full) {
+			return
+		}
+		if err := json.Unmarshal(data, &want); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q is read as %+v, not as %+v, %v", data, got, want, err)
+		}
+	})
+}
+
+// fullRecord is a record with something in every field.
+func fullRecord(t testing.TB) (b Backup) {
+	fillValue(t, reflect.ValueOf(&b).Elem())
+	return b
+}
+
+func fillValue(t testing.TB, v reflect.Value) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("json") != "-" {
+				fillValue(t, v.Field(i))
+			}
+		}
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillValue(t, v.Elem())
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillValue(t, v.Index(0))
+	case v.Kind() == reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
+	case v.Kind() == reflect.String:
+		v.SetString("some text")
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(12)
+	case v.CanUint():
+		v.SetUint(12)
+	default:
+		t.Fatalf("a record has a %s", v.Type())
+	}
+}
+
+// Every field of a record is read quickly: a new one must not send all records the slow way.
+func TestQuickKnowsEveryField(t *testing.T) {
+	want := fullRecord(t)
+	data, err := json.Marshal(want)
+	must(t, err)
+	var got Backup
+	if !quickRecord(data, &got, &Backup{}) || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s is read as %+v", data, got)
+	}
 }

@@ -42,24 +42,22 @@ func parseIndex(data []byte) (*Index, error) {
 	if err := refuseNewer(data); err != nil {
 		return nil, err
 	}
-	var x Index
-	if err := json.Unmarshal(data, &x); err != nil {
-		return nil, errDamaged{err.Error()}
-	}
+	x, pages, backups, err := takeIndex(data)
 	switch {
+	case err != nil:
+		return nil, errDamaged{err.Error()}
 	case x.Version > IndexVersion:
 		return nil, newerVersion(IndexKey, x.Version, IndexVersion)
 	case x.Version < 1:
 		return nil, errDamaged{"no version"}
-	case x.Backups == nil:
-		x.Backups = []Backup{}
 	}
-	for i := range x.Backups {
-		if err := checkRecord(&x.Backups[i]); err != nil {
-			return nil, errDamaged{err.Error()}
-		}
+	if x.Backups, err = readRecords(backups); err != nil {
+		return nil, errDamaged{err.Error()}
 	}
-	if err := x.checkPages(); err != nil {
+	if x.Pages, err = readPages(pages); err == nil {
+		err = x.checkPages()
+	}
+	if err != nil {
 		return nil, errDamaged{err.Error()}
 	}
 	x.sort()

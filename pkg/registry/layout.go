@@ -10,9 +10,9 @@ import (
 // Layout says where the data of each table lies in an archive of pg_dump's custom format, so that a restore can
 // read several tables at once and check what it reads. Only the manifest holds it.
 type Layout struct {
-	HeadLength int64    `json:"headLength"` // bytes of header and table of contents
-	HeadCRC32C uint32   `json:"headCrc32c"`
-	Blocks     []string `json:"blocks"` // see Block.String; one a line
+	HeadLength int64  `json:"headLength"` // bytes of header and table of contents
+	HeadCRC32C uint32 `json:"headCrc32c"`
+	Blocks     Blocks `json:"blocks"` // see Block.String; one a line
 }
 
 // Block is one table's data in an archive.

@@ -48,25 +48,25 @@ type Page struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 	// Sources sum the page up, so that most questions need no look into it.
-	Sources []Tally `json:"sources"`
+	Sources SourceTallies `json:"sources"`
 	// Users counts the successful backups of each user of the API.
-	Users map[string]int `json:"users,omitempty"`
+	Users Users `json:"users,omitempty"`
 	// Untold is set where Sources and Users are left out, because they were too long: the page has to be read.
 	Untold bool `json:"untold,omitempty"`
 }
 
-// pageDoc is what a page holds.
+// pageDoc is what a page holds, besides its records.
 type pageDoc struct {
-	Version int      `json:"version"`
-	IDs     string   `json:"ids"` // as in [Page]
-	Backups []Backup `json:"backups"`
+	Version int    `json:"version"`
+	IDs     string `json:"ids"` // as in [Page]
 }
 
 const (
-	maxPage    = 48 << 20  // bytes of a page, unpacked
-	pageRoom   = 24 << 20  // bytes beyond which records go into another page
-	maxTallies = 128 << 10 // bytes of what registry.json says of one page
-	pageRefs   = 5         // Tally.Sizes there
+	maxPage    = 48 << 20       // bytes of a page, unpacked
+	pageRoom   = 24 << 20       // bytes beyond which records go into another page
+	maxTallies = 128 << 10      // bytes of what registry.json says of one page
+	longPage   = 2 * maxTallies // bytes, also where somebody has indented it
+	pageRefs   = 5              // Tally.Sizes there
 )
 
 // hashIDs is what tells whether a page holds just these backups.
@@ -214,33 +214,40 @@ func unpackPage(key string, packed []byte, p *Page) ([]byte, error) {
 
 // parsePage returns the records of a page and the bytes that were packed; p as in unpackPage.
 func parsePage(key string, packed []byte, p *Page) (backups []Backup, data []byte, err error) {
-	bad := func(err error) ([]Backup, []byte, error) { return nil, nil, damagedRecord(err, key) }
 	if data, err = unpackPage(key, packed, p); err != nil {
 		return nil, nil, err
 	}
+	backups, err = parseRecords(key, data, p)
+	return backups, data, err
+}
+
+// parseRecords reads an unpacked page; p as in unpackPage.
+func parseRecords(key string, data []byte, p *Page) ([]Backup, error) {
+	bad := func(err error) ([]Backup, error) { return nil, damagedRecord(err, key) }
 	if v := readHead(data, true).Version; v > pageVersion {
-		return nil, nil, newerVersion(key, v, pageVersion)
+		return nil, newerVersion(key, v, pageVersion)
 	}
-	var doc pageDoc
-	if err := json.Unmarshal(data, &doc); err != nil {
+	doc, list, err := readPage(data)
+	if err != nil {
 		return bad(err)
 	}
-	for i := range doc.Backups {
-		b := &doc.Backups[i]
-		if err := checkRecord(b); err != nil {
+	backups, err := readRecords(list)
+	if err != nil {
+		return bad(err)
+	}
+	for i := range backups {
+		b := &backups[i]
+		if err := b.fit(len(data) / len(backups)); err != nil {
 			return bad(err)
 		}
-		if err := b.fit(len(data) / len(doc.Backups)); err != nil {
-			return bad(err)
-		}
-		if b.Status == InProgress || i > 0 && b.ID <= doc.Backups[i-1].ID {
+		if b.Status == InProgress || i > 0 && b.ID <= backups[i-1].ID {
 			return bad(fmt.Errorf("the backup %s does not belong where it is", b.ID))
 		}
 	}
-	if len(doc.Backups) == 0 || doc.Version < 1 || doc.IDs != hashIDs(doc.Backups) || p != nil && (doc.IDs != p.IDs || len(doc.Backups) != p.Count) {
+	if len(backups) == 0 || doc.Version < 1 || doc.IDs != hashIDs(backups) || p != nil && (doc.IDs != p.IDs || len(backups) != p.Count) {
 		return bad(fmt.Errorf("it is not whole"))
 	}
-	return doc.Backups, data, nil
+	return backups, nil
 }
 
 // pageCache keeps the pages that were read last. They are many bytes each, and never change.
@@ -338,29 +345,25 @@ func (r *Registry) grep(ctx context.Context, p *Page, text string) ([]Backup, er
 		if err != nil {
 			return err
 		}
-		backups, err = grepPage(p.Key, data, text)
+		backups, err = grepPage(p, data, text)
 		return err
 	}, func(kept []Backup) { backups = kept })
 	return backups, err
 }
 
 // grepPage parses the lines that hold a text. A page that is not written one record a line is parsed whole.
-func grepPage(key string, data []byte, text string) (out []Backup, err error) {
+func grepPage(p *Page, data []byte, text string) (out []Backup, err error) {
+	key := p.Key
 	_, list, ok := bytes.Cut(data, []byte("\n \"backups\": [\n"))
 	if !ok {
-		var doc pageDoc
-		err := decode(key, data, &doc)
-		return doc.Backups, err
+		return parseRecords(key, data, p)
 	}
 	for line := range bytes.Lines(list) {
 		if line = bytes.TrimSuffix(bytes.TrimSpace(line), []byte(",")); !bytes.HasPrefix(line, []byte("{")) || !bytes.Contains(bytes.ToLower(line), []byte(text)) {
 			continue
 		}
 		var b Backup
-		if err := decode(key, line, &b); err != nil {
-			return nil, err
-		}
-		if err := checkRecord(&b); err != nil {
+		if err := readRecord(line, &b, &Backup{}); err != nil {
 			return nil, damagedRecord(err, key)
 		}
 		out = append(out, b)

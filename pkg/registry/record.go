@@ -64,27 +64,27 @@ type Backup struct {
 	Jobs         int    `json:"jobs,omitempty"`
 	// Rows is binary where the rows of some tables, BinaryTables, are COPY's binary format, and text where none are. TextRows is why that is
 	// so although binary ones were asked for.
-	Rows         string            `json:"rows,omitempty"`
-	BinaryTables int               `json:"binaryTables,omitempty"`
-	TextRows     string            `json:"textRows,omitempty"`
-	Trigger      string            `json:"trigger"` // manual, schedule or api
-	Labels       map[string]string `json:"labels,omitempty"`
+	Rows         string `json:"rows,omitempty"`
+	BinaryTables int    `json:"binaryTables,omitempty"`
+	TextRows     string `json:"textRows,omitempty"`
+	Trigger      string `json:"trigger"` // manual, schedule or api
+	Labels       Labels `json:"labels,omitempty"`
 	// Verification sums Verifications up: what is wrong, or else the best proof. The list is left out where it holds no more.
-	Verification  *Verification  `json:"verification,omitempty"`
-	Verifications []Verification `json:"verifications,omitempty"`
-	Error         *Error         `json:"error,omitempty"`
-	Attempt       int            `json:"attempt"` // whole attempts made, from 1
-	Stored        *Stored        `json:"stored,omitempty"`
+	Verification  *Verification `json:"verification,omitempty"`
+	Verifications Verifications `json:"verifications,omitempty"`
+	Error         *Error        `json:"error,omitempty"`
+	Attempt       int           `json:"attempt"` // whole attempts made, from 1
+	Stored        *Stored       `json:"stored,omitempty"`
 	// Contents is nil for backups of versions that did not look, and for failed ones.
 	Contents *Contents `json:"contents,omitempty"`
 }
 
 // Selection is what part of the database was asked for; patterns as pg_dump takes them.
 type Selection struct {
-	Schemas          []string `json:"schemas,omitempty"`
-	Tables           []string `json:"tables,omitempty"`
-	ExcludeTables    []string `json:"excludeTables,omitempty"`
-	ExcludeTableData []string `json:"excludeTableData,omitempty"`
+	Schemas          Patterns `json:"schemas,omitempty"`
+	Tables           Patterns `json:"tables,omitempty"`
+	ExcludeTables    Patterns `json:"excludeTables,omitempty"`
+	ExcludeTableData Patterns `json:"excludeTableData,omitempty"`
 	// WithDependencies adds what the selected objects need outside of the selection.
 	WithDependencies bool `json:"withDependencies,omitempty"`
 	// Lost tells that something was chosen and what it was is not known any more: a record made from tags.

@@ -239,9 +239,9 @@ func (r *Registry) keepVerification(ctx context.Context, b Backup, v Verificatio
 
 // verified is what verifications/<id>.json holds.
 type verified struct {
-	Verification     Verification   `json:"verification"`
-	Verifications    []Verification `json:"verifications,omitempty"`
-	UncompressedSize int64          `json:"uncompressedSize,omitempty"`
+	Verification     Verification  `json:"verification"`
+	Verifications    Verifications `json:"verifications,omitempty"`
+	UncompressedSize int64         `json:"uncompressedSize,omitempty"`
 }
 
 func applyVerified(b *Backup, v verified) {

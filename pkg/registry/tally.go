@@ -41,12 +41,12 @@ type Tally struct {
 	LastGood      *Ref      `json:"lastGood,omitempty"`  // the newest verified one, whatever it holds
 	LastWhole     *Ref      `json:"lastWhole,omitempty"` // the newest verified one that holds everything
 	// Sizes are of whole good ones, the oldest first: the newest few.
-	Sizes         []Ref      `json:"sizes,omitempty"`
+	Sizes         Refs       `json:"sizes,omitempty"`
 	LastScheduled time.Time  `json:"lastScheduled,omitzero"`
 	Whole         Attempts   `json:"whole,omitzero"`
 	Parts         Attempts   `json:"parts,omitzero"`
-	Shapes        []Shape    `json:"shapes,omitempty"` // of whole successful ones, the one of the newest last
-	Rows          []RowTally `json:"rows,omitempty"`
+	Shapes        Shapes     `json:"shapes,omitempty"` // of whole successful ones, the one of the newest last
+	Rows          RowTallies `json:"rows,omitempty"`
 }
 
 // Attempts are backups of a source in a row.
@@ -86,7 +86,7 @@ type RowTally struct {
 	Finished     int              `json:"finished,omitempty"` // whatever became of it
 	LastVerified time.Time        `json:"lastVerified,omitzero"`
 	Formats      map[string]int64 `json:"formats,omitempty"` // size in bytes of the newest successful one of each format
-	Lost         []Loss           `json:"lost,omitempty"`    // the newest maxLosses, the oldest first
+	Lost         Losses           `json:"lost,omitempty"`    // the newest maxLosses, the oldest first
 }
 
 // Loss is a backup in which tables had lost more rows than they may.

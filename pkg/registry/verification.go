@@ -35,7 +35,7 @@ type Verification struct {
 	OK       bool      `json:"ok"`
 	Level    string    `json:"level"`
 	At       time.Time `json:"at"`
-	Problems []Problem `json:"problems,omitempty"`
+	Problems Problems  `json:"problems,omitempty"`
 	// Proof is what a proof compared; nil for all other levels.
 	Proof *Proof `json:"proof,omitempty"`
 }
@@ -57,8 +57,8 @@ type Proof struct {
 	// Computed reports that what it was compared with was not counted when the backup was made, but afterwards, in the backup.
 	Computed bool `json:"computed,omitempty"`
 	// Without is what was left out or could not be compared, and why; the first few of LeftOut.
-	Without []string `json:"without,omitempty"`
-	LeftOut int      `json:"leftOut,omitempty"`
+	Without LeftOut `json:"without,omitempty"`
+	LeftOut int     `json:"leftOut,omitempty"`
 }
 
 // Problem is one thing that a verification found wrong.
