@@ -68,7 +68,11 @@ func (s *Service) List(ctx context.Context, o ListOptions) (List, error) {
 
 // list reads the pages that it has to, but for those that registry.json says enough of.
 func (s *Service) list(ctx context.Context, v *registry.View, o ListOptions, before string) (List, error) {
-	page := List{Backups: []Backup{}}
+	most := min(v.Len(), 10_000) // a page may be said to hold any number
+	if o.Limit > 0 {
+		most = min(most, o.Limit)
+	}
+	page := List{Backups: make([]Backup, 0, most)}
 	full := func() bool { return o.Limit > 0 && len(page.Backups) == o.Limit }
 	next := func() {
 		if page.Next == "" {

@@ -103,12 +103,13 @@ func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
 	if err != nil {
 		return err
 	}
-	doc := page
-	doc.Backups = make([]backup.Backup, len(page.Backups))
-	for i, b := range page.Backups {
-		doc.Backups[i] = located(a, b)
+	if !p.json {
+		return p.listPage(a, o, page)
 	}
-	return p.print(doc, func() error { return p.listPage(a, o, page) })
+	for i, b := range page.Backups {
+		page.Backups[i] = located(a, b)
+	}
+	return p.print(page, nil)
 }
 
 func (p *program) listPage(a *app.App, o backup.ListOptions, page backup.List) error {
