@@ -50,6 +50,9 @@ type Options struct {
 	Cert, Key []byte
 	// Superuser is the role that owns the server; "" is the constant of that name.
 	Superuser string
+	// Primary makes a hot standby of that server, of which it takes the data and the password; the Settings are its own. The primary must
+	// admit it: wal_level, max_wal_senders, and a line of HBA for "replication".
+	Primary *Server
 	// Private makes a server that nobody reaches over the network: it listens on the unix socket alone. Where the system
 	// allows it, its processes have no network either; see Server.Isolated.
 	Private bool
@@ -111,7 +114,11 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.BinDir = bin
-	if err := s.initdb(ctx); err != nil {
+	make := s.initdb
+	if o.Primary != nil {
+		make = func(ctx context.Context) error { return s.copyOf(ctx, o.Primary) }
+	}
+	if err := make(ctx); err != nil {
 		return err
 	}
 	if err := s.configure(o); err != nil {
@@ -144,6 +151,16 @@ func (s *Server) initdb(ctx context.Context) error {
 		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb as user %s: %w\n%s", s.account.name, err, out)
+	}
+	return nil
+}
+
+// copyOf makes the data folder of a standby.
+func (s *Server) copyOf(ctx context.Context, primary *Server) error {
+	s.Password = primary.Password
+	cmd := s.command(ctx, "pg_basebackup", "--pgdata", s.dataDir(), "--dbname", primary.URL("postgres"), "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_basebackup: %w\n%s", err, out)
 	}
 	return nil
 }

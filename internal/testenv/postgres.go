@@ -38,6 +38,8 @@ type Options struct {
 	HBA []string
 	// Settings are more lines of postgresql.conf, such as "max_connections = 5".
 	Settings []string
+	// Primary makes a hot standby of another server of the test; see pgserver.Options.
+	Primary *Server
 }
 
 var shared struct {
@@ -105,9 +107,11 @@ func start(o Options, cert, key []byte) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := pgserver.Start(context.Background(), pgserver.Options{
-		BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key, DataIn: inMemory(),
-	})
+	p := pgserver.Options{BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key, DataIn: inMemory()}
+	if o.Primary != nil {
+		p.Primary = o.Primary.Server
+	}
+	s, err := pgserver.Start(context.Background(), p)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ type Options struct {
 	// WatchAfter is when to begin to look who waits; 0 means the constant.
 	WatchAfter time.Duration
 	clock      *clock // nil is the real one
+	hesitate   func() // between pg_dump's start and the decision whether only its head is wanted; may be nil
 }
 
 // name is how one of the dump's sessions is called in pg_stat_activity.
@@ -58,6 +59,9 @@ const (
 	// smallDatabase is below which a database is left to pg_dump, in bytes on the server's disk, and small below which its rows are.
 	smallDatabase = 24 << 20
 	small         = 16 << 20
+	// smallToast is above which a table's TOAST may hide a row, compressed, that is too long for pg_dump, which holds a row whole and more
+	// than once.
+	smallToast = 128 << 10
 	// pieceBytes is how much of a table is read at once, in bytes of its pages.
 	pieceBytes = 32 << 20
 	// defaultJobs bounds how many readers are chosen.
@@ -103,13 +107,8 @@ func Start(ctx context.Context, o Options) (*Dump, error) {
 		return nil, err
 	}
 	reason := o.unsuited(known)
-	if reason == "" && o.Small == 0 && o.Tables > postgres.ManyTables {
-		// Locking and measuring 20,000 tables takes a tenth of the time that pg_dump takes, for nothing where they are small.
-		if n, err := o.Session.RowBytes(ctx, o.Dump.Selection); err != nil {
-			o.Log.Debug("how much the tables hold is not known before they are locked", "error", err.Error())
-		} else if n < small {
-			reason = smallTables
-		}
+	if reason == "" {
+		reason = o.slight(ctx)
 	}
 	if reason == "" && spare < 2 {
 		reason = noRoom
@@ -123,7 +122,7 @@ func Start(ctx context.Context, o Options) (*Dump, error) {
 	if reason != "" {
 		return o.alone(ctx, reason, spare > 1)
 	}
-	r := &run{o: o, watched: spare > 2, started: time.Now(), jobs: o.jobs(spare)}
+	r := &run{o: o, watched: spare > 2, started: time.Now(), jobs: o.jobs(spare), standby: known.Standby}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if o.Dump.Timeout > 0 {
 		expires := time.AfterFunc(o.Dump.Timeout, func() { r.cancel(errTimeout) })
@@ -189,8 +188,25 @@ func (o Options) unsuited(d postgres.Dumped) string {
 		return "the server is older than PostgreSQL 14"
 	case d.Pooled:
 		return "the connection goes through a pooler"
-	case o.Small == 0 && o.Size < smallDatabase:
+	}
+	return ""
+}
+
+// slight says why there is too little to read for more than one pg_dump; "" when there is not. Locking and measuring 20,000 tables takes
+// a tenth of the time that pg_dump takes, for nothing where they are small.
+func (o Options) slight(ctx context.Context) string {
+	if o.Small > 0 || o.Size >= smallDatabase && o.Tables <= postgres.ManyTables {
+		return ""
+	}
+	w, err := o.Session.Weigh(ctx, o.Dump.Selection)
+	switch {
+	case err != nil:
+		o.Log.Debug("how much the tables hold is not known before they are locked", "error", err.Error())
+	case w.Toast > smallToast:
+	case o.Size < smallDatabase:
 		return "the database is small"
+	case w.Bytes < small:
+		return smallTables
 	}
 	return ""
 }
@@ -236,6 +252,7 @@ type run struct {
 	started time.Time
 	jobs    int
 	watched bool // there is a connection for that
+	standby bool // the server is one
 	// headOnly is set when pg_dump is not to read rows.
 	headOnly atomic.Bool
 
@@ -269,7 +286,7 @@ func (r *run) start() (*Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := r.look(name)
+	seen := r.look(one, name)
 	d, err := r.decide(one, seen)
 	if err != nil {
 		_ = one.Close()
@@ -287,14 +304,15 @@ func why(err error) string {
 
 // decide looks at the tables' sizes and at pg_dump's head. one is pg_dump, on the snapshot.
 func (r *run) decide(one *pgdump.Dump, seen func() (bool, error)) (*Dump, error) {
+	if r.o.hesitate != nil {
+		r.o.hesitate()
+	}
 	if _, err := r.o.Session.Measure(r.ctx); err != nil {
 		return nil, err
 	}
-	least := int64(small)
-	if r.o.Small > 0 {
-		least = r.o.Small
-	}
-	if r.frozen.Bytes() < least {
+	switch w := r.frozen.Weight(); {
+	case r.o.Small > 0 && w.Bytes >= r.o.Small, r.o.Small == 0 && (w.Bytes >= small || w.Toast > smallToast):
+	default:
 		return r.keep(one, smallTables), nil
 	}
 	reason, err := r.connect()
@@ -337,21 +355,40 @@ func (r *run) decide(one *pgdump.Dump, seen func() (bool, error)) (*Dump, error)
 	return r.launch(h)
 }
 
+const (
+	// lookEvery is how often it is looked what the head's pg_dump does, at the least: the server takes longer until it begins to send a row
+	// of some megabytes.
+	lookEvery = 20 * time.Millisecond
+	// mildly is how many looks a COPY may take to hear that it is to end.
+	mildly = 3
+)
+
 // look looks out for pg_dump's session while it reads the catalog: the address that it connects to may lead to another server,
-// where a snapshot of the same name shows something else. Once only its head is wanted (r.headOnly), rows that it begins to read
-// are stopped: it reads each of them whole, and one may have a gigabyte. It ends then, and what it had written of the head comes out.
-// The function that look returns says whether the session was seen.
-func (r *run) look(name string) (seen func() (bool, error)) {
+// where a snapshot of the same name shows something else. When it begins to read rows it is held: it takes each of them whole, and one may
+// have a gigabyte. Once only its head is wanted (r.headOnly), its COPY is ended then. It ends with that, and what it had written of the head
+// comes out. The function that look returns says whether the session was seen, and lets pg_dump go on.
+func (r *run) look(one *pgdump.Dump, name string) (seen func() (bool, error)) {
 	ctx, stop := context.WithCancel(r.ctx)
 	done := make(chan struct{})
 	var yes bool
 	var err error
 	go func() {
 		defer close(done)
-		for wait := 5 * time.Millisecond; err == nil && pause.For(ctx, wait) == nil; wait = min(wait*11/10, 100*time.Millisecond) {
-			var here bool
-			here, err = r.o.Session.Sees(r.ctx, name, r.headOnly.Load())
-			yes = yes || here
+		defer one.Pause(false)
+		told, held := 0, false
+		for wait := 5 * time.Millisecond; err == nil && pause.For(ctx, wait) == nil; wait = min(wait*11/10, lookEvery) {
+			var x postgres.Sight
+			x, err = r.o.Session.Sees(r.ctx, name)
+			yes = yes || x.Here
+			if err != nil || !held && !x.Copying {
+				continue
+			}
+			held = x.Copying
+			one.Pause(held)
+			if held && r.headOnly.Load() {
+				err = r.o.Session.EndCopy(r.ctx, name, told >= mildly)
+				told++
+			}
 		}
 	}()
 	r.atEnd = append(r.atEnd, func() { stop(); <-done })

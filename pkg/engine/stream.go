@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/contents"
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
+	"cofre/pkg/postgres"
 )
 
 // Dump is a dump under way: a reader over the archive or script. It must be closed. Read and Close may be called by different
@@ -255,6 +256,8 @@ func (r *run) explain(err error) error {
 	}
 	var f *fault.Error
 	switch {
+	case r.standby && postgres.Conflicts(err):
+		return pgdump.Outrun(err, fault.BackupCreation)
 	case errors.As(err, &f) && f.Code == fault.DatabaseConnection:
 		return r.broke(f)
 	case f != nil:

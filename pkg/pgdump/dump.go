@@ -169,6 +169,9 @@ func (d *Dump) Close() error {
 	return nil
 }
 
+// Pause holds pg_dump where it is, or lets it go on. Close ends one that is held, too.
+func (d *Dump) Pause(on bool) { d.process.pause(on) }
+
 // Stderr gives the first and last messages of pg_dump, redacted.
 func (d *Dump) Stderr() string { return d.stderr.String() }
 

@@ -33,6 +33,14 @@ type ending struct {
 	ran      time.Duration
 }
 
+// Outrun is the fault of a dump that a standby has ended because replication had to go on. cause may be nil.
+func Outrun(cause error, code fault.Code) *fault.Error {
+	f := fault.Wrap(cause, code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
+		"the standby canceled the dump because replication had to go on")
+	f.Transient = true
+	return f
+}
+
 // failure gives the fault that explains an ending; nil when the program succeeded.
 func failure(e ending) error {
 	switch {
@@ -135,14 +143,12 @@ func classify(e ending) *fault.Error {
 		return lockTimeout(e)
 	case has("Query was: LOCK TABLE") && e.lockWait > 0 && e.ran >= e.lockWait:
 		return lockTimeout(e)
+	case has("due to conflict with recovery"),
+		e.standby && !has(lostConnection...) && has("pg_dump: detail: Query was: ", "pg_dump: error: Dumping the contents of table") && !has(" ERROR: "):
+		return Outrun(nil, e.code)
 	case has(lostConnection...):
 		f := fault.New(e.code, fault.ConnectionLost, "Try again; if it happens again, look at the server's log and at proxies in between.",
 			"the connection to the database broke while %s was running", e.program)
-		f.Transient = true
-		return f
-	case has("due to conflict with recovery"), e.standby && has("pg_dump: detail: Query was: ", "pg_dump: error: Dumping the contents of table") && !has(" ERROR: "):
-		f := fault.New(e.code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
-			"the standby canceled the dump because replication had to go on")
 		f.Transient = true
 		return f
 	case has("cache lookup failed", "could not open relation with OID"):

@@ -73,6 +73,19 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
+// pause holds the group, or lets it go on. One that is being ended is not held.
+func (p *process) pause(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.stopping:
+	case on:
+		p.signal(syscall.SIGSTOP)
+	default:
+		p.signal(syscall.SIGCONT)
+	}
+}
+
 // stop ends the group for the given reason, first politely; only the first reason counts. It returns at once.
 func (p *process) stop(cause error) {
 	p.mu.Lock()

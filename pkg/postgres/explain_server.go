@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,6 +21,12 @@ func (t Target) explainServer(e *pgconn.PgError) *fault.Error {
 // pg_dump printed only the text, without.
 func (t Target) ExplainMessage(code, message string) *fault.Error {
 	return t.explainMessage(code, "", message)
+}
+
+// Conflicts reports whether the server has ended a transaction in favour of another one, or of replication.
+func Conflicts(err error) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && said.Code == "40001"
 }
 
 // explainMessage goes by the SQLSTATE, and where several causes share one by the function of the server that refused

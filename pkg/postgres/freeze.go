@@ -30,13 +30,22 @@ type Frozen struct {
 	instance string // what every other session must find too
 }
 
-// Bytes are those of all tables and large objects, as far as Measure has seen them.
-func (f *Frozen) Bytes() int64 {
-	sum := f.ObjectBytes
+// Weight is of all tables and large objects, as far as Measure has seen them.
+func (f *Frozen) Weight() Weight {
+	w := Weight{Bytes: f.ObjectBytes}
 	for _, t := range f.Tables {
-		sum += t.Bytes
+		w.Bytes += t.Bytes
+		w.Toast = max(w.Toast, t.Toast)
 	}
-	return sum
+	return w
+}
+
+// Weight is how much the server's disk holds of what is to be read.
+type Weight struct {
+	Bytes int64 // of rows and large objects
+	// Toast is the largest of the tables' TOAST, in bytes. A row of a table can be 255 times that when it is read: so much do PostgreSQL's
+	// compressors save at most.
+	Toast int64
 }
 
 // FrozenTable is a table that a session has locked.
@@ -48,6 +57,7 @@ type FrozenTable struct {
 	Heap  bool
 	Pages int64 // under the lock; rows that came later are not in the snapshot
 	Bytes int64 // of its pages and TOAST's
+	Toast int64 // of TOAST's pages
 	// Condition is what an extension restricts the rows of its configuration table to, "WHERE ..."; "" is none.
 	Condition string
 }
@@ -321,27 +331,33 @@ func whoBlocks(ctx context.Context, conn *pgx.Conn, tables []FrozenTable) error 
 // read in one piece.
 const measureAll = 2000
 
-// ManyTables is from how many on it pays to ask RowBytes before Freeze.
+// ManyTables is from how many on it pays to ask Weigh before Freeze.
 const ManyTables = measureAll
 
-// RowBytes is about how many bytes on the server's disk the selected rows and all large objects take, without a lock held: by the
-// planner's statistics, and by the files of tables that have rows and no statistics. It is 1<<62 where there are too many of those.
-func (s *Session) RowBytes(ctx context.Context, sel Selection) (n int64, err error) {
+// Weigh is about how much the selected rows and all large objects are, without a lock held: by the planner's statistics, and by the
+// files of tables that have rows and no statistics. Of too many of those Bytes is 1<<62. TOAST's files are looked at themselves, which
+// ANALYZE leaves out.
+func (s *Session) Weigh(ctx context.Context, sel Selection) (w Weight, err error) {
 	err = s.within(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'", pgx.QueryExecModeSimpleProtocol); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, selected+fmt.Sprintf(`, known AS (
-				SELECT oid, relpages::bigint + coalesce((SELECT t.relpages FROM pg_catalog.pg_class t WHERE t.oid = reltoastrelid), 0) AS pages FROM taken
-				WHERE relkind = 'r' AND data AND relpages > 0
+		return tx.QueryRow(ctx, selected+fmt.Sprintf(`, tables AS MATERIALIZED (
+				SELECT c.oid, c.relpages, c.reltoastrelid, t.relpages AS toastpages FROM taken c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
+				WHERE c.relkind = 'r' AND c.data
+			), known AS (
+				SELECT relpages::bigint + coalesce(toastpages, 0) AS pages FROM tables WHERE relpages > 0
 			), unknown AS MATERIALIZED (
-				SELECT oid FROM taken WHERE relkind = 'r' AND data AND relpages = 0 AND pg_catalog.pg_stat_get_tuples_inserted(oid) > 0
+				SELECT oid FROM tables WHERE relpages = 0 AND pg_catalog.pg_stat_get_tuples_inserted(oid) > 0
+			), toast AS (
+				SELECT pg_catalog.pg_relation_size(reltoastrelid) AS bytes FROM tables
+				WHERE reltoastrelid <> 0 AND (toastpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(reltoastrelid) > 0 OR (SELECT count(*) FROM tables) <= %[1]d)
 			)
-			SELECT CASE WHEN (SELECT count(*) FROM unknown) > %d THEN 1::bigint << 62 ELSE
+			SELECT CASE WHEN (SELECT count(*) FROM unknown) > %[1]d THEN 1::bigint << 62 ELSE
 				coalesce((SELECT sum(pages) * current_setting('block_size')::bigint FROM known), 0) + coalesce((SELECT sum(pg_catalog.pg_table_size(oid)) FROM unknown), 0)
-					+ pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'::regclass) END::bigint`, measureAll), selectionArgs(sel)...).Scan(&n)
+					+ pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'::regclass) END::bigint, coalesce((SELECT max(bytes) FROM toast), 0)`, measureAll), selectionArgs(sel)...).Scan(&w.Bytes, &w.Toast)
 	})
-	return n, err
+	return w, err
 }
 
 // Measure learns how large the frozen tables are, which of them can be read in ranges, and which belong to an extension that
@@ -364,7 +380,7 @@ func (s *Session) Measure(ctx context.Context) (*Frozen, error) {
 		var toast, block int64
 		_, err = pgx.ForEachRow(rows, []any{&m.OID, &m.Heap, &m.Bytes, &toast, &block}, func() error {
 			t := f.Tables[m.OID]
-			t.Heap, t.Pages, t.Bytes = m.Heap, m.Bytes/block, m.Bytes+toast
+			t.Heap, t.Pages, t.Bytes, t.Toast = m.Heap, m.Bytes/block, m.Bytes+toast, toast
 			f.Tables[m.OID] = t
 			return nil
 		})
@@ -407,13 +423,28 @@ func (s *Session) Holds(ctx context.Context) error {
 	})
 }
 
-// Sees reports whether a session of that name, of the same role, is on the same server. With stop, a COPY that it runs is cancelled.
-func (s *Session) Sees(ctx context.Context, application string, stop bool) (seen bool, err error) {
+// Sight is what a session sees of another one.
+type Sight struct {
+	Here    bool // it is on the same server
+	Copying bool // it runs a COPY
+}
+
+// Sees looks for a session of that name, of the same role.
+func (s *Session) Sees(ctx context.Context, application string) (x Sight, err error) {
 	err = s.within(ctx, func(tx pgx.Tx) error {
-		var stopped *bool
-		return tx.QueryRow(ctx, `SELECT count(a.pid) > 0, bool_or(CASE WHEN $2 AND a.state = 'active' AND a.query LIKE 'COPY %' THEN pg_catalog.pg_cancel_backend(a.pid) END)
+		return tx.QueryRow(ctx, `SELECT count(a.pid) > 0, coalesce(bool_or(a.state = 'active' AND a.query LIKE 'COPY %'), false)
 			FROM (SELECT pg_catalog.pg_stat_clear_snapshot()) c, pg_catalog.pg_stat_activity a WHERE a.application_name = $1`,
-			clip(application), stop).Scan(&seen, &stopped)
+			clip(application)).Scan(&x.Here, &x.Copying)
 	})
-	return seen, err
+	return x, err
+}
+
+// EndCopy ends the COPY of a session of that name; with all, the session: a server that sends a row hears of nothing less.
+func (s *Session) EndCopy(ctx context.Context, application string, all bool) error {
+	return s.within(ctx, func(tx pgx.Tx) error {
+		var n int
+		return tx.QueryRow(ctx, `SELECT count(CASE WHEN $2 THEN pg_catalog.pg_terminate_backend(a.pid) ELSE pg_catalog.pg_cancel_backend(a.pid) END)
+			FROM (SELECT pg_catalog.pg_stat_clear_snapshot()) c, pg_catalog.pg_stat_activity a
+			WHERE a.application_name = $1 AND a.state = 'active' AND a.query LIKE 'COPY %'`, clip(application), all).Scan(&n)
+	})
 }
