@@ -132,10 +132,14 @@ func TestConnectionCut(t *testing.T) {
 	url := server.NewDatabase(t)
 	testenv.LoadSQL(t, url, `CREATE TABLE big AS SELECT g, (SELECT string_agg(md5(g || 'x' || i), '') FROM generate_series(1, 10) i) AS x FROM generate_series(1, 25000) g;`)
 	name := url[strings.LastIndex(url, "/")+1:]
-	for _, every := range []bool{false, true} {
-		t.Run(fmt.Sprintf("every=%v", every), func(t *testing.T) {
+	for _, c := range []struct {
+		engine string
+		every  bool
+	}{{"pg_dump", false}, {"pg_dump", true}, {"parallel", false}, {"parallel", true}} {
+		t.Run(fmt.Sprintf("%s, every=%v", c.engine, c.every), func(t *testing.T) {
+			every := c.every
 			proxy := testenv.Proxy(t, fmt.Sprintf("127.0.0.1:%d", server.Port))
-			w := open(t, "", server.URLThrough(proxy.Addr(), name), "BACKUP_CONNECT_RETRIES=3")
+			w := open(t, "", server.URLThrough(proxy.Addr(), name), "BACKUP_CONNECT_RETRIES=3", "BACKUP_ENGINE="+c.engine)
 			proxy.Throttle(testenv.ToClient, 4<<20)
 			cuts := 0
 			b, err := w.Service.Create(t.Context(), backup.Request{}, func(p backup.Progress) {

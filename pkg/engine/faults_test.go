@@ -91,7 +91,7 @@ func TestStandbyGoesOn(t *testing.T) {
 	})
 	url := primary.NewDatabase(t)
 	testenv.LoadSQL(t, url, wide)
-	standby := testenv.PostgresWith(t, testenv.Options{Major: 18, Primary: primary, Settings: []string{"max_standby_streaming_delay = 0"}})
+	standby := testenv.PostgresWith(t, testenv.Options{Major: 18, Primary: primary, Settings: []string{"wal_level = replica", "max_wal_senders = 4", "max_standby_streaming_delay = 0"}})
 	d, _ := underWay(t, standby.URL(database(url)))
 	// Dead rows that the snapshot still sees are cleared away.
 	testenv.LoadSQL(t, url, "DELETE FROM wide WHERE id % 2 = 0;\nVACUUM wide;")

@@ -256,7 +256,7 @@ func (r *run) explain(err error) error {
 	}
 	var f *fault.Error
 	switch {
-	case r.standby && postgres.Conflicts(err):
+	case r.standby && (postgres.Conflicts(err) || postgres.Conflicts(r.heard())):
 		return pgdump.Outrun(err, fault.BackupCreation)
 	case errors.As(err, &f) && f.Code == fault.DatabaseConnection:
 		return r.broke(f)
@@ -266,6 +266,13 @@ func (r *run) explain(err error) error {
 		return pgdump.Canceled(cause)
 	}
 	return fault.Wrap(err, fault.BackupCreation, "", "Try again; if it happens again, set BACKUP_ENGINE=pg_dump.", "%s could not be made", what)
+}
+
+// heard is what the session knows of the end of its transaction: a server that ends a connection in the middle of a row cannot say why.
+func (r *run) heard() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Second)
+	defer cancel()
+	return r.o.Session.Holds(ctx)
 }
 
 // broke is for a connection that stood.

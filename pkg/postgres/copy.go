@@ -55,6 +55,9 @@ func (x *copyReader) copyRows(ctx context.Context, pc *pgconn.PgConn, sql string
 	_ = x.c.SetDeadline(time.Time{})
 	stop := context.AfterFunc(ctx, func() { _ = x.c.SetDeadline(time.Unix(1, 0)) })
 	failed, err := x.run(sql, sink)
+	if failed != nil && err != nil {
+		err = fmt.Errorf("%w (%w)", failed, err) // it said why it hung up
+	}
 	if !stop() && ctx.Err() != nil && err == nil {
 		err = ctx.Err() // the deadline may hit whoever uses the connection next
 	}
@@ -91,17 +94,17 @@ func (x *copyReader) run(sql string, sink CopySink) (failed *pgconn.PgError, err
 	for {
 		kind, n, err := x.header()
 		if err != nil {
-			return nil, err
+			return failed, err
 		}
 		if kind == 'd' {
 			if err := x.rows(n, sink); err != nil {
-				return nil, err
+				return failed, err
 			}
 			continue
 		}
 		body, err := x.note(kind, n)
 		if err != nil {
-			return nil, err
+			return failed, err
 		}
 		switch kind {
 		case 'H':
@@ -122,7 +125,7 @@ func (x *copyReader) run(sql string, sink CopySink) (failed *pgconn.PgError, err
 			return failed, nil
 		}
 		if err != nil {
-			return nil, err
+			return failed, err
 		}
 	}
 }

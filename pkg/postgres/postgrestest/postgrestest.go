@@ -13,6 +13,12 @@ import (
 //go:embed nasty.sql
 var Nasty string
 
+// Rental fills an empty database, of any encoding, with what applications use: an ordinary schema of thirteen tables, one of them
+// partitioned, with some 45,000 rows.
+//
+//go:embed rental.sql
+var Rental string
+
 // ManyTables makes n small tables with a key, a sequence, an index, a reference to the one before, and a row.
 func ManyTables(n int) string {
 	return fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
