@@ -20,7 +20,7 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 		Source: b.SourceName(), SourceKnown: b.Source != "", Whole: b.Whole(), Part: backup.DescribePart(b),
 		Database: b.Database, Format: contract.BackupMetadataFormat(b.Format), Compression: b.Compression,
 		Encryption: contract.BackupMetadataEncryption(b.Encryption), Content: contract.BackupMetadataContent(b.Content),
-		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Engine: b.Engine, EngineReason: b.EngineReason, Jobs: b.Jobs,
+		UncompressedSize: b.UncompressedSize, PgDumpVersion: b.PgDumpVersion, Engine: b.Engine, EngineReason: b.EngineReason, Jobs: b.Jobs, WaitedPercent: b.WaitedPercent,
 		Rows: contract.BackupMetadataRows(b.Rows), BinaryTables: b.BinaryTables, TextRows: b.TextRows, Trigger: b.Trigger, Labels: b.Labels,
 		Attempt: b.Attempt,
 	}

@@ -119,7 +119,7 @@ func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, 
 	chosen.SchemaOnly, chosen.DataOnly = o.Content == backup.ContentSchema, o.Content == backup.ContentData
 	binary := cmp.Or(o.Rows, s.e.c.Rows) == backup.RowsBinary
 	d, err := engine.Start(ctx, engine.Options{
-		Session: s.pg, Binary: binary, HangUp: s.remember, Client: s.tool.client, Size: s.source.Size, Tables: s.tables, ID: o.ID, Jobs: cmp.Or(o.Jobs, s.e.c.Jobs), Log: s.e.log,
+		Session: s.pg, Binary: binary, HangUp: s.remember, Client: s.tool.client, Size: s.source.Size, Tables: s.tables, ID: o.ID, Jobs: cmp.Or(o.Jobs, s.e.c.Jobs), MostJobs: o.MostJobs, Log: s.e.log,
 		Never: s.e.c.Engine == engineOne, Always: s.e.c.Engine == engineParallel, BytesPerSecond: int64(s.e.c.RateLimitMB) << 20,
 		Remark: o.Remark, EndOnWait: s.e.c.EndOnLockWait,
 		Dump: pgdump.DumpOptions{

@@ -69,6 +69,7 @@ type DumpOptions struct {
 	Content     string // all, schema or data
 	ID          string // of the backup, by which its sessions are known on the server
 	Jobs        int    // connections that read rows at once; 0 chooses
+	MostJobs    int    // bounds what is chosen; 0 does not
 	Rows        string // RowsText, RowsBinary, or "" for the settings'
 	// Catalog is set when the dump does not hold all definitions, by which a schema is named where there is no migration tool: then
 	// the server has to read its whole catalog once more.
@@ -110,6 +111,13 @@ type Dump interface {
 	io.ReadCloser
 	// How says how it is made.
 	How() How
+}
+
+// Paced is a Dump by several connections. Waited is for how much of their time, in percent, they waited for storage, once Read has given
+// io.EOF.
+type Paced interface {
+	Dump
+	Waited() int
 }
 
 // How says what reads the rows of a dump.

@@ -66,7 +66,7 @@ func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, ahe
 	if r.req, err = s.requested(r.b, lease.Request()); err != nil {
 		return r.fail(ctx, err)
 	}
-	r.track.expected = s.expectation(ctx, r.b)
+	r.track.expected = expectation(s.lastLike(ctx, r.b))
 	ctx, keeper := r.keep(ctx, watch)
 	defer keeper.release(nil)
 	if err = r.attempts(ctx); err == nil {
@@ -151,7 +151,8 @@ func (r *run) attempt(ctx context.Context) error {
 	for _, remark := range src.Remarks {
 		r.s.Log.Warn("not all of this backup will restore by itself", "backup_id", r.b.ID, "remark", remark)
 	}
-	r.track.expect(r.s.expectation(ctx, r.b))
+	last := r.s.lastLike(ctx, r.b)
+	r.track.expect(expectation(last))
 	compression := r.req.Compression
 	if r.req.Format == FormatCustom && compression == "auto" {
 		compression = src.Compression
@@ -161,7 +162,7 @@ func (r *run) attempt(ctx context.Context) error {
 	}
 	r.b.Compression = compression
 	r.track.enter(PhaseDumping)
-	dump, err := r.dump(ctx, session) // reads the catalog while the upload is being prepared
+	dump, err := r.dump(ctx, session, mostJobs(last)) // reads the catalog while the upload is being prepared
 	if err != nil {
 		return err
 	}
@@ -174,6 +175,8 @@ func (r *run) attempt(ctx context.Context) error {
 	err = r.transfer(ctx, dump)
 	if err != nil {
 		stop()
+	} else if paced, ok := dump.(Paced); ok {
+		r.b.WaitedPercent = paced.Waited()
 	}
 	if r.b.SchemaVersion = <-schema; r.b.SchemaVersion == "" && r.contents != nil && r.definesAll() {
 		r.b.SchemaVersion = r.contents.SchemaVersion(src.PgDumpVersion, src.ServerVersion)
@@ -266,13 +269,25 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 
 // expectation is an honest estimate of what pg_dump will give: the size of the last successful backup made the
 // same way, 0 when there is none. It is read from the index, so an estimate never costs a failure.
-func (s *Service) expectation(ctx context.Context, b Backup) int64 {
-	switch p := s.lastLike(ctx, b); {
-	case p == nil:
+func expectation(last *Backup) int64 {
+	switch {
+	case last == nil:
 		return 0
-	case p.Format == FormatPlain:
-		return p.UncompressedSize
+	case last.Format == FormatPlain:
+		return last.UncompressedSize
 	default:
-		return p.Size
+		return last.Size
 	}
+}
+
+// mostJobs is how many connections it pays to read with, by the last backup that was made the same way: fewer where they waited for storage
+// most of their time, and not more where they waited for much of it. 0 is as many as there may be.
+func mostJobs(last *Backup) int {
+	switch {
+	case last == nil || last.Jobs == 0 || last.WaitedPercent <= 25:
+		return 0
+	case last.WaitedPercent > 50:
+		return max(1, last.Jobs-1)
+	}
+	return last.Jobs
 }

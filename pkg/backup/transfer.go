@@ -48,9 +48,9 @@ func (r *run) transfer(ctx context.Context, dump Dump) (err error) {
 	return r.compare(ctx, sum, res)
 }
 
-// dump begins to dump.
-func (r *run) dump(ctx context.Context, s Session) (Dump, error) {
-	o := DumpOptions{Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, ID: r.b.ID, Jobs: r.req.Jobs, Rows: r.req.Rows, Catalog: !r.definesAll(), Remark: r.remark}
+// dump begins to dump, over at most so many connections where the request leaves that open.
+func (r *run) dump(ctx context.Context, s Session, most int) (Dump, error) {
+	o := DumpOptions{Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, ID: r.b.ID, Jobs: r.req.Jobs, MostJobs: most, Rows: r.req.Rows, Catalog: !r.definesAll(), Remark: r.remark}
 	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
 		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
 	}

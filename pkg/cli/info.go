@@ -84,7 +84,7 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	t.Add("PostgreSQL", b.DatabaseVersion)
 	t.Add("schema", b.SchemaVersion)
 	t.Add("pg_dump", b.PgDumpVersion)
-	t.Add("read", readText(b.Engine, b.EngineReason, b.Jobs))
+	t.Add("read", readText(b.Engine, b.EngineReason, b.Jobs)+waitedText(b))
 	t.Add("rows", rowsText(b))
 	for _, k := range slices.Sorted(maps.Keys(b.Labels)) {
 		t.Add("label", k+"="+b.Labels[k])
@@ -130,6 +130,14 @@ func readText(engine, reason string, jobs int) string {
 		return "by one pg_dump: " + reason
 	}
 	return ""
+}
+
+// waitedText says for how long the connections waited for storage, where that was long enough to count.
+func waitedText(b backup.Backup) string {
+	if b.WaitedPercent == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", which waited for storage %d %% of the time", b.WaitedPercent)
 }
 
 // rowsText says how rows were written, where that is not as always.

@@ -26,6 +26,8 @@ type Options struct {
 	ID     string // of the backup, for pg_stat_activity
 	// Jobs is how many connections read rows; 0 chooses. There are no more than the server has room for.
 	Jobs int
+	// MostJobs bounds what is chosen; 0 does not.
+	MostJobs int
 	// HangUp is called before the session is closed, since there is no connection for pg_dump beside it. It may be nil.
 	HangUp func(ctx context.Context)
 	// Never makes one pg_dump do it, whatever may be.
@@ -216,7 +218,11 @@ func (o Options) jobs(spare int) int {
 	if o.Jobs > 0 {
 		return max(1, min(o.Jobs, spare-2))
 	}
-	return max(1, min(runtime.GOMAXPROCS(0), defaultJobs, spare/4))
+	most := defaultJobs
+	if o.MostJobs > 0 {
+		most = min(most, o.MostJobs)
+	}
+	return max(1, min(runtime.GOMAXPROCS(0), most, spare/4))
 }
 
 // alone is for a dump that never was another's. Where there is a connection for that, it is watched who waits for it.

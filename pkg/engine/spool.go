@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"time"
 
 	"cofre/pkg/archive"
 	"cofre/pkg/contents"
@@ -26,12 +27,40 @@ type spool struct {
 	turn  *output
 	free  [][]byte
 	err   error // why nobody needs to go on
+
+	// For how long readers have waited for room that the writer did not make: it had something to write, and storage took its time.
+	waited  time.Duration // of all readers together
+	waiting int           // readers, now
+	starved bool          // the writer waits for readers
+	since   time.Time     // what waited has not counted
 }
 
 func newSpool(limit int) *spool {
 	s := &spool{limit: limit}
 	s.cond.L = &s.mu
 	return s
+}
+
+// tick counts the time until now, before waiting or starved change.
+func (s *spool) tick() {
+	now := time.Now()
+	if !s.starved {
+		s.waited += time.Duration(s.waiting) * now.Sub(s.since)
+	}
+	s.since = now
+}
+
+// wait waits as a reader, or as the writer, until something has changed.
+func (s *spool) wait(writer bool) {
+	readers := 1
+	if writer {
+		readers = 0
+	}
+	s.tick()
+	s.waiting, s.starved = s.waiting+readers, s.starved || writer
+	s.cond.Wait()
+	s.tick()
+	s.waiting, s.starved = s.waiting-readers, s.starved && !writer
 }
 
 // stop ends all waiting.
@@ -94,7 +123,7 @@ func (o *output) take() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.err == nil && s.used+blockBytes > s.limit && (s.turn != o || o.blocks >= ahead) {
-		s.cond.Wait()
+		s.wait(false)
 	}
 	if s.err != nil {
 		return s.err
@@ -158,7 +187,7 @@ func (s *spool) next(o *output) (steps []item, more bool, err error) {
 		s.cond.Broadcast()
 	}
 	for s.err == nil && len(o.items) == 0 && !o.done {
-		s.cond.Wait()
+		s.wait(true)
 	}
 	if s.err != nil {
 		return nil, false, s.err

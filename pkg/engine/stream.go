@@ -31,6 +31,7 @@ type Dump struct {
 
 	counts  counts
 	written atomic.Int64 // pieces
+	busy    atomic.Int64 // nanoseconds of all readers together
 	ended   atomic.Bool  // Read has answered an end
 }
 
@@ -69,6 +70,18 @@ func (d *Dump) Tallies() (map[int32]Tally, *contents.LargeObjects) {
 		return d.counts.tables, nil
 	}
 	return d.counts.tables, &d.counts.objects
+}
+
+// Waited is for how much of their time, in percent, readers have waited because what they had read was not taken: storage is slower than
+// they are. It is known once Read has answered io.EOF, and 0 where one pg_dump did the work.
+func (d *Dump) Waited() int {
+	if d.done == nil || !d.ended.Load() {
+		return 0
+	}
+	<-d.done
+	d.r.spool.mu.Lock()
+	defer d.r.spool.mu.Unlock()
+	return int(min(100, 100*int64(d.r.spool.waited)/max(d.busy.Load(), 1)))
 }
 
 // Read reads the dump. io.EOF means that everything ended well. Any other end is a fault.
@@ -151,6 +164,7 @@ func (r *run) work(h *archive.Head, out io.Writer, d *Dump) (err error) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
+			defer func(began time.Time) { d.busy.Add(int64(time.Since(began))) }(time.Now())
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(r.plan.pieces) || r.ctx.Err() != nil {

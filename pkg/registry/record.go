@@ -62,6 +62,8 @@ type Backup struct {
 	Engine       string `json:"engine,omitempty"`
 	EngineReason string `json:"engineReason,omitempty"`
 	Jobs         int    `json:"jobs,omitempty"`
+	// WaitedPercent is for how much of their time the connections waited for storage to take what they had read.
+	WaitedPercent int `json:"waitedPercent,omitempty"`
 	// Rows is binary where the rows of some tables, BinaryTables, are COPY's binary format, and text where none are. TextRows is why that is
 	// so although binary ones were asked for.
 	Rows         string `json:"rows,omitempty"`

@@ -714,6 +714,9 @@ type BackupMetadata struct {
 	// Verifications the newest one of each level, the strongest first
 	Verifications []Verification `json:"verifications,omitempty,omitzero"`
 
+	// WaitedPercent for how much of their time they waited for storage to take what they had read
+	WaitedPercent int `json:"waitedPercent,omitempty,omitzero"`
+
 	// Whole it holds everything: all definitions and all rows
 	Whole bool `json:"whole"`
 }

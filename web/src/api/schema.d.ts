@@ -531,6 +531,8 @@ export interface components {
             engineReason?: string;
             /** @description connections that read rows at once */
             jobs?: number;
+            /** @description for how much of their time they waited for storage to take what they had read */
+            waitedPercent?: number;
             /**
              * @description binary when the rows of some tables are in PostgreSQL's binary form; absent where it is not known
              * @enum {string}
