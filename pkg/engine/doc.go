@@ -19,6 +19,9 @@
 //
 // # Memory
 //
+// pg_dump takes a row whole, and more than once. The one that is there for the head is held when it begins to read rows, and ended; and
+// small databases, which it would do alone, are read by the engine where TOAST may hide a long row.
+//
 // Rows are passed on as they come from the connection, a row in pieces, too. What a reader has compressed before its turn is
 // kept, [SpoolPerJob] bytes for each reader, all together; whose turn it is writes through.
 package engine
