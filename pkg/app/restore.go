@@ -31,25 +31,7 @@ func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in back
 
 func (e *database) restore(ctx context.Context, t postgres.Target, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
 	rep := backup.RestoreReport{Database: t.Database(), Host: t.Host()}
-	tool, err := e.find(ctx, 0)
-	if err != nil {
-		return rep, err
-	}
-	ro := pgdump.RestoreOptions{
-		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean && len(o.Schemas) == 0,
-		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
-		WithDependencies: o.Part.WithDependencies, Reading: in.Reading, Adaptation: pgdump.Adaptation(o.Adaptation), DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
-	}
-	if ro.Part, err = partOf(o.Part); err != nil {
-		return rep, err
-	}
-	if o.Format == backup.FormatCustom && !o.Clean {
-		// A part goes into a database that others work with: all of it or nothing, unless jobs were asked for.
-		if ro.Jobs = o.Jobs; ro.Jobs == 0 && (!o.Part.Any() || o.Create) {
-			ro.Jobs = min(max(runtime.NumCPU(), 1), 8)
-		}
-	}
-	r, err := openRestore(ctx, &ro, in)
+	tool, ro, r, err := e.prepare(ctx, t, o, in)
 	if err != nil {
 		return rep, err
 	}
@@ -60,10 +42,64 @@ func (e *database) restore(ctx context.Context, t postgres.Target, o backup.Rest
 	for _, f := range done.Failed {
 		rep.Failed = append(rep.Failed, backup.Failed{Entry: f.Entry, Reason: f.Reason, Statement: f.Statement})
 	}
-	for _, l := range done.LeftOut {
-		rep.LeftOut = append(rep.LeftOut, backup.LeftOut(l))
-	}
+	rep.LeftOut = leftOut(done.LeftOut)
 	return rep, err
+}
+
+// prepare settles how a restore goes, and opens what it reads. The caller closes that.
+func (e *database) prepare(ctx context.Context, t postgres.Target, o backup.RestoreOptions, in backup.RestoreInput) (tool tool, ro pgdump.RestoreOptions, r io.ReadCloser, err error) {
+	if tool, err = e.find(ctx, 0); err != nil {
+		return tool, ro, nil, err
+	}
+	ro = pgdump.RestoreOptions{
+		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean && len(o.Schemas) == 0,
+		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
+		WithDependencies: o.Part.WithDependencies, Reading: in.Reading, Adaptation: pgdump.Adaptation(o.Adaptation), DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
+	}
+	if ro.Part, err = partOf(o.Part); err != nil {
+		return tool, ro, nil, err
+	}
+	if o.Format == backup.FormatCustom && !o.Clean {
+		// A part goes into a database that others work with: all of it or nothing, unless jobs were asked for.
+		if ro.Jobs = o.Jobs; ro.Jobs == 0 && (!o.Part.Any() || o.Create) {
+			ro.Jobs = min(max(runtime.NumCPU(), 1), 8)
+		}
+	}
+	r, err = openRestore(ctx, &ro, in)
+	return tool, ro, r, err
+}
+
+// Plan implements backup.Engine.
+func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.Target, error) {
+	t, err := postgres.ParseTarget(o.URL, e.c.getenv)
+	if err != nil {
+		return backup.Target{}, err
+	}
+	out := backup.Target{Database: t.Database(), Host: t.Host()}
+	tool, ro, r, err := e.prepare(ctx, t, o, in)
+	if err != nil {
+		return out, err
+	}
+	defer r.Close()
+	found, err := tool.client.Preview(ctx, ro, r)
+	if err != nil {
+		return out, err
+	}
+	out.Exists, out.Content, out.Locale, out.From, out.Server, out.Role = found.Exists, found.Content, found.Locale.String(), found.From.String(), found.ServerVersion, found.Role
+	out.Tool, out.Jobs, out.OneTransaction = "pg_restore "+found.ClientVersion, max(ro.Jobs, 1), found.OneTransaction
+	if o.Format == backup.FormatPlain {
+		out.Tool = "psql " + found.ClientVersion
+	}
+	out.Makes, out.Dropped, out.Warnings, out.Refused, out.Bytes = found.Makes, found.Dropped, found.Remarks, found.Problems, found.Bytes
+	out.LeftOut = leftOut(found.LeftOut)
+	return out, nil
+}
+
+func leftOut(all []pgdump.LeftOut) (out []backup.LeftOut) {
+	for _, l := range all {
+		out = append(out, backup.LeftOut(l))
+	}
+	return out
 }
 
 // reached says what a target is; nothing where it does not answer any more.

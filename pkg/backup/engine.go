@@ -24,6 +24,8 @@ type Engine interface {
 	// script into it. Nothing is touched, and nothing created, before everything that can be checked was: a database that
 	// is not empty is refused unless Clean is set. See RestoreInput for how it reads.
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
+	// Plan looks as Restore does, and tells what Restore would do and refuse.
+	Plan(ctx context.Context, o RestoreOptions, in RestoreInput) (Target, error)
 	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
 	Scratch(ctx context.Context, o ScratchOptions) (Scratch, error)
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.

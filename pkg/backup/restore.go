@@ -37,6 +37,14 @@ type RestoreRequest struct {
 	Progress func(read, total int64)
 }
 
+// options are a request's for one backup.
+func (r RestoreRequest) options(b Backup) RestoreOptions {
+	return RestoreOptions{
+		URL: r.URL, Format: b.Format, Create: r.Create, Locale: r.Locale, Remark: r.Remark, Clean: r.Clean, Cascade: r.Cascade, NoOwner: r.NoOwner, NoPrivileges: r.NoPrivileges, Jobs: r.Jobs,
+		Part: r.Part, Adaptation: r.Adaptation, DisableTriggers: r.DisableTriggers, KeepGoing: r.KeepGoing, Timeout: r.Timeout, Log: r.Log,
+	}
+}
+
 // Restored says what a restore did.
 type Restored struct {
 	Backup     Backup        `json:"backup"`
@@ -63,10 +71,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 		return Restored{}, err
 	}
 	start := s.Now()
-	rep, err := s.Engine.Restore(ctx, RestoreOptions{
-		URL: req.URL, Format: b.Format, Create: req.Create, Locale: req.Locale, Remark: req.Remark, Clean: req.Clean, Cascade: req.Cascade, NoOwner: req.NoOwner, NoPrivileges: req.NoPrivileges, Jobs: req.Jobs,
-		Part: req.Part, Adaptation: req.Adaptation, DisableTriggers: req.DisableTriggers, KeepGoing: req.KeepGoing, Timeout: req.Timeout, Log: req.Log,
-	}, s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))
+	rep, err := s.Engine.Restore(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))
 	rep.Part = req.Part.String()
 	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
 		return Restored{Backup: b, Target: rep}, err

@@ -111,7 +111,7 @@ func inTheMiddle(t *testing.T, env []string) func() bool {
 // recorded, earlier backups untouched.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	db := newSlow(t, 1_000_000)
+	db := newSlow(t, 400_000)
 	s3 := testenv.MinIO(t)
 	bucket := s3.NewBucket(t)
 	local := t.TempDir()
@@ -170,7 +170,7 @@ func TestStop(t *testing.T) {
 // TestWatch guards status --watch: it stays until another process's backup has ended, and ends as that one did.
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	db := newSlow(t, 1_000_000)
+	db := newSlow(t, 400_000)
 	env := environment(t, db.url, t.TempDir())
 	for _, stop := range []bool{true, false} {
 		create := cofre(t, env, "create")

@@ -14,7 +14,8 @@ import (
 
 const restoreLong = `Restores a backup straight from storage into the database that --to names, checking the file's SHA-256
 on the way. Nothing is touched before everything that can be checked was. A database that is not empty
-is refused unless --clean says to replace what the backup holds.
+is refused unless --clean says to replace what the backup holds. --plan looks, and ends there: it says
+what would be restored, and everything that would be refused.
 
 --table, --schema and their kin restore a part, also into a database that others work with: a table comes
 with its rows, indexes, constraints, sequences, triggers, policies, comments and grants, all of it or
@@ -29,7 +30,8 @@ table becomes one table.
 The password may stand in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer
 the latter two, since others can see a command's arguments.`
 
-const restoreExamples = `  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://app@localhost/shop_new --create
+const restoreExamples = `  cofre restore latest --to postgresql://app@localhost/shop_new --create --plan   looks, and touches nothing
+  cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://app@localhost/shop_new --create
   cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to "$DATABASE_URL" --clean       replaces what is there
   cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://me@staging/shop --no-owner --no-privileges
   cofre restore latest --to "$DATABASE_URL" --table app.orders                a table that is gone
@@ -59,6 +61,9 @@ func (p *program) restoreCommand() *cobra.Command {
 			}
 			if o.list {
 				return p.restoreList(cmd, args[0], req)
+			}
+			if o.plan {
+				return p.restorePlan(cmd.Context(), args[0], req)
 			}
 			return p.restore(cmd.Context(), args[0], req)
 		},

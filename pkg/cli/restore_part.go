@@ -18,6 +18,7 @@ import (
 // partOptions are the options for a part that do not stand in the request as they are.
 type partOptions struct {
 	list    bool
+	plan    bool
 	useList string
 }
 
@@ -33,10 +34,12 @@ func (o *partOptions) flags(c *cobra.Command, part *backup.Part) {
 	f.BoolVarP(&part.SchemaOnly, "schema-only", "s", false, "only definitions")
 	f.StringArrayVar(&part.Sections, "section", nil, "only this `SECTION`: pre-data, data or post-data; may be repeated")
 	f.BoolVar(&part.WithDependencies, "with-dependencies", false, "also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys")
+	f.BoolVar(&o.plan, "plan", false, "restore nothing, and say what would be restored, and all that stands in the way")
 	f.BoolVarP(&o.list, "list", "l", false, "restore nothing and print the list of what would be, as pg_restore does")
 	f.StringVarP(&o.useList, "use-list", "L", "", "only what the lines of `FILE` name, which --list printed, in their order")
 	c.MarkFlagsMutuallyExclusive("data-only", "schema-only", "section")
 	c.MarkFlagsMutuallyExclusive("list", "to")
+	c.MarkFlagsMutuallyExclusive("list", "plan")
 	c.MarkFlagsMutuallyExclusive("list", "as")
 	for _, option := range []string{"table", "as", "schema", "exclude-table", "exclude-schema"} {
 		fixedValues(c, option) // names, and no files

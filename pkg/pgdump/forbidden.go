@@ -34,11 +34,14 @@ type trial struct {
 	script string
 	// role is set when it is about giving objects to that owner, or about statements in its name.
 	role string
+	// local reports that the answer depends on the database.
+	local bool
 }
 
 // trialsOf gives what has to be tried for an entry; most need nothing but what a database's owner may do.
 func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	add := func(script string) { out = append(out, trial{script: script}) }
+	here := func(script string) { out = append(out, trial{script: script, local: true}) }
 	if !o.NoOwner && ownable(e) {
 		out = append(out, trial{script: mayCreate(e, o) + "SET LOCAL ROLE " + postgres.QuoteIdent(e.Owner), role: e.Owner})
 	}
@@ -51,10 +54,10 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	case "EXTENSION":
 		body := fmt.Sprintf(`BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = %s) THEN
 			CREATE SCHEMA cofre_trial; SET LOCAL search_path = cofre_trial; CREATE EXTENSION %s CASCADE; END IF; END`, postgres.QuoteLiteral(e.Tag), postgres.QuoteIdent(e.Tag))
-		add("DO " + postgres.QuoteLiteral(body))
+		here("DO " + postgres.QuoteLiteral(body))
 	case "COMMENT":
 		if strings.HasPrefix(e.Tag, "EXTENSION ") || e.Tag == "SCHEMA public" {
-			add(e.Defn)
+			here(e.Defn)
 		}
 	case "ACL":
 		if o.NoPrivileges {
@@ -66,7 +69,7 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 			}
 		}
 		if e.Tag == "SCHEMA public" {
-			add(e.Defn)
+			here(e.Defn)
 		}
 	case "DEFAULT ACL":
 		if o.NoPrivileges {
@@ -102,9 +105,9 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 }
 
 // mayCreate is what asks whether an entry's owner may create objects in its schema, as a new owner has to (ALTER ... OWNER TO), where
-// the schema is there already: since version 15 that is so of public for hardly anybody. A schema that is dropped first is made anew.
+// the schema is there already: since version 15 that is so of public for hardly anybody. A schema that is dropped first, or in a new database, is made anew.
 func mayCreate(e *archive.Entry, o RestoreOptions) string {
-	if e.Namespace == "" || o.Clean && e.Namespace != "public" {
+	if e.Namespace == "" || (o.Clean || o.Create) && e.Namespace != "public" {
 		return ""
 	}
 	schema, role := postgres.QuoteLiteral(e.Namespace), postgres.QuoteLiteral(e.Owner)

@@ -42,6 +42,7 @@ type plan struct {
 	rows    bool            // the archive holds rows only
 	leaver  leaver          // of entries of an archive
 	remarks []string        // worth knowing before the restore begins, and no reason to refuse it
+	refused *[]error        // gets all reasons to refuse; nil where the first one ends the plan
 }
 
 // checks are what a plan has to pass, in the order in which it is best to hear of it. Each refuses, or adds remarks.
@@ -50,40 +51,50 @@ var checks = []func(*plan) error{
 	(*plan).checkTransactionSize,
 }
 
-// makePlan looks at the target and checks that the dump can be restored there.
-func makePlan(ctx context.Context, o RestoreOptions, in *input) (*plan, error) {
-	to, err := lookAt(ctx, &o)
-	if err != nil {
-		return nil, err
+// refuse ends the making of a plan, or takes the reason down where all of them are wanted and goes on.
+func (p *plan) refuse(err error) error {
+	if p.refused == nil || !slices.Contains([]fault.Code{fault.Validation, fault.Permission}, fault.From(err).Code) {
+		return err
 	}
-	p := &plan{options: o, to: to, input: in}
+	*p.refused = append(*p.refused, err)
+	return nil
+}
+
+// make looks at the target and checks that the dump can be restored there.
+func (p *plan) make(ctx context.Context) (err error) {
+	in := p.input
+	if p.to, err = lookAt(ctx, &p.options); err != nil {
+		return err
+	}
 	if in.archive != nil {
 		p.leaver.head = in.archive.head
-		p.leaver.passOver(o.Schemas)
+		p.leaver.passOver(p.options.Schemas)
 		p.omit()
 		if err := p.choosePart(ctx); err != nil {
-			return p, err
+			return err
 		}
 		p.rows = rowsOnly(in.archive.head)
 	}
 	for _, check := range checks {
-		if err := check(p); err != nil {
-			return p, err
+		if err := check(p); err != nil && p.refuse(err) != nil {
+			return err
 		}
 	}
-	if p.rows {
-		if err := prepareLoad(ctx, in.archive.head, o); err != nil {
-			return p, err
+	switch {
+	case p.rows:
+		if err := prepareLoad(ctx, in.archive.head, p.options); err != nil && p.refuse(err) != nil {
+			return err
 		}
-		return p, p.tryForbidden(ctx) // owners of large objects
+	case !p.rows && (p.options.DisableTriggers || p.options.Superuser != ""):
+		return fault.New(fault.Validation, fault.InvalidInput, "Leave --disable-triggers out.", "triggers are disabled for backups that hold rows only: others create them behind the rows")
 	}
-	if o.DisableTriggers || o.Superuser != "" {
-		return p, fault.New(fault.Validation, fault.InvalidInput, "Leave --disable-triggers out.", "triggers are disabled for backups that hold rows only: others create them behind the rows")
+	if p.options.Create {
+		return nil // who may do what is asked when the database is there
 	}
-	if o.Create {
-		return p, nil
+	if err := p.tryForbidden(ctx); err != nil { // of rows, owners of large objects
+		return p.refuse(err)
 	}
-	return p, p.tryForbidden(ctx)
+	return nil
 }
 
 // entries are those of the archive that will be restored; none for a script, which is restored as it is.
@@ -96,6 +107,14 @@ func (p *plan) entries() []archive.Entry {
 
 func (p *plan) remark(format string, args ...any) {
 	p.remarks = append(p.remarks, fmt.Sprintf(format, args...))
+}
+
+// oneTransaction reports whether all is restored in one transaction: one that was not asked for must fit into the server's lock table.
+func (p *plan) oneTransaction(o RestoreOptions) bool {
+	if o.Transaction != AutoTransaction {
+		return o.Transaction == One
+	}
+	return o.Part.As != nil || o.Jobs <= 1 && !o.KeepGoing && locks(p.input.archive.head) <= p.to.Locks/2
 }
 
 func (p *plan) knowsTransactionTimeout() bool { return p.to.Major >= transactionTimeoutSince }

@@ -167,37 +167,18 @@ const transactionTimeoutSince = 17
 // Before anything is touched, the database to create included, it refuses what cannot work; see plan. On failure
 // the fault and the report say whether the target is unchanged or partly filled (reason RestoreIncomplete).
 func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (RestoreReport, error) {
-	if o.Format == "" {
-		o.Format = Custom
-	}
 	report := RestoreReport{ClientVersion: c.Version, Unchanged: true, Done: map[string]int{}}
-	if err := o.check(); err != nil {
-		return report, err
-	}
-	if err := c.checkClient(o); err != nil {
-		return report, err
-	}
-	if o.TransactionSize > 0 {
-		o.Transaction = Several
-	}
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
 		defer cancel()
 	}
-	in, err := openInput(ctx, o.Format, r)
+	in, err := c.begin(ctx, &o, r)
 	if err != nil {
 		return report, err
 	}
-	if o.Ranges != nil && in.archive != nil && o.Ranges.HeadLength > 0 && in.archive.size != o.Ranges.HeadLength {
-		return report, fault.New(fault.Validation, fault.StructureDamaged, "Validate the backup, and look for an older one that validates.",
-			"the archive's table of contents has %d bytes, and %d when it was stored", in.archive.size, o.Ranges.HeadLength)
-	}
-	if o.Ranges != nil && in.archive != nil {
-		o.Ranges = o.Ranges.Resolved(in.archive.head)
-	}
-	p, err := makePlan(ctx, o, in)
-	if err != nil {
+	p := &plan{options: o, input: in}
+	if err := p.make(ctx); err != nil {
 		return report, err
 	}
 	report.ServerVersion, report.Remarks, report.LeftOut = p.to.Version, p.remarks, p.leaver.out
@@ -287,13 +268,11 @@ func (c Client) restoreArchive(ctx context.Context, o RestoreOptions, p *plan, r
 		return err
 	}
 	defer data.Close()
-	if o.Transaction == AutoTransaction {
+	if report.OneTransaction = p.oneTransaction(o); report.OneTransaction {
 		o.Transaction = One
-		if o.Part.As == nil && (o.Jobs > 1 || o.KeepGoing || locks(a.head) > p.to.Locks/2) {
-			o.Transaction = Several
-		}
+	} else {
+		o.Transaction = Several
 	}
-	report.OneTransaction = o.Transaction == One
 	switch {
 	case o.Jobs > 1:
 		err = c.restoreSections(ctx, o, a, p, report)

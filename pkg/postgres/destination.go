@@ -40,6 +40,14 @@ type Destination struct {
 	maintenance Target // the database that was looked from when the one to restore into is to be created
 }
 
+// Looked is the database that was looked from: the one to restore into, or where that is to be created a maintenance database.
+func (d *Destination) Looked() Target {
+	if !d.Exists && d.maintenance.Database() != "" {
+		return d.maintenance
+	}
+	return d.Target
+}
+
 // LookAt looks at the place of a restore, once. With create the database is expected not to exist, and the look is taken
 // from a maintenance database of the same server; see [Target.ConnectMaintenance].
 func LookAt(ctx context.Context, t Target, create bool, p Policy) (Destination, error) {

@@ -29,13 +29,14 @@ func TestServe(t *testing.T) {
 		t.Fatalf("%d: %s", r.StatusCode, r.body)
 	}
 	database := w.Service.Engine.Database()
+	// What ended is recorded first, and then counted.
 	shows := func(lines ...string) {
 		t.Helper()
-		r := w.do("GET", "/metrics", "", nil)
 		for _, line := range lines {
-			if r.StatusCode != 200 || !strings.Contains(r.body, line) {
-				t.Errorf("%d, and there is no %s in\n%s", r.StatusCode, line, r.body)
-			}
+			w.wait("/metrics to show "+line, func() bool {
+				r := w.do("GET", "/metrics", "", nil)
+				return r.StatusCode == 200 && strings.Contains(r.body, line)
+			})
 		}
 	}
 	of := `{database="` + database + `",source="` + database + `"} `
@@ -52,10 +53,7 @@ func TestServe(t *testing.T) {
 		t.Fatalf("%d: %s", r.StatusCode, r.body)
 	}
 	w.wait("the failure", w.allEnded)
-	w.wait("the failure to be counted", func() bool {
-		return strings.Contains(w.do("GET", "/metrics", "", nil).body, `cofre_errors_total{code="`)
-	})
-	shows(`cofre_backup_failure_total`+of+`1`, `cofre_backups{status="failed"} 1`, `cofre_backup_success_total`+of+`1`)
+	shows(`cofre_errors_total{code="`, `cofre_backup_failure_total`+of+`1`, `cofre_backups{status="failed"} 1`, `cofre_backup_success_total`+of+`1`)
 	w.stop()
 	if err := w.end(); err != nil {
 		t.Errorf("it ended with %v", err)
