@@ -36,10 +36,29 @@ func InitialMajors() []int { return []int{15, 17, 18} }
 // NewestMajor is the major whose client programs cofre ships.
 const NewestMajor = 18
 
-// Root returns the folder of the checkout.
+// Root returns the folder of the checkout. A program that was compiled with -trimpath does not know where its sources lie: it has to be
+// started in the checkout, as the tests of a package are.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	if root == "" {
+		panic("no go.mod in the working directory or above: run it in the checkout")
+	}
+	return root
+}
+
+var root = findRoot()
+
+func findRoot() string {
+	if _, file, _, _ := runtime.Caller(0); filepath.IsAbs(file) {
+		return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	}
+	dir, _ := os.Getwd()
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	return ""
 }
 
 // ClientBin returns the folder with stock pg_dump, pg_restore and psql of a major. It panics

@@ -179,10 +179,11 @@ var faultChecks = []check{
 	{"AnswerHangs", func(t *testing.T, p Place) {
 		_, err := p.Store.Put(ctxFor(t), "x", data(20, mib), storage.PutOptions{})
 		must(t, err)
-		rounds := 0
-		s := p.Through(t, NewProxy(t, p, func(*http.Request) Verdict {
-			rounds++
-			return Verdict{Hang: true, After: int64(100_000 * (2 - min(rounds, 2)))}
+		s := p.Through(t, NewProxy(t, p, func(r *http.Request) Verdict {
+			if r.Header.Get("Range") != "" { // what is asked for the rest
+				return Verdict{Hang: true}
+			}
+			return Verdict{Hang: true, After: 100_000}
 		}).Addr, impatient)
 		within(t, 15*time.Second, func() {
 			r, _, err := s.Open(ctxFor(t), "x", 0, -1)
