@@ -35,7 +35,7 @@ func (p *program) demoCommand() *cobra.Command {
 			if p.json {
 				o.Out, o.Look = p.screen, p.screen.Look
 			}
-			o.Table = func(backups []backup.Backup) error { return p.backupTable(backups).Write(o.Out, o.Look) }
+			o.Table = func(backups []backup.Backup) error { return p.backupTable(backups, nil).Write(o.Out, o.Look) }
 			r, err := demo.Run(cmd.Context(), o)
 			if !p.json {
 				return err

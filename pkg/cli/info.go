@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/source"
@@ -31,17 +30,17 @@ func (p *program) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := a.Service.Info(cmd.Context(), args[0])
+			b, fate, err := a.Service.Look(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			b = located(a, b)
-			return p.print(b, func() error { return p.info(a, b) })
+			return p.print(b, func() error { return p.info(b, fate) })
 		},
 	}
 }
 
-func (p *program) info(_ *app.App, b backup.Backup) error {
+func (p *program) info(b backup.Backup, fate backup.Fate) error {
 	s := statusWord(b, p.out)
 	if err := p.printf("backup %s  %s\n", p.out.Bold(b.ID), s.Paint(s.Text)); err != nil {
 		return err
@@ -73,6 +72,9 @@ func (p *program) info(_ *app.App, b backup.Backup) error {
 	}
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))
+	if fate.Shrunk {
+		t.Add("warning", "half the size of the one before, or less: "+shrunkText(b, fate))
+	}
 	t.Add("sha-256", b.Checksum)
 	t.Add("format", b.Format)
 	t.Add("content", contentText(b))

@@ -18,7 +18,8 @@ const listLong = `Lists the backups there are, newest first. Filters add up.
 
 SOURCE is whose backup it is; a question mark behind it says that nobody knows of which server. HOLDS is there
 when one of them is a part. VERIFIED is the best proof of each: yes (while it was written), checksum, full
-(read back whole) or restored. "cofre info ID" tells everything about one.`
+(read back whole) or restored. WARNING is there when one is half the size of the one before, or tables lost
+rows since. "cofre info ID" tells everything about one.`
 
 const listExamples = `  cofre list
   cofre list --source shop --since 7d
@@ -99,6 +100,7 @@ func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
 	if err != nil {
 		return err
 	}
+	o.Fates = !p.json && !p.quiet
 	page, err := a.Service.List(cmd.Context(), o)
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func (p *program) listPage(a *app.App, o backup.ListOptions, page backup.List) e
 	if len(page.Backups) == 0 {
 		return p.listEmpty(a, o, page)
 	}
-	if err := p.backupTable(page.Backups).Write(p.stdout, p.out); err != nil {
+	if err := p.backupTable(page.Backups, page.Fates).Write(p.stdout, p.out); err != nil {
 		return err
 	}
 	count := term.Plural(page.Total, "backup")
@@ -140,7 +142,7 @@ func (p *program) listPage(a *app.App, o backup.ListOptions, page backup.List) e
 
 // listEmpty says why there is nothing, and what to do.
 func (p *program) listEmpty(a *app.App, o backup.ListOptions, page backup.List) error {
-	plain := backup.ListOptions{Limit: o.Limit}
+	plain := backup.ListOptions{Limit: o.Limit, Fates: o.Fates}
 	switch {
 	case o.Cursor != "" && page.Total > 0:
 		p.note("No more backups.")
@@ -152,16 +154,20 @@ func (p *program) listEmpty(a *app.App, o backup.ListOptions, page backup.List) 
 	return nil
 }
 
-// backupTable is the table of list, delete and demo.
-func (p *program) backupTable(backups []backup.Backup) *term.Table {
+// backupTable is the table of list and demo.
+func (p *program) backupTable(backups []backup.Backup, fates map[string]backup.Fate) *term.Table {
 	// A column that would say the same of all is left out.
 	parts := slices.ContainsFunc(backups, func(b backup.Backup) bool { return !b.Whole() })
+	warned := slices.ContainsFunc(backups, func(b backup.Backup) bool { return warningText(b, fates[b.ID]) != "" })
 	t := &term.Table{Columns: []term.Column{
 		{Title: "ID"}, {Title: "STATUS"}, {Title: "SOURCE", Shrink: 10}, {Title: "FILE", Shrink: 20, Drop: 3},
 		{Title: "CREATED", Drop: 4}, {Title: "DURATION", Right: true, Drop: 1}, {Title: "SIZE", Right: true}, {Title: "VERIFIED", Drop: 2},
 	}}
 	if parts {
 		t.Columns = slices.Insert(t.Columns, 3, term.Column{Title: "HOLDS", Shrink: 6})
+	}
+	if warned {
+		t.Columns = append(t.Columns, term.Column{Title: "WARNING", Shrink: 12})
 	}
 	for _, b := range backups {
 		size := term.Cell{Text: term.Bytes(b.Size)}
@@ -172,6 +178,9 @@ func (p *program) backupTable(backups []backup.Backup) *term.Table {
 			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verifiedWord(b, p.out)}
 		if parts {
 			cells = slices.Insert(cells, 3, holdsCell(b, p.out))
+		}
+		if warned {
+			cells = append(cells, term.Cell{Text: warningText(b, fates[b.ID]), Paint: p.out.Yellow})
 		}
 		t.Add(cells...)
 	}

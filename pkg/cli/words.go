@@ -104,6 +104,22 @@ func holdsCell(b backup.Backup, l term.Look) term.Cell {
 	return term.Cell{Text: "everything"}
 }
 
+// warningText is what somebody should look at in a backup, beside those before it; "" when there is nothing.
+func warningText(b backup.Backup, f backup.Fate) string {
+	var texts []string
+	if f.Shrunk {
+		texts = append(texts, shrunkText(b, f))
+	}
+	if c := b.Contents; c != nil && c.Lost > 0 {
+		texts = append(texts, term.Plural(c.Lost, "table")+" lost rows")
+	}
+	return strings.Join(texts, "; ")
+}
+
+func shrunkText(b backup.Backup, f backup.Fate) string {
+	return fmt.Sprintf("%s, the one before has %s", term.Bytes(b.Size), term.Bytes(f.PreviousSize))
+}
+
 // sizeText gives a stored size with what it is made of.
 func sizeText(b backup.Backup) string {
 	if b.Size == 0 {
