@@ -16,7 +16,7 @@ import (
 )
 
 const deleteLong = `Removes a backup, its file and its records. On a terminal it asks first; for the only verified backup of
-a database the database's name must be typed. --yes answers. Where there is no terminal it does not ask.`
+a source and kind the source's name must be typed. --yes answers. Where there is no terminal it does not ask.`
 
 const deleteExamples = `  cofre delete 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre delete 01JH5W0R8ZB3M7K2Q4X9T6V1NA --yes`
@@ -77,11 +77,11 @@ func (p *program) confirm(ctx context.Context, svc *backup.Service, b backup.Bac
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("backup %s of %s, %s, %s", b.ID, b.Database, term.Time(b.CreatedAt), term.Bytes(b.Size))
+	what := fmt.Sprintf("backup %s of %s, %s, %s", b.ID, term.Clean(b.SourceName()), term.Time(b.CreatedAt), term.Bytes(b.Size))
 	wanted, question := []string{"y", "yes"}, "Remove "+what+"? [y/N] "
 	if last {
-		wanted = []string{strings.ToLower(b.Database)}
-		question = p.screen.Red("This is the only verified backup of "+term.Clean(b.Database)+".") + "\nRemove " + what + "?\nType the database's name to remove it: "
+		wanted = []string{strings.ToLower(b.SourceName())}
+		question = p.screen.Red("This is the only verified backup of "+term.Clean(backup.DescribeRow(b.Row()))+".") + "\nRemove " + what + "?\nType the source's name to remove it: "
 	}
 	answer, err := p.ask(ctx, question)
 	if err != nil {
@@ -92,7 +92,7 @@ func (p *program) confirm(ctx context.Context, svc *backup.Service, b backup.Bac
 			return nil
 		}
 	}
-	return fault.New(fault.Canceled, "", "It is still there.", "the backup was not removed: the answer was not %s", map[bool]string{true: "the database's name", false: "yes"}[last])
+	return fault.New(fault.Canceled, "", "It is still there.", "the backup was not removed: the answer was not %s", map[bool]string{true: "the source's name", false: "yes"}[last])
 }
 
 // ask puts a question and reads a line. Ctrl-C ends the waiting; the reader ends with the process.

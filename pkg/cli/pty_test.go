@@ -141,15 +141,23 @@ func TestProgressBar(t *testing.T) {
 // TestDeleteAsks guards the last question before a backup is gone.
 func TestDeleteAsks(t *testing.T) {
 	env := environment(t, newSample(t), t.TempDir())
+	env = append(env, "BACKUP_SOURCE=till")
 	var b struct{ Database string }
 	answer(t, env, &b, "create", "--name", "only")
+	answer(t, env, nil, "create", "--name", "part", "--schema-only") // stands in for no whole one
 
 	x := onTerminal(t, cofre(t, env, "delete", "only.dump"))
-	x.expect("This is the only verified backup of " + b.Database)
-	x.expect("Type the database's name")
-	x.typeLine("y")
+	x.expect(`This is the only verified backup of source "till".`)
+	x.expect("Type the source's name")
+	x.typeLine(b.Database)
 	if code, out := x.end(); code != exitStopped || !strings.Contains(out, "It is still there.") {
-		t.Errorf("y is not the name of the database, but it ended with %d: %s", code, out)
+		t.Errorf("the database's name is not the source's, but it ended with %d: %s", code, out)
+	}
+	x = onTerminal(t, cofre(t, env, "delete", "part.dump"))
+	x.expect(`This is the only verified backup of source "till", definitions only.`)
+	x.typeLine("till")
+	if code, out := x.end(); code != 0 {
+		t.Errorf("the source's name ended it with %d: %s", code, out)
 	}
 
 	answer(t, env, &b, "create", "--name", "other")
