@@ -194,7 +194,7 @@ func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 	}
 	c := v.Count()
 	good, damaged := c.Verified, c.Damaged
-	check.Detail = fmt.Sprintf("%d verified backups, %d damaged", good, damaged)
+	check.Detail = fmt.Sprintf("verified backups: %d, damaged: %d", good, damaged)
 	if off := a.Service.ContentsOff(v); off != "" {
 		check.Detail += "; " + off
 	}

@@ -130,7 +130,7 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 	c := v.Count()
 	good, failed, damaged, bytes := c.Verified, c.Failed, c.Damaged, c.Bytes
 	unverified := c.Succeeded - c.Verified - c.Damaged
-	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%d good backups (%s), %d failed, %d running", good, DescribeSize(bytes), failed, len(rep.Running))}}
+	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%s (%s), %d failed, %d running", plural(good, "good backup"), DescribeSize(bytes), failed, len(rep.Running))}}
 	if err := v.CheckSettings(); err != nil {
 		checks = append(checks, Failing("settings", err))
 	}
@@ -138,10 +138,10 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		checks = append(checks, Check{Name: "contents", Result: CheckOK, Detail: off})
 	}
 	if damaged > 0 {
-		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups were found damaged", damaged), Hint: "See which they are in the list: cofre list --damaged"})
+		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: plural(damaged, "backup") + " found damaged", Hint: "See which they are in the list: cofre list --damaged"})
 	}
 	if unverified > 0 {
-		checks = append(checks, Check{Name: "unverified backups", Result: CheckWarning, Detail: fmt.Sprintf("%d backups have no manifest and are known from their tags alone", unverified),
+		checks = append(checks, Check{Name: "unverified backups", Result: CheckWarning, Detail: plural(unverified, "backup") + " without a manifest, known from the tags alone",
 			Hint: "Read each of them back: cofre validate ID"})
 	}
 	if n := len(rep.Failed) + len(rep.Completed) + len(rep.Removed); n > 0 {
