@@ -61,6 +61,11 @@ func TestCancelRunning(t *testing.T) {
 	if err != nil || got.Status != registry.Failed || got.Error.Code != fault.Canceled || got.Error.Reason != fault.CanceledByUser || ended.ID != b.ID {
 		t.Errorf("%v: %+v; told of %+v", err, got, ended)
 	}
+	// It counts as neither good nor failed.
+	o, err := other.Service.Overview(t.Context(), nil)
+	if _, rated := o.SuccessRate(); err != nil || got.Outcome != registry.Canceled || o.Canceled != 1 || o.Failed != 0 || rated || o.Days[len(o.Days)-1].Failed != 0 || o.Sources[0].Failures != 0 {
+		t.Errorf("%v: it ended as %q, the figures are %+v", err, got.Outcome, o.Figures)
+	}
 	_, err = other.Service.Cancel(t.Context(), b.ID, "ana")
 	want(t, err, fault.Validation, fault.Busy)
 	w.nothingLeft()

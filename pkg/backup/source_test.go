@@ -42,7 +42,7 @@ func TestTwoServersOneName(t *testing.T) {
 	other := open(t, s.dir, second, "BACKUP_MAX_BACKUPS_TO_KEEP=3", "BACKUP_RETENTION_DAYS=0")
 	_, err := other.Service.Create(t.Context(), backup.Request{}, nil)
 	f := want(t, err, fault.Validation, fault.ServerChanged)
-	if !strings.Contains(f.Message, kept.Server.SystemIdentifier) || !strings.Contains(f.Hint, "BACKUP_SOURCE") || !strings.Contains(f.Hint, "cofre source moved") {
+	if !strings.Contains(f.Message, kept.Server.SystemIdentifier) || !strings.Contains(f.Message, kept.Server.Host+":"+kept.Server.Port) || !strings.Contains(f.Message, testenv.Postgres(t, 18).Addr()) || !strings.Contains(f.Hint, "BACKUP_SOURCE") || !strings.Contains(f.Hint, "cofre source moved") {
 		t.Errorf("it says %s; %s", f.Message, f.Hint)
 	}
 	if list, err := s.Service.List(t.Context(), backup.ListOptions{}); err != nil || list.Total != 1 {

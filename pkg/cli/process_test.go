@@ -22,6 +22,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/registry"
 )
@@ -164,6 +165,47 @@ func TestStop(t *testing.T) {
 	}
 	for o := range s3.Client(t).ListObjects(context.Background(), bucket, minio.ListObjectsOptions{Prefix: "p/files/", Recursive: true}) {
 		t.Errorf("object left: %s", o.Key)
+	}
+}
+
+// TestCanceled guards what is said when somebody else cancels a backup: by whom, and in every view that it was canceled and did
+// not fail.
+func TestCanceled(t *testing.T) {
+	t.Parallel()
+	db := newSlow(t, 1_000_000)
+	env := environment(t, db.url, t.TempDir())
+	create := cofre(t, env, "create")
+	var stderr bytes.Buffer
+	create.Stderr = &stderr
+	if err := create.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the dump to be under way", inTheMiddle(t, env))
+	var l backup.List
+	answer(t, env, &l, "list")
+	c, err := app.Load(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(t.Context(), c, app.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Service.Cancel(t.Context(), l.Backups[0].ID, "ana"); err != nil {
+		t.Fatal(err)
+	}
+	_ = create.Wait()
+	if code := create.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "cofre: the backup was canceled by ana") || !strings.Contains(stderr.String(), "recorded as canceled, nothing stored") {
+		t.Errorf("it ended with %d: %s", code, stderr.String())
+	}
+	for args, want := range map[string]string{
+		"list": " canceled ", "list --outcome canceled": " canceled ", "list --outcome failed": "No backup matches",
+		"info " + l.Backups[0].ID: l.Backups[0].ID + "  canceled\n", "status " + l.Backups[0].ID: "canceled", "source list": "there is no good backup yet",
+	} {
+		out, _ := cofre(t, env, strings.Fields(args)...).CombinedOutput()
+		if !strings.Contains(string(out), want) || strings.Contains(string(out), "failed") {
+			t.Errorf("%s: %s", args, out)
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "field": scriptField, "sql": scriptSQL, "damage": scriptDamage, "forge": scriptForge, "impostor": scriptImpostor, "bucket": scriptBucket, "permissions": scriptPermissions,
-			"pooler": scriptPooler, "kms": scriptKMS,
+			"pooler": scriptPooler, "kms": scriptKMS, "namesake": scriptNamesake,
 		},
 	})
 }
@@ -137,6 +137,15 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
 	tb := ts.Value("tb").(testing.TB)
 	testenv.Postgres(tb, testenv.NewestMajor).Exec(tb, args[0], args[1])
+}
+
+// scriptNamesake is "namesake NAME": the variable becomes the URL of a database that bears the script's name on another server.
+func scriptNamesake(ts *testscript.TestScript, _ bool, args []string) {
+	tb := ts.Value("tb").(testing.TB)
+	other, database := testenv.Postgres(tb, 17), ts.Getenv("DB")
+	other.Exec(tb, "postgres", "CREATE DATABASE "+database)
+	ts.Defer(func() { other.Exec(tb, "postgres", "DROP DATABASE "+database+" WITH (FORCE)") })
+	ts.Setenv(args[0], other.URL(database))
 }
 
 // scriptKMS is "kms NAME": it makes a key for signing in a KMS, of which KMS_NAME becomes the ARN, and lets the commands find it. NAME.pub
