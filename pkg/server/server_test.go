@@ -48,6 +48,9 @@ func TestServe(t *testing.T) {
 		t.Errorf("a database that is not there: %d %s", r.StatusCode, r.body)
 	}
 	shows(`cofre_backups{status="failed"} 0`)
+	if r := w.do("GET", "/metrics", "", nil); strings.Contains(r.body, "is_not_there") {
+		t.Errorf("a name that was typed wrong is a source: %s", r.body)
+	}
 	r := w.do("POST", "/api/backup/create", `{"options":{"selection":{"tables":["is_not_there"]}}}`, post)
 	if r.StatusCode != 202 {
 		t.Fatalf("%d: %s", r.StatusCode, r.body)
