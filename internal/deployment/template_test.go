@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -169,6 +170,21 @@ func TestHowRowsAreRead(t *testing.T) {
 	}
 	if len(makes) != 2 {
 		t.Errorf("backups are made by %v", makes)
+	}
+}
+
+// Every function goes by the same source and the same age, which are the parameters'; the defaults are ones that the program takes.
+func TestSourceAndItsAge(t *testing.T) {
+	for name, r := range resources(t) {
+		text, _ := json.Marshal(r.Properties["Environment"])
+		if told := strings.Contains(string(text), `"BACKUP_MAX_AGE_HOURS":{"Ref":"OverdueHours"}`) && strings.Contains(string(text), `"BACKUP_SOURCE":{"Ref":"SourceName"}`); told != (r.Type == "AWS::Lambda::Function") {
+			t.Errorf("%s, a %s, is told: %v", name, r.Type, told)
+		}
+	}
+	for hours, want := range map[string]time.Duration{"0": 0, "26": 26 * time.Hour} {
+		if c, err := app.Load([]string{"BACKUP_DIRECTORY=/srv/backups", "BACKUP_SOURCE=", "BACKUP_MAX_AGE_HOURS=" + hours}); err != nil || c.MaxAge != want {
+			t.Errorf("%s hours are %v: %v", hours, c.MaxAge, err)
+		}
 	}
 }
 
