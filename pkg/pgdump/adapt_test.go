@@ -41,7 +41,7 @@ func ordinary(t *testing.T, s *testenv.Server) postgres.Target {
 }
 
 func TestOrdinaryRole(t *testing.T) {
-	for _, major := range []int{15, 18} {
+	for _, major := range []int{15, 17, 18} {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			s := testenv.Postgres(t, major)
 			other, _ := s.NewRole(t, "")

@@ -45,7 +45,7 @@ func TestCleanLooksAtThePlan(t *testing.T) {
 				CREATE TABLE app.inside (id int); CREATE TABLE calls (n int DEFAULT app.f('bad', 1)); CREATE VIEW on_newer AS SELECT * FROM newer`)
 			report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
 			wantFault(t, err, fault.Validation, fault.NotEmpty, "view public.newer (on table app.t)", "constraint refers_id_fkey on table public.refers", "column m of table public.refers", "table app.inside (on schema app)",
-				"default value for column n of table public.calls", "view public.on_newer (on view public.newer)", "--clean=cascade", "nothing was changed")
+				"default value for column n of table public.calls", "view public.on_newer (on view public.newer)", "--clean=cascade", "--create", "nothing was changed")
 			if !report.Unchanged {
 				t.Errorf("%+v", report)
 			}

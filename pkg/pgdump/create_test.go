@@ -181,44 +181,48 @@ func TestCreateFromOldScript(t *testing.T) {
 
 // A database made by hand that stores or sorts text otherwise: said before, and refused when bytes would become invalid.
 func TestOtherLocaleThere(t *testing.T) {
-	s := testenv.Postgres(t, 18)
-	bytesOf := sourceDatabase(t, s, `ENCODING 'SQL_ASCII' LOCALE 'C'`, `CREATE TABLE t (c text); INSERT INTO t VALUES (convert_from('\x636166e9', 'SQL_ASCII'))`)
-	utf8 := sourceDatabase(t, s, `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C'`, `CREATE TABLE t (c text); INSERT INTO t VALUES ('café')`)
-	for _, w := range ways {
-		t.Run(w.name, func(t *testing.T) {
-			restore := func(from postgres.Target, made string, l postgres.LocaleChoice) (postgres.Target, pgdump.RestoreReport, error) {
-				o := w.options
-				o.Target, o.Locale = sourceDatabase(t, s, made, "SELECT 1"), l
-				said := []string{}
-				o.Remark = func(line string) { said = append(said, line) }
-				report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(dumpOf(t, from, o.Format)))
-				if !slices.Equal(said, report.Remarks) && len(said)+len(report.Remarks) > 0 {
-					t.Errorf("%q %q", said, report.Remarks)
-				}
-				return o.Target, report, err
-			}
-			_, report, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{})
-			if err == nil || !report.Unchanged || !strings.Contains(err.Error(), "bytes could become invalid") {
-				t.Errorf("bytes into UTF8: %v", err)
-			}
-			if _, _, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{Encoding: "UTF8"}); err == nil || !strings.Contains(err.Error(), "invalid byte sequence") {
-				t.Errorf("bytes that are not UTF8: %v", err)
-			}
-			db, _, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{Encoding: "LATIN1"})
-			if err != nil || query(t, db, "SELECT c FROM t") != "café" {
-				t.Errorf("bytes that are LATIN1: %v", err)
-			}
-			db, report, err = restore(utf8, `ENCODING 'LATIN1' LOCALE 'C'`, postgres.LocaleChoice{})
-			if err != nil || query(t, db, "SELECT c FROM t") != "café" || !strings.Contains(strings.Join(report.Remarks, "\n"), "stores and sorts text as LATIN1") {
-				t.Errorf("another encoding: %v %q", err, report.Remarks)
-			}
-			_, report, err = restore(utf8, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{})
-			if err != nil || !strings.Contains(strings.Join(report.Remarks, "\n"), "sorts text as UTF8, libc C") {
-				t.Errorf("another order: %v %q", err, report.Remarks)
-			}
-			_, report, err = restore(utf8, `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C'`, postgres.LocaleChoice{})
-			if err != nil || len(report.Remarks) > 0 {
-				t.Errorf("the same: %v %q", err, report.Remarks)
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			bytesOf := sourceDatabase(t, s, `ENCODING 'SQL_ASCII' LOCALE 'C'`, `CREATE TABLE t (c text); INSERT INTO t VALUES (convert_from('\x636166e9', 'SQL_ASCII'))`)
+			utf8 := sourceDatabase(t, s, `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C'`, `CREATE TABLE t (c text); INSERT INTO t VALUES ('café')`)
+			for _, w := range ways {
+				t.Run(w.name, func(t *testing.T) {
+					restore := func(from postgres.Target, made string, l postgres.LocaleChoice) (postgres.Target, pgdump.RestoreReport, error) {
+						o := w.options
+						o.Target, o.Locale = sourceDatabase(t, s, made, "SELECT 1"), l
+						said := []string{}
+						o.Remark = func(line string) { said = append(said, line) }
+						report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(dumpOf(t, from, o.Format)))
+						if !slices.Equal(said, report.Remarks) && len(said)+len(report.Remarks) > 0 {
+							t.Errorf("%q %q", said, report.Remarks)
+						}
+						return o.Target, report, err
+					}
+					_, report, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{})
+					if err == nil || !report.Unchanged || !strings.Contains(err.Error(), "bytes could become invalid") {
+						t.Errorf("bytes into UTF8: %v", err)
+					}
+					if _, _, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{Encoding: "UTF8"}); err == nil || !strings.Contains(err.Error(), "invalid byte sequence") {
+						t.Errorf("bytes that are not UTF8: %v", err)
+					}
+					db, _, err := restore(bytesOf, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{Encoding: "LATIN1"})
+					if err != nil || query(t, db, "SELECT c FROM t") != "café" {
+						t.Errorf("bytes that are LATIN1: %v", err)
+					}
+					db, report, err = restore(utf8, `ENCODING 'LATIN1' LOCALE 'C'`, postgres.LocaleChoice{})
+					if err != nil || query(t, db, "SELECT c FROM t") != "café" || !strings.Contains(strings.Join(report.Remarks, "\n"), "stores and sorts text as LATIN1") {
+						t.Errorf("another encoding: %v %q", err, report.Remarks)
+					}
+					_, report, err = restore(utf8, `ENCODING 'UTF8' LOCALE 'C'`, postgres.LocaleChoice{})
+					if err != nil || !strings.Contains(strings.Join(report.Remarks, "\n"), "sorts text as UTF8, libc C") {
+						t.Errorf("another order: %v %q", err, report.Remarks)
+					}
+					_, report, err = restore(utf8, `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C'`, postgres.LocaleChoice{})
+					if err != nil || len(report.Remarks) > 0 {
+						t.Errorf("the same: %v %q", err, report.Remarks)
+					}
+				})
 			}
 		})
 	}

@@ -72,31 +72,35 @@ func TestDatabaseProperties(t *testing.T) {
 
 // The database's own owner is needed only where the database is created, and then looked for before.
 func TestOwnerOfDatabaseIsMissing(t *testing.T) {
-	s := testenv.Postgres(t, 18)
-	db := sourceDatabase(t, s, "", "CREATE TABLE t (i int)")
-	s.Exec(t, "postgres", "CREATE ROLE passing; ALTER DATABASE "+db.Database()+" OWNER TO passing; REVOKE CONNECT ON DATABASE "+db.Database()+" FROM passing; ALTER ROLE passing IN DATABASE "+db.Database()+" SET work_mem TO '8MB'")
-	dumps := map[pgdump.Format][]byte{"": dumpOf(t, db, pgdump.Custom), pgdump.Plain: dumpOf(t, db, pgdump.Plain)}
-	s.Exec(t, db.Database(), "REASSIGN OWNED BY passing TO postgres; DROP OWNED BY passing; DROP ROLE passing")
-	for _, w := range ways {
-		t.Run(w.name, func(t *testing.T) {
-			data := dumps[w.options.Format]
-			o := w.options
-			o.Target = sourceDatabase(t, s, "", "SELECT 1")
-			if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
-				t.Errorf("into a database that is there: %v", err)
-			}
-			o.Target, o.Create = newName(t, s), true
-			_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
-			if !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), `"passing"`) || exists(t, s, o.Target) {
-				t.Errorf("%v, made %t", err, exists(t, s, o.Target))
-			}
-			if w.options.Format == pgdump.Plain {
-				return
-			}
-			o.NoOwner, o.NoPrivileges = true, true
-			report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
-			if err != nil || !strings.Contains(strings.Join(report.Statements, "\n"), "work_mem") {
-				t.Errorf("without owners: %v %q", err, report.Statements)
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			db := sourceDatabase(t, s, "", "CREATE TABLE t (i int)")
+			s.Exec(t, "postgres", "CREATE ROLE passing; ALTER DATABASE "+db.Database()+" OWNER TO passing; REVOKE CONNECT ON DATABASE "+db.Database()+" FROM passing; ALTER ROLE passing IN DATABASE "+db.Database()+" SET work_mem TO '8MB'")
+			dumps := map[pgdump.Format][]byte{"": dumpOf(t, db, pgdump.Custom), pgdump.Plain: dumpOf(t, db, pgdump.Plain)}
+			s.Exec(t, db.Database(), "REASSIGN OWNED BY passing TO postgres; DROP OWNED BY passing; DROP ROLE passing")
+			for _, w := range ways {
+				t.Run(w.name, func(t *testing.T) {
+					data := dumps[w.options.Format]
+					o := w.options
+					o.Target = sourceDatabase(t, s, "", "SELECT 1")
+					if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
+						t.Errorf("into a database that is there: %v", err)
+					}
+					o.Target, o.Create = newName(t, s), true
+					_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+					if !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), `"passing"`) || exists(t, s, o.Target) {
+						t.Errorf("%v, made %t", err, exists(t, s, o.Target))
+					}
+					if w.options.Format == pgdump.Plain {
+						return
+					}
+					o.NoOwner, o.NoPrivileges = true, true
+					report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+					if err != nil || !strings.Contains(strings.Join(report.Statements, "\n"), "work_mem") {
+						t.Errorf("without owners: %v %q", err, report.Statements)
+					}
+				})
 			}
 		})
 	}
@@ -104,35 +108,43 @@ func TestOwnerOfDatabaseIsMissing(t *testing.T) {
 
 // What the target lacks is found before the database is made: the next try does not meet one.
 func TestNothingIsCreatedInVain(t *testing.T) {
-	s := testenv.Postgres(t, 18)
-	db := sourceDatabase(t, s, "", "CREATE EXTENSION pg_trgm; CREATE TABLE t (i int); CREATE ROLE leaving; ALTER TABLE t OWNER TO leaving")
-	data := dumpOf(t, db, pgdump.Custom)
-	s.Exec(t, db.Database(), "REASSIGN OWNED BY leaving TO postgres; DROP ROLE leaving")
-	o := pgdump.RestoreOptions{Target: newName(t, s), Create: true}
-	for range 2 {
-		if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), "leaving") {
-			t.Errorf("%v", err)
-		}
-	}
-	missing := bytes.ReplaceAll(data, []byte("pg_trgm"), []byte("pg_tram"))
-	if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(missing)); !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), "pg_tram") {
-		t.Errorf("%v", err)
-	}
-	if exists(t, s, o.Target) {
-		t.Error("a database was made")
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			db := sourceDatabase(t, s, "", "CREATE EXTENSION pg_trgm; CREATE TABLE t (i int); CREATE ROLE leaving; ALTER TABLE t OWNER TO leaving")
+			data := dumpOf(t, db, pgdump.Custom)
+			s.Exec(t, db.Database(), "REASSIGN OWNED BY leaving TO postgres; DROP ROLE leaving")
+			o := pgdump.RestoreOptions{Target: newName(t, s), Create: true}
+			for range 2 {
+				if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), "leaving") {
+					t.Errorf("%v", err)
+				}
+			}
+			missing := bytes.ReplaceAll(data, []byte("pg_trgm"), []byte("pg_tram"))
+			if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(missing)); !fault.HasReason(err, fault.TargetLacks) || !strings.Contains(err.Error(), "pg_tram") {
+				t.Errorf("%v", err)
+			}
+			if exists(t, s, o.Target) {
+				t.Error("a database was made")
+			}
+		})
 	}
 }
 
 // What only the created database can answer, whether this role may do it there, leaves none behind when it may not.
 func TestForbiddenLeavesNoDatabase(t *testing.T) {
-	s := testenv.Postgres(t, 18)
-	db := sourceDatabase(t, s, "", `CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f()`)
-	role, password := s.NewRole(t, "CREATEDB")
-	name := newName(t, s)
-	o := pgdump.RestoreOptions{Target: target(t, s.URLAs(role, password, name.Database())), Create: true, NoOwner: true}
-	_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(dumpOf(t, db, pgdump.Custom)))
-	if !fault.HasReason(err, fault.MissingPrivilege) || !strings.Contains(err.Error(), "watch") || exists(t, s, name) {
-		t.Errorf("%v, made %t", err, exists(t, s, name))
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			db := sourceDatabase(t, s, "", `CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f()`)
+			role, password := s.NewRole(t, "CREATEDB")
+			name := newName(t, s)
+			o := pgdump.RestoreOptions{Target: target(t, s.URLAs(role, password, name.Database())), Create: true, NoOwner: true}
+			_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(dumpOf(t, db, pgdump.Custom)))
+			if !fault.HasReason(err, fault.MissingPrivilege) || !strings.Contains(err.Error(), "watch") || exists(t, s, name) {
+				t.Errorf("%v, made %t", err, exists(t, s, name))
+			}
+		})
 	}
 }
 
@@ -167,42 +179,50 @@ func TestNoDatabasePostgres(t *testing.T) {
 
 // A target that is read-only by default is restored into all the same; a standby is named.
 func TestReadOnlyTarget(t *testing.T) {
-	s := testenv.Postgres(t, 18)
-	role, password := s.NewRole(t, "SUPERUSER")
-	s.Exec(t, "postgres", "ALTER ROLE "+role+" SET default_transaction_read_only TO on")
-	for _, w := range ways {
-		for _, create := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, create %t", w.name, create), func(t *testing.T) {
-				o := w.options
-				if o.Create = create; create {
-					o.Target = newName(t, s)
-				} else {
-					o.Target = sourceDatabase(t, s, "", "SELECT 1")
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.Postgres(t, major)
+			role, password := s.NewRole(t, "SUPERUSER")
+			s.Exec(t, "postgres", "ALTER ROLE "+role+" SET default_transaction_read_only TO on")
+			for _, w := range ways {
+				for _, create := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s, create %t", w.name, create), func(t *testing.T) {
+						o := w.options
+						if o.Create = create; create {
+							o.Target = newName(t, s)
+						} else {
+							o.Target = sourceDatabase(t, s, "", "SELECT 1")
+						}
+						o.Target = target(t, s.URLAs(role, password, o.Target.Database()))
+						if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(source(t, major, o.Format))); err != nil {
+							t.Fatal(err)
+						}
+						if got := query(t, o.Target, "SELECT count(*)::text FROM orders"); got != "20000" {
+							t.Errorf("%s rows", got)
+						}
+					})
 				}
-				o.Target = target(t, s.URLAs(role, password, o.Target.Database()))
-				if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(source(t, 18, o.Format))); err != nil {
-					t.Fatal(err)
-				}
-				if got := query(t, o.Target, "SELECT count(*)::text FROM orders"); got != "20000" {
-					t.Errorf("%s rows", got)
-				}
-			})
-		}
+			}
+		})
 	}
 }
 
 func TestStandbyIsNamed(t *testing.T) {
-	s := testenv.PostgresWith(t, testenv.Options{Major: 18, Settings: []string{"wal_level = replica"}})
-	s.Exec(t, "postgres", "CREATE DATABASE copy")
-	s.Exec(t, "postgres", "CHECKPOINT")
-	if err := s.Standby(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range []pgdump.RestoreOptions{{Target: target(t, s.URL("copy"))}, {Target: target(t, s.URL("new")), Create: true}} {
-		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(source(t, 18, "")))
-		if err == nil || !report.Unchanged && report.Bytes > 0 || !strings.Contains(err.Error(), "is a standby") {
-			t.Errorf("%v %+v", err, report)
-		}
+	for _, major := range []int{15, 17, 18} {
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			s := testenv.PostgresWith(t, testenv.Options{Major: major, Settings: []string{"wal_level = replica"}})
+			s.Exec(t, "postgres", "CREATE DATABASE copy")
+			s.Exec(t, "postgres", "CHECKPOINT")
+			if err := s.Standby(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range []pgdump.RestoreOptions{{Target: target(t, s.URL("copy"))}, {Target: target(t, s.URL("new")), Create: true}} {
+				report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(source(t, major, "")))
+				if err == nil || !report.Unchanged && report.Bytes > 0 || !strings.Contains(err.Error(), "is a standby") {
+					t.Errorf("%v %+v", err, report)
+				}
+			}
+		})
 	}
 }
 

@@ -37,7 +37,7 @@ func failedOf(report pgdump.RestoreReport) []string {
 }
 
 func TestFunctionsThatNeedASearchPath(t *testing.T) {
-	for _, major := range []int{15, 18} {
+	for _, major := range []int{15, 17, 18} {
 		s := testenv.Postgres(t, major)
 		from := target(t, s.NewDatabase(t))
 		testenv.LoadSQL(t, s.URL(from.Database()), searchPath)
@@ -106,6 +106,29 @@ func TestKeepGoing(t *testing.T) {
 		bad.Target = o.Target
 		_, err := client(t, 18).Restore(context.Background(), bad, bytes.NewReader(data))
 		wantFault(t, err, fault.Validation, fault.InvalidInput)
+	}
+}
+
+// What an older server cannot have ends a restore of an ordinary role, or is left out and listed with what needs it.
+func TestKeepGoingOnAnOlderServer(t *testing.T) {
+	from := target(t, testenv.Postgres(t, 18).NewDatabase(t))
+	testenv.LoadSQL(t, testenv.Postgres(t, 18).URL(from.Database()), `CREATE COLLATION newer (PROVIDER = builtin, LOCALE = 'C.UTF-8'); CREATE TABLE sorted (c text COLLATE newer); INSERT INTO sorted VALUES ('a');
+		CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain SELECT generate_series(1, 100)`)
+	data := dumpOf(t, from, pgdump.Custom)
+	for _, o := range []pgdump.RestoreOptions{{}, {Jobs: 2}, {Jobs: 2, Ranges: ranges(t, data)}} {
+		o.Target, o.NoOwner = ordinary(t, testenv.Postgres(t, 15)), true
+		if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err == nil || !strings.Contains(err.Error(), "builtin") {
+			t.Errorf("it was made: %v", err)
+		}
+		o.Target, o.KeepGoing = ordinary(t, testenv.Postgres(t, 15)), true
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+		wantFault(t, err, fault.BackupCreation, fault.RestoredInPart, "COLLATION public.newer", "builtin")
+		if got, want := failedOf(report), []string{"COLLATION public.newer", "TABLE DATA public.sorted", "TABLE public.sorted"}; !slices.Equal(got, want) {
+			t.Errorf("failed: %q", report.Failed)
+		}
+		if got := query(t, o.Target, "SELECT count(*)::text FROM plain"); got != "100" {
+			t.Errorf("%s rows", got)
+		}
 	}
 }
 

@@ -73,6 +73,15 @@ func TestRowsIntoExistingTables(t *testing.T) {
 				t.Errorf("%+v", report)
 			}
 			s.Exec(t, o.Target.Database(), "DROP TABLE newer")
+			// Exactly the tables of the backup are emptied.
+			s.Exec(t, o.Target.Database(), "CREATE TABLE mine (id int, hen int); INSERT INTO mine VALUES (1, 1); GRANT SELECT ON mine TO PUBLIC")
+			if _, err = restore(o); err != nil {
+				t.Fatal(err)
+			}
+			if got := query(t, o.Target, "SELECT count(*)::text FROM mine"); got != "1" {
+				t.Errorf("a table that the backup does not hold has %s rows of 1", got)
+			}
+			s.Exec(t, o.Target.Database(), "DROP TABLE mine")
 			// A failure in the middle brings the old rows back.
 			broken := o
 			broken.NoOwner = true

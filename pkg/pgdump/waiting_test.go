@@ -16,10 +16,10 @@ import (
 
 // Somebody else's lock: who it is is said after some seconds, and then the restore gives up, with nothing changed.
 func TestRestoreWaitsForALock(t *testing.T) {
-	for _, role := range []string{"superuser", "ordinary"} {
+	for role, major := range map[string]int{"superuser": 15, "ordinary": 18} {
 		t.Run(role, func(t *testing.T) {
-			s := testenv.Postgres(t, 18)
-			data := source(t, 18, pgdump.Custom)
+			s := testenv.Postgres(t, major)
+			data := source(t, major, pgdump.Custom)
 			o := pgdump.RestoreOptions{Target: ordinary(t, s), LockWaitTimeout: 7 * time.Second}
 			o.NoOwner = true
 			if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
