@@ -144,7 +144,7 @@ func TestDeleteAsks(t *testing.T) {
 	env = append(env, "BACKUP_SOURCE=till")
 	var b struct{ Database string }
 	answer(t, env, &b, "create", "--name", "only")
-	answer(t, env, nil, "create", "--name", "part", "--schema-only") // stands in for no whole one
+	answer(t, env, &b, "create", "--name", "part", "--schema-only") // stands in for no whole one
 
 	x := onTerminal(t, cofre(t, env, "delete", "only.dump"))
 	x.expect(`This is the only verified backup of source "till".`)

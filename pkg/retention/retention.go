@@ -318,8 +318,14 @@ func (d *decider) byCount() {
 		}
 		counts[it.Row]++
 		if counts[it.Row] > d.policy.MaxBackups && !d.kept(i) {
-			d.remove(i, RemoveOverCount, "%s has %d newer ones, and the newest %d are kept",
-				it.name(), counts[it.Row]-1, d.policy.MaxBackups)
+			newer, kept := fmt.Sprintf("%d newer ones", counts[it.Row]-1), fmt.Sprintf("the newest %d are", d.policy.MaxBackups)
+			if counts[it.Row] == 2 {
+				newer = "a newer one"
+			}
+			if d.policy.MaxBackups == 1 {
+				kept = "the newest is"
+			}
+			d.remove(i, RemoveOverCount, "%s has %s, and %s kept", it.name(), newer, kept)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	url := newDatabase(t)
 	loja := url[strings.LastIndex(url, "/")+1:]
 	o := options{database: url, directory: filepath.Join(t.TempDir(), "backups")}
-	later := func(days int) func() time.Time { return from(time.Now().AddDate(0, 0, days)) }
+	due := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 41).Add(2 * time.Hour)
 	a := serve(t, o)
 	if r := a.do("POST", "/api/backup/create", `{"options":{"source":"financeiro"}}`, with(a.signedIn("ADMIN"), "Content-Type", "application/json")); r.StatusCode != 202 {
 		t.Fatal(r.body)
@@ -77,11 +78,11 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	}
 
 	// The schedule makes one of the two.
-	o.schedule, o.now = "0 2 * * *", later(40)
+	o.schedule, o.now = "0 2 * * *", from(due.Add(-2*time.Second))
 	b := serve(t, o)
-	b.wait("the missed backup", func() bool { return len(b.backups()) == 3 && b.allEnded() })
+	b.wait("the scheduled backup", func() bool { return len(b.backups()) == 3 && b.allEnded() })
 	d := b.doors()
-	const told = "nobody backs it up; the last good backup is 40 days old"
+	told := fmt.Sprintf("nobody backs it up; the last good backup is %d days old", int(due.Sub(a.backups()[1].CreatedAt)/(24*time.Hour))) // 40 or 41
 	check, source := d.of("financeiro")
 	if d.health != 200 || d.detail != "warning: financeiro: "+told || d.summary.State != "warning" || check.Result != backup.CheckWarning || check.Detail != told ||
 		source.State != "warning" || source.Scheduled || !source.NextScheduledAt.IsZero() || len(source.Findings) != 1 || source.Findings[0].Code != "unscheduled" {
@@ -102,10 +103,10 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	}
 
 	// Without a schedule seven days count, and what is configured decides.
-	o.schedule, o.now = "", later(98)
+	o.schedule, o.now = "", from(due.AddDate(0, 0, 58))
 	d = serve(t, o).doors()
 	check, source = d.of(loja)
-	if d.health != 503 || !strings.HasPrefix(d.detail, "failed: ") || d.summary.State != "failing" || d.doctor.OK || check.Result != backup.CheckFailed || !strings.Contains(check.Detail, "the last good backup is 5") ||
+	if d.health != 503 || !strings.HasPrefix(d.detail, "failed: ") || d.summary.State != "failing" || d.doctor.OK || check.Result != backup.CheckFailed || !strings.Contains(check.Detail, "the last good backup is 58 days old") ||
 		!source.Overdue || source.Findings[0].Code != "overdue" || !strings.Contains(d.metrics, "cofre_backup_overdue"+of(loja)+"1") || !strings.Contains(d.metrics, "cofre_source_state"+of(loja)+"2") {
 		t.Errorf("of %s: %d %s, %+v, %+v, %s", loja, d.health, d.detail, check, source, d.metrics)
 	}
