@@ -78,7 +78,7 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	}
 
 	// The schedule makes one of the two.
-	o.schedule, o.now = "0 2 * * *", from(due.Add(-2*time.Second))
+	o.schedule, o.env, o.now = "0 2 * * *", []string{"BACKUP_SCHEDULE=0 2 * * *"}, from(due.Add(-2*time.Second))
 	b := serve(t, o)
 	b.wait("the scheduled backup", func() bool { return len(b.backups()) == 3 && b.allEnded() })
 	d := b.doors()
@@ -103,7 +103,7 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	}
 
 	// Without a schedule seven days count, and what is configured decides.
-	o.schedule, o.now = "", from(due.AddDate(0, 0, 58))
+	o.schedule, o.env, o.now = "", nil, from(due.AddDate(0, 0, 58))
 	d = serve(t, o).doors()
 	check, source = d.of(loja)
 	if d.health != 503 || !strings.HasPrefix(d.detail, "failed: ") || d.summary.State != "failing" || d.doctor.OK || check.Result != backup.CheckFailed || !strings.Contains(check.Detail, "the last good backup is 58 days old") ||
