@@ -7,7 +7,8 @@ FUZZTIME ?= 5s
 GOTEST   := go run ./tools/gotest
 # The packages whose tests take longest begin first, so that no core is idle while the last one ends. Many of the tests wait:
 # four packages at a time keep two cores busy.
-LONGEST  := ./functions ./pkg/pgdump ./internal/deployment ./pkg/backup ./internal/uitest ./internal/doctest ./pkg/server ./pkg/registry ./pkg/cli ./bench
+LONGEST  := ./pkg/backup ./pkg/pgdump ./pkg/engine ./pkg/registry ./pkg/cli ./internal/uitest ./functions ./pkg/storage/s3 ./internal/doctest \
+            ./pkg/archive ./internal/deployment ./pkg/server ./bench ./pkg/storage/storagetest ./pkg/stream ./pkg/postgres ./pkg/rows ./pkg/api
 
 # Where scripts/setup puts a Node.js if the system's is too old.
 export PATH := $(CURDIR)/.cache/nodejs:$(PATH)
@@ -31,7 +32,11 @@ demo: build ## back a sample database up, verify and restore it; KEEP=1 leaves i
 	@scripts/setup curl server-18
 	bin/cofre demo $(if $(KEEP),--keep)
 
-test: setup build lint test-ui ## run all tests with the race detector; a skipped test fails
+# Setting up waits for the network and vetting computes: they go side by side.
+test: ## run all tests with the race detector; a skipped test fails
+	@scripts/setup compiler
+	@$(MAKE) --no-print-directory -j2 setup lint
+	@$(MAKE) --no-print-directory build test-ui
 	$(GOTEST) -race -vet=off -ldflags="-s -w" -p 4 -timeout 30m $(LONGEST) ./...
 
 test-ui: ## run the web UI's component tests, and check its types and generated client
