@@ -151,7 +151,7 @@ UPDATE sales.invoice SET total = total WHERE id % 3 = 0; VACUUM FULL sales.invoi
 ALTER TABLE sales.invoice DROP CONSTRAINT invoice_customer_fkey;
 ALTER TABLE sales.customer DROP CONSTRAINT customer_pkey;
 INSERT INTO sales.customer OVERRIDING SYSTEM VALUE SELECT * FROM sales.customer WHERE id = 7;
-DELETE FROM sales.invoice WHERE id > 1600;
+DELETE FROM sales.invoice WHERE id > 240;
 CREATE TABLE sales.fresh (a int);
 UPDATE pg_largeobject SET data = '\x00';`)
 	after := w.create(backup.Request{})
@@ -178,7 +178,7 @@ UPDATE pg_largeobject SET data = '\x00';`)
 	}
 	// The alarm.
 	c := after.Contents
-	if c.Compared != moved.ID || c.Lost != 1 || len(c.Warnings) != 1 || c.Warnings[0] != (registry.RowsLost{Table: "sales.invoice", Before: 20000, After: 1600, Percent: 92}) {
+	if c.Compared != moved.ID || c.Lost != 1 || len(c.Warnings) != 1 || c.Warnings[0] != (registry.RowsLost{Table: "sales.invoice", Before: 3000, After: 240, Percent: 92}) {
 		t.Errorf("record %+v", c)
 	}
 	// As many rows, but others.

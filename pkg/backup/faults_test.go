@@ -49,13 +49,19 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	w := open(t, "", url)
 	first := w.create(backup.Request{})
 	start := time.Now()
-	w.create(backup.Request{}) // how long one takes
-	whole := time.Since(start)
-	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 50 {
+	run := func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "COFRE_TEST_CREATE=1", "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+url, "BACKUP_MAX_CONCURRENT=1000",
 			"PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
+		return cmd
+	}
+	if out, err := run().CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	whole := time.Since(start)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range 50 {
+		cmd := run()
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -191,10 +197,10 @@ func TestPgDumpFails(t *testing.T) {
 		says   string
 		env    string
 	}{
-		"exit status":       {`$REAL "$@" | head -c 200000; echo "pg_dump: error: the disk caught fire" >&2; exit 3`, fault.BackupCreation, fault.ExitStatus, "caught fire", ""},
-		"killed":            {`$REAL "$@" | head -c 200000; kill -9 $$`, fault.BackupCreation, fault.KilledBySignal, "killed", ""},
-		"hangs":             {`$REAL "$@" | head -c 200000; exec sleep 600`, fault.BackupCreation, fault.Timeout, "2s", "PGDUMP_TIMEOUT=2"},
-		"half, but exit 0":  {`$REAL "$@" | head -c 200000; exit 0`, fault.BackupCreation, fault.StructureDamaged, "", ""},
+		"exit status":       {`$REAL "$@" | head -c 60000; echo "pg_dump: error: the disk caught fire" >&2; exit 3`, fault.BackupCreation, fault.ExitStatus, "caught fire", ""},
+		"killed":            {`$REAL "$@" | head -c 60000; kill -9 $$`, fault.BackupCreation, fault.KilledBySignal, "killed", ""},
+		"hangs":             {`$REAL "$@" | head -c 60000; exec sleep 600`, fault.BackupCreation, fault.Timeout, "2s", "PGDUMP_TIMEOUT=2"},
+		"half, but exit 0":  {`$REAL "$@" | head -c 60000; exit 0`, fault.BackupCreation, fault.StructureDamaged, "", ""},
 		"nothing, but 0":    {`exit 0`, fault.BackupCreation, fault.StructureDamaged, "", ""},
 		"garbage, but 0":    {`echo "hello, world"; exit 0`, fault.BackupCreation, fault.StructureDamaged, "", ""},
 		"whole, then error": {`$REAL "$@"; exit 1`, fault.BackupCreation, fault.ExitStatus, "", ""},
@@ -230,8 +236,8 @@ func TestPgDumpFails(t *testing.T) {
 func TestStopped(t *testing.T) {
 	url := newShop(t, 18)
 	for name, w := range map[string]*world{
-		"local": open(t, "", url, "PGDUMP_PATH="+pgDumpWrapper(t, `$REAL "$@" | head -c 200000; exec sleep 600`)),
-		"minio": openMinIO(t, url, "PGDUMP_PATH="+pgDumpWrapper(t, `$REAL "$@" | head -c 200000; exec sleep 600`)),
+		"local": open(t, "", url, "PGDUMP_PATH="+pgDumpWrapper(t, `$REAL "$@" | head -c 60000; exec sleep 600`)),
+		"minio": openMinIO(t, url, "PGDUMP_PATH="+pgDumpWrapper(t, `$REAL "$@" | head -c 60000; exec sleep 600`)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -188,7 +188,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("there is room again: %v", err)
 	}
 
-	small := open(t, "", url, "BACKUP_MAX_SIZE_GB=0.0001")
+	small := open(t, "", url, "BACKUP_MAX_SIZE_GB=0.00001")
 	b, err := small.Service.Create(t.Context(), backup.Request{}, nil)
 	want(t, err, fault.DiskSpace, fault.StorageFull)
 	if b.Status != registry.Failed {

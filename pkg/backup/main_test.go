@@ -173,7 +173,7 @@ CREATE SCHEMA sales;
 CREATE TABLE sales.customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, seen jsonb);
 CREATE TABLE sales.invoice (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES sales.customer, total numeric(12,2), pdf bytea);
 INSERT INTO sales.customer (name, seen) SELECT 'customer ' || g, jsonb_build_object('n', g) FROM generate_series(1, 2000) g;
-INSERT INTO sales.invoice (customer, total, pdf) SELECT 1 + g % 2000, g / 7.0, decode(repeat(md5(g::text), 40), 'hex') FROM generate_series(1, 20000) g;
+INSERT INTO sales.invoice (customer, total, pdf) SELECT 1 + g % 2000, g / 7.0, decode(repeat(md5(g::text), 40), 'hex') FROM generate_series(1, 3000) g;
 CREATE INDEX ON sales.invoice (customer);
 CREATE MATERIALIZED VIEW sales.total AS SELECT customer, sum(total) FROM sales.invoice GROUP BY 1;
 SELECT lo_from_bytea(0, decode(repeat('abcd', 5000), 'hex'));

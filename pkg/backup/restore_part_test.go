@@ -34,9 +34,9 @@ func TestRestoreInPartIsRecorded(t *testing.T) {
 	}
 }
 
-// hay is large tables around a small one.
-const hay = `CREATE TABLE hay1 (id int, t text); INSERT INTO hay1 SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 150000) g;
-CREATE TABLE needle (id int PRIMARY KEY, t text); INSERT INTO needle SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 20000) g;
+// hay is large tables around a small one. Many connections read so little only where they are asked for.
+const hay = `CREATE TABLE hay1 (id int, t text); INSERT INTO hay1 SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 45000) g;
+CREATE TABLE needle (id int PRIMARY KEY, t text); INSERT INTO needle SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 2000) g;
 CREATE TABLE zhay (LIKE hay1); INSERT INTO zhay SELECT * FROM hay1; SELECT lo_from_bytea(0, 'x')`
 
 func newHay(t *testing.T) string {
@@ -65,16 +65,17 @@ func TestRestorePartReads(t *testing.T) {
 	url := newHay(t)
 	want := copied(t, url, "needle")
 	yes := true
-	sealed := sealing(t)
+	const parallel = "BACKUP_ENGINE=parallel"
+	sealed := append(sealing(t), parallel)
 	for _, tc := range []struct {
 		name string
 		w    *world
 		req  backup.Request
 	}{
-		{"local", open(t, "", url), backup.Request{}},
+		{"local", open(t, "", url, parallel), backup.Request{}},
 		{"local, by one pg_dump", open(t, "", url, "BACKUP_ENGINE=pg_dump"), backup.Request{Compression: "gzip:1"}},
 		{"local, encrypted", open(t, "", url, sealed...), backup.Request{Encrypt: &yes}},
-		{"S3", openMinIO(t, url), backup.Request{}},
+		{"S3", openMinIO(t, url, parallel), backup.Request{}},
 		{"S3, encrypted", openMinIO(t, url, sealed...), backup.Request{Encrypt: &yes}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -169,7 +170,7 @@ func (w *world) flip(b backup.Backup, at int64) {
 // TestRestorePartInOnePass: where nobody knows what lies where, the backup is read once, to its end, whose SHA-256 counts.
 func TestRestorePartInOnePass(t *testing.T) {
 	url := newHay(t)
-	w := open(t, "", url)
+	w := open(t, "", url, "BACKUP_ENGINE=parallel")
 	b := w.create(backup.Request{})
 	w.forgetLayout(b)
 	service, read := w.counted()
@@ -204,7 +205,7 @@ func TestRestorePartOfSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := open(t, "", url, "BACKUP_SIGNING_KEY="+key, "BACKUP_TRUSTED_KEYS="+strings.TrimSpace(string(public)))
+	w := open(t, "", url, "BACKUP_ENGINE=parallel", "BACKUP_SIGNING_KEY="+key, "BACKUP_TRUSTED_KEYS="+strings.TrimSpace(string(public)))
 	b := w.create(backup.Request{})
 	service, read := w.counted()
 	req := backup.RestoreRequest{URL: testenv.Postgres(t, 18).NewDatabase(t), Part: backup.Part{Tables: []string{"needle"}}}
@@ -225,7 +226,7 @@ func TestRestoreAs(t *testing.T) {
 	url := newHay(t)
 	want := copied(t, url, "needle")
 	sealed := sealing(t)
-	for name, env := range map[string][]string{"text": nil, "binary": {"BACKUP_ROWS=binary"}, "binary_sealed": append(sealed, "BACKUP_ROWS=binary")} {
+	for name, env := range map[string][]string{"text": {"BACKUP_ENGINE=parallel"}, "binary": {"BACKUP_ROWS=binary"}, "binary_sealed": append(sealed, "BACKUP_ROWS=binary")} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t, "", url, env...)
 			sealed := len(env) > 1
