@@ -207,7 +207,7 @@ COMMENT ON POLICY strict ON secret IS 'policy'; COMMENT ON SEQUENCE far IS 'sequ
 SELECT lo_create(420001);
 SELECT lo_from_bytea(420002, '\x00');
 SELECT lo_from_bytea(420003, decode(repeat('00ff5c27', 5000), 'hex'));
-SELECT lo_put(420003, 3000000, '\xdeadbeef');
+SELECT lo_put(420003, 1100000, '\xdeadbeef');
 SELECT lo_from_bytea(420004, 'readable');
 ALTER LARGE OBJECT 420004 OWNER TO cofre_nasty_owner;
 GRANT SELECT ON LARGE OBJECT 420004 TO "cofre nasty ""reader""";
