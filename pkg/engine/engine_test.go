@@ -46,7 +46,7 @@ CREATE TABLE config (id int, v text);
 INSERT INTO config SELECT i, 'v' || i FROM generate_series(1, 20) i;
 ALTER EXTENSION hstore ADD TABLE config;
 UPDATE pg_extension SET extconfig = ARRAY['config'::regclass::oid], extcondition = ARRAY['WHERE id > 10'] WHERE extname = 'hstore';
-SELECT lo_from_bytea(430000, decode(repeat('0123456789abcdef', 400000), 'hex'));
+SELECT lo_from_bytea(430000, decode(repeat('0123456789abcdef', 280000), 'hex'));
 `
 
 // wantTallies holds what was counted against what was found in the archive.

@@ -312,7 +312,7 @@ func children(t *testing.T) int64 {
 // A row of any size passes in pieces: what is held does not grow with it.
 func TestMemoryOfALongRow(t *testing.T) {
 	url := testenv.Postgres(t, 18).NewDatabase(t)
-	const size = 100 << 20
+	const size = 64 << 20
 	testenv.LoadSQL(t, url, fmt.Sprintf("CREATE TABLE long (v text); ALTER TABLE long ALTER v SET STORAGE EXTERNAL; INSERT INTO long SELECT repeat('0123456789abcdef', %d)", size/16))
 	o := options(t, url, 18)
 	o.Dump.Compression.Algorithm, o.Spool, o.Jobs = pgdump.None, 1<<20, 2
