@@ -141,9 +141,9 @@ func TestAs(t *testing.T) {
 							t.Errorf("it is not as it should be: %s", tc.check)
 						}
 						s.Exec(t, db.Database(), "DROP TABLE "+as.SQL())
-						equal(t, before, fingerprint(t, db))
 					})
 				}
+				equal(t, before, fingerprint(t, db))
 			}
 		})
 	}

@@ -21,8 +21,8 @@ import (
 	"cofre/pkg/postgres"
 )
 
-// big makes a database whose dump takes long enough to be interrupted, about 60 MB as text.
-const big = `CREATE TABLE big AS SELECT i, md5(i::text) AS a, md5((-i)::text) AS b FROM generate_series(1, 800000) i`
+// big makes a database whose dump takes long enough to be interrupted, about 22 MB as text.
+const big = `CREATE TABLE big AS SELECT i, md5(i::text) AS a, md5((-i)::text) AS b FROM generate_series(1, 300000) i`
 
 // wantFault checks code and reason, and that the message and hint are there.
 func wantFault(t *testing.T, err error, code fault.Code, reason fault.Reason, parts ...string) {
