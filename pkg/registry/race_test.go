@@ -302,3 +302,28 @@ func TestReconcileTogether(t *testing.T) {
 		}
 	})
 }
+
+// What a process wrote last is not what counts: a change that writes nothing, or is refused, is asked again with the present records.
+func TestOwnWriteIsNotBelieved(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx := context.Background()
+		mine, others := New(store, Options{}), New(store, Options{})
+		b := record("x.dump")
+		b.Status = Failed
+		must(t, mine.MarkCleanup(ctx, time.Now()))
+		must(t, others.Update(ctx, func(x *Index) error { x.Upsert(b); return nil }))
+		must(t, mine.Update(ctx, func(x *Index) error {
+			if x.Find(b.ID) == nil {
+				return notFound(b.ID)
+			}
+			x.Remove(b.ID)
+			return nil
+		}))
+		must(t, others.Update(ctx, func(x *Index) error { x.Upsert(b); return nil }))
+		there := false
+		must(t, mine.Update(ctx, func(x *Index) error { there = x.Find(b.ID) != nil; return errUnchanged }))
+		if !there {
+			t.Error("a record of another process was not seen")
+		}
+	})
+}

@@ -52,6 +52,7 @@ type Registry struct {
 	pages    pageCache
 	told     toldPages
 	paging   chan struct{}
+	mine     own // under turn
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
 	oddETags atomic.Bool
 }
@@ -117,6 +118,17 @@ func (r *Registry) updateOpen(ctx context.Context, open func(context.Context, *I
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	defer func() {
+		if len(r.mine.data) > maxOwn {
+			r.mine = own{}
+		}
+	}()
+	s := r.mine.snapshot()
+	if r.mine = (own{}); s != nil {
+		if done, err := r.swap(ctx, s, open, change); done && err == nil && r.mine.data != nil {
+			return nil
+		}
+	}
 	var unsure error // of a write that may have taken place
 	for try := 0; ; try++ {
 		began := time.Now()
@@ -160,12 +172,40 @@ func (r *Registry) swap(ctx context.Context, s *snapshot, open func(context.Cont
 	if err != nil || bytes.Equal(data, s.data) {
 		return !storage.IsPrecondition(err), err
 	}
-	_, err = r.store.Put(ctx, IndexKey, data, jsonOptions(s.unchanged()))
+	o, err := r.store.Put(ctx, IndexKey, data, jsonOptions(s.unchanged()))
 	if err != nil {
 		return false, fmt.Errorf("write registry.json: %w", err)
 	}
+	r.mine = own{data, o.ETag, time.Now()}
 	r.removeReplaced(ctx, replaced)
 	return true, nil
+}
+
+// own is registry.json as this process wrote it last. Who changes it again at once need not read it again: if somebody else has
+// changed it meanwhile, the compare-and-swap finds that out, as it does for whoever read it and then was slow. Only a write counts:
+// what a change says otherwise, it has to say of the present one.
+type own struct {
+	data []byte
+	etag string
+	at   time.Time
+}
+
+const (
+	ownFor = time.Second
+	maxOwn = 1 << 20 // bytes: a larger one is neither kept in memory nor sent in vain
+)
+
+// snapshot returns it, nil where it is not worth a try.
+func (o own) snapshot() *snapshot {
+	if o.etag == "" || time.Since(o.at) > ownFor {
+		return nil
+	}
+	x, err := parseIndex(o.data)
+	if err != nil {
+		return nil
+	}
+	x.etag = o.etag
+	return &snapshot{index: x, data: o.data, etag: o.etag}
 }
 
 const maxCollisions = 300
