@@ -82,6 +82,8 @@ func (q *quick) record(b *Backup) {
 			q.string(&b.EngineReason, k.EngineReason)
 		case "jobs":
 			b.Jobs = int(q.int())
+		case "waitedPercent":
+			b.WaitedPercent = int(q.int())
 		case "rows":
 			q.string(&b.Rows, k.Rows)
 		case "binaryTables":
