@@ -124,7 +124,8 @@ func (r *Registry) updateOpen(ctx context.Context, open func(context.Context, *I
 		}
 	}()
 	s := r.mine.snapshot()
-	if r.mine = (own{}); s != nil {
+	r.mine = own{}
+	if s != nil && len(s.index.Pages) == 0 && len(s.index.Backups) < r.sizes.newest { // no page would be written in vain
 		if done, err := r.swap(ctx, s, open, change); done && err == nil && r.mine.data != nil {
 			return nil
 		}
