@@ -213,8 +213,11 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 	} else {
 		err = c.restoreArchive(watched, p.options, p, report)
 	}
-	if watch.stop(); err != nil && watch.fault != nil {
-		err = report.outcome(watch.fault)
+	if watch.stop(); err != nil {
+		if watch.fault != nil {
+			err = report.outcome(watch.fault)
+		}
+		watch.endSessions(ctx, target)
 	}
 	if err != nil && p.options.Create && report.Unchanged {
 		f := *fault.From(err)

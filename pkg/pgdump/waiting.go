@@ -23,6 +23,16 @@ const (
 type lockWatch struct {
 	stop  func()
 	fault error // set when it stopped the restore; to be read after stop
+	// application is the name of the restore's sessions and of no others; "" where nothing is watched.
+	application string
+}
+
+// endSessions ends what a failed restore left on the server: psql, told to stop while it waits for a lock, goes without its session. What
+// fails there is no news beside the restore's own failure.
+func (w *lockWatch) endSessions(ctx context.Context, t postgres.Target) {
+	if w.application != "" {
+		_ = postgres.EndSessions(context.WithoutCancel(ctx), t, w.application)
+	}
 }
 
 // watchLocks starts to watch. The restore is to use the target and the context that it returns, and to call stop at its
@@ -35,6 +45,7 @@ func watchLocks(ctx context.Context, o RestoreOptions) (context.Context, postgre
 	}
 	name := o.Target.ApplicationName()
 	target := o.Target.WithApplicationName(strings.ToValidUTF8(name[:min(len(name), 40)], "") + " restore " + rand.Text()[:8])
+	w.application = target.ApplicationName()
 	limit := o.LockWaitTimeout
 	if limit == 0 {
 		limit = DefaultLockWaitTimeout

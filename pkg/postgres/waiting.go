@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"cofre/pkg/pause"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -62,6 +64,37 @@ func WaitingSessions(ctx context.Context, conn *pgx.Conn, application string) ([
 		return nil
 	})
 	return out, err
+}
+
+// endWait is how long EndSessions waits for sessions to be gone.
+const endWait = 10 * time.Second
+
+// EndSessions ends the sessions of an application name that the role of the target may end, and waits until they are gone. A program that
+// was stopped leaves its session behind when that waits for a lock: the server does not look whether anybody is there still, and
+// everybody who wants the same table waits behind it.
+func EndSessions(ctx context.Context, t Target, application string) error {
+	ctx, cancel := context.WithTimeout(ctx, endWait)
+	defer cancel()
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer Close(conn)
+	// Whoever restores as another role logged in as himself.
+	if _, err := conn.Exec(ctx, "SET ROLE NONE"); err != nil {
+		return t.Explain(ctx, err)
+	}
+	for left := 1; left > 0; {
+		err := conn.QueryRow(ctx, `SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
+			WHERE application_name = $1 AND usename = session_user AND pid <> pg_catalog.pg_backend_pid()`, application).Scan(&left)
+		if err == nil && left > 0 {
+			err = pause.For(ctx, 50*time.Millisecond)
+		}
+		if err != nil {
+			return t.Explain(ctx, err)
+		}
+	}
+	return nil
 }
 
 func describeSession(pid int, role, app, state string, since time.Duration) string {
