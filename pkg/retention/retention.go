@@ -296,8 +296,12 @@ func (d *decider) byAge() {
 	}
 }
 
-// older tells whether t is more than KeepDays ago. It divides instead of multiplying: nothing overflows.
+// older tells whether t is more than KeepDays ago; with none to keep (AnyAge) everything is, also what a clock that was wrong dated into
+// the future. It divides instead of multiplying: nothing overflows.
 func (d *decider) older(t time.Time) bool {
+	if d.policy.KeepDays == 0 {
+		return true
+	}
 	seconds := d.now.Unix() - t.Unix()
 	return seconds > 0 && (seconds-1)/86400 >= int64(d.policy.KeepDays)
 }

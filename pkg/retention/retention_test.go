@@ -53,6 +53,7 @@ func TestDecideGolden(t *testing.T) {
 		{"no_policy", daily("shop", 3), Policy{}, now},
 		{"negative_policy", daily("shop", 3), Policy{KeepDays: -1, MaxBackups: -5, MaxTotalBytes: -1}, now},
 		{"any_age", daily("shop", 3), Policy{AnyAge: true}, now},
+		{"any_age_of_a_wrong_clock", []Item{good("a", "shop", -time.Minute, 1), good("b", "shop", 0, 1), good("c", "shop", time.Hour, 1)}, Policy{AnyAge: true}, now},
 		{"any_age_after_a_loss", []Item{
 			good("older", "shop", 3*day, 100), with(good("larger", "shop", 2*day, 100), func(it *Item) { it.BeforeShrunk = true }), good("small", "shop", day, 1),
 		}, Policy{AnyAge: true, MaxBackups: 1, MaxTotalBytes: 1}, now},

@@ -64,6 +64,9 @@ func (w *walk) folder(folder string) error {
 	}
 	found, err := dir.ReadDir(-1)
 	dir.Close()
+	if err != nil && gone(err) {
+		return nil // removed since it was opened
+	}
 	if err != nil {
 		return err
 	}

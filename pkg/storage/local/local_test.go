@@ -80,6 +80,34 @@ func wantReason(t *testing.T, err error, code fault.Code, reason fault.Reason) {
 	}
 }
 
+// A folder goes with its last object, while others list it.
+func TestListWhileFoldersGo(t *testing.T) {
+	s := open(t, Config{Directory: t.TempDir()})
+	put(t, s, "stays", "x")
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for range 300 {
+			if _, err := s.Put(t.Context(), "intents/a.json", []byte("{}"), storage.PutOptions{}); err != nil {
+				t.Error(err)
+			}
+			if err := s.Delete(t.Context(), "intents/a.json"); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for {
+		if got := keys(t, s); !slices.Contains(got, "stays") {
+			t.Errorf("listed: %q", got)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
 // Objects are plain files under their keys, private, and durable writes work.
 func TestLayout(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "My Backups (ção)", "UPPER_case..")
