@@ -96,14 +96,18 @@ func waitFor(t *testing.T, what string, done func() bool) {
 
 // inTheMiddle tells whether a backup under way has dumped some megabytes.
 func inTheMiddle(t *testing.T, env []string) func() bool {
+	var id string
 	return func() bool {
-		var l backup.List
-		answer(t, env, &l, "list")
-		if len(l.Backups) == 0 {
-			return false
+		time.Sleep(300 * time.Millisecond) // each question is a process that takes as much of a processor
+		if id == "" {
+			var l backup.List
+			if answer(t, env, &l, "list"); len(l.Backups) == 0 || l.Backups[0].Status != registry.InProgress {
+				return false
+			}
+			id = l.Backups[0].ID
 		}
 		var s backup.StatusReport
-		answer(t, env, &s, "status", l.Backups[0].ID)
+		answer(t, env, &s, "status", id)
 		return s.Detail != nil && s.Detail.DumpBytes > 2<<20
 	}
 }

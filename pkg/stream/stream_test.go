@@ -340,7 +340,7 @@ func TestBackPressure(t *testing.T) {
 func TestMemory(t *testing.T) {
 	id := newIdentity(t)
 	for _, v := range variants {
-		s, err := New(io.LimitReader(endless(), 48<<20), v.options(id))
+		s, err := New(io.LimitReader(endless(), 32<<20), v.options(id))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +358,7 @@ func TestMemory(t *testing.T) {
 			t.Fatal(v, err)
 		}
 		s.Close()
-		if peak > before+48<<20 {
+		if peak > before+28<<20 {
 			t.Errorf("%s: %d bytes of memory", v, peak-before)
 		}
 	}
