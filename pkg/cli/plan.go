@@ -92,6 +92,8 @@ func intoOf(t backup.Target, req backup.RestoreRequest) string {
 	switch {
 	case !t.Exists:
 		return "a new database " + where
+	case req.Create:
+		return where + ", which exists already"
 	case t.Content == "":
 		return where + ", which is empty"
 	case req.Clean:

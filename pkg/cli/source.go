@@ -143,12 +143,24 @@ is the move.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withSource(cmd.Context(), sourceMoved, args[0], func(ctx context.Context, s sourceService) (any, string, error) {
 				rec, err := s.MoveSource(ctx, args[0], database, "local:"+userName())
-				return rec, fmt.Sprintf("source %s is now at %s", args[0], strings.Join(rec.Addresses, ", ")), err
+				return rec, movedText(rec), err
 			})
 		},
 	}
 	c.Flags().StringVar(&database, "database", "", "another database `NAME` on the server of DATABASE_URL")
 	return c
+}
+
+// movedText names both places, so that a slip in DATABASE_URL shows.
+func movedText(rec source.Record) string {
+	at := func(i source.Identity) string {
+		return fmt.Sprintf("database %q at %s", i.Database, strings.Join(i.Addresses, ", "))
+	}
+	text := "source " + rec.Name + " is now " + at(rec.Identity)
+	if n := len(rec.Moves); n > 0 {
+		text += "; it was " + at(rec.Moves[n-1].From)
+	}
+	return text
 }
 
 func (p *program) sourceAdoptCommand() *cobra.Command {

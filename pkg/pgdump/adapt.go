@@ -72,7 +72,7 @@ func (p *plan) checkOwner() error {
 func (p *plan) checkRoles() error {
 	o := p.options
 	if p.input.archive != nil {
-		h := p.input.archive.head
+		h, from := p.input.archive.head, p.input.origin
 		if err := missingMapped(o.RoleMap, p.to.Roles); err != nil {
 			return err
 		}
@@ -90,6 +90,9 @@ func (p *plan) checkRoles() error {
 		owner := p.input.origin.owner
 		p.input.origin = originOf(h)
 		p.input.origin.owner = owner
+		if !p.input.origin.described { // a part has no entry about the database any more
+			p.input.origin.locale, p.input.origin.described = from.locale, from.described
+		}
 		return nil
 	}
 	return p.checkOwner()

@@ -124,6 +124,52 @@ func TestNewOwnerMayNotCreate(t *testing.T) {
 	}
 }
 
+// So does whoever restores, and on the database to make a schema: that is found before anything is touched, too.
+func TestRestoringRoleMayNotCreate(t *testing.T) {
+	for _, major := range []int{15, 18} {
+		s := testenv.Postgres(t, major)
+		from := target(t, s.NewDatabase(t))
+		testenv.LoadSQL(t, s.URL(from.Database()), `CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE SCHEMA own; CREATE TABLE own.t (id int)`)
+		data := dumpOf(t, from, pgdump.Custom)
+		for _, o := range []pgdump.RestoreOptions{{}, {Jobs: 2}, {Clean: true}} {
+			o.Target, o.NoOwner, o.NoPrivileges = ordinary(t, s), true, true
+			s.Exec(t, "postgres", fmt.Sprintf("ALTER DATABASE %s OWNER TO postgres", postgres.QuoteIdent(o.Target.Database())))
+			report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+			wantFault(t, err, fault.Permission, fault.MissingPrivilege, "may not restore 2 entries", "SCHEMA own (", `TABLE public.t (it lacks the CREATE privilege on schema "public")`, "nothing was changed")
+			if !report.Unchanged {
+				t.Errorf("%+v", report)
+			}
+			s.Exec(t, o.Target.Database(), fmt.Sprintf("GRANT CREATE ON SCHEMA public TO %[1]s; GRANT CREATE ON DATABASE %[2]s TO %[1]s", o.Target.User(), postgres.QuoteIdent(o.Target.Database())))
+			if _, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Whoever may write to the storage may put any text into an archive. None of it is executed to find out what a role may do.
+func TestTextOfAnArchiveIsNotTried(t *testing.T) {
+	s := testenv.Postgres(t, 18)
+	from := target(t, s.NewDatabase(t))
+	room := strings.Repeat("x", 100)
+	testenv.LoadSQL(t, s.URL(from.Database()), fmt.Sprintf(`CREATE EXTENSION hstore; COMMENT ON EXTENSION hstore IS '%[1]s'; COMMENT ON SCHEMA public IS '%[1]s';
+		GRANT CREATE ON SCHEMA public TO pg_monitor, pg_read_all_settings, pg_read_all_stats, pg_stat_scan_tables, pg_signal_backend`, room))
+	data := dumpOf(t, from, pgdump.Custom)
+	for _, text := range []string{"COMMENT ON EXTENSION hstore IS 'xxxxx", "COMMENT ON SCHEMA public IS 'xxxxx", "GRANT CREATE ON SCHEMA public TO pg_monitor;\nGRANT CREATE"} {
+		hostile := fmt.Sprintf("%-*s--", len(text)-2, "COMMIT;CREATE TABLE public.x();")
+		if len(hostile) != len(text) || bytes.Count(data, []byte(text)) != 1 {
+			t.Fatalf("%q, %d times", text, bytes.Count(data, []byte(text)))
+		}
+		o := pgdump.RestoreOptions{Target: ordinary(t, s), NoOwner: true}
+		if _, err := client(t, 18).Preview(context.Background(), o, bytes.NewReader(bytes.Replace(data, []byte(text), []byte(hostile), 1))); err != nil {
+			t.Error(err)
+		}
+		if got := query(t, o.Target, "SELECT count(*)::text FROM pg_tables WHERE tablename = 'x'"); got != "0" {
+			t.Errorf("%s: executed", text)
+		}
+	}
+}
+
 // Roles that the target lacks: owners, grants, grants by others, default privileges, policies.
 func TestRolesOfTheBackup(t *testing.T) {
 	s, other := testenv.Postgres(t, 18), testenv.Postgres(t, 15)

@@ -16,7 +16,17 @@ import (
 // target they would meet. With cascade it is dropped too, and is the answer; without, it is refused.
 func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropped []postgres.Obstacle, err error) {
 	dropWithTheirOwners(h)
-	found, err := postgres.Obstacles(ctx, o.Target, toBeDropped(h))
+	objects := toBeDropped(h)
+	theirs, err := postgres.OfOthers(ctx, o.Target, objects)
+	if err != nil {
+		return nil, err
+	}
+	if len(theirs) > 0 {
+		return nil, fault.New(fault.Permission, fault.MissingPrivilege,
+			"Restore as their owner or a superuser, leave kinds such as EXTENSION as they are with --skip KIND, or restore into a database beside this one: another name with --create.",
+			"role %q may not drop what belongs to others in database %q: %s; nothing was changed", o.Target.User(), o.Target.Database(), listed(theirs))
+	}
+	found, err := postgres.Obstacles(ctx, o.Target, objects)
 	if err != nil {
 		return nil, err
 	}

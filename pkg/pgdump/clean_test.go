@@ -113,3 +113,36 @@ func TestCleanOfAPart(t *testing.T) {
 		t.Errorf("%q", report.Dropped)
 	}
 }
+
+// What belongs to others cannot be dropped: that is found before, whatever kind it is.
+func TestCleanWhatBelongsToOthers(t *testing.T) {
+	for _, major := range []int{15, 18} {
+		s := testenv.Postgres(t, major)
+		from := target(t, s.NewDatabase(t))
+		testenv.LoadSQL(t, s.URL(from.Database()), `CREATE SCHEMA app; CREATE TABLE app.t (id int); CREATE VIEW app.v AS SELECT 1; CREATE SEQUENCE app.s; CREATE TYPE app.e AS ENUM ('a');
+			CREATE FUNCTION app.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE EXTENSION hstore; CREATE SCHEMA own; CREATE TABLE own.t (id int)`)
+		data := dumpOf(t, from, pgdump.Custom)
+		o := pgdump.RestoreOptions{Target: ordinary(t, s), NoOwner: true}
+		super := pgdump.RestoreOptions{Target: target(t, s.URL(o.Target.Database())), NoOwner: true}
+		if _, err := client(t, 18).Restore(context.Background(), super, bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		s.Exec(t, o.Target.Database(), "ALTER SCHEMA own OWNER TO "+o.Target.User()) // what is in it may go
+		o.Clean, o.SkipKinds = true, []string{"COMMENT ON EXTENSION"}
+		p, err := client(t, 18).Preview(context.Background(), o, bytes.NewReader(data))
+		if err != nil || len(p.Problems) != 1 {
+			t.Fatalf("%v, %v", p.Problems, err)
+		}
+		report, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(data))
+		for _, err := range []error{err, p.Problems[0]} {
+			wantFault(t, err, fault.Permission, fault.MissingPrivilege, "extension hstore (of postgres)", "function app.f(integer) (of postgres)", "schema app (of postgres)", "sequence app.s (of postgres)",
+				"table app.t (of postgres)", "type app.e (of postgres)", "view app.v (of postgres)", "nothing was changed")
+			if strings.Contains(err.Error(), "own.t") {
+				t.Error(err)
+			}
+		}
+		if !report.Unchanged {
+			t.Errorf("%+v", report)
+		}
+	}
+}

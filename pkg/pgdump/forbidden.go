@@ -29,7 +29,12 @@ var likes = map[string]string{
 	"SHELL TYPE":                   `CREATE TYPE pg_temp.cofre_trial`,
 }
 
-// trial is a script that the server is asked to try, and what of the archive it decides about.
+// schemaTrial makes no schema, which event triggers would hear of.
+const schemaTrial = `DO 'BEGIN IF NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), ''CREATE'') THEN
+	RAISE insufficient_privilege USING MESSAGE = ''it lacks the CREATE privilege on the database''; END IF; END'`
+
+// trial is a script that the server is asked to try, and what of the archive it decides about. Nothing of an archive but names is in
+// it, quoted: its own statements could end the transaction that is to be rolled back.
 type trial struct {
 	script string
 	// role is set when it is about giving objects to that owner, or about statements in its name.
@@ -43,7 +48,12 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	add := func(script string) { out = append(out, trial{script: script}) }
 	here := func(script string) { out = append(out, trial{script: script, local: true}) }
 	if !o.NoOwner && ownable(e) {
-		out = append(out, trial{script: mayCreate(e, o) + "SET LOCAL ROLE " + postgres.QuoteIdent(e.Owner), role: e.Owner})
+		out = append(out, trial{script: mayCreate(e, o, postgres.QuoteLiteral(e.Owner)) + "SET LOCAL ROLE " + postgres.QuoteIdent(e.Owner), role: e.Owner})
+	}
+	if slices.Contains(owned, e.Desc) && !o.Create { // who creates a database may create in it
+		if script := mayCreate(e, o, "current_user"); script != "" {
+			add(script)
+		}
 	}
 	if script, ok := likes[e.Desc]; ok {
 		add(script)
@@ -51,13 +61,20 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	}
 	t := postgres.Tokens(e.Defn)
 	switch e.Desc {
+	case "SCHEMA":
+		if follows(t, "create", "schema") && !o.Create { // of public there is a comment alone
+			add(schemaTrial)
+		}
 	case "EXTENSION":
 		body := fmt.Sprintf(`BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = %s) THEN
 			CREATE SCHEMA cofre_trial; SET LOCAL search_path = cofre_trial; CREATE EXTENSION %s CASCADE; END IF; END`, postgres.QuoteLiteral(e.Tag), postgres.QuoteIdent(e.Tag))
 		here("DO " + postgres.QuoteLiteral(body))
 	case "COMMENT":
-		if strings.HasPrefix(e.Tag, "EXTENSION ") || e.Tag == "SCHEMA public" {
-			here(e.Defn)
+		if name := behind(t, "on", "extension"); name != "" && strings.HasPrefix(e.Tag, "EXTENSION ") {
+			here("COMMENT ON EXTENSION " + postgres.QuoteIdent(name) + " IS ''")
+		}
+		if e.Tag == "SCHEMA public" {
+			here("COMMENT ON SCHEMA public IS ''")
 		}
 	case "ACL":
 		if o.NoPrivileges {
@@ -69,7 +86,7 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 			}
 		}
 		if e.Tag == "SCHEMA public" {
-			here(e.Defn)
+			here("GRANT USAGE ON SCHEMA public TO PUBLIC")
 		}
 	case "DEFAULT ACL":
 		if o.NoPrivileges {
@@ -104,16 +121,16 @@ func trialsOf(e *archive.Entry, o RestoreOptions) (out []trial) {
 	return out
 }
 
-// mayCreate is what asks whether an entry's owner may create objects in its schema, as a new owner has to (ALTER ... OWNER TO), where
-// the schema is there already: since version 15 that is so of public for hardly anybody. A schema that is dropped first, or in a new database, is made anew.
-func mayCreate(e *archive.Entry, o RestoreOptions) string {
+// mayCreate is what asks whether a role, an expression, may create objects in an entry's schema where that is there already, as whoever
+// restores has to, and a new owner (ALTER ... OWNER TO): since version 15 that is so of public for hardly anybody. A schema that is dropped
+// first, or in a new database, is made anew.
+func mayCreate(e *archive.Entry, o RestoreOptions, role string) string {
 	if e.Namespace == "" || (o.Clean || o.Create) && e.Namespace != "public" {
 		return ""
 	}
-	schema, role := postgres.QuoteLiteral(e.Namespace), postgres.QuoteLiteral(e.Owner)
 	body := fmt.Sprintf(`BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_roles r WHERE n.nspname = %[1]s AND r.rolname = %[2]s
 		AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')) THEN
-		RAISE insufficient_privilege USING MESSAGE = %[3]s; END IF; END`, schema, role,
+		RAISE insufficient_privilege USING MESSAGE = %[3]s; END IF; END`, postgres.QuoteLiteral(e.Namespace), role,
 		postgres.QuoteLiteral(fmt.Sprintf("it lacks the CREATE privilege on schema %q", e.Namespace)))
 	return "DO " + postgres.QuoteLiteral(body) + "; "
 }

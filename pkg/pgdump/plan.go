@@ -133,6 +133,8 @@ func (p *plan) checkPresence() error {
 	switch {
 	case p.options.Create && p.to.Exists:
 		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave --create out if it is empty.", "the database %q exists already", p.to.Name)
+	case p.options.Create && !p.to.Creates && !p.rows: // rows have nothing to go to in a new database
+		return postgres.MayNotCreate(nil, p.to.Role)
 	case p.options.MustBeEmpty && !p.rows && !p.options.Part.Any() && p.to.Content != "":
 		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
 			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)

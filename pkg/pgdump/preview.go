@@ -17,8 +17,8 @@ type Preview struct {
 	Role          string // that would restore
 	Database      string
 	Exists        bool            // whether the database is there; one that is not would be created
-	Locale        postgres.Locale // of the database that is there, or would be created
-	Content       string          // what is there: "3 tables, 1 function"; "" for nothing, or no database
+	Locale        postgres.Locale // of the database that is there, or with Create of the one that would be made
+	Content       string          // what is there: "3 tables, 1 function"; "" for nothing, no database, and with Create
 	From          postgres.Locale // of the backup's database; only the encoding where no more is known
 	// Makes says how many of each kind would be restored: "TABLE": 12, "TABLE DATA": 12. A script is not taken apart: nil.
 	Makes   map[string]int
@@ -50,7 +50,7 @@ func (c Client) Preview(ctx context.Context, o RestoreOptions, r io.Reader) (Pre
 	}
 	out.ServerVersion, out.Role, out.Database, out.Exists = p.to.Version, p.to.Role, p.to.Name, p.to.Exists
 	out.Locale, out.From, out.Content = p.to.Locale, in.origin.locale, p.to.Content
-	if !p.to.Exists {
+	if p.options.Create { // nobody looks into a database that is there already
 		out.Locale = p.locale
 	}
 	if in.archive == nil {

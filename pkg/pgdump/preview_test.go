@@ -75,6 +75,16 @@ func TestPreview(t *testing.T) {
 				t.Errorf("the database to create: %v", err)
 			}
 
+			// One that is there already is not looked into, and nobody says what it holds.
+			o.Target = target(t, strings.Replace(u.String(), "created_"+role, "postgres", 1))
+			if p = refused(o, fault.AlreadyExists); p.Content != "" || p.Locale.String() != "UTF8, libc "+p.From.Collate {
+				t.Errorf("%+v", p)
+			}
+			// And a role that may create none.
+			s.Exec(t, "postgres", "ALTER ROLE "+role+" NOCREATEDB")
+			o.Target = target(t, u.String())
+			refused(o, fault.MissingPrivilege, fault.MissingPrivilege)
+
 			// Nothing is in the way of a superuser: what is told is what is done.
 			o = pgdump.RestoreOptions{Target: target(t, s.NewDatabase(t)), MustBeEmpty: true, Adaptation: pgdump.Adaptation{SkipMissingRoles: true}}
 			p = refused(o)
@@ -108,7 +118,7 @@ func TestPreviewOfAPart(t *testing.T) {
 	o.Part.Tables = []string{"orders"}
 	c := client(t, testenv.NewestMajor)
 	p, err := c.Preview(context.Background(), o, bytes.NewReader(headOf(t, data)))
-	if err != nil || len(p.Problems) > 0 || p.Bytes <= int64(len(headOf(t, data))) || p.Bytes >= int64(len(data)) || p.Makes["TABLE"] != 1 {
+	if err != nil || len(p.Problems) > 0 || p.Bytes <= int64(len(headOf(t, data))) || p.Bytes >= int64(len(data)) || p.Makes["TABLE"] != 1 || p.From.String() != p.Locale.String() {
 		t.Errorf("%+v, %v", p, err)
 	}
 	testenv.LoadSQL(t, s.URL(o.Target.Database()), `CREATE SCHEMA app; CREATE TABLE app.orders ()`)

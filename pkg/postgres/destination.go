@@ -25,6 +25,7 @@ type Destination struct {
 	ReadOnly    bool   // sessions begin read-only by default
 	Role        string // that restores
 	Superuser   bool
+	Creates     bool     // whether the role may create databases
 	Locks       int      // that the server's lock table holds for all sessions together, at least
 	Roles       []string // all
 	Extensions  []string // that could be created
@@ -92,11 +93,12 @@ func (d *Destination) readServer(ctx context.Context, conn *pgx.Conn) error {
 	var num int
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
 		pg_catalog.pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', current_user::text, current_setting('is_superuser') = 'on',
+		EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)),
 		current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int),
 		ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles), ARRAY(SELECT name::text FROM pg_catalog.pg_available_extensions),
 		ARRAY(SELECT spcname::text FROM pg_catalog.pg_tablespace),
 		EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)`, d.Name).
-		Scan(&num, &d.Version, &d.Standby, &d.ReadOnly, &d.Role, &d.Superuser, &d.Locks, &d.Roles, &d.Extensions, &d.Tablespaces, &d.Exists)
+		Scan(&num, &d.Version, &d.Standby, &d.ReadOnly, &d.Role, &d.Superuser, &d.Creates, &d.Locks, &d.Roles, &d.Extensions, &d.Tablespaces, &d.Exists)
 	if d.Major = num / 10000; err != nil {
 		return err
 	}

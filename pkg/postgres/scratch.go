@@ -113,14 +113,18 @@ func createDatabase(ctx context.Context, t Target, name string, l Locale, tables
 		case "42P04":
 			return databaseExists(err, name)
 		case "42501":
-			return fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "ALTER ROLE "+QuoteIdent(t.User())+" CREATEDB.",
-				"role %q may not create databases", t.User())
+			return MayNotCreate(err, t.User())
 		case "42704", "42809", "22023", "0A000":
 			return fault.Wrap(err, fault.Validation, fault.InvalidInput, otherLocale,
 				"the server cannot create database %q with the locale of the backup's: %s", name, l)
 		}
 	}
 	return t.Explain(ctx, err)
+}
+
+// MayNotCreate is the refusal of a role that may not create databases; err is the server's, if it was asked.
+func MayNotCreate(err error, role string) error {
+	return fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "ALTER ROLE "+QuoteIdent(role)+" CREATEDB.", "role %q may not create databases", role)
 }
 
 func databaseExists(err error, name string) error {
