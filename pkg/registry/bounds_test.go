@@ -3,7 +3,6 @@ package registry
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -19,8 +18,8 @@ func TestRecordsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes of detail", n)
 	}
 	b.Error = &Error{Message: long, Hint: long, Detail: long}
-	for i := range 1000 {
-		b.Verification.Problems = append(b.Verification.Problems, Problem{Detail: fmt.Sprint(i, long)})
+	for range 1000 {
+		b.Verification.Problems = append(b.Verification.Problems, Problem{Detail: long})
 	}
 	data, err := json.Marshal(b.bounded())
 	if err != nil || len(data) > 10*fault.MaxText {
