@@ -144,6 +144,13 @@ func TestRestoringRoleMayNotCreate(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		// A script is not looked into: the server refuses it, and the hint is a restore's.
+		o := pgdump.RestoreOptions{Target: ordinary(t, s), Format: pgdump.Plain}
+		s.Exec(t, "postgres", fmt.Sprintf("ALTER DATABASE %s OWNER TO postgres", postgres.QuoteIdent(o.Target.Database())))
+		_, err := client(t, 18).Restore(context.Background(), o, bytes.NewReader(dumpOf(t, from, pgdump.Plain)))
+		if f := fault.From(err); f == nil || f.Code != fault.Permission || strings.Contains(f.Hint, "reading") {
+			t.Errorf("%v", f)
+		}
 	}
 }
 

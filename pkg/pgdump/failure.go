@@ -136,8 +136,11 @@ func classify(e ending) *fault.Error {
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+e.target.User()+" BYPASSRLS.",
 			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity().FindStringSubmatch(e.stderr)[1], e.target.User())
 	case permission().MatchString(e.stderr):
-		return fault.New(fault.Permission, fault.MissingPrivilege,
-			"Grant role "+e.target.User()+" what is missing (for reading everything: GRANT pg_read_all_data TO "+e.target.User()+").",
+		hint := "Grant role " + e.target.User() + " what is missing"
+		if e.program == "pg_dump" {
+			hint += " (for reading everything: GRANT pg_read_all_data TO " + e.target.User() + ")"
+		}
+		return fault.New(fault.Permission, fault.MissingPrivilege, hint+".",
 			"cannot %s: role %q has %s", e.doing, e.target.User(), permission().FindString(e.stderr))
 	case has("due to lock timeout", "due to statement timeout") && has("LOCK TABLE"):
 		return lockTimeout(e)

@@ -136,7 +136,11 @@ func (p *plan) checkPresence() error {
 	case p.options.Create && !p.to.Creates && !p.rows: // rows have nothing to go to in a new database
 		return postgres.MayNotCreate(nil, p.to.Role)
 	case p.options.MustBeEmpty && !p.rows && !p.options.Part.Any() && p.to.Content != "":
-		return fault.New(fault.Validation, fault.NotEmpty, "Restore into an empty database (--create makes one), or replace what is there with --clean.",
+		hint := "Restore into an empty database (--create makes one)"
+		if p.input.archive != nil {
+			hint += ", or replace what is there with --clean"
+		}
+		return fault.New(fault.Validation, fault.NotEmpty, hint+".",
 			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
 	}
 	return nil

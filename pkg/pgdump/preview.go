@@ -55,6 +55,7 @@ func (c Client) Preview(ctx context.Context, o RestoreOptions, r io.Reader) (Pre
 	}
 	if in.archive == nil {
 		out.OneTransaction = true
+		p.remark("an SQL script is not taken apart: which rights, roles and extensions it needs shows only when it is restored")
 	} else if err := p.previewArchive(ctx, &out); err != nil {
 		return out, err
 	}
