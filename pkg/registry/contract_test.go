@@ -185,7 +185,7 @@ func TestUpdateContract(t *testing.T) {
 		t.Errorf("asked %d times, %d writes, %v, %+v", asked, puts, err, x.Settings)
 	}
 	// One that hangs does not keep another from giving up.
-	entered, leave := make(chan bool), make(chan bool)
+	entered, leave := make(chan bool, 2), make(chan bool) // asked of its own copy first, and then of what is stored
 	hung := make(chan error)
 	go func() { hung <- r.Update(ctx, func(*Index) error { entered <- true; <-leave; return no }) }()
 	<-entered
