@@ -173,6 +173,24 @@ func found(e *regexp.Regexp, text string) (all []line) {
 	return all
 }
 
+// quotedForShell writes a line of a test script for a shell: there two quotes stand for one between quotes.
+func quotedForShell(line string) string {
+	var out strings.Builder
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		if line[i] == '\'' {
+			if quoted && strings.HasPrefix(line[i+1:], "'") {
+				out.WriteString(`'"'"'`)
+				i++
+				continue
+			}
+			quoted = !quoted
+		}
+		out.WriteByte(line[i])
+	}
+	return out.String()
+}
+
 // callers reads everything in the checkout that calls programs.
 func callers(t *testing.T) (scripts []source, goFiles map[string]goCalls) {
 	t.Helper()
@@ -210,7 +228,7 @@ func callers(t *testing.T) (scripts []source, goFiles map[string]goCalls) {
 			}
 		case ext == ".txt" && strings.HasPrefix(name, "pkg/cli/testdata/"):
 			for _, l := range found(testExec, text) {
-				shellOf(fmt.Sprintf("%s:%d", name, l.number), l.text, true)
+				shellOf(fmt.Sprintf("%s:%d", name, l.number), quotedForShell(l.text), true)
 			}
 		case ext == ".mjs":
 			for _, l := range found(nodeExec, text) {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -116,6 +117,10 @@ func inTheMiddle(t *testing.T, env []string) func() bool {
 // recorded, earlier backups untouched.
 func TestStop(t *testing.T) {
 	t.Parallel()
+	// Where these tests are started by nohup their programs would not hear of a terminal that goes away, and are right in that.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	db := newSlow(t, 400_000)
 	s3 := testenv.MinIO(t)
 	bucket := s3.NewBucket(t)
