@@ -19,6 +19,27 @@ type Object struct {
 	Args   string // of a function, as pg_get_function_identity_arguments writes them
 }
 
+// arraysOf are the parameters of a query that begins with wantedObjects.
+func arraysOf(objects []Object) []any {
+	kinds, schemas, names, args := []string{}, []string{}, []string{}, []string{}
+	for _, o := range objects {
+		kinds, schemas, names, args = append(kinds, o.Kind), append(schemas, o.Schema), append(names, o.Name), append(args, o.Args)
+	}
+	return []any{kinds, schemas, names, args}
+}
+
+const (
+	// wantedObjects is a table of objects, called wanted.
+	wantedObjects = `wanted AS (
+	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (kind, schema, name, args)
+)`
+	// relationKinds are the kinds of what is in pg_class.
+	relationKinds = `('TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE', 'FOREIGN TABLE', 'INDEX')`
+	// ofItsKind holds an entry c of pg_class against the kind of relation that was wanted under its name.
+	ofItsKind = `c.relkind = ANY (CASE w.kind WHEN 'TABLE' THEN '{r,p}' WHEN 'VIEW' THEN '{v}' WHEN 'MATERIALIZED VIEW' THEN '{m}'
+		WHEN 'SEQUENCE' THEN '{S}' WHEN 'FOREIGN TABLE' THEN '{f}' ELSE '{i,I}' END::"char"[])`
+)
+
 // Obstacle is an object that a drop of others would meet.
 type Obstacle struct {
 	Object string // for people: "view public.totals"
@@ -60,13 +81,9 @@ func Gone(ctx context.Context, t Target, all []Obstacle) ([]Obstacle, error) {
 // Obstacles finds what depends on objects of a database, and what depends on that, without being one of them, or part of one. Without
 // CASCADE they could not be dropped, and with it all this goes, too.
 func Obstacles(ctx context.Context, t Target, objects []Object) ([]Obstacle, error) {
-	var kinds, schemas, names, args []string
-	for _, o := range objects {
-		kinds, schemas, names, args = append(kinds, o.Kind), append(schemas, o.Schema), append(names, o.Name), append(args, o.Args)
-	}
 	var out []Obstacle
 	err := readOnly(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, obstacles, kinds, schemas, names, args)
+		rows, err := tx.Query(ctx, obstacles, arraysOf(objects)...)
 		if err != nil {
 			return err
 		}
@@ -78,13 +95,10 @@ func Obstacles(ctx context.Context, t Target, objects []Object) ([]Obstacle, err
 
 // obstacles follows pg_depend: what goes with an object automatically (a, i, P, S, e), then what merely depends (n).
 const obstacles = `
-WITH RECURSIVE wanted AS (
-	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (kind, schema, name, args)
-), relations AS (
-	SELECT c.oid, w.kind, c.relkind = ANY (CASE w.kind WHEN 'TABLE' THEN '{r,p}' WHEN 'VIEW' THEN '{v}' WHEN 'MATERIALIZED VIEW' THEN '{m}'
-		WHEN 'SEQUENCE' THEN '{S}' WHEN 'FOREIGN TABLE' THEN '{f}' ELSE '{i,I}' END::"char"[]) AS same
+WITH RECURSIVE ` + wantedObjects + `, relations AS (
+	SELECT c.oid, w.kind, ` + ofItsKind + ` AS same
 	FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
-	WHERE w.kind IN ('TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE', 'FOREIGN TABLE', 'INDEX')
+	WHERE w.kind IN ` + relationKinds + `
 ), gone (class, id) AS (
 	SELECT * FROM (
 		SELECT 'pg_class'::regclass::oid, oid FROM relations WHERE same

@@ -9,12 +9,8 @@ import (
 // OfOthers returns those of some objects that the role that connects may not drop, with their owners, for people: "table app.orders
 // (of app)". Only the kinds that [Obstacles] looks for, without indexes, are looked at, and what is not there is passed over.
 func OfOthers(ctx context.Context, t Target, objects []Object) (out []string, err error) {
-	var kinds, schemas, names, args []string
-	for _, o := range objects {
-		kinds, schemas, names, args = append(kinds, o.Kind), append(schemas, o.Schema), append(names, o.Name), append(args, o.Args)
-	}
 	err = readOnly(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, ofOthers, kinds, schemas, names, args)
+		rows, err := tx.Query(ctx, ofOthers, arraysOf(objects)...)
 		if err != nil {
 			return err
 		}
@@ -26,13 +22,11 @@ func OfOthers(ctx context.Context, t Target, objects []Object) (out []string, er
 
 // ofOthers asks as DROP does: the owner of an object may drop it, and the owner of its schema.
 const ofOthers = `
-WITH wanted AS (
-	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (kind, schema, name, args)
-), inside AS (
+WITH ` + wantedObjects + `, inside AS (
 	SELECT w.*, n.oid AS ns FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema
 ), named (class, id, owner, ns) AS (
 	SELECT 'pg_class'::regclass::oid, c.oid, c.relowner, w.ns FROM inside w JOIN pg_class c ON c.relnamespace = w.ns AND c.relname = w.name
-		WHERE c.relkind = ANY (CASE w.kind WHEN 'TABLE' THEN '{r,p}' WHEN 'VIEW' THEN '{v}' WHEN 'MATERIALIZED VIEW' THEN '{m}' WHEN 'SEQUENCE' THEN '{S}' WHEN 'FOREIGN TABLE' THEN '{f}' END::"char"[])
+		WHERE w.kind IN ` + relationKinds + ` AND w.kind <> 'INDEX' AND ` + ofItsKind + `
 	UNION ALL SELECT 'pg_type'::regclass, t.oid, t.typowner, w.ns FROM inside w JOIN pg_type t ON t.typnamespace = w.ns AND t.typname = w.name WHERE w.kind IN ('TYPE', 'DOMAIN')
 	UNION ALL SELECT 'pg_proc'::regclass, p.oid, p.proowner, w.ns FROM inside w JOIN pg_proc p ON p.pronamespace = w.ns AND p.proname = w.name
 		AND pg_get_function_identity_arguments(p.oid) = w.args WHERE w.kind IN ('FUNCTION', 'PROCEDURE', 'AGGREGATE')

@@ -36,15 +36,14 @@ func (p Presence) Find(o Object) (found string, same, known bool) {
 // Present looks at which objects a database has, by their names. It changes nothing.
 func Present(ctx context.Context, t Target, objects []Object) (Presence, error) {
 	p := Presence{asked: map[Object]bool{}, found: map[Object]present{}}
-	var kinds, schemas, names, args []string
+	var named []Object
 	for _, o := range objects {
-		if p.asked[o] = true; o.Name == "" {
-			continue
+		if p.asked[o] = true; o.Name != "" {
+			named = append(named, o)
 		}
-		kinds, schemas, names, args = append(kinds, o.Kind), append(schemas, o.Schema), append(names, o.Name), append(args, o.Args)
 	}
 	err := readOnly(ctx, t, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, presence, kinds, schemas, names, args)
+		rows, err := tx.Query(ctx, presence, arraysOf(named)...)
 		if err != nil {
 			return err
 		}
@@ -63,14 +62,11 @@ func Present(ctx context.Context, t Target, objects []Object) (Presence, error) 
 
 // presence finds objects by name. What creates a row type is in the way of a type of its name and the reverse; types of arrays make way.
 const presence = `
-WITH wanted AS (
-	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (kind, schema, name, args)
-), inside AS (
+WITH ` + wantedObjects + `, inside AS (
 	SELECT w.*, n.oid AS ns FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema
 )
-SELECT w.kind, w.schema, w.name, w.args, pg_describe_object('pg_class'::regclass, c.oid, 0), c.relkind = ANY (CASE w.kind WHEN 'TABLE' THEN '{r,p}' WHEN 'VIEW' THEN '{v}'
-		WHEN 'MATERIALIZED VIEW' THEN '{m}' WHEN 'SEQUENCE' THEN '{S}' WHEN 'FOREIGN TABLE' THEN '{f}' ELSE '{i,I}' END::"char"[])
-	FROM inside w JOIN pg_class c ON c.relnamespace = w.ns AND c.relname = w.name WHERE w.kind IN ('TABLE', 'VIEW', 'MATERIALIZED VIEW', 'SEQUENCE', 'FOREIGN TABLE', 'INDEX')
+SELECT w.kind, w.schema, w.name, w.args, pg_describe_object('pg_class'::regclass, c.oid, 0), ` + ofItsKind + `
+	FROM inside w JOIN pg_class c ON c.relnamespace = w.ns AND c.relname = w.name WHERE w.kind IN ` + relationKinds + `
 UNION ALL SELECT w.kind, w.schema, w.name, w.args, pg_describe_object('pg_type'::regclass, t.oid, 0), CASE w.kind WHEN 'DOMAIN' THEN t.typtype = 'd'
 		WHEN 'TYPE' THEN t.typtype <> 'd' AND (t.typrelid = 0 OR EXISTS (SELECT 1 FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')) ELSE false END
 	FROM inside w JOIN pg_type t ON t.typnamespace = w.ns AND t.typname = w.name WHERE NOT EXISTS (SELECT 1 FROM pg_type e WHERE e.typarray = t.oid)
