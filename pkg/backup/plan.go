@@ -68,6 +68,7 @@ func (s *Service) Plan(ctx context.Context, ref string, req RestoreRequest) (Pla
 	out := Plan{Backup: b, Part: req.Part.String(), Read: b.Size}
 	proven, err := s.proveFirst(ctx, b)
 	if err != nil {
+		s.foundDamaged(ctx, b, err)
 		return out, err
 	}
 	if out.Target, err = s.Engine.Plan(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), nil)); err != nil {

@@ -68,12 +68,14 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	proven, err := s.proveFirst(ctx, b)
 	if err != nil {
+		s.foundDamaged(ctx, b, err)
 		return Restored{}, err
 	}
 	start := s.Now()
 	rep, err := s.Engine.Restore(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))
 	rep.Part = req.Part.String()
 	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
+		s.foundDamaged(ctx, b, err)
 		return Restored{Backup: b, Target: rep}, err
 	}
 	d := s.Now().Sub(start)
@@ -90,6 +92,23 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "in_part", rep.Partial(), "duration_ms", d.Milliseconds())
 	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, err
+}
+
+// foundDamaged records what a restore found wrong with what is stored, so that nobody takes the backup for good again.
+func (s *Service) foundDamaged(ctx context.Context, b Backup, cause error) {
+	f := fault.From(cause)
+	mark := registry.Verification{At: s.Now().UTC().Truncate(time.Millisecond), Problems: []registry.Problem{{Reason: f.Reason, Detail: f.Message}}}
+	switch f.Reason {
+	case fault.ChecksumMismatch, fault.SizeMismatch:
+		mark.Level = registry.LevelChecksum
+	case fault.StructureDamaged:
+		mark.Level = registry.LevelFull
+	default:
+		return
+	}
+	if _, err := s.Registry.SetVerification(context.WithoutCancel(ctx), b.ID, mark, 0); err != nil {
+		s.Log.Warn("the backup was found damaged, but that was not recorded", "backup_id", b.ID, "error", err.Error())
+	}
 }
 
 // restorable finds a backup to restore from, and refuses what can be refused without reading it.

@@ -192,6 +192,14 @@ func TestRestorePartInOnePass(t *testing.T) {
 	if f := fingerprint(t, req.URL); f.Tables != 0 {
 		t.Errorf("%d tables", f.Tables)
 	}
+	// What was found is known from then on.
+	found, err := service.Info(t.Context(), b.ID)
+	if err != nil || !found.Damaged() || found.Verification.Problem().Reason != fault.ChecksumMismatch {
+		t.Errorf("%+v, %v", found.Verification, err)
+	}
+	if latest, err := service.Info(t.Context(), "latest"); err == nil {
+		t.Errorf("the latest good one is %s", latest.ID)
+	}
 }
 
 // TestRestorePartOfSigned: where signatures count, the whole is proven before a part of just that object is read.
