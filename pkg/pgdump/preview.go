@@ -1,6 +1,7 @@
 package pgdump
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -59,6 +60,9 @@ func (c Client) Preview(ctx context.Context, o RestoreOptions, r io.Reader) (Pre
 	} else if err := p.previewArchive(ctx, &out); err != nil {
 		return out, err
 	}
+	if len(p.to.EventTriggers) > 0 && !o.Part.DataOnly {
+		p.remark("event triggers of database %q run while it is restored, and may refuse what they see: %s", p.to.Name, listed(p.to.EventTriggers))
+	}
 	out.LeftOut, out.Remarks = p.leaver.out, p.remarks
 	return out, nil
 }
@@ -73,6 +77,9 @@ func (p *plan) previewArchive(ctx context.Context, out *Preview) error {
 	}
 	out.OneTransaction = p.rows || p.oneTransaction(o)
 	if p.options.Create && !p.to.Exists {
+		if name := cmp.Or(p.locale.Name, p.locale.Collate); !slices.Contains(everywhere, name) {
+			p.remark("whether the server has the locale %q turns out when the database is created: if not, nothing is made", name)
+		}
 		if err := p.tryElsewhere(ctx); err != nil && p.refuse(err) != nil {
 			return err
 		}
@@ -86,6 +93,9 @@ func (p *plan) previewArchive(ctx context.Context, out *Preview) error {
 	}
 	return nil
 }
+
+// everywhere are the locales that every server has.
+var everywhere = []string{"", "C", "POSIX"}
 
 // tryElsewhere asks the server, from another database, for what the restoring role may not do in the one to create. What depends on the
 // database itself cannot be asked there.

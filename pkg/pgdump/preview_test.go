@@ -96,6 +96,14 @@ func TestPreview(t *testing.T) {
 				t.Errorf("told %+v, done %+v, %v", p, report, err)
 			}
 
+			// What runs meanwhile is named.
+			testenv.LoadSQL(t, s.URL(o.Target.Database()), `CREATE FUNCTION frozen() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''frozen''; END';
+				CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION frozen()`)
+			if p = refused(o, fault.NotEmpty); !strings.Contains(fmt.Sprint(p.Remarks), "frozen") {
+				t.Errorf("%q", p.Remarks)
+			}
+			testenv.LoadSQL(t, s.URL(o.Target.Database()), `DROP EVENT TRIGGER frozen; DROP FUNCTION frozen()`)
+
 			// What goes with what is replaced.
 			testenv.LoadSQL(t, s.URL(o.Target.Database()), `CREATE VIEW totals AS SELECT count(*) FROM app.orders`)
 			before = fingerprint(t, o.Target)

@@ -37,6 +37,8 @@ type Destination struct {
 	Content string // "3 tables, 1 function"; "" when it is empty
 	// Privileges reports whether what the role creates gets privileges by itself (ALTER DEFAULT PRIVILEGES).
 	Privileges bool
+	// EventTriggers run when something is created or dropped.
+	EventTriggers []string
 
 	maintenance Target // the database that was looked from when the one to restore into is to be created
 }
@@ -109,8 +111,9 @@ func (d *Destination) readServer(ctx context.Context, conn *pgx.Conn) error {
 func (d *Destination) readDatabase(ctx context.Context, conn *pgx.Conn) (err error) {
 	d.Exists = true // also where a pooler knows it by another name
 	err = conn.QueryRow(ctx, `SELECT datname::text, pg_catalog.pg_get_userbyid(datdba)::text, EXISTS (SELECT 1 FROM pg_catalog.pg_default_acl
-			WHERE pg_catalog.pg_get_userbyid(defaclrole) = current_user AND defaclobjtype IN ('r', 'S'))
-		FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&d.Name, &d.Owner, &d.Privileges)
+			WHERE pg_catalog.pg_get_userbyid(defaclrole) = current_user AND defaclobjtype IN ('r', 'S')),
+			ARRAY(SELECT evtname::text FROM pg_catalog.pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login' ORDER BY 1)
+		FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&d.Name, &d.Owner, &d.Privileges, &d.EventTriggers)
 	if err != nil {
 		return err
 	}
