@@ -74,8 +74,8 @@ func (s *Service) Plan(ctx context.Context, ref string, req RestoreRequest) (Pla
 	if out.Target, err = s.Engine.Plan(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), nil)); err != nil {
 		return out, err
 	}
-	if part := DescribePart(b); part != "" {
-		out.Warnings = append([]string{"backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part}, out.Warnings...)
+	if part := partRemark(b); part != "" {
+		out.Warnings = append([]string{part}, out.Warnings...)
 	}
 	if out.Bytes > 0 {
 		out.Read = out.Bytes

@@ -63,8 +63,8 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	if err != nil {
 		return Restored{}, err
 	}
-	if part := DescribePart(b); part != "" && req.Remark != nil {
-		req.Remark("backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part)
+	if part := partRemark(b); part != "" && req.Remark != nil {
+		req.Remark(part)
 	}
 	proven, err := s.proveFirst(ctx, b)
 	if err != nil {
@@ -92,6 +92,15 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	}
 	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "in_part", rep.Partial(), "duration_ms", d.Milliseconds())
 	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, err
+}
+
+// partRemark says of a backup that does not hold everything what it holds; "" of one that does.
+func partRemark(b Backup) string {
+	part := DescribePart(b)
+	if part == "" {
+		return ""
+	}
+	return "backup " + b.ID + " is a part of source " + b.SourceName() + ": " + part
 }
 
 // foundDamaged records what a restore found wrong with what is stored, so that nobody takes the backup for good again.

@@ -106,17 +106,14 @@ func (p *program) restored(done backup.Restored, where string) error {
 	for _, gone := range done.Target.Dropped {
 		p.note("%s %s", p.screen.Yellow("gone:"), term.Clean(gone))
 	}
+	for _, line := range leftOutLines(done.Target.LeftOut) {
+		p.note("left out: %s", term.Clean(line))
+	}
 	if done.Target.Part != "" {
-		for _, l := range done.Target.LeftOut {
-			p.note("left out: %s (%s)", term.Clean(l.Entry), term.Clean(l.Reason))
-		}
 		return p.printf("%s %s of backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(done.Target.Part), done.Backup.ID, where, took)
 	}
 	if !done.Target.Partial() {
 		return p.printf("%s backup %s restored into %s in %s\n", p.out.Green(p.out.Sign("✓", "ok:")), done.Backup.ID, where, took)
-	}
-	for _, l := range done.Target.LeftOut {
-		p.note("left out: %s (%s)", term.Clean(l.Entry), term.Clean(l.Reason))
 	}
 	return p.printf("%s backup %s restored into %s in part, in %s: %d left out\n", p.out.Yellow(p.out.Sign("!", "in part:")), done.Backup.ID, where, took,
 		len(done.Target.LeftOut))

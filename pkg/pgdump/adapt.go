@@ -78,12 +78,12 @@ func (p *plan) checkRoles() error {
 		}
 		renameRoles(h, o.RoleMap)
 		p.input.origin = originOf(h)
-		if err := p.checkOwner(); err != nil && p.refuse(err) != nil {
+		if err := p.refuse(p.checkOwner()); err != nil {
 			return err
 		}
 		p.leaver.removeKinds(o.SkipKinds)
 		if !o.Part.DataOnly {
-			if err := p.leaver.missingRoles(p.to.Roles, o); err != nil && p.refuse(err) != nil {
+			if err := p.refuse(p.leaver.missingRoles(p.to.Roles, o)); err != nil {
 				return err
 			}
 		}

@@ -45,7 +45,7 @@ func (p *plan) choosePart(ctx context.Context) error {
 	for _, n := range chosen.LeftOut {
 		p.leaver.note(n.Entry, n.Reason)
 	}
-	if err := p.refusePart(settled); err != nil && p.refuse(err) != nil {
+	if err := p.refuse(p.refusePart(settled)); err != nil {
 		return err
 	}
 	if len(settled.Added) > 0 {

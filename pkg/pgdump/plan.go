@@ -51,9 +51,9 @@ var checks = []func(*plan) error{
 	(*plan).checkTransactionSize,
 }
 
-// refuse ends the making of a plan, or takes the reason down where all of them are wanted and goes on.
+// refuse ends the making of a plan for a reason, if there is one, or takes it down where all of them are wanted and goes on.
 func (p *plan) refuse(err error) error {
-	if p.refused == nil || !slices.Contains([]fault.Code{fault.Validation, fault.Permission}, fault.From(err).Code) {
+	if err == nil || p.refused == nil || !slices.Contains([]fault.Code{fault.Validation, fault.Permission}, fault.From(err).Code) {
 		return err
 	}
 	*p.refused = append(*p.refused, err)
@@ -76,25 +76,22 @@ func (p *plan) make(ctx context.Context) (err error) {
 		p.rows = rowsOnly(in.archive.head)
 	}
 	for _, check := range checks {
-		if err := check(p); err != nil && p.refuse(err) != nil {
+		if err := p.refuse(check(p)); err != nil {
 			return err
 		}
 	}
 	switch {
 	case p.rows:
-		if err := prepareLoad(ctx, in.archive.head, p.options); err != nil && p.refuse(err) != nil {
+		if err := p.refuse(prepareLoad(ctx, in.archive.head, p.options)); err != nil {
 			return err
 		}
-	case !p.rows && (p.options.DisableTriggers || p.options.Superuser != ""):
+	case p.options.DisableTriggers || p.options.Superuser != "":
 		return fault.New(fault.Validation, fault.InvalidInput, "Leave --disable-triggers out.", "triggers are disabled for backups that hold rows only: others create them behind the rows")
 	}
 	if p.options.Create {
 		return nil // who may do what is asked when the database is there
 	}
-	if err := p.tryForbidden(ctx); err != nil { // of rows, owners of large objects
-		return p.refuse(err)
-	}
-	return nil
+	return p.refuse(p.tryForbidden(ctx)) // of rows, owners of large objects
 }
 
 // entries are those of the archive that will be restored; none for a script, which is restored as it is.

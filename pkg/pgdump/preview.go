@@ -80,16 +80,14 @@ func (p *plan) previewArchive(ctx context.Context, out *Preview) error {
 		if name := cmp.Or(p.locale.Name, p.locale.Collate); !slices.Contains(everywhere, name) {
 			p.remark("whether the server has the locale %q turns out when the database is created: if not, nothing is made", name)
 		}
-		if err := p.tryElsewhere(ctx); err != nil && p.refuse(err) != nil {
+		if err := p.refuse(p.tryElsewhere(ctx)); err != nil {
 			return err
 		}
 	}
 	if o.Clean && !p.rows {
 		dropped, err := prepareClean(ctx, h, o)
 		out.Dropped = obstacleNames(dropped)
-		if err != nil {
-			return p.refuse(err)
-		}
+		return p.refuse(err)
 	}
 	return nil
 }
