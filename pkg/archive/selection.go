@@ -90,10 +90,11 @@ func (l *Layout) place() error {
 
 // WriteSelection writes a smaller archive to w: head and table of contents of the layout, then its blocks, read from
 // the original through open. Neighbouring blocks are read as one range. Every block is followed while it is copied, so
-// that an index which does not fit the archive is a structure_damaged fault and not a broken archive.
+// that an index which does not fit the archive is a structure_damaged fault and not a broken archive. w does not get the last bytes of
+// a block whose checksum is wrong.
 func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange) error {
-	check := NewChecker(Options{Kind: KindCustom})
-	out := io.MultiWriter(check, w)
+	check := newMachine(Options{Kind: KindCustom}, false)
+	out := io.MultiWriter(&comparing{m: check, want: l.Blocks}, w)
 	if _, err := l.Head.WriteTo(out); err != nil {
 		return err
 	}
@@ -107,11 +108,34 @@ func WriteSelection(ctx context.Context, w io.Writer, l *Layout, open OpenRange)
 			return err
 		}
 	}
-	sum, err := check.Close()
-	if err != nil {
-		return err
+	if err := check.finish(); err != nil {
+		return toFault(err)
 	}
-	return sameBlocks(l.Blocks, sum.Index)
+	return sameBlocks(l.Blocks, check.blocks)
+}
+
+// comparing follows an archive that is written to it, and compares each block with the index as it ends.
+type comparing struct {
+	m        *machine
+	want     []BlockInfo
+	compared int
+}
+
+func (c *comparing) Write(p []byte) (int, error) {
+	if err := c.m.feed(p); err != nil {
+		return 0, toFault(err)
+	}
+	n := len(c.m.blocks)
+	if c.m.cur != nil {
+		n-- // the last one has not ended
+	}
+	if n > c.compared && n <= len(c.want) {
+		if err := sameBlocks(c.want[c.compared:n], c.m.blocks[c.compared:n]); err != nil {
+			return 0, err
+		}
+		c.compared = n
+	}
+	return len(p), nil
 }
 
 // sameBlocks tells whether the blocks that were read are those that the index speaks of, by their ids and their CRC-32C. An index

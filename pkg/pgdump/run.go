@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"cofre/pkg/fault"
 )
@@ -98,7 +99,32 @@ func (r *run) execute(ctx context.Context, input io.Reader, hold holdBack) error
 		_ = in.Close()
 	}
 	<-p.done
-	return r.verdict(p, fed)
+	err = r.verdict(p, fed)
+	if errors.Is(fed, errChildGone) && fault.HasReason(err, fault.ExitStatus) {
+		return readOn(ctx, input, err)
+	}
+	return err
+}
+
+// readOnFor bounds how long the rest of an input is read after the child has fallen.
+const readOnFor = time.Minute
+
+// readOn looks for the cause of a failure that nothing else explains in what is left of the input: a child that stumbles over damaged
+// bytes is gone before the checksum behind them was compared.
+func readOn(ctx context.Context, input io.Reader, failed error) error {
+	until := time.Now().Add(readOnFor)
+	buf := make([]byte, feedBuffer)
+	for time.Now().Before(until) && ctx.Err() == nil {
+		switch _, err := fill(input, buf); {
+		case errors.Is(err, io.EOF), ctx.Err() != nil:
+			return failed
+		case err != nil:
+			return inputFault(err)
+		}
+	}
+	f := *fault.From(failed)
+	f.Hint = strings.TrimSpace(f.Hint + " Validate the backup, too: whether it is damaged was not found out.")
+	return &f
 }
 
 // errUnexpected is the reason of a stop after an error that pg_restore would have gone on after.
