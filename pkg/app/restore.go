@@ -69,6 +69,28 @@ func (e *database) prepare(ctx context.Context, t postgres.Target, o backup.Rest
 	return tool, ro, r, err
 }
 
+// Switch implements backup.Engine.
+func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bool) (backup.Switched, error) {
+	t, err := postgres.ParseTarget(req.URL, e.c.getenv)
+	if err != nil {
+		return backup.Switched{}, err
+	}
+	s := postgres.Switch{From: req.From, Name: t.Database(), Keep: req.Keep}
+	if s.Keep == "" {
+		s.Keep = backup.KeptName(s.Name, req.At)
+	}
+	out := backup.Switched{Database: s.Name, Host: t.Host(), From: s.From}
+	do := s.Do
+	if look {
+		do = s.Look
+	}
+	done, err := do(ctx, t)
+	if out.Sessions = done.Sessions; done.Replaces {
+		out.Kept = s.Keep
+	}
+	return out, err
+}
+
 // Plan implements backup.Engine.
 func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.Target, error) {
 	t, err := postgres.ParseTarget(o.URL, e.c.getenv)

@@ -26,6 +26,8 @@ type Engine interface {
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
 	// Plan looks as Restore does, and tells what Restore would do and refuse.
 	Plan(ctx context.Context, o RestoreOptions, in RestoreInput) (Target, error)
+	// Switch puts a database in another's place by their names, in one transaction; with look it only tells what it would do and refuse.
+	Switch(ctx context.Context, req SwitchRequest, look bool) (Switched, error)
 	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
 	Scratch(ctx context.Context, o ScratchOptions) (Scratch, error)
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.

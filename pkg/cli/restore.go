@@ -109,7 +109,7 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 	req.Remark = func(line string) { p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(line)) }
 	done, err := a.Service.Restore(ctx, ref, req)
 	bar.Close()
-	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req))
+	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req.URL))
 	if err != nil {
 		return p.inPart(done, err)
 	}
@@ -130,8 +130,8 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 }
 
 // targetOf names the database that a restore was for, without what is secret.
-func (p *program) targetOf(req backup.RestoreRequest) map[string]string {
-	t, err := postgres.ParseTarget(req.URL, p.getenv)
+func (p *program) targetOf(url string) map[string]string {
+	t, err := postgres.ParseTarget(url, p.getenv)
 	if err != nil {
 		return nil
 	}
