@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
@@ -17,6 +18,22 @@ const minPrefix = 8
 
 // latestRef stands for the newest verified whole backup, of one source: latest, or latest:SOURCE.
 const latestRef = "latest"
+
+// LatestOfEach gives a reference to the newest verified whole backup of each source, by name. Whether there is one shows when it is looked up.
+func (s *Service) LatestOfEach(ctx context.Context) ([]string, error) {
+	o, err := s.Overview(ctx, time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	var refs []string
+	for i := range o.Sources {
+		refs = append(refs, latestRef+":"+o.Sources[i].Name)
+	}
+	if refs == nil {
+		return nil, fault.New(fault.Validation, fault.NotFound, "Make the first backup.", "there is no source yet, and no backup")
+	}
+	return refs, nil
+}
 
 // find returns the backup that a reference means: an id, a unique beginning of one, "latest" or "latest:SOURCE", or a
 // file's path or name as List shows it.

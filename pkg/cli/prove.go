@@ -25,11 +25,14 @@ The server is started from the programs that are installed on this machine (init
 backup's server or newer; BACKUP_PROOF_SERVER names their folder), as a user without rights, on a Unix socket
 alone and, where the system allows it, without a network. It lies in TMPDIR, and is gone at the end.
 
+--all takes the newest good backup of each source that holds everything; a source without one fails.
+
 What only a superuser may restore, and extensions that this machine lacks, are left out and named: such
 a backup is proven in part. A failed proof removes nothing.`
 
 const proveExamples = `  cofre prove latest
   cofre prove latest:shop latest:crm
+  cofre prove --all                                                 the newest of each source
   cofre prove 01JH5W0R8ZB3M7K2Q4X9T6V1NA --checks checks.yaml       ask questions of your own, too
   cofre prove latest --json | jq '.results[].proof'`
 
@@ -50,9 +53,16 @@ type proofs struct {
 func (p *program) proveCommand() *cobra.Command {
 	var o backup.ProveOptions
 	var checks string
+	var all bool
 	c := &cobra.Command{
-		Use: "prove ID... [options]", Short: "Restore backups into a server of their own and compare every row", Long: proveLong, Example: proveExamples,
-		Args: arguments(1, -1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, -1),
+		Use: "prove ID... | --all [options]", Short: "Restore backups into a server of their own and compare every row", Long: proveLong, Example: proveExamples,
+		ValidArgsFunction: p.completeIDs(storedBackup, -1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return arguments(0, 0, "")(cmd, args)
+			}
+			return arguments(1, -1, "a backup's id, or --all")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("jobs") && o.Jobs < 1 {
 				return usage("Use 1 or more, or leave it out.", "a restore cannot run %d jobs", o.Jobs)
@@ -66,11 +76,12 @@ func (p *program) proveCommand() *cobra.Command {
 					return err
 				}
 			}
-			return p.prove(cmd.Context(), args, o)
+			return p.prove(cmd.Context(), args, all, o)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
+	f.BoolVar(&all, "all", false, "the newest good backup of each source")
 	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored, with the answers expected")
 	f.BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	f.DurationVar(&o.Timeout, "timeout", 0, "give each proof up after this `TIME`, such as 90m (default: no limit)")
@@ -78,15 +89,20 @@ func (p *program) proveCommand() *cobra.Command {
 	return c
 }
 
-func (p *program) prove(ctx context.Context, refs []string, o backup.ProveOptions) error {
+func (p *program) prove(ctx context.Context, refs []string, all bool, o backup.ProveOptions) error {
 	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
+	if all {
+		if refs, err = a.Service.LatestOfEach(ctx); err != nil {
+			return err
+		}
+	}
 	o.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
 	o.Remark = func(line string) { p.log.Debug("restore", slog.String("remark", line)) }
 	doc := proofs{Results: []proved{}}
-	all := several{p: p, of: len(refs)}
+	ends := several{p: p, of: len(refs)}
 	for _, ref := range refs {
 		bar := p.bar("connecting")
 		o.Enter = func(phase string) { bar.Set(term.State{Phase: phase}) }
@@ -109,10 +125,10 @@ func (p *program) prove(ctx context.Context, refs []string, o backup.ProveOption
 				return err
 			}
 		}
-		all.ended(failed)
+		ends.ended(failed)
 	}
-	doc.Proved, doc.Error = all.first == nil, recordOf(all.first)
-	return all.end(doc)
+	doc.Proved, doc.Error = ends.first == nil, recordOf(ends.first)
+	return ends.end(doc)
 }
 
 // provedWords prints what a proof found.
