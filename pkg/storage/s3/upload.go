@@ -127,15 +127,25 @@ func (u *upload) Write(ctx context.Context, r io.Reader) (int64, error) {
 			}
 		})
 	})
-	if err != nil {
-		cancel(err) // the first cause wins: a failed part is told, not the cancellation that it brings
+	cause := context.Cause(ctx) // the first one wins: a failed part is told, not the cancellation that it brings
+	if err != nil && cause == nil {
+		cause = err
+		stop := time.AfterFunc(underWay, func() { cancel(err) })
+		defer stop.Stop()
 	}
 	senders.Wait()
-	if cause := context.Cause(ctx); cause != nil {
+	if cause == nil {
+		cause = context.Cause(ctx)
+	}
+	if cause != nil {
 		return total, u.writeFault(cause)
 	}
 	return total, u.advance(writing, written)
 }
+
+// underWay is how long parts may take that are under way when the source fails. A service may go on with a part that is cut off while
+// the upload is aborted, and keep it; s3proxy cannot list a bucket's uploads any more then.
+const underWay = 3 * time.Second
 
 // advance goes from one state to the next, and refuses calls out of order.
 func (u *upload) advance(from, to state) error {
