@@ -329,3 +329,12 @@ func TestAllowanceThatCameBackStays(t *testing.T) {
 	must(t, err)
 	absent(t, store, keys[1])
 }
+
+// What somebody has put in the place of an allowance is replaced, also where it is too large to be read.
+func TestAllowanceTooLargeToRead(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store storage.Store) {
+		clock := newMovable()
+		must(t, NewAllowance(store, 5, clock.now).Allow(t.Context(), "u"))
+		must(t, NewAllowance(store, 5, clock.now).Allow(storage.Within(t.Context(), 1), "u"))
+	})
+}

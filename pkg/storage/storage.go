@@ -116,7 +116,7 @@ type Store interface {
 	// The Object has no LastModified.
 	Put(ctx context.Context, key string, body []byte, o PutOptions) (Object, error)
 	// Get reads a small object whole, 64 MiB at most, or what Within allows; a longer one is refused (reason limit_reached) before it
-	// is read. IsNotFound tells absence.
+	// is read; the Object, with the ETag that a write can name, comes all the same. IsNotFound tells absence.
 	Get(ctx context.Context, key string) ([]byte, Object, error)
 	// Open streams length bytes from offset (length < 0: to the end). The reader resumes by itself after a
 	// broken connection, against the same ETag. The caller closes it.

@@ -151,6 +151,9 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, storage.Object, er
 	defer f.Close()
 	o, _ := s.describe(key, f, fi)
 	if o.Size > storage.Most(ctx) {
+		if err := fillETag(&o, f); err != nil {
+			return nil, o, say.fault(err)
+		}
 		return nil, o, fault.New(fault.Validation, fault.LimitReached, "Download it instead.",
 			"%s has %d bytes: too large to be read at once", say.place, o.Size)
 	}

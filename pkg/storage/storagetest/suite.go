@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -105,6 +106,17 @@ func upload(t *testing.T, s storage.Store, key string, b []byte, o storage.Uploa
 }
 
 // wantObject asserts what is stored, by the store and by the witness.
+// PutLarge stores an object that is too large to be read at once: some text and zeros.
+func PutLarge(t *testing.T, s storage.Store, key, text string) {
+	t.Helper()
+	u, err := s.StartUpload(t.Context(), key, storage.UploadOptions{})
+	must(t, err)
+	_, err = u.Write(t.Context(), io.MultiReader(strings.NewReader(text), bytes.NewReader(make([]byte, storage.MaxSmall))))
+	must(t, err)
+	_, err = u.Complete(t.Context())
+	must(t, err)
+}
+
 func wantObject(t *testing.T, p Place, key string, want []byte) {
 	t.Helper()
 	ctx := ctxFor(t)
@@ -179,15 +191,29 @@ var objectChecks = []check{
 		_, err := p.Store.Put(ctxFor(t), "large", make([]byte, storage.MaxSmall+1), storage.PutOptions{})
 		wantReason(t, err, fault.FileSystem, fault.LimitReached)
 		wantAbsent(t, p.Store, "large")
-		_, err = p.Store.Put(ctxFor(t), "small", make([]byte, 1001), storage.PutOptions{})
+		put, err := p.Store.Put(ctxFor(t), "small", make([]byte, 1001), storage.PutOptions{})
 		must(t, err)
 		for most, reason := range map[int64]fault.Reason{1000: fault.LimitReached, 1001: "", 1 << 62: ""} {
-			_, _, err := p.Store.Get(storage.Within(ctxFor(t), most), "small")
+			_, o, err := p.Store.Get(storage.Within(ctxFor(t), most), "small")
+			if o.ETag != put.ETag || o.Size != 1001 {
+				t.Errorf("of at most %d bytes: %+v", most, o)
+			}
 			if reason == "" {
 				must(t, err)
 			} else {
 				wantReason(t, err, fault.Validation, reason)
 			}
+		}
+	}},
+	{"LargerThanAnyRecord", func(t *testing.T, p Place) {
+		PutLarge(t, p.Store, "small", "what stands in front")
+		_, o, err := p.Store.Get(ctxFor(t), "small")
+		wantReason(t, err, fault.Validation, fault.LimitReached)
+		_, err = p.Store.Put(ctxFor(t), "small", []byte("x"), storage.PutOptions{Condition: storage.Condition{IfMatch: o.ETag}})
+		must(t, err)
+		body, _, err := p.Store.Get(ctxFor(t), "small")
+		if must(t, err); string(body) != "x" {
+			t.Errorf("%.40q", body)
 		}
 	}},
 	{"Empty", func(t *testing.T, p Place) {
