@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/local"
 	"cofre/pkg/storage/storagetest"
@@ -558,4 +560,55 @@ func TestRebuildTogether(t *testing.T) {
 			t.Errorf("%d backups, %d kept aside", len(x.Backups), aside)
 		}
 	})
+}
+
+// An index that is too large to be read at once is damaged like any other: it ends no command, and what stands in front of the
+// backups is kept.
+func TestIndexTooLargeToRead(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		before := lived(t, store)
+		good, _, err := store.Get(t.Context(), IndexKey)
+		must(t, err)
+		for name, load := range map[string]func(*Registry) (*Index, error){
+			"load": func(r *Registry) (*Index, error) { return r.Load(t.Context()) }, "rebuild": func(r *Registry) (*Index, error) { return r.Rebuild(t.Context()) },
+		} {
+			must(t, store.Delete(t.Context(), IndexKey))
+			storagetest.PutLarge(t, store, IndexKey, string(good))
+			x, err := load(New(store, Options{}))
+			must(t, err)
+			if !equalJSON(x.Backups, before.Backups) || !equalJSON(x.Settings, before.Settings) {
+				t.Errorf("%s:\n%s\nbefore:\n%s", name, show(x), show(before))
+			}
+			if now, _, err := store.Get(t.Context(), IndexKey); err != nil || len(now) > 1<<20 {
+				t.Errorf("%s: %d bytes, %v", name, len(now), err)
+			}
+		}
+		must(t, store.Delete(t.Context(), IndexKey))
+		storagetest.PutLarge(t, store, IndexKey, strings.Replace(string(good), `"version": 1`, `"version": 3`, 1))
+		_, err = New(store, Options{}).Load(t.Context())
+		wantReason(t, err, fault.NewerVersion)
+	})
+}
+
+// What is wrong with an object may be as long as the object. What is said of it is not.
+func TestDamageIsToldInFewWords(t *testing.T) {
+	store, long := storagetest.NewLocal(t), strings.Repeat("9", 1<<20)
+	var log bytes.Buffer
+	_, err := store.Put(t.Context(), IndexKey, []byte(`{"version":1,"settings":{"maxBackups":`+long+`},"backups":[]}`), storage.PutOptions{})
+	must(t, err)
+	r := New(store, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	_, err = r.Load(t.Context())
+	if must(t, err); log.Len() == 0 || log.Len() > 2*fault.MaxText {
+		t.Errorf("%d bytes are logged", log.Len())
+	}
+	id := record("x.dump").ID
+	for key, body := range map[string]string{
+		ManifestKey(id): `{"version":1,"backup":{"size":` + long + `}}`, IntentKey(id): `{"leaseMs":` + long + `}`, RemovalKey(id): `{"leaseMs":` + long + `}`, SourceKey("x"): `{"name":"x","firstSeen":"` + long + `"}`,
+	} {
+		for _, v := range []any{&Manifest{}, &Intent{}, &source.Record{}} {
+			if err := decode(key, []byte(body), v); err != nil && len(err.Error()) > 2*fault.MaxText {
+				t.Errorf("%s as %T: %d bytes", key, v, len(err.Error()))
+			}
+		}
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"cofre/pkg/fault"
 )
 
 // search gives the place of an id, and whether it is there.
@@ -36,6 +38,9 @@ type errDamaged struct{ why string }
 
 func (e errDamaged) Error() string { return "registry.json is damaged: " + e.why }
 
+// damagedIndex is an errDamaged. What is wrong may be quoted in its cause, and be as long as all of it.
+func damagedIndex(err error) error { return errDamaged{fault.Shorten(err.Error(), fault.MaxText)} }
+
 // parseIndex reads registry.json. It returns an errDamaged for anything that a rebuild mends, and a fault for
 // a version that this program must not touch, also when the rest of it is damaged.
 func parseIndex(data []byte) (*Index, error) {
@@ -45,20 +50,20 @@ func parseIndex(data []byte) (*Index, error) {
 	x, pages, backups, err := takeIndex(data)
 	switch {
 	case err != nil:
-		return nil, errDamaged{err.Error()}
+		return nil, damagedIndex(err)
 	case x.Version > IndexVersion:
 		return nil, newerVersion(IndexKey, x.Version, IndexVersion)
 	case x.Version < 1:
 		return nil, errDamaged{"no version"}
 	}
 	if x.Backups, err = readRecords(backups); err != nil {
-		return nil, errDamaged{err.Error()}
+		return nil, damagedIndex(err)
 	}
 	if x.Pages, err = readPages(pages); err == nil {
 		err = x.checkPages()
 	}
 	if err != nil {
-		return nil, errDamaged{err.Error()}
+		return nil, damagedIndex(err)
 	}
 	x.sort()
 	for i := 1; i < len(x.Backups); i++ {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -37,11 +38,12 @@ const (
 func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 	var last snapshot
 	for same, try := 0, 0; ; try++ {
-		data, o, err := r.store.Get(ctx, IndexKey)
+		data, o, err := r.getIndex(ctx)
 		if storage.IsNotFound(err) {
 			return r.rebuild(ctx, nil)
 		}
-		if err != nil {
+		var damage errDamaged
+		if err != nil && !errors.As(err, &damage) {
 			return nil, fmt.Errorf("read registry.json: %w", err)
 		}
 		s := snapshot{data: data, etag: o.ETag}
@@ -50,8 +52,10 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 			same = 0
 		}
 		last = s
-		var damage errDamaged
-		if s.index, err = parseIndex(data); err == nil {
+		if err == nil {
+			s.index, err = parseIndex(data)
+		}
+		if err == nil {
 			s.index.etag = o.ETag
 		}
 		switch {
@@ -69,6 +73,30 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 			return nil, err
 		}
 	}
+}
+
+// indexHead is how much is read of a registry.json that is too large to be read at once, in bytes: version and settings stand there.
+const indexHead = 64 << 10
+
+// getIndex reads registry.json. One that is too large to be read at once is damaged, whoever wrote it: what comes with the errDamaged is
+// its beginning.
+func (r *Registry) getIndex(ctx context.Context) ([]byte, storage.Object, error) {
+	data, o, err := r.store.Get(ctx, IndexKey)
+	if !fault.HasReason(err, fault.LimitReached) {
+		return data, o, err
+	}
+	body, o, err := r.store.Open(ctx, IndexKey, 0, indexHead)
+	if err != nil {
+		return nil, o, err
+	}
+	defer body.Close()
+	if data, err = io.ReadAll(io.LimitReader(body, indexHead)); err != nil {
+		return nil, o, err
+	}
+	if err := refuseNewer(data); err != nil {
+		return nil, o, err
+	}
+	return data, o, errDamaged{fmt.Sprintf("it has %d bytes", o.Size)}
 }
 
 // torn tells whether an index that parses was read while another one took its place, so that its bytes and

@@ -57,7 +57,11 @@ func decode(key string, data []byte, v any) error {
 	return nil
 }
 
+// damagedRecord is an error about an object that is no record. What is wrong with it may be quoted in the cause, and be as long as the object.
 func damagedRecord(err error, key string) error {
+	if err != nil {
+		err = &fault.Text{Cause: err, Whole: err.Error()}
+	}
 	return fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not what cofre writes there", key)
 }
 

@@ -19,13 +19,13 @@ import (
 const damagedPrefix = IndexKey + ".damaged-"
 
 // Rebuild makes registry.json anew from the manifests (and from tags, where an object has no manifest), keeps
-// the old one aside, and gives the new index. Settings come from settings.json. It is what Load does by itself when registry.json is missing or
+// the old one aside (of one that is too large to be read at once the beginning), and gives the new index. Settings come from settings.json. It is what Load does by itself when registry.json is missing or
 // damaged. A registry.json from a newer version is refused and left untouched.
 func (r *Registry) Rebuild(ctx context.Context) (*Index, error) {
 	var old *snapshot
-	data, o, err := r.store.Get(ctx, IndexKey)
+	data, o, err := r.getIndex(ctx)
 	switch {
-	case err == nil:
+	case err == nil, errors.As(err, new(errDamaged)):
 		old = &snapshot{data: data, etag: o.ETag}
 	case !storage.IsNotFound(err):
 		return nil, fmt.Errorf("read registry.json: %w", err)
@@ -84,7 +84,7 @@ func (r *Registry) rebuild(ctx context.Context, old *snapshot) (*snapshot, error
 
 // othersIndex reads what somebody else has written while mine was being made.
 func (r *Registry) othersIndex(ctx context.Context, mine *Index) (*snapshot, error) {
-	data, o, err := r.store.Get(ctx, IndexKey)
+	data, o, err := r.getIndex(ctx)
 	if err != nil {
 		return nil, &errUnwritten{mine, err}
 	}
