@@ -38,7 +38,7 @@ func parseHead(data []byte) (headDoc, bool) {
 // again before that, since some services show an object in the middle of a change.
 func (t *Trail) readHead(ctx context.Context) (head, error) {
 	for try := 0; ; try++ {
-		data, o, err := t.store.Get(ctx, headKey)
+		data, o, err := t.get(ctx, headKey)
 		if storage.IsNotFound(err) {
 			return head{}, nil
 		}
@@ -68,7 +68,7 @@ func (t *Trail) locate(ctx context.Context) error {
 	end := tip{last, h.doc.Hash}
 	if last == 0 {
 		end.hash = genesis
-	} else if data, _, err := t.store.Get(ctx, keyOf(last)); err == nil {
+	} else if data, _, err := t.get(ctx, keyOf(last)); err == nil {
 		end.hash = linkOf(data)
 	} else if !storage.IsNotFound(err) || last != h.doc.Sequence { // otherwise it was removed, and the head still knows its hash
 		return fmt.Errorf("read the newest audit record: %w", err)

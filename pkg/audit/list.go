@@ -125,7 +125,7 @@ func (t *Trail) readDown(ctx context.Context, from, to int64) ([]record, error) 
 		limit <- struct{}{}
 		g.Go(func() {
 			defer func() { <-limit }()
-			data, _, err := t.store.Get(ctx, keyOf(from-int64(i)))
+			data, _, err := t.get(ctx, keyOf(from-int64(i)))
 			if err == nil {
 				records[i], _ = parse(data)
 				records[i].Sequence = from - int64(i)

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -121,6 +122,22 @@ func (t *Trail) append(ctx context.Context, r contract.AuditRecord) (record, err
 	}
 }
 
+// get reads an object of the trail. Of one that is too large to be read at once only the beginning is read, which is no record then, and
+// damaged like any other that is none: it keeps nobody from writing and reading the others.
+func (t *Trail) get(ctx context.Context, key string) ([]byte, storage.Object, error) {
+	data, o, err := t.store.Get(ctx, key)
+	if !fault.HasReason(err, fault.LimitReached) {
+		return data, o, err
+	}
+	body, o, err := t.store.Open(ctx, key, 0, maxRecord+1)
+	if err != nil {
+		return nil, o, err
+	}
+	defer body.Close()
+	data, err = io.ReadAll(io.LimitReader(body, maxRecord+1))
+	return data, o, err
+}
+
 // findEnd makes sure that the end of the chain is known. behind says that others are far ahead, perhaps: it is looked for
 // from where it was last seen.
 func (t *Trail) findEnd(ctx context.Context, behind bool) error {
@@ -134,7 +151,7 @@ func (t *Trail) findEnd(ctx context.Context, behind bool) error {
 	if err != nil || last == t.end.sequence {
 		return err
 	}
-	data, _, err := t.store.Get(ctx, keyOf(last))
+	data, _, err := t.get(ctx, keyOf(last))
 	if err != nil {
 		t.known = false
 		return fmt.Errorf("read the newest audit record: %w", err)
@@ -164,7 +181,7 @@ func (t *Trail) write(ctx context.Context, r contract.AuditRecord) (rec record, 
 		return rec, true, nil
 	}
 	t.known = false
-	data, _, gerr := t.store.Get(ctx, keyOf(rec.Sequence))
+	data, _, gerr := t.get(ctx, keyOf(rec.Sequence))
 	if gerr == nil {
 		there, sound := parse(data)
 		t.end, t.known = tip{rec.Sequence, linkOf(data)}, true

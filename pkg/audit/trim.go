@@ -82,7 +82,7 @@ func (t *Trail) lastTrim(ctx context.Context, n int64) (trim, error) {
 	}
 	var done trim
 	if n > 0 {
-		data, _, err := t.store.Get(ctx, keyOf(n))
+		data, _, err := t.get(ctx, keyOf(n))
 		if err != nil && !storage.IsNotFound(err) {
 			return trim{}, fmt.Errorf("read the record of the last trim: %w", err)
 		}

@@ -118,7 +118,7 @@ func (t *Trail) readUp(ctx context.Context, after string) iter.Seq2[fetched, err
 					continue
 				}
 				go func() {
-					f.data, f.object, f.err = t.store.Get(ctx, f.key)
+					f.data, f.object, f.err = t.get(ctx, f.key)
 					one <- f
 				}()
 			}

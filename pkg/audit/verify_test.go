@@ -219,3 +219,27 @@ func FuzzAppendable(f *testing.F) {
 		}
 	})
 }
+
+// TestTooLarge: an object that is too large to be read at once silences nobody, and shows.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, store storage.Store) {
+		fill(t, store, newClock(), 3)
+		for _, key := range []string{headKey, keyOf(3)} {
+			must(t, store.Delete(t.Context(), key))
+			storagetest.PutLarge(t, store, key, "{")
+		}
+		if rep := verify(t, store); kinds(rep) != "changed 3, truncated 4" {
+			t.Errorf("%s", kinds(rep))
+		}
+		if got := all(t, New(store, Options{}), contract.ListAuditParams{}); len(got) != 2 {
+			t.Errorf("%d records are listed", len(got))
+		}
+		for n := range 2 {
+			must(t, New(store, Options{}).Append(t.Context(), did("x", "list")))
+			if rep := verify(t, store); kinds(rep) != "changed 3" || rep.Last != int64(4+n) {
+				t.Errorf("%+v", rep)
+			}
+		}
+	})
+}
