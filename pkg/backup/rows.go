@@ -137,8 +137,12 @@ func (s *Service) openTable(ctx context.Context, b Backup, req RowsRequest) (*ta
 	if err := t.find(ctx, open, length, layout, req.Table); err != nil {
 		return nil, err
 	}
-	if s.Registry.Checks() && req.Remark != nil {
+	switch {
+	case !s.Registry.Checks() || req.Remark == nil:
+	case layout != nil:
 		req.Remark("the signature covers the table of contents and where the rows lie; the rows are compared by CRC-32C alone; cofre validate compares the whole")
+	default: // encrypted, or without a signature
+		req.Remark("what is shown is compared with nothing that was signed; cofre validate compares the whole")
 	}
 	place, known, err := t.place(layout, found)
 	if err != nil {

@@ -99,3 +99,33 @@ func TestSigned(t *testing.T) {
 	must(t, store.Delete(ctx, ManifestKey(a.ID)))
 	want("rebuilt from tags", a.ID, fault.SignatureMissing)
 }
+
+// A manifest that is replaced after its signature was looked at does not say where tables lie.
+func TestLayoutOfASignedManifest(t *testing.T) {
+	ctx := t.Context()
+	store := storagetest.NewLocal(t)
+	r := New(store, signing())
+	l := begin(t, r, record("a.dump"))
+	l.SetLayout(&Layout{HeadLength: 7})
+	b, err := runBackup(ctx, l, "content")
+	must(t, err)
+	if _, err := r.Signed(ctx, b.ID); err != nil {
+		t.Fatal(err)
+	}
+	if layout, err := r.Layout(ctx, b.ID); err != nil || layout == nil || layout.HeadLength != 7 {
+		t.Fatalf("%+v, %v", layout, err)
+	}
+	good, _, err := store.Get(ctx, ManifestKey(b.ID))
+	must(t, err)
+	_, err = store.Put(ctx, ManifestKey(b.ID), bytes.Replace(good, []byte(`"headLength": 7`), []byte(`"headLength": 8`), 1), storage.PutOptions{})
+	must(t, err)
+	_, err = r.Layout(ctx, b.ID)
+	wantReason(t, err, fault.SignatureWrong)
+	must(t, store.Delete(ctx, SignatureKey(b.ID)))
+	if layout, err := r.Layout(ctx, b.ID); err != nil || layout != nil {
+		t.Errorf("without a signature: %+v, %v", layout, err)
+	}
+	if layout, err := New(store, Options{}).Layout(ctx, b.ID); err != nil || layout.HeadLength != 8 {
+		t.Errorf("where none is asked for: %+v, %v", layout, err)
+	}
+}
