@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
 )
 
 // lineHandler writes log records as lines for people: with details everything, with time, level and all
@@ -108,7 +109,7 @@ func (h *lineHandler) level(l slog.Level) string {
 }
 
 func (h *lineHandler) attr(b *strings.Builder, a slog.Attr) {
-	value := fmt.Sprint(a.Value.Resolve().Any())
+	value := fault.Shorten(fmt.Sprint(a.Value.Resolve().Any()), fault.MaxText)
 	switch {
 	case a.Equal(slog.Attr{}):
 	case a.Key == "error" || a.Key == "warning":

@@ -115,7 +115,11 @@ func (p *program) complain(err error) {
 	if p.verbose {
 		text = wrapping(err, f) + text
 	}
-	lines := strings.Split(strings.TrimSpace(term.OwnTimes(text)), "\n")
+	most := fault.MaxText
+	if p.verbose {
+		most = fault.MaxWhole
+	}
+	lines := strings.Split(strings.TrimSpace(term.OwnTimes(fault.Shorten(text, most))), "\n")
 	var b strings.Builder
 	b.WriteString(p.screen.Red(p.screen.Bold("cofre:")) + " " + term.Clean(lines[0]) + "\n")
 	for _, l := range lines[1:] {

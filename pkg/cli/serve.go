@@ -227,7 +227,7 @@ func (p *program) serverLog(asJSON bool) *slog.Logger {
 		least = slog.LevelWarn
 	}
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(p.screen, &slog.HandlerOptions{Level: least}))
+		return slog.New(slog.NewJSONHandler(p.screen, &slog.HandlerOptions{Level: least, ReplaceAttr: fault.Attr}))
 	}
 	h := p.lines(least)
 	h.details = true

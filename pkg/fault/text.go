@@ -2,6 +2,7 @@ package fault
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 )
 
@@ -42,6 +43,18 @@ func Whole(err error) string {
 		return Shorten(err.Error(), MaxWhole)
 	}
 	return ""
+}
+
+// Attr bounds an attribute of a log record: whatever others have said in it, a line stays one that can be read. It is what slog.HandlerOptions
+// ask for as ReplaceAttr.
+func Attr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(Shorten(v, MaxText))
+	case error:
+		a.Value = slog.StringValue(Shorten(v.Error(), MaxText))
+	}
+	return a
 }
 
 // Shorten returns a text of at most limit bytes (64 or more) in valid UTF-8: the beginning and the end of a longer one.

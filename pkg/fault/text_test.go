@@ -1,8 +1,10 @@
 package fault
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -41,4 +43,14 @@ func FuzzShorten(f *testing.F) {
 			t.Fatalf("%q to %d bytes is %q", s, limit, got)
 		}
 	})
+}
+
+// A line of a log stays short, whatever others have said in it.
+func TestAttr(t *testing.T) {
+	long := strings.Repeat("é", MaxText)
+	var b bytes.Buffer
+	slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{ReplaceAttr: Attr})).Warn(long, "text", long, "error", errors.New(long), "n", 7)
+	if b.Len() > 4*MaxText || !strings.Contains(b.String(), `"n":7`) {
+		t.Errorf("%d bytes: %.200s", b.Len(), b.String())
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"cofre/pkg/fault"
 )
 
 // newLog writes JSON lines, which CloudWatch Logs takes apart by itself. AWS_LAMBDA_LOG_LEVEL chooses the level.
@@ -14,7 +16,7 @@ func newLog(w io.Writer, current *atomic.Pointer[string]) *slog.Logger {
 	level := slog.LevelInfo
 	// Lambda's own names TRACE and FATAL have no counterpart and are left out.
 	_ = level.UnmarshalText([]byte(strings.ToUpper(os.Getenv("AWS_LAMBDA_LOG_LEVEL"))))
-	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: fault.Attr})
 	return slog.New(&stamp{h, current})
 }
 
