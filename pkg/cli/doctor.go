@@ -63,7 +63,7 @@ func (p *program) diagnosis(d backup.Diagnosis) error {
 func (p *program) checks(d backup.Diagnosis) error {
 	wide := 0
 	for _, c := range d.Checks {
-		wide = max(wide, term.Width(c.Name))
+		wide = max(wide, term.Width(term.Clean(c.Name)))
 	}
 	failed, warned := 0, 0
 	for _, c := range d.Checks {
@@ -76,7 +76,7 @@ func (p *program) checks(d backup.Diagnosis) error {
 			sign = p.out.Yellow(p.out.Sign("!", "warn"))
 			warned++
 		}
-		if err := p.printf("%s %-*s  %s\n", sign, wide, c.Name, term.Clean(term.OwnTimes(c.Detail))); err != nil {
+		if err := p.printf("%s %-*s  %s\n", sign, wide, term.Clean(c.Name), term.Clean(term.OwnTimes(c.Detail))); err != nil {
 			return err
 		}
 		if c.Hint != "" && c.Result != backup.CheckOK {

@@ -79,7 +79,7 @@ func (p *program) rows(ctx context.Context, ref string, req backup.RowsRequest, 
 }
 
 // shown is standard output for data that anybody may have written: a terminal gets no control characters, which could draw over
-// what is on it.
+// what is on it, and none that turn the direction of what follows, which could make it read as something else.
 func (p *program) shown() io.Writer {
 	if f, ok := p.stdout.(*os.File); !ok || !xterm.IsTerminal(int(f.Fd())) {
 		return p.stdout
@@ -91,7 +91,7 @@ type harmless struct{ io.Writer }
 
 func (h harmless) Write(b []byte) (int, error) {
 	out := bytes.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			return '\ufffd'
 		}
 		return r

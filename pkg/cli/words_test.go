@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"testing"
 
 	"cofre/pkg/registry"
@@ -15,5 +16,16 @@ func TestDamagedWithoutAText(t *testing.T) {
 		if got := verifiedAs(registry.Verification{Problems: problems}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// What a row holds draws over nothing on a terminal, and turns no other text around.
+func TestHarmless(t *testing.T) {
+	var b bytes.Buffer
+	if n, err := (harmless{&b}).Write([]byte("a\x1b[2J\u009b1m\r\u202etxt\u2066 שלום 👩\u200d🚀\tx\n")); err != nil || n == 0 {
+		t.Error(n, err)
+	}
+	if want := "a\ufffd[2J\ufffd1m\ufffd\ufffdtxt\ufffd שלום 👩\u200d🚀\tx\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
