@@ -148,10 +148,11 @@ func New(c Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{Config: c, contract: doc}
+	insights := newTurns(1)
 	a.handlers = map[string]handler{
 		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
-		"downloadBackup": a.download, "getBackupRows": a.rows, "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
-		"getBackupContents": a.contents, "diffBackups": a.diff, "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
+		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
+		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
 	}
 	for _, op := range doc.Operations() {

@@ -166,8 +166,10 @@ func (s *Service) readContents(ctx context.Context, b Backup) (*contents.Content
 		return nil, err
 	}
 	defer r.Close()
-	c, err := contents.Decode(r)
+	c, err := contents.Decode(until{ctx, r})
 	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case errors.Is(err, contents.ErrNewer):
 		return nil, fault.Wrap(err, fault.Validation, fault.NewerVersion, "Install the newest cofre on this machine.", "what backup %s contains was written by a newer cofre", b.ID)
 	case err != nil:
@@ -176,6 +178,19 @@ func (s *Service) readContents(ctx context.Context, b Backup) (*contents.Content
 		return nil, fault.New(fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is about backup %.40q", registry.ContentsKey(b), c.ID)
 	}
 	return c, nil
+}
+
+// until reads for as long as nobody has gone away.
+type until struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Reader.Read(p)
 }
 
 func noContentsKey(b Backup, serverKey bool) error {
