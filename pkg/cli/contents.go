@@ -117,7 +117,7 @@ func (p *program) contentsTable(c *contents.Contents, tables []*contents.Table) 
 	if err := t.Write(p.stdout, p.out); err != nil {
 		return err
 	}
-	sums := []string{term.Plural(totals.Tables, "table") + " with " + term.Count(totals.Rows) + " rows", term.Bytes(totals.Bytes) + " before compression"}
+	sums := []string{term.Plural(totals.Tables, "table") + " with " + term.Plural(int(totals.Rows), "row"), term.Bytes(totals.Bytes) + " before compression"}
 	if l := c.LargeObjects; l != nil {
 		sums = append(sums, term.Plural(int(l.Count), "large object")+" ("+term.Bytes(l.Bytes)+")")
 	}
@@ -134,7 +134,7 @@ func (p *program) contentsTable(c *contents.Contents, tables []*contents.Table) 
 // lostRows says that a table lost rows since the backup before.
 func lostRows(table string, before, after int64, percent int, dropped bool) string {
 	if dropped {
-		return fmt.Sprintf("%s is gone; it had %s rows", table, term.Count(before))
+		return fmt.Sprintf("%s is gone; it had %s", table, term.Plural(int(before), "row"))
 	}
 	return fmt.Sprintf("%s lost %d %% of its rows: %s, before that %s", table, percent, term.Count(after), term.Count(before))
 }

@@ -108,7 +108,7 @@ func addContents(t *term.Pairs, b backup.Backup) {
 	case b.Encryption == "age":
 		t.Add("contains", "encrypted; see cofre contents "+b.ID)
 	default:
-		t.Add("contains", fmt.Sprintf("%s with %s rows", term.Plural(c.Tables, "table"), term.Count(c.Rows)))
+		t.Add("contains", fmt.Sprintf("%s with %s", term.Plural(c.Tables, "table"), term.Plural(int(c.Rows), "row")))
 	}
 	for _, w := range c.Warnings {
 		t.Add("warning", lostRows(w.Table, w.Before, w.After, w.Percent, w.Dropped))

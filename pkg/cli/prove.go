@@ -171,7 +171,7 @@ func (p *program) provedWords(d backup.Proved) error {
 
 // compared says what a proof looked at.
 func compared(r *registry.Proof) []string {
-	f := []string{term.Plural(r.Tables, "table") + " with " + term.Count(r.Rows) + " rows"}
+	f := []string{term.Plural(r.Tables, "table") + " with " + term.Plural(int(r.Rows), "row")}
 	if r.Sequences > 0 {
 		f = append(f, term.Plural(r.Sequences, "sequence"))
 	}

@@ -184,7 +184,7 @@ func findings(v backup.Validation) []string {
 	if c := v.Contents; c != nil {
 		f = append(f, term.Plural(c.Tables, "table"))
 		if c.Rows > 0 {
-			f = append(f, term.Count(c.Rows)+" rows")
+			f = append(f, term.Plural(int(c.Rows), "row"))
 		}
 		if c.LargeObjects > 0 {
 			f = append(f, term.Plural(int(c.LargeObjects), "large object"))

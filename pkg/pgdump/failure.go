@@ -133,12 +133,12 @@ func classify(e ending) *fault.Error {
 			"Check the names: a name with capital letters or special characters needs double quotes inside the pattern, and a name without a schema is looked for in the search path only.",
 			"the selection names nothing that exists: %s", noMatch().FindString(e.stderr))
 	case rowSecurity().MatchString(e.stderr):
-		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+e.target.User()+" BYPASSRLS.",
+		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+postgres.QuoteIdent(e.target.User())+" BYPASSRLS.",
 			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity().FindStringSubmatch(e.stderr)[1], e.target.User())
 	case permission().MatchString(e.stderr):
-		hint := "Grant role " + e.target.User() + " what is missing"
+		hint := "Grant role " + postgres.QuoteIdent(e.target.User()) + " what is missing"
 		if e.program == "pg_dump" {
-			hint += " (for reading everything: GRANT pg_read_all_data TO " + e.target.User() + ")"
+			hint += " (for reading everything: GRANT pg_read_all_data TO " + postgres.QuoteIdent(e.target.User()) + ")"
 		}
 		return fault.New(fault.Permission, fault.MissingPrivilege, hint+".",
 			"cannot %s: role %q has %s", e.doing, e.target.User(), permission().FindString(e.stderr))
