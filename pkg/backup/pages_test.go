@@ -221,3 +221,45 @@ func TestQuotasCountPages(t *testing.T) {
 		}
 	}
 }
+
+// A cleanup puts pages that are lost together again; until then a list says what is missing and shows the rest, and single backups are found.
+func TestCleanupMendsLostPages(t *testing.T) {
+	backups := drawn(rand.New(rand.NewPCG(4, 4)), 60)
+	s := aged(t, 8, backup.Limits{}, backups)
+	ids := func() (out []string) {
+		t.Helper()
+		list, err := s.List(t.Context(), backup.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range list.Backups {
+			out = append(out, b.ID)
+		}
+		return out
+	}
+	all, lost := ids(), 0
+	for o, err := range s.Store.List(t.Context(), storage.ListOptions{Prefix: registry.PagesPrefix}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lost++; lost%2 == 0 {
+			continue
+		}
+		if err := s.Store.Delete(t.Context(), o.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Registry = registry.New(s.Store, registry.Options{Newest: 8}) // which has read none of them
+	if got := ids(); lost < 4 || len(got) == 0 || len(got) >= len(all) {
+		t.Fatalf("%d pages, a list without half of them shows %d backups of %d", lost, len(got), len(all))
+	}
+	if b, err := s.Info(t.Context(), backups[0].ID); err != nil || b.ID != backups[0].ID {
+		t.Errorf("one of a lost page: %+v, %v", b, err)
+	}
+	if _, err := s.Cleanup(t.Context(), backup.CleanupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(); !slices.Equal(got, all) {
+		t.Errorf("after the cleanup a list shows %d backups of %d", len(got), len(all))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -272,12 +273,14 @@ func (r *Registry) mendPages(ctx context.Context, known paths) error {
 	for i := range v.index.Pages {
 		p := v.index.Pages[i]
 		backups, err := v.Page(ctx, &p)
-		if IsLostPage(err) {
-			if err = r.update(ctx, []string{p.First}, func(*Index) error { return nil }); err == nil {
-				backups, err = r.nowIn(ctx, p)
+		for try := 0; try <= maxRereads && (IsLostPage(err) || storage.IsPrecondition(err)); try++ {
+			// Each that is mended changes registry.json, so that the next one shows as lost by a new look alone.
+			var lost *LostPage
+			if errors.As(err, &lost) {
+				if err := r.update(ctx, []string{lost.Page.First}, func(*Index) error { return nil }); err != nil && !storage.IsPrecondition(err) {
+					return err
+				}
 			}
-		}
-		if storage.IsPrecondition(err) || IsLostPage(err) {
 			backups, err = r.nowIn(ctx, p)
 		}
 		if err != nil {
