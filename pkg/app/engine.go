@@ -68,13 +68,17 @@ func (e *database) Identify(ctx context.Context, database string) (_ source.Serv
 // identity is what a connection reached, in the domain's words.
 func identity(who postgres.Identity) source.Server {
 	s := source.Server{
-		SystemIdentifier: who.SystemIdentifier, Host: who.Host, Port: who.Port, Database: who.Database, DatabaseOID: who.DatabaseOID, InRecovery: who.InRecovery,
+		SystemIdentifier: shortName(who.SystemIdentifier), Host: who.Host, Port: who.Port, Database: shortName(who.Database),
+		DatabaseOID: who.DatabaseOID, InRecovery: who.InRecovery,
 	}
 	for _, a := range who.Addresses {
 		s.Configured = append(s.Configured, source.Address(a[0], a[1]))
 	}
 	return s
 }
+
+// shortName bounds a name that a server says, which goes into records.
+func shortName(name string) string { return fault.Shorten(name, fault.MaxText/8) }
 
 // Databases implements backup.Engine.
 func (e *database) Databases(ctx context.Context) ([]string, error) {

@@ -94,7 +94,8 @@ func selection(s registry.Selection) postgres.Selection {
 
 func locale(l postgres.Locale) registry.Locale {
 	return registry.Locale{
-		Encoding: l.Encoding, Provider: l.Provider, Collate: l.Collate, CharType: l.CharType, Name: l.Name, ICURules: fault.Shorten(l.ICURules, fault.MaxText),
+		Encoding: shortName(l.Encoding), Provider: shortName(l.Provider), Collate: shortName(l.Collate), CharType: shortName(l.CharType),
+		Name: shortName(l.Name), ICURules: fault.Shorten(l.ICURules, fault.MaxText),
 	}
 }
 

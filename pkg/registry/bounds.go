@@ -46,10 +46,34 @@ func (b *Backup) fit(size int) error {
 // maxProblems bounds the problems of a verification that are recorded.
 const maxProblems = 20
 
-// bounded returns the record with every text in it at most fault.MaxText bytes long.
+// maxName bounds what is a name wherever it is right, in bytes.
+const maxName = fault.MaxText / 8
+
+func shorten(limit int, texts ...*string) {
+	for _, text := range texts {
+		*text = fault.Shorten(*text, limit)
+	}
+}
+
+// bounded returns the record with every text that others chose at most fault.MaxText bytes long. Those that requests choose
+// are refused when they are longer, and never cut.
 func (b Backup) bounded() Backup {
-	for _, text := range []*string{&b.CreatedBy, &b.DatabaseVersion, &b.SchemaVersion, &b.Database, &b.Compression, &b.PgDumpVersion, &b.Engine, &b.EngineReason} {
-		*text = fault.Shorten(*text, fault.MaxText)
+	shorten(fault.MaxText, &b.CreatedBy, &b.DatabaseVersion, &b.SchemaVersion, &b.Database, &b.Compression, &b.PgDumpVersion, &b.Engine, &b.EngineReason, &b.TextRows)
+	if b.Server != nil {
+		s := *b.Server
+		shorten(maxName, &s.SystemIdentifier, &s.Host, &s.Port, &s.Database)
+		b.Server = &s
+	}
+	if b.Locale != nil {
+		l := *b.Locale
+		shorten(maxName, &l.Encoding, &l.Provider, &l.Collate, &l.CharType, &l.Name)
+		shorten(fault.MaxText, &l.ICURules)
+		b.Locale = &l
+	}
+	if b.Stored != nil {
+		s := *b.Stored
+		shorten(fault.MaxText, &s.ETag, &s.CRC64NVME, &s.VersionID)
+		b.Stored = &s
 	}
 	if b.Contents != nil {
 		c := b.Contents.bounded()
@@ -71,14 +95,31 @@ func (b Backup) bounded() Backup {
 }
 
 func (e Error) bounded() Error {
-	for _, text := range []*string{&e.Message, &e.Hint, &e.Detail} {
-		*text = fault.Shorten(*text, fault.MaxText)
-	}
+	shorten(fault.MaxText, &e.Message, &e.Hint, &e.Detail)
 	return e
+}
+
+func (p Proof) bounded() Proof {
+	shorten(maxName, &p.Server, &p.Tool)
+	room := fault.MaxText
+	p.Without = slices.Clone(p.Without)
+	for i := range p.Without {
+		if room < 64 {
+			p.Without = p.Without[:i]
+			break
+		}
+		shorten(room, &p.Without[i])
+		room -= len(p.Without[i])
+	}
+	return p
 }
 
 // bounded keeps the first problems, and all their details together within fault.MaxText bytes.
 func (v Verification) bounded() Verification {
+	if v.Proof != nil {
+		p := v.Proof.bounded()
+		v.Proof = &p
+	}
 	room := fault.MaxText
 	v.Problems = slices.Clone(v.Problems)
 	for i := range v.Problems {
