@@ -208,6 +208,49 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// Backups settle some at a time, into the newest page alone: no page that is full is read or written again for one more, however
+// many there are.
+func TestOneMoreRewritesNothing(t *testing.T) {
+	store := storagetest.NewLocal(t)
+	all := settled(t, paged(store, 20), 90)
+	full := map[string]bool{}
+	for _, p := range index(t, paged(store, 20)).Pages {
+		if p.Count == 20 {
+			full[p.Key] = true
+		}
+	}
+	if len(full) < 2 {
+		t.Fatalf("%d full pages", len(full))
+	}
+	writes, most := 0, 0
+	r := New(storagetest.Faulty(store, func(op, key string) error {
+		switch {
+		case full[key]:
+			t.Errorf("%s %s, which is full", op, key)
+		case op == "before put" && strings.HasPrefix(key, PagesPrefix):
+			writes++
+		}
+		return nil
+	}), Options{Newest: 20})
+	for i := range 40 {
+		b := all[0]
+		at := all[len(all)-1].CreatedAt.Add(time.Duration(i+1) * time.Hour)
+		b.ID, b.CreatedAt = ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String(), at
+		b.Filename = fmt.Sprintf("n%d.dump", i)
+		b.Filepath = FilesPrefix + b.Filename
+		before := writes
+		must(t, r.Update(t.Context(), func(x *Index) error { x.Upsert(b); return nil }))
+		most = max(most, writes-before)
+	}
+	// Two or three settle at a time: beyond the newest 20 a tenth more is waited for.
+	if writes == 0 || writes > 40/2+2 || most > 2 {
+		t.Errorf("%d pages were written for 40 backups, up to %d for one", writes, most)
+	}
+	if n := len(everything(t, paged(store, 20))); n != 130 {
+		t.Errorf("%d backups", n)
+	}
+}
+
 // A place that a version without pages made is read as it is, stays as it is as long as it needs no pages, and gets them with the first
 // write that does.
 func TestPlaceOfVersion1(t *testing.T) {
