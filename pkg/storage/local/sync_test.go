@@ -20,14 +20,20 @@ import (
 
 const syncerVariable = "COFRE_LOCAL_SYNCER"
 
-// syncer writes one record, as "<directory> <create or replace> <durable or revert>" says.
+// syncer writes one object, as "<directory> <create, replace, upload or delete> <durable or revert>" says.
 func syncer(how string) int {
 	var dir, what, keep string
 	if _, err := fmt.Sscan(how, &dir, &what, &keep); err != nil {
 		return 2
 	}
 	s, err := Open(Config{Directory: dir, Reserve: 4096})
-	if err == nil {
+	switch {
+	case err != nil:
+	case what == "upload":
+		err = uploadOne(s)
+	case what == "delete":
+		err = s.Delete(context.Background(), "intents/1.json")
+	default:
 		_, err = s.Put(context.Background(), "intents/1.json", []byte("new"), storage.PutOptions{
 			Condition: storage.Condition{IfAbsent: what == "create"}, MayRevert: keep == "revert"})
 	}
@@ -36,6 +42,53 @@ func syncer(how string) int {
 		return 1
 	}
 	return 0
+}
+
+func uploadOne(s *Store) error {
+	u, err := s.StartUpload(context.Background(), "files/daily/x.dump", storage.UploadOptions{})
+	if err == nil {
+		_, err = u.Write(context.Background(), strings.NewReader("body"))
+	}
+	if err == nil {
+		_, err = u.Complete(context.Background())
+	}
+	return err
+}
+
+// When a backup is said to be stored, the disk has its bytes, then its name, and the names of the folders made for it.
+func TestUploadsAreDurable(t *testing.T) {
+	s := open(t, Config{Volatile: true})
+	synced := traceSyncs(t, syncerVariable+"="+s.root+" upload durable")
+	at := func(is func(path string) bool) int { return slices.IndexFunc(synced, is) }
+	body := at(func(path string) bool { return filepath.Dir(path) == s.own(uploadFolder) })
+	if body < 0 {
+		t.Fatalf("the bytes are nowhere: %q", synced)
+	}
+	for _, folder := range []string{s.root, filepath.Join(s.root, "files"), filepath.Join(s.root, "files/daily")} {
+		last := -1
+		for i, path := range synced {
+			if path == folder {
+				last = i
+			}
+		}
+		if last < body {
+			t.Errorf("the names in %s are not on the disk behind the bytes: %q", folder, synced)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(s.root, "files/daily/x.dump")); err != nil || string(got) != "body" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What was removed does not come back with a power failure.
+func TestRemovalsAreDurable(t *testing.T) {
+	s := open(t, Config{Volatile: true})
+	put(t, s, "intents/0.json", "other")
+	put(t, s, "intents/1.json", "old")
+	synced := traceSyncs(t, syncerVariable+"="+s.root+" delete durable")
+	if !slices.Contains(synced, filepath.Join(s.root, "intents")) {
+		t.Errorf("synced: %q", synced)
+	}
 }
 
 // A record that may revert after a power failure does not wait for the disk to know its name. Any other does, and the contents of both
