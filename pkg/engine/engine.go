@@ -186,6 +186,10 @@ func (o Options) unsuited(d postgres.Dumped) string {
 		return "it is an SQL script"
 	case o.Dump.SchemaOnly:
 		return "it holds no rows"
+	case o.Dump.RowSecurity:
+		return "row security decides which rows are read"
+	case len(o.Dump.ForeignData) > 0:
+		return "it holds rows of foreign tables"
 	case d.VersionNum < 140000:
 		return "the server is older than PostgreSQL 14"
 	case d.Pooled:

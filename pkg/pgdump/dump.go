@@ -53,6 +53,9 @@ func (c Client) Dump(ctx context.Context, o DumpOptions) (*Dump, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := c.Knows(o.Selection); err != nil {
+		return nil, err
+	}
 	compress, err := c.compression(ctx, o.Compression)
 	if err != nil {
 		return nil, err

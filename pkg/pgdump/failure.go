@@ -98,7 +98,7 @@ var (
 	rowSecurity   = lazyregexp.New(`query would be affected by row-level security policy for table ([^\n]*)`)
 	lockedTable   = lazyregexp.New(`(?s)LOCK TABLE (.*?) IN ACCESS SHARE MODE`)
 	missingRole   = lazyregexp.New(`ERROR:\s+(role "[^\n]*") does not exist`)
-	noMatch       = lazyregexp.New(`no matching (tables|schemas|extensions) were found[^\n]*`)
+	noMatch       = lazyregexp.New(`no matching (tables|schemas|extensions|foreign servers) were found[^\n]*`)
 )
 
 // lostConnection are libpq's and the server's ways of saying that the connection broke while in use.

@@ -79,21 +79,60 @@ func (o DumpOptions) args(compress string) []string {
 		on   bool
 		name string
 	}{{o.SchemaOnly, "--schema-only"}, {o.DataOnly, "--data-only"}, {o.NoOwner, "--no-owner"}, {o.NoPrivileges, "--no-privileges"},
-		{o.LargeObjects && !o.SchemaOnly, "--blobs"}, {o.Verbose != nil, "--verbose"}} {
+		{o.LargeObjects && !o.SchemaOnly, "--blobs"}, {o.NoLargeObjects, "--no-blobs"}, {o.RowSecurity, "--enable-row-security"}, {o.Statistics, "--statistics"},
+		{o.Verbose != nil, "--verbose"}} {
 		if flag.on {
 			args = append(args, flag.name)
 		}
 	}
-	for _, list := range []struct {
-		name   string
-		values []string
-	}{{"--schema=", o.Schemas}, {"--table=", o.Tables}, {"--exclude-table=", o.ExcludeTables}, {"--exclude-table-data=", o.ExcludeTableData}} {
-		for _, v := range list.values {
-			args = append(args, list.name+v)
+	for _, l := range lists(o.Selection) {
+		for _, v := range l.values {
+			args = append(args, l.name+"="+v)
 		}
 	}
 	if o.Snapshot != "" {
 		args = append(args, "--snapshot="+o.Snapshot)
 	}
 	return append(args, "--dbname="+o.Target.ClientConninfo())
+}
+
+// list is an option of pg_dump that may be repeated.
+type list struct {
+	name   string
+	since  int // major version of pg_dump; 0 for one that all have
+	values []string
+}
+
+func lists(s postgres.Selection) []list {
+	return []list{
+		{"--schema", 0, s.Schemas}, {"--exclude-schema", 0, s.ExcludeSchemas}, {"--table", 0, s.Tables}, {"--exclude-table", 0, s.ExcludeTables},
+		{"--exclude-table-data", 0, s.ExcludeTableData}, {"--table-and-children", 16, s.TablesAndChildren},
+		{"--exclude-table-and-children", 16, s.ExcludeTablesAndChildren}, {"--exclude-table-data-and-children", 16, s.ExcludeTableDataAndChildren},
+		{"--extension", 14, s.Extensions}, {"--exclude-extension", 17, s.ExcludeExtensions}, {"--include-foreign-data", 13, s.ForeignData},
+	}
+}
+
+// Knows refuses a selection that takes an option which this pg_dump does not have yet.
+func (c Client) Knows(s postgres.Selection) error {
+	need, what := 0, ""
+	for _, l := range lists(s) {
+		if len(l.values) > 0 && l.since > max(c.Major, need) {
+			need, what = l.since, l.name
+		}
+	}
+	if s.Statistics && max(c.Major, need) < 18 {
+		need, what = 18, "--statistics"
+	}
+	if need == 0 {
+		return nil
+	}
+	return fault.New(fault.BackupCreation, fault.ClientTooOld, installHint(need),
+		"%s: pg_dump can do that since version %d, and this one is version %d.%d (%s)", unknownTo[what], need, c.Major, c.Minor, c.PgDump)
+}
+
+// unknownTo says what options stand for that not every pg_dump has.
+var unknownTo = map[string]string{
+	"--statistics": "the planner's statistics are asked for", "--table-and-children": "tables with their children are asked for",
+	"--exclude-table-and-children": "tables are to be left out with their children", "--exclude-table-data-and-children": "rows of tables and their children are to be left out",
+	"--extension": "extensions are chosen", "--exclude-extension": "extensions are to be left out", "--include-foreign-data": "rows of foreign tables are asked for",
 }

@@ -47,7 +47,7 @@ type plan struct {
 
 // checks are what a plan has to pass, in the order in which it is best to hear of it. Each refuses, or adds remarks.
 var checks = []func(*plan) error{
-	(*plan).checkServer, (*plan).checkPresence, (*plan).checkExtensions, (*plan).checkTablespaces, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
+	(*plan).checkServer, (*plan).checkPresence, (*plan).checkStatistics, (*plan).checkExtensions, (*plan).checkTablespaces, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
 	(*plan).checkTransactionSize,
 }
 
@@ -139,6 +139,23 @@ func (p *plan) checkPresence() error {
 		}
 		return fault.New(fault.Validation, fault.NotEmpty, hint+".",
 			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
+	}
+	return nil
+}
+
+// statisticsSince is the major version of the servers that take the planner's statistics from elsewhere.
+const statisticsSince = 18
+
+// checkStatistics leaves out the planner's statistics where the server takes none. Nothing is lost: ANALYZE makes them.
+func (p *plan) checkStatistics() error {
+	if p.input.archive == nil || p.to.Major >= statisticsSince {
+		return nil
+	}
+	h := p.input.archive.head
+	all := len(h.Entries)
+	h.Entries = slices.DeleteFunc(h.Entries, func(e archive.Entry) bool { return e.Desc == "STATISTICS DATA" })
+	if len(h.Entries) < all {
+		p.remark("the planner's statistics are left out, which PostgreSQL %d takes from nobody: run ANALYZE", p.to.Major)
 	}
 	return nil
 }

@@ -22,11 +22,12 @@ type Frozen struct {
 	Snapshot string
 	// Tables are those with rows to be read, by oid.
 	Tables map[uint32]FrozenTable
-	// Objects are all large objects, in ascending order, and ObjectBytes about what they take.
+	// Objects are all large objects, in ascending order, and ObjectBytes about what they take, 0 where they are not to be read.
 	Objects     []uint32
 	ObjectBytes int64
 
 	tx       pgx.Tx
+	objects  bool   // large objects are to be read, too
 	instance string // what every other session must find too
 }
 
@@ -234,7 +235,7 @@ func freezeOnce(ctx context.Context, conn *pgx.Conn, sel Selection) (_ *Frozen, 
 			return nil, err
 		}
 	}
-	f := &Frozen{tx: tx, Tables: make(map[uint32]FrozenTable, len(before))}
+	f := &Frozen{tx: tx, objects: sel.takesObjects(), Tables: make(map[uint32]FrozenTable, len(before))}
 	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0", pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
@@ -334,7 +335,7 @@ const measureAll = 2000
 // ManyTables is from how many on it pays to ask Weigh before Freeze.
 const ManyTables = measureAll
 
-// Weigh is about how much the selected rows and all large objects are, without a lock held: by the planner's statistics, and by the
+// Weigh is about how much the selected rows, and all large objects if they are selected, are, without a lock held: by the planner's statistics, and by the
 // files of tables that have rows and no statistics. Of too many of those Bytes is 1<<62. TOAST's files are looked at themselves, which
 // ANALYZE leaves out.
 func (s *Session) Weigh(ctx context.Context, sel Selection) (w Weight, err error) {
@@ -355,7 +356,7 @@ func (s *Session) Weigh(ctx context.Context, sel Selection) (w Weight, err error
 			)
 			SELECT CASE WHEN (SELECT count(*) FROM unknown) > %[1]d THEN 1::bigint << 62 ELSE
 				coalesce((SELECT sum(pages) * current_setting('block_size')::bigint FROM known), 0) + coalesce((SELECT sum(pg_catalog.pg_table_size(oid)) FROM unknown), 0)
-					+ pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'::regclass) END::bigint, coalesce((SELECT max(bytes) FROM toast), 0)`, measureAll), selectionArgs(sel)...).Scan(&w.Bytes, &w.Toast)
+					+ CASE WHEN $5 THEN pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'::regclass) ELSE 0 END END::bigint, coalesce((SELECT max(bytes) FROM toast), 0)`, measureAll), append(selectionArgs(sel), sel.takesObjects())...).Scan(&w.Bytes, &w.Toast)
 	})
 	return w, err
 }
@@ -404,7 +405,7 @@ func (s *Session) Measure(ctx context.Context) (*Frozen, error) {
 		if rows, err = tx.Query(ctx, "SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid"); err != nil {
 			return err
 		}
-		if f.Objects, err = pgx.CollectRows(rows, pgx.RowTo[uint32]); err != nil || len(f.Objects) == 0 {
+		if f.Objects, err = pgx.CollectRows(rows, pgx.RowTo[uint32]); err != nil || len(f.Objects) == 0 || !f.objects {
 			return err
 		}
 		return tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'::pg_catalog.regclass)").Scan(&f.ObjectBytes)

@@ -113,47 +113,58 @@ func (s *Server) readSize(ctx context.Context, tx pgx.Tx, _ Selection) error {
 		(SELECT count(*) FROM pg_catalog.pg_largeobject_metadata)`, manyRelations), s.measured).Scan(&s.Size, &s.LargeObjects)
 }
 
-// selected is the common part of the queries over what pg_dump would take: $1..$7 come from selectionArgs.
-// Objects of extensions belong to CREATE EXTENSION, except configuration tables (extconfig).
+// matches is the condition that a pattern p of relations means relation c in schema n.
+const matches = `c.relname OPERATOR(pg_catalog.~) p.n AND CASE WHEN p.s = '' THEN ` + visible + ` ELSE n.nspname OPERATOR(pg_catalog.~) p.s END`
+
+// selected is the common part of the queries over what pg_dump would take: $1..$4 come from selectionArgs.
+// Objects of extensions belong to CREATE EXTENSION, except configuration tables (extconfig): those come with their extension, or as other
+// tables do, and not where other extensions are named (pg_dump.c, processExtensionTables). Excluding a schema is nothing to tables that are
+// named, but is to those.
 const selected = `
-WITH pattern AS (
-	SELECT 'schema' AS kind, '' AS s, ($1::text[])[i] AS n FROM generate_subscripts($1::text[], 1) i
-	UNION ALL SELECT 'table', ($2::text[])[i], ($3::text[])[i] FROM generate_subscripts($2::text[], 1) i
-	UNION ALL SELECT 'exclude', ($4::text[])[i], ($5::text[])[i] FROM generate_subscripts($4::text[], 1) i
-	UNION ALL SELECT 'nodata', ($6::text[])[i], ($7::text[])[i] FROM generate_subscripts($6::text[], 1) i
+WITH RECURSIVE pattern AS (
+	SELECT ($1::text[])[i] AS kind, ($2::text[])[i] AS s, ($3::text[])[i] AS n, ($4::bool[])[i] AS children FROM generate_subscripts($1::text[], 1) i
+), child (kind, oid) AS (
+	SELECT p.kind, c.oid FROM pattern p CROSS JOIN pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE p.children AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND ` + matches + `
+	UNION SELECT k.kind, i.inhrelid FROM child k JOIN pg_catalog.pg_inherits i ON i.inhparent = k.oid
 ), relation AS (
-	SELECT c.oid, c.relkind, c.relpages, c.reltoastrelid, c.relnamespace, n.nspname, c.relname, c.relowner,
-		ARRAY(SELECT DISTINCT p.kind FROM pattern p WHERE CASE
-			WHEN p.kind = 'schema' THEN n.nspname OPERATOR(pg_catalog.~) p.n
-			WHEN p.s = '' THEN c.relname OPERATOR(pg_catalog.~) p.n AND ` + visible + `
-			ELSE c.relname OPERATOR(pg_catalog.~) p.n AND n.nspname OPERATOR(pg_catalog.~) p.s END) AS hits
+	SELECT c.oid, c.relkind, c.relpages, c.reltoastrelid, c.relnamespace, n.nspname, c.relname, c.relowner, e.extname,
+		ARRAY(SELECT p.kind FROM pattern p WHERE NOT p.children AND CASE
+			WHEN p.kind IN ('schema', 'noschema') THEN n.nspname OPERATOR(pg_catalog.~) p.n
+			WHEN p.kind IN ('extension', 'noextension') THEN e.extname OPERATOR(pg_catalog.~) p.n
+			ELSE ` + matches + ` END
+		UNION SELECT k.kind FROM child k WHERE k.oid = c.oid) AS hits
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+			AND d.refclassid = 'pg_catalog.pg_extension'::regclass
+		LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
 	WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-		AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-				AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND (e.extconfig IS NULL OR c.oid <> ALL (e.extconfig)))
+		AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))
 ), taken AS (
-	SELECT r.*, NOT ('nodata' = ANY (hits)) AS data FROM relation r WHERE NOT ('exclude' = ANY (hits)) AND CASE
+	SELECT r.*, NOT ('nodata' = ANY (hits)) AS data FROM relation r WHERE NOT ('exclude' = ANY (hits))
+		AND NOT ('noschema' = ANY (hits) AND (extname IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pattern WHERE kind = 'table')))
+		AND (extname IS NULL OR NOT ('noextension' = ANY (hits)) AND ('extension' = ANY (hits) OR NOT EXISTS (SELECT 1 FROM pattern WHERE kind = 'extension')))
+		AND ('extension' = ANY (hits) OR CASE
 		WHEN EXISTS (SELECT 1 FROM pattern WHERE kind = 'table') THEN 'table' = ANY (hits) OR (relkind = 'S' AND EXISTS (
 			SELECT 1 FROM pg_catalog.pg_depend d JOIN relation o ON o.oid = d.refobjid
 			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
 				AND d.deptype IN ('a', 'i') AND 'table' = ANY (o.hits)))
 		WHEN EXISTS (SELECT 1 FROM pattern WHERE kind = 'schema') THEN 'schema' = ANY (hits)
-		ELSE true END
+		ELSE true END)
 )`
 
 func selectionArgs(sel Selection) []any {
-	schemas := []string{}
-	for _, p := range sel.Schemas {
-		_, name := patternRegexps(p)
-		schemas = append(schemas, name)
+	does, schemas, names, children := []string{}, []string{}, []string{}, []bool{}
+	for _, k := range sel.kinds() {
+		for _, p := range k.patterns {
+			schema, name := patternRegexps(p)
+			if k.schemas {
+				schema = ""
+			}
+			does, schemas, names, children = append(does, k.does), append(schemas, schema), append(names, name), append(children, k.children)
+		}
 	}
-	args := []any{schemas}
-	for _, list := range [][]string{sel.Tables, sel.ExcludeTables, sel.ExcludeTableData} {
-		s, n := regexps(list)
-		args = append(args, s, n)
-	}
-	return args
+	return []any{does, schemas, names, children}
 }
 
 // readTables sums the size of the selected tables' data. A table that somebody has locked would make
@@ -202,7 +213,7 @@ func (s *Server) readRights(ctx context.Context, tx pgx.Tx, sel Selection) error
 		return nil
 	}
 	hidden := "false"
-	if s.VersionNum >= 90500 && !sel.SchemaOnly {
+	if s.VersionNum >= 90500 && !sel.SchemaOnly && !sel.RowSecurity {
 		hidden = "relkind IN ('r', 'p') AND data AND pg_catalog.row_security_active(oid)"
 	}
 	query := selected + `
@@ -212,7 +223,7 @@ func (s *Server) readRights(ctx context.Context, tx pgx.Tx, sel Selection) error
 			WHEN NOT pg_catalog.has_table_privilege(oid, 'SELECT')
 				THEN 'GRANT SELECT ON ' || quote_ident(nspname) || '.' || quote_ident(relname) || ' TO ' || quote_ident(current_user)
 			ELSE 'ALTER ROLE ' || quote_ident(current_user) || ' BYPASSRLS' END
-		FROM taken WHERE (relkind <> 'S' OR $8) AND (NOT pg_catalog.has_schema_privilege(relnamespace, 'USAGE')
+		FROM taken WHERE (relkind <> 'S' OR $5) AND (NOT pg_catalog.has_schema_privilege(relnamespace, 'USAGE')
 			OR NOT pg_catalog.has_table_privilege(oid, 'SELECT') OR ` + hidden + `)
 		ORDER BY nspname, relname LIMIT ` + fmt.Sprint(maxUnreadable)
 	rows, err := tx.Query(ctx, query, append(selectionArgs(sel), !sel.SchemaOnly)...)
@@ -222,8 +233,7 @@ func (s *Server) readRights(ctx context.Context, tx pgx.Tx, sel Selection) error
 	if s.Unreadable, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Unreadable]); err != nil {
 		return err
 	}
-	part := len(sel.Schemas)+len(sel.Tables) > 0
-	if s.LargeObjects == 0 || sel.SchemaOnly || (part && !sel.LargeObjects) {
+	if s.LargeObjects == 0 || !sel.takesObjects() {
 		return nil
 	}
 	return s.readLargeObjectRights(ctx, tx)

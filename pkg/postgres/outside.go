@@ -21,10 +21,10 @@ type Need struct {
 // sequences, parents. Without them it cannot be restored on its own. What belongs to extensions and to the system is
 // there anyway.
 func Needs(ctx context.Context, conn *pgx.Conn, sel Selection) ([]Need, error) {
-	if len(sel.Schemas)+len(sel.Tables) == 0 {
+	if !sel.picksTables() && len(sel.Schemas) == 0 {
 		return nil, nil
 	}
-	rows, err := conn.Query(ctx, selected+needs, append(selectionArgs(sel), len(sel.Tables) == 0)...)
+	rows, err := conn.Query(ctx, selected+needs, append(selectionArgs(sel), !sel.picksTables())...)
 	if err != nil {
 		return nil, err
 	}
@@ -32,12 +32,13 @@ func Needs(ctx context.Context, conn *pgx.Conn, sel Selection) ([]Need, error) {
 }
 
 // needs follows pg_depend from the selected objects and what is a part of them (columns' defaults, constraints, rules,
-// triggers) to what they refer to. $8 is true when schemas were selected, with all that is in them.
+// triggers) to what they refer to. $5 is true when schemas were selected, with all that is in them.
 const needs = `, inside AS (
-	SELECT n.oid FROM pg_catalog.pg_namespace n WHERE $8 AND EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'schema' AND n.nspname OPERATOR(pg_catalog.~) p.n)
+	SELECT n.oid FROM pg_catalog.pg_namespace n WHERE $5 AND EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'schema' AND n.nspname OPERATOR(pg_catalog.~) p.n)
+		AND NOT EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'noschema' AND n.nspname OPERATOR(pg_catalog.~) p.n)
 ), excluded AS (
-	SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'exclude'
-		AND c.relname OPERATOR(pg_catalog.~) p.n AND CASE WHEN p.s = '' THEN ` + visible + ` ELSE n.nspname OPERATOR(pg_catalog.~) p.s END)
+	SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE EXISTS (SELECT 1 FROM pattern p WHERE p.kind = 'exclude' AND ` + matches + `)
+		OR c.oid IN (SELECT oid FROM child WHERE kind = 'exclude')
 ), chosen (class, id) AS (
 	SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, oid FROM taken
 	UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid FROM pg_catalog.pg_class c JOIN inside i ON i.oid = c.relnamespace WHERE c.oid NOT IN (SELECT oid FROM excluded)
@@ -105,7 +106,7 @@ func WithNeeds(ctx context.Context, conn *pgx.Conn, sel Selection) (Selection, e
 		grown := false
 		for _, n := range list {
 			known, ok := added[n.Schema]
-			if len(sel.Tables) > 0 && n.Name == "" || n.Schema == "" {
+			if sel.picksTables() && n.Name == "" || n.Schema == "" {
 				continue
 			}
 			if n.Name != "" && !slices.Contains(known, n.Name) {
@@ -127,7 +128,7 @@ func widen(ctx context.Context, conn *pgx.Conn, sel Selection, added map[string]
 	wide := sel
 	wide.Schemas, wide.Tables, wide.ExcludeTables = slices.Clone(sel.Schemas), slices.Clone(sel.Tables), slices.Clone(sel.ExcludeTables)
 	for schema, relations := range added {
-		if len(sel.Tables) > 0 {
+		if sel.picksTables() {
 			for _, r := range relations {
 				wide.Tables = append(wide.Tables, quoteForPattern(schema)+"."+quoteForPattern(r))
 			}

@@ -12,13 +12,53 @@ import (
 // value is everything.
 type Selection struct {
 	Schemas          []string // --schema
+	ExcludeSchemas   []string // --exclude-schema
 	Tables           []string // --table; then Schemas has no effect, as in pg_dump
 	ExcludeTables    []string // --exclude-table
 	ExcludeTableData []string // --exclude-table-data
-	SchemaOnly       bool
-	DataOnly         bool
-	// LargeObjects takes large objects too when Schemas or Tables choose a part (everything includes them).
-	LargeObjects bool
+	// The same with all that inherits from the tables, partitions above all: --table-and-children and so on, since pg_dump 16.
+	TablesAndChildren, ExcludeTablesAndChildren, ExcludeTableDataAndChildren []string
+	Extensions                                                               []string // --extension, since pg_dump 14
+	ExcludeExtensions                                                        []string // --exclude-extension, since pg_dump 17
+	ForeignData                                                              []string // --include-foreign-data, since pg_dump 13: servers
+	SchemaOnly                                                               bool
+	DataOnly                                                                 bool
+	// LargeObjects takes large objects too when a part is picked (everything includes them), and NoLargeObjects leaves them out.
+	LargeObjects, NoLargeObjects bool
+	Statistics                   bool // --statistics, since pg_dump 18
+	RowSecurity                  bool // --enable-row-security
+}
+
+// picksTables tells whether tables are named, so that no schema is taken whole.
+func (s Selection) picksTables() bool { return len(s.Tables)+len(s.TablesAndChildren) > 0 }
+
+// picks tells whether it is named what is taken (pg_dump's include_everything is off).
+func (s Selection) picks() bool { return s.picksTables() || len(s.Schemas)+len(s.Extensions) > 0 }
+
+// takesObjects tells whether large objects are taken.
+func (s Selection) takesObjects() bool {
+	return !s.SchemaOnly && !s.NoLargeObjects && (s.LargeObjects || !s.picks())
+}
+
+// kind is what a list of patterns does to the relations that match, in the words of the query over them.
+type kind struct {
+	name     string // of the pattern, in messages
+	does     string
+	children bool
+	schemas  bool // the patterns are of schemas, or of extensions, and have one part
+	patterns []string
+}
+
+// kinds are the lists of patterns that decide which relations are taken.
+func (s Selection) kinds() []kind {
+	return []kind{
+		{"schema", "schema", false, true, s.Schemas}, {"excluded schema", "noschema", false, true, s.ExcludeSchemas},
+		{"table", "table", false, false, s.Tables}, {"table with its children", "table", true, false, s.TablesAndChildren},
+		{"excluded table", "exclude", false, false, s.ExcludeTables}, {"excluded table with its children", "exclude", true, false, s.ExcludeTablesAndChildren},
+		{"table excluded from data", "nodata", false, false, s.ExcludeTableData},
+		{"table excluded from data with its children", "nodata", true, false, s.ExcludeTableDataAndChildren},
+		{"extension", "extension", false, true, s.Extensions}, {"excluded extension", "noextension", false, true, s.ExcludeExtensions},
+	}
 }
 
 // Limits on what a caller may ask for.
@@ -34,10 +74,7 @@ func (s Selection) Check() error {
 		return fault.New(fault.Validation, fault.InvalidInput, "Choose one of them, or none for both schema and data.",
 			"schema only and data only exclude each other")
 	}
-	for _, list := range []struct {
-		name     string
-		patterns []string
-	}{{"schema", s.Schemas}, {"table", s.Tables}, {"excluded table", s.ExcludeTables}, {"table excluded from data", s.ExcludeTableData}} {
+	for _, list := range append(s.kinds(), kind{name: "foreign server", patterns: s.ForeignData}) {
 		if len(list.patterns) > maxPatterns {
 			return fault.New(fault.Validation, fault.InvalidInput, "Use patterns with * to name many at once.",
 				"%d patterns for %s are more than %d", len(list.patterns), list.name, maxPatterns)
@@ -120,14 +157,4 @@ func patternRegexps(pattern string) (schema, name string) {
 		schema = "^(" + parts[len(parts)-1] + ")$"
 	}
 	return schema, name
-}
-
-// regexps gives two lists of equal length for a list of patterns of relations.
-func regexps(patterns []string) (schemas, names []string) {
-	schemas, names = []string{}, []string{}
-	for _, p := range patterns {
-		s, n := patternRegexps(p)
-		schemas, names = append(schemas, s), append(names, n)
-	}
-	return schemas, names
 }
