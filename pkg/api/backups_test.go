@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"cofre/internal/testenv"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
+	"cofre/pkg/registry"
 )
 
 // The whole life of a backup, as the UI lives it.
@@ -131,5 +134,52 @@ func TestCreateWithDependencies(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		door(ask{"POST", "/api/backup/create", "ADMIN", `{"options":{"selection":{"withDependencies":true}}}`, nil}).problem(422, "ValidationError", "invalid_input")
+	}
+}
+
+// Every field of a selection comes through both doors as it was sent, into the record and out of it.
+func TestEveryFieldOfASelection(t *testing.T) {
+	url := newDatabase(t)
+	testenv.LoadSQL(t, url, "CREATE SCHEMA crm; CREATE TABLE crm.log (x int); CREATE EXTENSION hstore; CREATE EXTENSION file_fdw; CREATE SERVER far FOREIGN DATA WRAPPER file_fdw")
+	w := newWorld(t, url, nil)
+	sent := `{"schemas":["crm"],"excludeSchemas":["b"],"excludeTables":["c.d"],"excludeTableData":["crm.log*"],"excludeTablesAndChildren":["f"],
+		"excludeTableDataAndChildren":["g"],"extensions":["hstore"],"excludeExtensions":["i"],"largeObjects":false,"rowSecurity":true,"statistics":true,"foreignData":["fa?"],"withDependencies":true}`
+	tables := `{"tables":["crm.log"],"tablesAndChildren":["crm.l*"],"largeObjects":true}`
+	all := map[string]bool{}
+	for name, door := range map[string]func(ask) reply{"server": w.http, "gateway": w.function} {
+		for _, text := range []string{sent, tables} {
+			var want, got map[string]any
+			if err := json.Unmarshal([]byte(text), &want); err != nil {
+				t.Fatal(err)
+			}
+			b := w.created(door, `{"options":{"selection":`+text+`}}`)
+			data, err := json.Marshal(b.Selection)
+			if err == nil {
+				err = json.Unmarshal(data, &got)
+			}
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: the record says %s, %v", name, data, err)
+			}
+			if b.Whole {
+				t.Errorf("%s: it is no part: %s", name, data)
+			}
+			for k := range want {
+				all[k] = true
+			}
+		}
+		b := w.created(door, `{"options":{"selection":{"statistics":true,"foreignData":["far"]}}}`)
+		if !b.Whole || b.Part != "" || !b.Selection.Statistics || b.Engine != "pg_dump" || b.EngineReason != "it holds rows of foreign tables" {
+			t.Errorf("%s: whole %t (%s), %+v, engine %s (%s)", name, b.Whole, b.Part, b.Selection, b.Engine, b.EngineReason)
+		}
+		for _, refused := range []string{`"includeData":false,"selection":{"foreignData":["far"]}`, `"includeData":false,"selection":{"largeObjects":true}`, `"includeSchema":false,"selection":{"statistics":true}`} {
+			p := door(ask{"POST", "/api/backup/create", "ADMIN", `{"options":{` + refused + `}}`, nil}).problem(422, "ValidationError", "invalid_input")
+			if p.Hint == "" || strings.Contains(p.Detail+p.Hint, "--") {
+				t.Errorf("%s: %s: %+v", name, refused, p)
+			}
+		}
+		door(ask{"POST", "/api/backup/create", "ADMIN", `{"options":{"selection":{"filter":"/etc/passwd"}}}`, nil}).want(400)
+	}
+	if n := reflect.TypeFor[contract.Selection]().NumField(); len(all) != n || reflect.TypeFor[registry.Selection]().NumField() != n+1 { // which has Lost
+		t.Errorf("%d fields were sent, of %d", len(all), n)
 	}
 }

@@ -25,7 +25,12 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 		Attempt: b.Attempt,
 	}
 	if s := b.Selection; s != nil {
-		m.Selection = contract.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData, WithDependencies: s.WithDependencies}
+		m.Selection = contract.Selection{
+			Schemas: s.Schemas, ExcludeSchemas: s.ExcludeSchemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData,
+			TablesAndChildren: s.TablesAndChildren, ExcludeTablesAndChildren: s.ExcludeTablesAndChildren, ExcludeTableDataAndChildren: s.ExcludeTableDataAndChildren,
+			Extensions: s.Extensions, ExcludeExtensions: s.ExcludeExtensions, LargeObjects: s.LargeObjects, RowSecurity: s.RowSecurity,
+			WithDependencies: s.WithDependencies, Statistics: s.Statistics, ForeignData: s.ForeignData,
+		}
 	}
 	if v := b.Verification; v != nil {
 		m.Verification = verification(*v)
@@ -83,11 +88,10 @@ func each[A, B any](list []A, f func(A) B) []B {
 
 // request is the backup that options ask for.
 func request(o contract.BackupOptions) (backup.Request, error) {
-	s := o.Selection
 	r := backup.Request{
 		Filename: o.Filename, Directory: o.Directory, Source: o.Source, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
 		Jobs: o.Jobs, Rows: string(o.Rows), Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
-		Selection: registry.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData, WithDependencies: s.WithDependencies},
+		Selection: selection(o.Selection),
 	}
 	data, schema := o.IncludeData == nil || *o.IncludeData, o.IncludeSchema == nil || *o.IncludeSchema
 	switch {
@@ -110,6 +114,15 @@ func request(o contract.BackupOptions) (backup.Request, error) {
 		return r, refused("Leave one of them out.", "compress is %t, and compression is %s", *o.Compress, r.Compression)
 	}
 	return r, nil
+}
+
+func selection(s contract.Selection) registry.Selection {
+	return registry.Selection{
+		Schemas: s.Schemas, ExcludeSchemas: s.ExcludeSchemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData,
+		TablesAndChildren: s.TablesAndChildren, ExcludeTablesAndChildren: s.ExcludeTablesAndChildren, ExcludeTableDataAndChildren: s.ExcludeTableDataAndChildren,
+		Extensions: s.Extensions, ExcludeExtensions: s.ExcludeExtensions, LargeObjects: s.LargeObjects, RowSecurity: s.RowSecurity,
+		WithDependencies: s.WithDependencies, Statistics: s.Statistics, ForeignData: s.ForeignData,
+	}
 }
 
 func refused(hint, format string, args ...any) error {

@@ -77,6 +77,9 @@ func (s *session) inspect(ctx context.Context, withNeeds bool) (err error) {
 	if s.tool, err = s.e.find(ctx, server.Major); err != nil {
 		return err
 	}
+	if err := s.tool.client.Knows(s.selected); err != nil {
+		return err
+	}
 	if err := server.Readable(); err != nil {
 		return err
 	}
@@ -89,7 +92,12 @@ func (s *session) inspect(ctx context.Context, withNeeds bool) (err error) {
 }
 
 func selection(s registry.Selection) postgres.Selection {
-	return postgres.Selection{Schemas: s.Schemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData}
+	return postgres.Selection{
+		Schemas: s.Schemas, ExcludeSchemas: s.ExcludeSchemas, Tables: s.Tables, ExcludeTables: s.ExcludeTables, ExcludeTableData: s.ExcludeTableData,
+		TablesAndChildren: s.TablesAndChildren, ExcludeTablesAndChildren: s.ExcludeTablesAndChildren, ExcludeTableDataAndChildren: s.ExcludeTableDataAndChildren,
+		Extensions: s.Extensions, ExcludeExtensions: s.ExcludeExtensions, ForeignData: s.ForeignData, Statistics: s.Statistics, RowSecurity: s.RowSecurity,
+		LargeObjects: s.LargeObjects != nil && *s.LargeObjects, NoLargeObjects: s.LargeObjects != nil && !*s.LargeObjects,
+	}
 }
 
 func locale(l postgres.Locale) registry.Locale {

@@ -97,7 +97,7 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 	if b.Database == "" && s.Engine != nil {
 		b.Database = s.Engine.Database() // so that a failure to connect is listed with its database
 	}
-	b.Selection = chosen(req.Selection)
+	b.Selection = recorded(req.Selection)
 	var made *Backup // by the same request, delivered before
 	occupied := false
 	decide := func(x *registry.Index, b *Backup) error {

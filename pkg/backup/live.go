@@ -28,6 +28,7 @@ func (s *Service) DiffLive(ctx context.Context, ref string, watch func(Progress)
 	var sel registry.Selection
 	if b.Selection != nil {
 		sel = *b.Selection
+		sel.Statistics = false // nothing of them is compared
 	}
 	session, err := s.Engine.Open(ctx, database, sel)
 	if err != nil {

@@ -101,7 +101,7 @@ func (s *Service) normalize(r Request) (Request, error) {
 			return r, err
 		}
 	}
-	return r, checkSelection(r.Selection)
+	return r, checkSelection(r)
 }
 
 // checkRows looks at how rows are to be written.
@@ -132,14 +132,6 @@ func (s *Service) sourceOf(r Request) string {
 // name; "" where no database is configured.
 func (s *Service) SourceName() string { return s.sourceOf(Request{}) }
 
-// chosen returns a selection as it is on record: nil where nothing was chosen.
-func chosen(sel registry.Selection) *registry.Selection {
-	if len(sel.Schemas)+len(sel.Tables)+len(sel.ExcludeTables)+len(sel.ExcludeTableData) == 0 {
-		return nil
-	}
-	return &sel
-}
-
 // requested reads what was reserved with a backup. It lay in the storage since, where others may write: so it is checked as when it
 // was asked for, and has to be what the record says.
 func (s *Service) requested(b Backup, raw json.RawMessage) (Request, error) {
@@ -152,8 +144,8 @@ func (s *Service) requested(b Backup, raw json.RawMessage) (Request, error) {
 		return r, fmt.Errorf("the request of backup %s, as it was stored: %w", b.ID, err)
 	}
 	asked := b
-	asked.Content, asked.Selection = r.Content, chosen(r.Selection)
-	if b.Format != r.Format || b.Compression != r.Compression || (b.Encryption != "none") != *r.Encrypt || asked.Row() != b.Row() {
+	asked.Content, asked.Selection = r.Content, recorded(r.Selection)
+	if b.Format != r.Format || b.Compression != r.Compression || (b.Encryption != "none") != *r.Encrypt || asked.Row() != b.Row() || !sameSelection(asked.Selection, b.Selection) {
 		return r, fault.New(fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not the one that its record was made for", b.ID)
 	}
 	return r, nil
@@ -327,33 +319,6 @@ func checkLabels(r *Request) error {
 func (s *Service) checkEncrypt(r *Request) error {
 	if *r.Encrypt && len(s.Recipients) == 0 {
 		return invalid("Set BACKUP_AGE_RECIPIENTS to one or more age public keys (make one with: age-keygen).", "encryption is asked for but there is no recipient to encrypt to")
-	}
-	return nil
-}
-
-func checkSelection(sel registry.Selection) error {
-	if sel.WithDependencies && len(sel.Schemas)+len(sel.Tables) == 0 {
-		return invalid("Use it with schemas or tables that are chosen (--schema, --table).", "the dependencies of everything are everything")
-	}
-	total := 0
-	for what, list := range map[string][]string{
-		"schema": sel.Schemas, "table": sel.Tables, "excluded table": sel.ExcludeTables, "table without data": sel.ExcludeTableData,
-	} {
-		if len(list) > 500 {
-			return invalid("Use patterns, such as app.log_*.", "too many patterns of %ss (%d)", what, len(list))
-		}
-		for _, p := range list {
-			if p == "" {
-				return invalid("Name it, or leave the option out.", "an empty %s pattern", what)
-			}
-			if err := checkText("the "+what+" pattern", p, 300); err != nil {
-				return err
-			}
-			total += len(p)
-		}
-	}
-	if total > fault.MaxText {
-		return invalid("Use patterns, such as app.log_*.", "the patterns are too long together (%d bytes, at most %d)", total, fault.MaxText)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	s := New(Config{Recipients: []age.Recipient{id.Recipient()}})
 	record := func(r Request) Backup {
-		b := Backup{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Source: "loja", Format: r.Format, Compression: r.Compression, Content: r.Content, Encryption: "none", Selection: chosen(r.Selection)}
+		b := Backup{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Source: "loja", Format: r.Format, Compression: r.Compression, Content: r.Content, Encryption: "none", Selection: recorded(r.Selection)}
 		if *r.Encrypt {
 			b.Encryption = "age"
 		}
@@ -52,7 +52,7 @@ func FuzzRequest(f *testing.F) {
 		if err != nil && !fault.HasReason(err, fault.StructureDamaged) && !fault.HasReason(err, fault.InvalidInput) {
 			t.Errorf("%s: %v", data, err)
 		}
-		if err == nil && (got.Format != FormatCustom || got.Content != ContentAll || *got.Encrypt || chosen(got.Selection) != nil || got.Jobs < 0 || got.Jobs > MaxJobs ||
+		if err == nil && (got.Format != FormatCustom || got.Content != ContentAll || *got.Encrypt || recorded(got.Selection) != nil || got.Jobs < 0 || got.Jobs > MaxJobs ||
 			strings.ContainsFunc(got.Database, unicode.IsControl) || got.Directory != "" && path.Clean(got.Directory) != got.Directory) {
 			t.Errorf("%s is read as %+v", data, got)
 		}

@@ -186,7 +186,7 @@ func (r *run) attempt(ctx context.Context) error {
 
 // definesAll reports whether the dump has the definition of everything in the database.
 func (r *run) definesAll() bool {
-	return r.b.Format == FormatCustom && r.b.Content != ContentData && r.b.Selection == nil
+	return r.b.Format == FormatCustom && r.b.Content != ContentData && !r.b.Selection.Part()
 }
 
 // admit makes sure that the source is the one that it is known as, and notes the server in the record.

@@ -188,17 +188,7 @@ func describePart(r registry.Row) string {
 	}
 	var sel registry.Selection
 	if r.Selection != "" && json.Unmarshal([]byte(r.Selection), &sel) == nil {
-		for _, p := range []struct {
-			what string
-			list []string
-		}{{"schemas", sel.Schemas}, {"tables", sel.Tables}, {"not the tables", sel.ExcludeTables}, {"no rows of", sel.ExcludeTableData}} {
-			if len(p.list) > 0 {
-				parts = append(parts, p.what+" "+strings.Join(first(p.list, 5), ", "))
-			}
-		}
-		if sel.Lost {
-			parts = append(parts, "a selection that is not known any more")
-		}
+		parts = append(parts, DescribeSelection(&sel, 5)...)
 	}
 	return strings.Join(parts, "; ")
 }

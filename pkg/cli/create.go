@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/namedfile"
 	"cofre/pkg/registry"
 )
 
@@ -33,10 +37,13 @@ const createExamples = `  cofre create
   cofre create --format plain --compression zstd      SQL for psql, as .sql.zst
   cofre create --rows binary --jobs 4
   cofre create --schema app --exclude-table 'app.log_*'
+  cofre create --filter nightly.filter                what to include and exclude, as for pg_dump
   cofre create --label reason=upgrade --json | jq -r .filepath`
 
 // createOptions are the options of create that do not stand in the request as they are.
 type createOptions struct {
+	filters                                 []string
+	largeObjects, noLargeObjects            bool
 	compress, schemaOnly, dataOnly, encrypt bool
 	labels                                  []string
 }
@@ -49,6 +56,9 @@ func (p *program) createCommand() *cobra.Command {
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fill(cmd, &req); err != nil {
+				return err
+			}
+			if err := p.readFilters(o.filters, &req.Selection); err != nil {
 				return err
 			}
 			return p.create(cmd, req)
@@ -67,15 +77,24 @@ func (p *program) createCommand() *cobra.Command {
 	f.StringVar(&req.Rows, "rows", "", "write rows as `FORM`: text, or binary where the types of a table allow that (default BACKUP_ROWS, or text)")
 	f.BoolVar(&o.encrypt, "encrypt", false, "encrypt with age to BACKUP_AGE_RECIPIENTS; --encrypt=false does not")
 	f.StringArrayVar((*[]string)(&req.Selection.Schemas), "schema", nil, "only schemas that match `PATTERN` (as pg_dump -n); may be repeated")
+	f.StringArrayVar((*[]string)(&req.Selection.ExcludeSchemas), "exclude-schema", nil, "no schemas that match `PATTERN` (as pg_dump -N); may be repeated")
 	f.StringArrayVarP((*[]string)(&req.Selection.Tables), "table", "t", nil, "only tables that match `PATTERN` (as pg_dump -t); may be repeated")
 	f.StringArrayVar((*[]string)(&req.Selection.ExcludeTables), "exclude-table", nil, "no tables that match `PATTERN` (as pg_dump -T); may be repeated")
 	f.StringArrayVar((*[]string)(&req.Selection.ExcludeTableData), "exclude-table-data", nil, "tables that match `PATTERN` without their rows; may be repeated")
+	f.StringArrayVar((*[]string)(&req.Selection.Extensions), "extension", nil, "only extensions that match `PATTERN` (as pg_dump -e); may be repeated")
+	f.StringArrayVar(&o.filters, "filter", nil, "include and exclude what `FILE` says, as pg_dump --filter; - reads standard input; may be repeated")
+	f.BoolVar(&o.largeObjects, "large-objects", false, "large objects too, with --schema, --table or --extension (as pg_dump -b)")
+	f.BoolVar(&o.noLargeObjects, "no-large-objects", false, "no large objects (as pg_dump -B)")
+	f.BoolVar(&req.Selection.Statistics, "statistics", false, "the planner's statistics, too (pg_dump 18 or newer)")
+	f.BoolVar(&req.Selection.RowSecurity, "enable-row-security", false, "only rows that row security shows to the role of DATABASE_URL")
+	f.StringArrayVar((*[]string)(&req.Selection.ForeignData), "include-foreign-data", nil, "rows of foreign tables on foreign servers that match `PATTERN`; may be repeated")
 	f.BoolVar(&req.Selection.WithDependencies, "with-dependencies", false, "with --schema or --table: also what those need elsewhere, types and tables of foreign keys")
 	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
 	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up: a source of BACKUP_CONFIG's file, or a name for the database (default BACKUP_SOURCE, or the database's name)")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
 	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
 	c.MarkFlagsMutuallyExclusive("compress", "compression")
+	c.MarkFlagsMutuallyExclusive("large-objects", "no-large-objects")
 	fixedValues(c, "format", backup.FormatCustom, backup.FormatPlain)
 	fixedValues(c, "rows", backup.RowsText, backup.RowsBinary)
 	fixedValues(c, "compression", "auto", "none", "gzip", "zstd", "lz4")
@@ -93,6 +112,11 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 		req.Content = backup.ContentSchema
 	case o.dataOnly:
 		req.Content = backup.ContentData
+	}
+	for name, given := range map[string]bool{"large-objects": o.largeObjects, "no-large-objects": !o.noLargeObjects} {
+		if cmd.Flags().Changed(name) {
+			req.Selection.LargeObjects = &given
+		}
 	}
 	if o.compress {
 		req.Compression = "auto"
@@ -116,6 +140,27 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 	for name, given := range map[string]string{"output": req.Directory, "name": req.Filename, "format": req.Format, "compression": req.Compression, "rows": req.Rows, "database": req.Database, "source": req.Source} {
 		if cmd.Flags().Changed(name) && given == "" {
 			return usage("Give it a value, or leave it out.", "the option --%s is empty", name)
+		}
+	}
+	return nil
+}
+
+// readFilters reads filter files, of this side, into the selection.
+func (p *program) readFilters(names []string, sel *registry.Selection) error {
+	for i, name := range names {
+		in, called := io.Reader(p.stdin), "standard input"
+		switch {
+		case name == "-" && slices.Contains(names[:i], name):
+			return usage("Name it once.", "standard input can be read once")
+		case name != "-":
+			data, err := namedfile.Read(name, backup.MaxFilter)
+			if err != nil {
+				return usage("Give the path of a file, or - for standard input.", "the filter cannot be read: %s", err)
+			}
+			in, called = bytes.NewReader(data), name
+		}
+		if err := backup.AddFilter(sel, called, in); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -203,6 +248,9 @@ func (p *program) summary(b backup.Backup) error {
 	t.Add("database", b.Database+" (PostgreSQL "+b.DatabaseVersion+")")
 	if part := backup.DescribePart(b); part != "" {
 		t.Add("holds", "a PART: "+part)
+	}
+	if more := backup.DescribeExtras(b); more != "" {
+		t.Add("also", more)
 	}
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -155,15 +156,5 @@ func shortPath(b backup.Backup) string { return strings.TrimPrefix(b.Filepath, r
 // contentText says what part of the database is in it.
 func contentText(b backup.Backup) string {
 	s := map[string]string{backup.ContentAll: "definitions and data", backup.ContentSchema: "definitions only", backup.ContentData: "data only"}[b.Content]
-	if sel := b.Selection; sel != nil {
-		for _, part := range []struct {
-			what string
-			list []string
-		}{{"schemas", sel.Schemas}, {"tables", sel.Tables}, {"not tables", sel.ExcludeTables}, {"no rows of", sel.ExcludeTableData}} {
-			if len(part.list) > 0 {
-				s += fmt.Sprintf("; %s %s", part.what, strings.Join(part.list, ", "))
-			}
-		}
-	}
-	return s
+	return strings.Join(append([]string{s}, backup.DescribeSelection(b.Selection, math.MaxInt)...), "; ")
 }

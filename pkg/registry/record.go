@@ -81,18 +81,6 @@ type Backup struct {
 	Contents *Contents `json:"contents,omitempty"`
 }
 
-// Selection is what part of the database was asked for; patterns as pg_dump takes them.
-type Selection struct {
-	Schemas          Patterns `json:"schemas,omitempty"`
-	Tables           Patterns `json:"tables,omitempty"`
-	ExcludeTables    Patterns `json:"excludeTables,omitempty"`
-	ExcludeTableData Patterns `json:"excludeTableData,omitempty"`
-	// WithDependencies adds what the selected objects need outside of the selection.
-	WithDependencies bool `json:"withDependencies,omitempty"`
-	// Lost tells that something was chosen and what it was is not known any more: a record made from tags.
-	Lost bool `json:"lost,omitempty"`
-}
-
 // Locale is how a database stores and sorts text, in the words of CREATE DATABASE.
 type Locale struct {
 	Encoding string `json:"encoding"`

@@ -21,7 +21,7 @@ type Row struct {
 	// share a row with those of a known one.
 	Unknown bool   `json:"unknown,omitempty"`
 	Content string `json:"content"`
-	// Selection is what was chosen, as JSON; "" where nothing was.
+	// Selection is what was chosen, as JSON, as far as it makes the backup a part; "" where it does not.
 	Selection string `json:"selection,omitempty"`
 }
 
@@ -31,8 +31,8 @@ func (r Row) Whole() bool { return r.Content == ContentAll && r.Selection == "" 
 // Row returns the backup's row.
 func (b *Backup) Row() Row {
 	r := Row{Source: b.SourceName(), Unknown: b.Source == "", Content: b.content()}
-	if b.Selection.chosen() {
-		data, err := json.Marshal(b.Selection)
+	if part := b.Selection.part(); part != nil {
+		data, err := json.Marshal(part)
 		if err != nil { // strings and slices of them: it cannot be
 			data = []byte(err.Error())
 		}
@@ -58,12 +58,7 @@ func (b *Backup) SourceName() string {
 }
 
 // Whole tells whether the backup holds everything: all definitions and all rows.
-func (b *Backup) Whole() bool { return b.content() == ContentAll && !b.Selection.chosen() }
-
-// chosen tells whether anything was chosen of the database.
-func (s *Selection) chosen() bool {
-	return s != nil && (len(s.Schemas)+len(s.Tables)+len(s.ExcludeTables)+len(s.ExcludeTableData) > 0 || s.Lost)
-}
+func (b *Backup) Whole() bool { return b.content() == ContentAll && !b.Selection.Part() }
 
 // Outcome is how a backup ended, in the words that every view shows and counts.
 type Outcome string

@@ -31,7 +31,7 @@ const (
 // Tags gives the object tags of a backup.
 func Tags(b Backup) map[string]string {
 	format := []string{b.Format, b.Compression, b.Encryption, b.Content}
-	if b.Selection.chosen() {
+	if b.Selection.Part() {
 		format = append(format, tagPart)
 	}
 	tags := map[string]string{

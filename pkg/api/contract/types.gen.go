@@ -678,7 +678,7 @@ type BackupMetadata struct {
 	// SchemaVersion the newest migration found in the database, or a hash over its definitions: `definitions:18/17:` and 12 hex digits as pg_dump 18 wrote them of PostgreSQL 17, `sha256:` and 12 over the catalog where the backup does not hold all of them (and in older backups)
 	SchemaVersion string `json:"schemaVersion"`
 
-	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
+	// Selection What part of the database, and what else of it; patterns as pg_dump takes them. Nothing chosen is everything.
 	Selection Selection `json:"selection,omitempty,omitzero"`
 
 	// Server Where the source was when the backup was made.
@@ -772,7 +772,7 @@ type BackupOptions struct {
 	// Rows How rows are written into an archive. `binary` is PostgreSQL's own form, table by table where the types of the columns allow that. Default from the settings.
 	Rows BackupOptionsRows `json:"rows,omitempty,omitzero"`
 
-	// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
+	// Selection What part of the database, and what else of it; patterns as pg_dump takes them. Nothing chosen is everything.
 	Selection Selection `json:"selection,omitempty,omitzero"`
 
 	// Source Name of what is backed up. Default is the configured one, or the database's name.
@@ -1380,12 +1380,28 @@ type RowsLost struct {
 	Table string `json:"table"`
 }
 
-// Selection What part of the database; patterns as pg_dump takes them. Nothing chosen is everything.
+// Selection What part of the database, and what else of it; patterns as pg_dump takes them. Nothing chosen is everything.
 type Selection struct {
-	ExcludeTableData Patterns `json:"excludeTableData,omitempty,omitzero"`
-	ExcludeTables    Patterns `json:"excludeTables,omitempty,omitzero"`
-	Schemas          Patterns `json:"schemas,omitempty,omitzero"`
-	Tables           Patterns `json:"tables,omitempty,omitzero"`
+	ExcludeExtensions           Patterns `json:"excludeExtensions,omitempty,omitzero"`
+	ExcludeSchemas              Patterns `json:"excludeSchemas,omitempty,omitzero"`
+	ExcludeTableData            Patterns `json:"excludeTableData,omitempty,omitzero"`
+	ExcludeTableDataAndChildren Patterns `json:"excludeTableDataAndChildren,omitempty,omitzero"`
+	ExcludeTables               Patterns `json:"excludeTables,omitempty,omitzero"`
+	ExcludeTablesAndChildren    Patterns `json:"excludeTablesAndChildren,omitempty,omitzero"`
+	Extensions                  Patterns `json:"extensions,omitempty,omitzero"`
+	ForeignData                 Patterns `json:"foreignData,omitempty,omitzero"`
+
+	// LargeObjects false leaves large objects out; true takes them with schemas, tables or extensions that are chosen, which come without
+	LargeObjects *bool `json:"largeObjects,omitempty"`
+
+	// RowSecurity only rows that row security shows to the configured role
+	RowSecurity bool     `json:"rowSecurity,omitempty,omitzero"`
+	Schemas     Patterns `json:"schemas,omitempty,omitzero"`
+
+	// Statistics the planner's statistics, too; needs pg_dump 18
+	Statistics        bool     `json:"statistics,omitempty,omitzero"`
+	Tables            Patterns `json:"tables,omitempty,omitzero"`
+	TablesAndChildren Patterns `json:"tablesAndChildren,omitempty,omitzero"`
 
 	// WithDependencies with schemas or tables, also what those need elsewhere; types, and tables of foreign keys
 	WithDependencies bool `json:"withDependencies,omitempty,omitzero"`
