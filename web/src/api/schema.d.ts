@@ -460,12 +460,25 @@ export interface components {
         };
         /** @description A relative path; no element of it begins with a dot or a dash. */
         Directory: string;
-        /** @description What part of the database; patterns as pg_dump takes them. Nothing chosen is everything. */
+        /** @description What part of the database, and what else of it; patterns as pg_dump takes them. Nothing chosen is everything. */
         Selection: {
             schemas?: components["schemas"]["Patterns"];
+            excludeSchemas?: components["schemas"]["Patterns"];
             tables?: components["schemas"]["Patterns"];
             excludeTables?: components["schemas"]["Patterns"];
             excludeTableData?: components["schemas"]["Patterns"];
+            tablesAndChildren?: components["schemas"]["Patterns"];
+            excludeTablesAndChildren?: components["schemas"]["Patterns"];
+            excludeTableDataAndChildren?: components["schemas"]["Patterns"];
+            extensions?: components["schemas"]["Patterns"];
+            excludeExtensions?: components["schemas"]["Patterns"];
+            /** @description false leaves large objects out; true takes them with schemas, tables or extensions that are chosen, which come without */
+            largeObjects?: boolean;
+            /** @description only rows that row security shows to the configured role */
+            rowSecurity?: boolean;
+            /** @description the planner's statistics, too; needs pg_dump 18 */
+            statistics?: boolean;
+            foreignData?: components["schemas"]["Patterns"];
             /** @description with schemas or tables, also what those need elsewhere; types, and tables of foreign keys */
             withDependencies?: boolean;
         };

@@ -5,7 +5,8 @@ import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
 import { Icon } from "./basics";
 
-const kinds = ["schemas", "tables", "excludeTables", "excludeTableData"] as const;
+const kinds = ["schemas", "excludeSchemas", "tables", "tablesAndChildren", "excludeTables", "excludeTablesAndChildren", "excludeTableData",
+  "excludeTableDataAndChildren", "extensions", "excludeExtensions"] as const;
 
 /** partText says what a backup holds that is a part; what cannot be said in the user's language, as the API does. */
 export function partText(t: Messages, b: Backup): string {
@@ -13,6 +14,8 @@ export function partText(t: Messages, b: Backup): string {
     const of = b.selection?.[k];
     return of?.length ? [t.part.of[k](`${of.slice(0, 5).join(", ")}${of.length > 5 ? "…" : ""}`)] : [];
   });
+  if (b.selection?.largeObjects === false) said.push(t.part.noLargeObjects);
+  if (b.selection?.rowSecurity) said.push(t.part.rowSecurity);
   if (b.content !== "all") said.unshift(t.content[b.content]);
   return said.join("; ") || b.part || "";
 }

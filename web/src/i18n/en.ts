@@ -140,9 +140,15 @@ export const en = {
     badge: "Partial",
     what: "Does not hold the whole database",
     serverUnknown: "server unknown",
+    noLargeObjects: "without large objects",
+    rowSecurity: "only the rows that row security shows",
     of: {
       schemas: (names: string) => `only the schemas ${names}`, tables: (names: string) => `only the tables ${names}`,
       excludeTables: (names: string) => `without the tables ${names}`, excludeTableData: (names: string) => `without the rows of ${names}`,
+      excludeSchemas: (names: string) => `without the schemas ${names}`, tablesAndChildren: (names: string) => `only the tables ${names} and their children`,
+      excludeTablesAndChildren: (names: string) => `without the tables ${names} and their children`,
+      excludeTableDataAndChildren: (names: string) => `without the rows of ${names} and their children`,
+      extensions: (names: string) => `only the extensions ${names}`, excludeExtensions: (names: string) => `without the extensions ${names}`,
     },
   },
   charts: {

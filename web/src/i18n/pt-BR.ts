@@ -142,9 +142,15 @@ export const ptBR: Messages = {
     badge: "Parcial",
     what: "Não contém o banco inteiro",
     serverUnknown: "servidor desconhecido",
+    noLargeObjects: "sem large objects",
+    rowSecurity: "só as linhas visíveis pela segurança em nível de linha",
     of: {
       schemas: (names) => `só os schemas ${names}`, tables: (names) => `só as tabelas ${names}`,
       excludeTables: (names) => `sem as tabelas ${names}`, excludeTableData: (names) => `sem as linhas de ${names}`,
+      excludeSchemas: (names) => `sem os schemas ${names}`, tablesAndChildren: (names) => `só as tabelas ${names} e suas filhas`,
+      excludeTablesAndChildren: (names) => `sem as tabelas ${names} e suas filhas`,
+      excludeTableDataAndChildren: (names) => `sem as linhas de ${names} e suas filhas`,
+      extensions: (names) => `só as extensões ${names}`, excludeExtensions: (names) => `sem as extensões ${names}`,
     },
   },
   charts: {

@@ -194,7 +194,7 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [d.createdBy, b.createdBy],
         [d.trigger, word(d.triggers, b.trigger)],
         [d.attempts, b.attempt > 1 && f.number(b.attempt)],
-        [d.selection, b.selection && Object.entries(b.selection).filter(([, v]) => v).map(([k, v]) => <div key={k}><code>{Array.isArray(v) ? `${k}: ${v.join(", ")}` : k}</code></div>)],
+        [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{Array.isArray(v) ? `${k}: ${v.join(", ")}` : v ? k : `${k}: false`}</code></div>)],
         [t.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],
       ]} />
     </section>

@@ -196,6 +196,23 @@ test("a part says what it holds and whose it is: in the first line, and before i
   expect((await screen.findByText(/Este é um backup parcial de loja · app: só dados; só as tabelas public\.orders/))).toBeTruthy();
 });
 
+test("what else was chosen is said, of a part and of a whole one", async () => {
+  const part = backup({ whole: false, selection: { excludeSchemas: ["tmp"], excludeTableDataAndChildren: ["app.log"], extensions: ["hstore"], largeObjects: false, rowSecurity: true }, part: "…" });
+  serve({ ...noAudit, "GET /api/backup/:id": () => part });
+  const { unmount } = show(<BackupDetails id={part.id} />);
+  expect(await screen.findByText("Partial")).toBeTruthy();
+  expect(document.querySelector(".summary")!.textContent).toContain("without the schemas tmp; without the rows of app.log and their children; only the extensions hstore; without large objects; only the rows that row security shows");
+  expect(screen.getByText("largeObjects: false")).toBeTruthy();
+  unmount();
+  const whole = backup({ selection: { statistics: true, foreignData: ["far"] }, engine: "pg_dump", engineReason: "it holds rows of foreign tables" });
+  serve({ ...noAudit, "GET /api/backup/:id": () => whole });
+  show(<BackupDetails id={whole.id} />);
+  expect(await screen.findByText("foreignData: far")).toBeTruthy();
+  expect(screen.getByText("statistics")).toBeTruthy();
+  expect(screen.getByText(/it holds rows of foreign tables/)).toBeTruthy();
+  expect(screen.queryByText("Partial")).toBeNull();
+});
+
 test("a whole one says so, and one of an unknown server that", async () => {
   const b = backup({ sourceKnown: false });
   serve({ ...noAudit, "GET /api/backup/:id": () => b });
