@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/source"
 )
 
 // What a record can say at most. Whoever may write to the bucket may write any number; sums and comparisons go by those that
@@ -17,10 +18,11 @@ const (
 	maxDuration     = 400 * 24 * int64(time.Hour/time.Millisecond)
 	maxAttempt      = 1000
 	lastYear        = 2199
+	maxDatabase     = 256 // bytes; PostgreSQL as it comes takes 63
 	maxLease        = 30 * 24 * int64(time.Hour/time.Millisecond)
 )
 
-// doubt zeroes the figures of a record that cannot be, so that they count in no sum, and marks a successful backup as damaged
+// doubt zeroes the figures of a record that cannot be, so that they count in no sum, takes names that cannot be away, and marks a successful backup as damaged
 // for them. Nothing takes that back: see [Verification.refutes].
 func (b *Backup) doubt() {
 	var problems []Problem
@@ -45,6 +47,14 @@ func (b *Backup) doubt() {
 	}
 	if b.CreatedAt.Year() > lastYear {
 		wrong("that it was made on %s", b.CreatedAt.UTC().Format(time.DateOnly))
+	}
+	if b.Source != "" && source.CheckName(b.Source) != nil {
+		wrong("that it is of the source %.80q", b.Source)
+		b.Source = ""
+	}
+	if len(b.Database) > maxDatabase {
+		wrong("that it is of the database %.80q", b.Database)
+		b.Database = fault.Shorten(b.Database, maxDatabase)
 	}
 	if b.Contents != nil && !b.Contents.believable() {
 		b.Contents = nil

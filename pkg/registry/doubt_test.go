@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
+	"cofre/pkg/storage/storagetest"
 )
 
 // Figures that cannot be make a record a damaged one that counts in no sum; everything else goes on, and is rebuilt.
@@ -21,6 +21,9 @@ func TestRecordsThatCannotBe(t *testing.T) {
 		"size before compression below 0": func(b *Backup) { b.UncompressedSize = -1 },
 		"duration of 2^62":                func(b *Backup) { b.Duration = 1 << 62 },
 		"duration below 0":                func(b *Backup) { b.Duration = -1 },
+		"a source with a long name":       func(b *Backup) { b.Source = strings.Repeat("x", 64) },
+		"a source that draws":             func(b *Backup) { b.Source = "a\x1b[2J" },
+		"a database with a long name":     func(b *Backup) { b.Database = strings.Repeat("x", 257) },
 		"made in 2999":                    func(b *Backup) { b.CreatedAt = far },
 		"validated in 2999":               func(b *Backup) { b.Verification = &Verification{OK: true, Level: LevelRestored, At: far} },
 		"no problems":                     func(b *Backup) { b.Verification = &Verification{Level: LevelFull, At: b.CreatedAt} },
@@ -81,16 +84,10 @@ func TestRecordsThatCannotBe(t *testing.T) {
 }
 
 // putLarge writes an object that is too large to be read at once.
-func putLarge(t testing.TB, store storage.Store, key string) {
+func putLarge(t *testing.T, store storage.Store, key string) {
 	t.Helper()
-	ctx := context.Background()
-	must(t, store.Delete(ctx, key))
-	up, err := store.StartUpload(ctx, key, storage.UploadOptions{})
-	must(t, err)
-	_, err = up.Write(ctx, bytes.NewReader(make([]byte, storage.MaxSmall+1)))
-	must(t, err)
-	_, err = up.Complete(ctx)
-	must(t, err)
+	must(t, store.Delete(t.Context(), key))
+	storagetest.PutLarge(t, store, key, "")
 }
 
 // A lease is bounded whatever the intent says.

@@ -111,7 +111,7 @@ func PutLarge(t *testing.T, s storage.Store, key, text string) {
 	t.Helper()
 	u, err := s.StartUpload(t.Context(), key, storage.UploadOptions{})
 	must(t, err)
-	_, err = u.Write(t.Context(), io.MultiReader(strings.NewReader(text), bytes.NewReader(make([]byte, storage.MaxSmall))))
+	_, err = u.Write(t.Context(), io.MultiReader(strings.NewReader(text), bytes.NewReader(make([]byte, storage.MaxSmall+1))))
 	must(t, err)
 	_, err = u.Complete(t.Context())
 	must(t, err)
