@@ -39,9 +39,12 @@ func summarize(o overview.Overview, source string) contract.MetricsSummary {
 		StorageUsedBytes: o.Stored, Sources: []contract.SourceSummary{}, Errors: []contract.ErrorCount{},
 	}
 	figures, days := o.Figures, o.Days
+	sources := o.Foremost(overview.Shown)
+	for i := range sources {
+		s.Sources = append(s.Sources, sourceSummary(&sources[i], o.At))
+	}
 	for i := range o.Sources {
 		one := &o.Sources[i]
-		s.Sources = append(s.Sources, sourceSummary(one, o.At))
 		if source != "" && one.Name != source {
 			continue
 		}

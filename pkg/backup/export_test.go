@@ -14,3 +14,9 @@ func Fates(s *Service, x *registry.Index) map[string]Fate {
 	}
 	return all
 }
+
+// HoldOverviews takes the turn of those who work out an overview, until release is called.
+func HoldOverviews(s *Service) (release func()) {
+	s.summing <- struct{}{}
+	return func() { <-s.summing }
+}

@@ -9,8 +9,15 @@ import (
 )
 
 // Overview says how it stands with all backups; days are those of zone, nil is UTC. It costs one request to storage for the
-// index, one for the list of sources and one for each source.
+// index, one for the list of sources and one for each source. One at a time is worked out, since that takes memory by the number of sources, of
+// which somebody may have made up many.
 func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.Overview, error) {
+	select {
+	case s.summing <- struct{}{}:
+		defer func() { <-s.summing }()
+	case <-ctx.Done():
+		return overview.Overview{}, context.Cause(ctx)
+	}
 	records, unread, err := s.Registry.Sources(ctx)
 	if err != nil {
 		return overview.Overview{}, err

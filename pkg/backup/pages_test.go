@@ -1,7 +1,9 @@
 package backup_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -261,5 +263,25 @@ func TestCleanupMendsLostPages(t *testing.T) {
 	}
 	if got := ids(); !slices.Equal(got, all) {
 		t.Errorf("after the cleanup a list shows %d backups of %d", len(got), len(all))
+	}
+}
+
+// One overview at a time is worked out; who has gone does not wait for the turn.
+func TestOverviewsTakeTurns(t *testing.T) {
+	s := aged(t, 0, backup.Limits{}, nil)
+	release := backup.HoldOverviews(s)
+	gone, leave := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Overview(gone, nil)
+		ended <- err
+	}()
+	leave()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("who had gone got %v", err)
+	}
+	release()
+	if _, err := s.Overview(t.Context(), nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -98,7 +98,8 @@ type Service struct {
 	refused atomic.Pointer[error] // why the configured database is not its source's; nil when it is, or nobody knows
 	working sync.Mutex
 	worked  fates
-	tidied  atomic.Int64 // when room was last looked for, in nanoseconds; see mayTidy
+	summing chan struct{} // one overview at a time is worked out; see Overview
+	tidied  atomic.Int64  // when room was last looked for, in nanoseconds; see mayTidy
 }
 
 // New makes a service. It does no input or output.
@@ -112,7 +113,7 @@ func New(c Config) *Service {
 	if c.Location == nil {
 		c.Location = func(p string) string { return p }
 	}
-	return &Service{Config: c}
+	return &Service{Config: c, summing: make(chan struct{}, 1)}
 }
 
 // newID makes a ULID: 48 bits of time in milliseconds and 80 random bits, so that ids sort by age.

@@ -50,8 +50,9 @@ func State(o overview.Overview, quota int64) []Sample {
 		out = append(out, LastCleanup.Of(seconds(o.LastCleanup)))
 	}
 	var next time.Time
-	for i := range o.Sources {
-		s := &o.Sources[i]
+	sources := o.Foremost(overview.Shown)
+	for i := range sources {
+		s := &sources[i]
 		out = append(out, sourceState(s, o.At)...)
 		if due := s.NextDue; !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due

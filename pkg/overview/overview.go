@@ -7,7 +7,11 @@
 package overview
 
 import (
+	"cmp"
 	"iter"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"cofre/pkg/registry"
@@ -196,6 +200,36 @@ func FirstDay(now time.Time, zone *time.Location) time.Time {
 	}
 	now = now.In(zone)
 	return time.Date(now.Year(), now.Month(), now.Day()-Days+1, 0, 0, 0, 0, zone)
+}
+
+// Shown is how many sources answers over the network hold at most.
+const Shown = 1000
+
+// Foremost returns at most n sources, by name: those of which something is expected here, then those whose last good backups are the newest.
+// Whoever may write to the storage can make up as many others as there are records.
+func (o *Overview) Foremost(n int) []Source {
+	if len(o.Sources) <= n {
+		return o.Sources
+	}
+	age := func(s *Source) int64 {
+		if s.LastGood == nil {
+			return math.MinInt64
+		}
+		return s.LastGood.At.Unix()
+	}
+	out := slices.Clone(o.Sources)
+	slices.SortStableFunc(out, func(x, y Source) int {
+		if x.Configured != y.Configured {
+			if x.Configured {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(age(&y), age(&x))
+	})
+	out = out[:n]
+	slices.SortFunc(out, func(x, y Source) int { return strings.Compare(x.Name, y.Name) })
+	return out
 }
 
 // Source returns the source of this name, or nil.

@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -278,5 +279,21 @@ func TestServerUnknown(t *testing.T) {
 	o := Of(Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{old, made("B", "shop", day(13, 2))})})
 	if s := o.Source("shop"); len(o.Sources) != 1 || s.ServerUnknown != 1 || s.Backups != 2 {
 		t.Errorf("it is %+v", o.Sources)
+	}
+}
+
+// However many sources somebody makes up, those of which something is expected stay, and those that are alive.
+func TestForemost(t *testing.T) {
+	o := Overview{}
+	for n := range 100 {
+		o.Sources = append(o.Sources, Source{Name: fmt.Sprintf("s%02d", n), Configured: n == 7, LastGood: &Ref{At: time.Unix(int64(n), 0)}})
+	}
+	o.Sources[99].LastGood = nil
+	got := o.Foremost(3)
+	if len(got) != 3 || got[0].Name != "s07" || got[1].Name != "s97" || got[2].Name != "s98" {
+		t.Errorf("%+v", got)
+	}
+	if len(o.Foremost(100)) != 100 || o.Sources[0].Name != "s00" {
+		t.Error("the overview was changed")
 	}
 }
