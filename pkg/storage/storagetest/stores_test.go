@@ -62,21 +62,6 @@ func (p Place) below(t *testing.T, folder string) Place {
 	return p
 }
 
-// takenAgain deletes an object and an upload, and takes their names again.
-func takenAgain(t *testing.T, p Place) {
-	ctx := ctxFor(t)
-	for range 2 {
-		_, err := p.Store.Put(ctx, "again", []byte("x"), absent)
-		must(t, err)
-		if _, err := p.Store.Put(ctx, "again", []byte("y"), absent); !storage.IsPrecondition(err) {
-			t.Errorf("create-only over an object: %v", err)
-		}
-		upload(t, p.Store, "files/again", []byte("x"), storage.UploadOptions{})
-		must(t, p.Store.Delete(ctx, "again"))
-		must(t, p.Store.Delete(ctx, "files/again"))
-	}
-}
-
 // TestTagsOverwrite: a service that takes tags for new contents is found out by the probe, before anything is tagged; and
 // again by whoever was told that all is well.
 func TestTagsOverwrite(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cofre/pkg/fault"
@@ -46,6 +48,50 @@ var serviceChecks = []check{
 			upload(t, s, "files/"+what, body, storage.UploadOptions{})
 			wantObject(t, p, "files/"+what, body)
 		}
+	}},
+	{"CompositeChecksums", func(t *testing.T, p Place) {
+		var parts, whole atomic.Int32
+		x := NewProxy(t, p, func(r *http.Request) Verdict {
+			switch sum := r.Header.Get("X-Amz-Checksum-Crc64nvme"); {
+			case sum == "":
+			case Operation(r) == "part":
+				parts.Add(1)
+			case Operation(r) == "complete":
+				whole.Add(1)
+				return Verdict{Status: 400, Code: "InvalidRequest"}
+			}
+			return Verdict{}
+		})
+		s := p.Through(t, x.Addr, small, unknown)
+		for _, key := range []string{"files/1", "files/2"} {
+			body := data(23, 11*mib)
+			upload(t, s, key, body, storage.UploadOptions{})
+			wantObject(t, p, key, body)
+		}
+		if parts.Load() < 4 || whole.Load() == 0 || whole.Load() > 3 {
+			t.Errorf("%d parts had their checksum, and the whole was sent %d times", parts.Load(), whole.Load())
+		}
+	}},
+	{"DeletedNames", func(t *testing.T, p Place) {
+		// With versions, the mark of a deletion counts as an object.
+		var mu sync.Mutex
+		marked := map[string]bool{}
+		x := NewProxy(t, p, func(r *http.Request) Verdict {
+			mu.Lock()
+			defer mu.Unlock()
+			op, conditional := Operation(r), r.Header.Get("If-None-Match") != ""
+			switch {
+			case op == "delete":
+				marked[r.URL.Path] = true
+			case (op == "put" || op == "complete") && conditional && marked[r.URL.Path]:
+				return Verdict{Status: 412, Code: "PreconditionFailed"}
+			case op == "put" || op == "complete":
+				delete(marked, r.URL.Path)
+			}
+			return Verdict{}
+		})
+		p.Store = p.Through(t, x.Addr, unknown)
+		takenAgain(t, p)
 	}},
 	{"WithoutTags", func(t *testing.T, p Place) {
 		x := NewProxy(t, p, Count("tags", 1000, Verdict{Status: 501, Code: "NotImplemented"}))
@@ -92,5 +138,20 @@ func degraded(t *testing.T, p Place, what string, x *Proxy) {
 	wantObject(t, p, what, []byte("2"))
 	if keys := keysOf(t, s, storage.ListOptions{}); len(keys) == 0 || strings.Contains(fmt.Sprint(keys), "probe") {
 		t.Errorf("%s: keys %q", what, keys)
+	}
+}
+
+// takenAgain deletes an object and an upload, and takes their names again.
+func takenAgain(t *testing.T, p Place) {
+	ctx := ctxFor(t)
+	for range 2 {
+		_, err := p.Store.Put(ctx, "again", []byte("x"), absent)
+		must(t, err)
+		if _, err := p.Store.Put(ctx, "again", []byte("y"), absent); !storage.IsPrecondition(err) {
+			t.Errorf("create-only over an object: %v", err)
+		}
+		upload(t, p.Store, "files/again", []byte("x"), storage.UploadOptions{})
+		must(t, p.Store.Delete(ctx, "again"))
+		must(t, p.Store.Delete(ctx, "files/again"))
 	}
 }
