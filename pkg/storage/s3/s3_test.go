@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"mime"
 	"net"
 	"path"
@@ -231,6 +232,18 @@ func TestTable(t *testing.T) {
 		f := fault.From(s.op("write", "x", "s3:PutObject").fault(&smithy.GenericAPIError{Code: code, Message: "m"}))
 		if f.Code == "" || f.Reason == "" || f.Hint == "" || strings.Contains(f.Hint, "%") || !strings.Contains(f.Message, "s3://bucket/x") {
 			t.Errorf("%s: %+v", code, f)
+		}
+	}
+}
+
+// What a service does not know is not tried again, neither the request nor the dump.
+func TestUnknownIsNotTransient(t *testing.T) {
+	if r, ok := byStatus(http.StatusNotImplemented); !ok || r.transient || r.reason != storage.Unsupported {
+		t.Errorf("501 is %+v", r)
+	}
+	for _, code := range []string{"NotImplemented", "NotSupported", "UnsupportedOperation", "MethodNotAllowed"} {
+		if r := byCode[code]; r.transient || r.reason == "" {
+			t.Errorf("%s is %+v", code, r)
 		}
 	}
 }
