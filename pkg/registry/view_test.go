@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -241,5 +242,55 @@ func TestReadersGiveUpAlone(t *testing.T) {
 	must(t, err)
 	if v.Len() != 3 {
 		t.Error(v.Len())
+	}
+}
+
+// Readers of one process read each page once while it is remembered, and one page at a time, so that no number of them has the bytes of
+// several in flight.
+func TestReadersSharePages(t *testing.T) {
+	store := storagetest.NewLocal(t)
+	all := settled(t, paged(store, 4), 12)
+	var mu sync.Mutex
+	gets, reading, most := map[string]int{}, 0, 0
+	r := New(storagetest.Faulty(store, func(op, key string) error {
+		if !strings.HasPrefix(key, PagesPrefix) {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch op {
+		case "before get":
+			gets[key]++
+			reading++
+			most = max(most, reading)
+		case "after get":
+			reading--
+		}
+		return nil
+	}), Options{Newest: 4})
+	var readers sync.WaitGroup
+	for range 290 {
+		readers.Go(func() {
+			v, err := r.Read(t.Context())
+			seen := 0
+			if err == nil {
+				for _, werr := range v.Walk(t.Context(), nil) {
+					err = errors.Join(err, werr)
+					seen++
+				}
+			}
+			if err != nil || seen != len(all) {
+				t.Errorf("a reader saw %d backups of %d: %v", seen, len(all), err)
+			}
+		})
+	}
+	readers.Wait()
+	if most != 1 || len(gets) != keptPages {
+		t.Errorf("%d pages, %d in flight at once", len(gets), most)
+	}
+	for key, n := range gets {
+		if n != 1 {
+			t.Errorf("%s was read %d times", key, n)
+		}
 	}
 }
