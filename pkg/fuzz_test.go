@@ -20,6 +20,8 @@ var decoders = map[string][]string{
 	"encoding/asn1":                      {"Unmarshal"},
 	"encoding/binary":                    {"Read", "Uvarint", "ReadUvarint", "BigEndian.Uint16", "BigEndian.Uint32", "BigEndian.Uint64", "LittleEndian.Uint32", "LittleEndian.Uint64"},
 	"encoding/csv":                       {"NewReader"},
+	"encoding/base64":                    {"RawURLEncoding.DecodeString", "StdEncoding.DecodeString", "URLEncoding.DecodeString", "NewDecoder"},
+	"encoding/hex":                       {"DecodeString", "Decode", "AppendDecode"},
 	"encoding/gob":                       {"NewDecoder"},
 	"encoding/pem":                       {"Decode"},
 	"crypto/x509":                        {"ParsePKIXPublicKey", "ParseCertificate", "ParsePKCS8PrivateKey"},

@@ -87,6 +87,33 @@ func TestOtherEventsAreRefused(t *testing.T) {
 	}
 }
 
+// FuzzRequest: whatever an event says, it is refused or a request whose body can be read, and nobody is somebody by it.
+func FuzzRequest(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte(`{"isBase64Encoded": true, "body": "eyJ9", "rawPath": "/%zz", "requestContext": {"http": {"method": "POST", "sourceIp": "::1%"}, "stage": "prod"}}`))
+	f.Add([]byte(`{"rawPath": "/", "headers": {"\n": "\r"}, "requestContext": {"http": {"method": "GET"}, "authorizer": {"jwt": {"claims": null}}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var e events.APIGatewayV2HTTPRequest
+		if json.Unmarshal(data, &e) != nil {
+			return
+		}
+		r, err := Request(t.Context(), e)
+		if err != nil {
+			return
+		}
+		if body, err := io.ReadAll(r.Body); err != nil || len(body) > len(e.Body) {
+			t.Errorf("%d bytes of %d, %v", len(body), len(e.Body), err)
+		}
+		a := e.RequestContext.Authorizer
+		if HasClaims(r) && (a == nil || a.JWT == nil || a.JWT.Claims == nil) {
+			t.Error("it has claims that the gateway did not give it")
+		}
+		if _, err := Handle(http.NotFoundHandler())(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Only what the gateway says in the event counts, and all of it arrives.
 func TestClaims(t *testing.T) {
 	token := ""

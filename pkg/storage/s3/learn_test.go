@@ -85,3 +85,18 @@ func TestFullCRC(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSums: a checksum or an ETag of whatever form is taken only where it has the length of what it is compared with.
+func FuzzSums(f *testing.F) {
+	for _, s := range []string{CRCText(1), "AAAAAA==", `"d41d8cd98f00b204e9800998ecf8427e-2"`, `"`, "-", "\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if sum := fullCRC(&text, ""); sum != "" && len(sum) != len(CRCText(0)) && len(strings.NewReplacer("\n", "", "\r", "").Replace(sum)) != len(CRCText(0)) {
+			t.Errorf("%q is taken for a CRC64NVME", text)
+		}
+		if sum, _, ok := etagMD5(text); ok && len(sum) != 16 {
+			t.Errorf("%q is taken for an MD5", text)
+		}
+	})
+}
