@@ -40,7 +40,7 @@ func toFault(err error) error {
 			"the archive's format is newer than this program")
 	case fe.Limit:
 		return fault.Wrap(fe, fault.Validation, fault.LimitReached,
-			"If you trust where the archive came from, raise the limit and check again.",
+			"The limits fit every database that was seen. If this is really a backup of yours, read it with the pg_restore that came with the pg_dump which wrote it.",
 			"the archive asks for more than is allowed")
 	}
 	return fault.Wrap(fe, fault.Validation, fault.StructureDamaged,

@@ -148,7 +148,7 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		checks = append(checks, Check{Name: "leftovers", Result: CheckOK, Detail: fmt.Sprintf("settled what interrupted runs left: %d marked failed, %d completed, %d removals finished", len(rep.Failed), len(rep.Completed), len(rep.Removed))})
 	}
 	if len(rep.Problems) > 0 {
-		checks = append(checks, Check{Name: "leftovers", Result: CheckWarning, Detail: strings.Join(rep.Problems, "; "), Hint: "The next cleanup tries again."})
+		checks = append(checks, Check{Name: "leftovers", Result: CheckWarning, Detail: strings.Join(first(rep.Problems, 5), "; "), Hint: "The next cleanup tries again."})
 	}
 	return checks
 }

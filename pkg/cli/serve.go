@@ -190,6 +190,9 @@ func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
 	}
 	if asJSON {
 		p.log.Info("serving", "url", doc.URL, "sign_in", doc.SignIn, "issuer", doc.Issuer, "schedule", doc.Schedule)
+		if c.Issuer == "" && !p.json {
+			p.log.Warn("nobody can sign in: the secret of development mode is shown on a terminal, or by serve --json, and never in a log; BACKUP_OIDC_ISSUER names who signs people in")
+		}
 	} else {
 		p.note("cofre is at %s", p.screen.Bold(signInURL(doc.URL, doc.Secret)))
 		if c.Issuer == "" {

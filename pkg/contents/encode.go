@@ -55,7 +55,7 @@ func Encode(w io.Writer, c *Contents) error {
 // Bounds of what Decode takes.
 const (
 	maxLine  = 1 << 20
-	maxItems = 4 << 20
+	maxItems = 2 << 20
 	maxCount = 1 << 50 // rows, bytes
 	// Bytes of the shortest lines that Encode writes of something, without any name. A shorter one would take more memory than text.
 	shortTable, shortSequence, shortDefinition = 90, 35, 70

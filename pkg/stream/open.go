@@ -139,7 +139,7 @@ func (p *plainReader) Read(b []byte) (int, error) {
 	p.n += int64(n)
 	if p.max > 0 && p.n > p.max {
 		n, err = 0, fault.New(fault.Validation, fault.LimitReached,
-			"If you trust where the file came from, raise the limit.", "more than %d bytes came out", p.max)
+			"The limits fit every backup that was seen. If this is really one of yours, decompress it with a program of that kind (zstd, gzip, lz4).", "more than %d bytes came out", p.max)
 	}
 	if err != nil && err != io.EOF {
 		err = p.explain(err)
@@ -161,7 +161,7 @@ func (p *plainReader) explain(err error) error {
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return fault.Wrap(err, fault.Validation, fault.LimitReached,
-			"If you trust where the file came from, raise the limit.", "decompressing it takes more memory than is allowed")
+			"The limits fit every backup that was seen. If this is really one of yours, decompress it with a program of that kind (zstd, gzip, lz4).", "decompressing it takes more memory than is allowed")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.New(fault.Validation, fault.StructureDamaged, hint,
 			"the stored file is damaged: it ends too early, after %d plain bytes", p.n)
