@@ -56,11 +56,12 @@ bare: ## run "make demo" and "make test" on a minimal Debian of their own, as a 
 	@scripts/bare
 
 # With the race detector, as the tests: what both compile is compiled once.
-lint: ## check formatting and run go vet
+lint: ## check formatting and run go vet, for macOS too
 	@scripts/setup compiler
 	@unformatted=$$(gofmt -l $$(find . -name '.?*' -prune -o -name node_modules -prune -o -name '*.go' -print)); \
 	  [ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on:" $$unformatted; exit 1; }
 	go vet -race ./...
+	GOOS=darwin go vet ./...
 
 fuzz: setup ## run each fuzz target for FUZZTIME (5s)
 	@scripts/fuzz $(FUZZTIME)

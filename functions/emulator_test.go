@@ -74,12 +74,7 @@ func start(tb testing.TB, name string, env ...string) *function {
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"AWS_LAMBDA_FUNCTION_NAME=" + name, "AWS_LAMBDA_FUNCTION_TIMEOUT=120", "_HANDLER=bootstrap"}, env...)
 	cmd.Stdout, cmd.Stderr = f.log.File(), f.log.File() // which the function inherits
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: newRoot(tb, name, layer)}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	cmd.SysProcAttr = testenv.InRoot(newRoot(tb, name, layer), 0)
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		tb.Fatalf("start the emulator in an empty root: %v", err)

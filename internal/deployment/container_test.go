@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"cofre/internal/testenv"
@@ -58,14 +57,7 @@ func TestContainer(t *testing.T) {
 	cmd.Dir = "/"
 	cmd.Env = append(without(d.env("BackupTaskRole"), "PGDUMP_PATH=", "DATABASE_URL="), "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+secrets.URL, "DATABASE_URL="+arn)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65532, Gid: 65532}
-	} else { // a user namespace lets anybody change the root
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 65532, HostID: os.Getgid(), Size: 1}}
-	}
+	cmd.SysProcAttr = testenv.InRoot(root, 65532)
 	// Containers have a /dev.
 	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err == nil {
 		err = os.WriteFile(filepath.Join(root, "dev", "null"), nil, 0o666)

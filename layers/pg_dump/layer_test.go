@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"cofre/internal/testenv"
@@ -170,12 +169,7 @@ func (j jail) run(t *testing.T, stdin []byte, program string, args ...string) []
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: j.root}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	cmd.SysProcAttr = testenv.InRoot(j.root, 0)
 	out, err := cmd.Output()
 	if errors.Is(err, fs.ErrPermission) {
 		t.Fatalf("cannot enter an empty root: %v; run as root, or let users make namespaces "+

@@ -2,7 +2,9 @@ package local
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -364,3 +366,40 @@ func TestCutWhileRead(t *testing.T) {
 }
 
 var errDied = errors.New("the process died here")
+
+const syncerVariable = "COFRE_LOCAL_SYNCER"
+
+// syncer writes one object, as "<directory> <create, replace, upload or delete> <durable or revert>" says.
+func syncer(how string) int {
+	var dir, what, keep string
+	if _, err := fmt.Sscan(how, &dir, &what, &keep); err != nil {
+		return 2
+	}
+	s, err := Open(Config{Directory: dir, Reserve: 4096})
+	switch {
+	case err != nil:
+	case what == "upload":
+		err = uploadOne(s)
+	case what == "delete":
+		err = s.Delete(context.Background(), "intents/1.json")
+	default:
+		_, err = s.Put(context.Background(), "intents/1.json", []byte("new"), storage.PutOptions{
+			Condition: storage.Condition{IfAbsent: what == "create"}, MayRevert: keep == "revert"})
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
+
+func uploadOne(s *Store) error {
+	u, err := s.StartUpload(context.Background(), "files/daily/x.dump", storage.UploadOptions{})
+	if err == nil {
+		_, err = u.Write(context.Background(), strings.NewReader("body"))
+	}
+	if err == nil {
+		_, err = u.Complete(context.Background())
+	}
+	return err
+}

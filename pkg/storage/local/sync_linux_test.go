@@ -1,7 +1,6 @@
 package local
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,46 +13,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"cofre/pkg/storage"
 )
-
-const syncerVariable = "COFRE_LOCAL_SYNCER"
-
-// syncer writes one object, as "<directory> <create, replace, upload or delete> <durable or revert>" says.
-func syncer(how string) int {
-	var dir, what, keep string
-	if _, err := fmt.Sscan(how, &dir, &what, &keep); err != nil {
-		return 2
-	}
-	s, err := Open(Config{Directory: dir, Reserve: 4096})
-	switch {
-	case err != nil:
-	case what == "upload":
-		err = uploadOne(s)
-	case what == "delete":
-		err = s.Delete(context.Background(), "intents/1.json")
-	default:
-		_, err = s.Put(context.Background(), "intents/1.json", []byte("new"), storage.PutOptions{
-			Condition: storage.Condition{IfAbsent: what == "create"}, MayRevert: keep == "revert"})
-	}
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	return 0
-}
-
-func uploadOne(s *Store) error {
-	u, err := s.StartUpload(context.Background(), "files/daily/x.dump", storage.UploadOptions{})
-	if err == nil {
-		_, err = u.Write(context.Background(), strings.NewReader("body"))
-	}
-	if err == nil {
-		_, err = u.Complete(context.Background())
-	}
-	return err
-}
 
 // When a backup is said to be stored, the disk has its bytes, then its name, and the names of the folders made for it.
 func TestUploadsAreDurable(t *testing.T) {
