@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -125,16 +124,7 @@ func (t *Trail) append(ctx context.Context, r contract.AuditRecord) (record, err
 // get reads an object of the trail. Of one that is too large to be read at once only the beginning is read, which is no record then, and
 // damaged like any other that is none: it keeps nobody from writing and reading the others.
 func (t *Trail) get(ctx context.Context, key string) ([]byte, storage.Object, error) {
-	data, o, err := t.store.Get(ctx, key)
-	if !fault.HasReason(err, fault.LimitReached) {
-		return data, o, err
-	}
-	body, o, err := t.store.Open(ctx, key, 0, maxRecord+1)
-	if err != nil {
-		return nil, o, err
-	}
-	defer body.Close()
-	data, err = io.ReadAll(io.LimitReader(body, maxRecord+1))
+	data, o, _, err := storage.GetOrBegin(ctx, t.store, key, maxRecord+1)
 	return data, o, err
 }
 

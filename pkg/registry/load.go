@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -81,17 +80,9 @@ const indexHead = 64 << 10
 // getIndex reads registry.json. One that is too large to be read at once is damaged, whoever wrote it: what comes with the errDamaged is
 // its beginning.
 func (r *Registry) getIndex(ctx context.Context) ([]byte, storage.Object, error) {
-	data, o, err := r.store.Get(ctx, IndexKey)
-	if !fault.HasReason(err, fault.LimitReached) {
+	data, o, whole, err := storage.GetOrBegin(ctx, r.store, IndexKey, indexHead)
+	if whole || err != nil {
 		return data, o, err
-	}
-	body, o, err := r.store.Open(ctx, IndexKey, 0, indexHead)
-	if err != nil {
-		return nil, o, err
-	}
-	defer body.Close()
-	if data, err = io.ReadAll(io.LimitReader(body, indexHead)); err != nil {
-		return nil, o, err
 	}
 	if err := refuseNewer(data); err != nil {
 		return nil, o, err
