@@ -22,7 +22,34 @@ func (e *database) Checks(ctx context.Context) []backup.Check {
 			checks = append(checks, e.checkSource(ctx, s.Name)...)
 		}
 	}
+	for _, t := range e.c.File.Targets {
+		checks = append(checks, e.checkTarget(ctx, t.Name))
+	}
 	return checks
+}
+
+// checkTarget looks whether a target of the file can be reached. No backup fails without it: it is a warning when it cannot.
+func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
+	what := "target " + name
+	warning := func(err error) backup.Check {
+		c := backup.Failing(what, err)
+		c.Result, c.Error = backup.CheckWarning, nil
+		return c
+	}
+	t, err := e.c.RestoreTarget(name, "")
+	if err != nil {
+		return warning(err)
+	}
+	conn, reached, err := t.ConnectMaintenance(ctx, "look at the target "+name, postgres.Policy{})
+	if err != nil {
+		return warning(err)
+	}
+	defer hangUp(ctx, conn)
+	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
+	if err != nil {
+		return warning(reached.Explain(ctx, err))
+	}
+	return backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("PostgreSQL %s, as the role %s", server.Version, server.Role)}
 }
 
 // checkSource looks whether a source of the file can be reached and read.

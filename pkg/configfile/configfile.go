@@ -5,6 +5,11 @@
 //	    connection:
 //	      env: SHOP_URL             # or file: /run/secrets/shop-url
 //	    maxAge: 26h
+//	targets:
+//	  - name: staging
+//	    connection:
+//	      file: /run/secrets/staging-url
+//	    allow: [new]
 //
 // The file is held against a JSON schema ([Schema]), which editors can use too. It never holds a connection URL itself, so
 // that it can lie in git.
@@ -37,6 +42,7 @@ var Schema []byte
 // File is what the file says.
 type File struct {
 	Sources []Source `yaml:"sources"`
+	Targets []Target `yaml:"targets"`
 }
 
 // Source is one thing that is backed up.
@@ -84,18 +90,28 @@ func (s Source) MaxAge() time.Duration {
 
 // URL returns the connection URL. Errors name the variable or the file, never what is in it.
 func (s Source) URL(getenv func(string) string) (string, error) {
-	if name := s.Connection.Env; name != "" {
+	return s.Connection.url(fmt.Sprintf("source %q", s.Name), "shop", getenv)
+}
+
+// url is the connection URL of what of names. It is never empty: that would be whatever the environment leads to. database is for an example.
+func (c Connection) url(of, database string, getenv func(string) string) (string, error) {
+	if name := c.Env; name != "" {
 		if v := strings.TrimSpace(getenv(name)); v != "" {
 			return v, nil
 		}
-		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"=postgresql://user@host:5432/shop",
-			"source %q has its connection in the variable %s, which is not set", s.Name, name)
+		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"=postgresql://user@host:5432/"+database,
+			"%s has its connection in the variable %s, which is not set", of, name)
 	}
-	data, err := namedfile.Read(s.Connection.File, maxSize)
+	const hint = "Let it hold the connection URL, readable by this user."
+	data, err := namedfile.Read(c.File, maxSize)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, "Let it hold the connection URL, readable by this user.", "the connection of source %q cannot be read", s.Name)
+		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "the connection of %s cannot be read", of)
 	}
-	return strings.TrimSpace(string(data)), nil
+	url := strings.TrimSpace(string(data))
+	if url == "" {
+		return "", fault.New(fault.Validation, fault.InvalidInput, hint, "%s has its connection in the file %.200q, which is empty", of, c.File)
+	}
+	return url, nil
 }
 
 // maxSize bounds the file, and each file that it names.
@@ -136,20 +152,36 @@ func Parse(name string, data []byte) (File, error) {
 	if err := doc.Decode(&f); err != nil {
 		return f, wrong(name, 0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	seen := map[string]int{}
+	sources, targets := names{}, names{}
 	for i := range f.Sources {
 		s := &f.Sources[i]
 		s.Line = lineOf(&doc, []string{"sources", strconv.Itoa(i)})
 		if err := source.CheckName(s.Name); err != nil {
 			return f, wrong(name, s.Line, "%s", fault.From(err).Message)
 		}
-		folded := strings.ToLower(s.Name) // names of sources must differ by more than case
-		if before := seen[folded]; before > 0 {
+		if before := sources.add(s.Name, s.Line); before > 0 {
 			return f, wrong(name, s.Line, "the source %q stands in line %d already", s.Name, before)
 		}
-		seen[folded] = s.Line
+	}
+	for i := range f.Targets {
+		t := &f.Targets[i]
+		t.Line = lineOf(&doc, []string{"targets", strconv.Itoa(i)})
+		if before := targets.add(t.Name, t.Line); before > 0 {
+			return f, wrong(name, t.Line, "the target %q stands in line %d already", t.Name, before)
+		}
 	}
 	return f, nil
+}
+
+// names are where names stand, which must differ by more than case.
+type names map[string]int
+
+// add notes a name, and returns the line in which it stands already, or 0.
+func (n names) add(name string, line int) int {
+	folded := strings.ToLower(name)
+	before := n[folded]
+	n[folded] = line
+	return before
 }
 
 // Source returns the source of this name, or nil.

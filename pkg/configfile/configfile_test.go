@@ -24,6 +24,15 @@ sources:
     maxAge: 7d
   - name: wiki
     connection: {env: WIKI_URL}
+targets:
+  - name: staging
+    connection: {env: STAGING_URL}
+  - name: shop
+    connection: {env: SHOP_URL}
+    allow: [new, replace]
+  - name: closed
+    connection: {env: SHOP_URL}
+    allow: []
 `
 
 func TestParse(t *testing.T) {
@@ -54,6 +63,41 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What a target allows, and where its connection is to be had. A variable or a file that holds nothing is refused: an empty URL would be
+// whatever PGHOST says.
+func TestTargets(t *testing.T) {
+	f, err := Parse("cofre.yaml", []byte(strings.Replace(whole, "%s", "/url", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]bool{"staging": {true, false}, "shop": {true, true}, "closed": {false, false}} {
+		if target := f.Target(name); target == nil || target.Allows(AllowNew) != want[0] || target.Allows(AllowReplace) != want[1] || target.Allows("") {
+			t.Errorf("%s: %+v", name, target)
+		}
+	}
+	if f.Target("wiki") != nil || f.Target("") != nil || f.Target("Shop") != nil || f.Target("staging").Line != 13 {
+		t.Errorf("it says %+v", f.Targets)
+	}
+	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/postgres"}[k] }
+	if url, err := f.Target("shop").URL(env); err != nil || url != "postgresql://shop@db/postgres" {
+		t.Errorf("%q %v", url, err)
+	}
+	if _, err := f.Target("staging").URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `target "staging"`) || !strings.Contains(err.Error(), "STAGING_URL") {
+		t.Errorf("a variable that is not set: %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(empty, []byte(" \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []interface {
+		URL(func(string) string) (string, error)
+	}{Target{Name: "a", Connection: Connection{File: empty}}, Source{Name: "a", Connection: Connection{File: empty}}} {
+		if url, err := u.URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), empty) {
+			t.Errorf("an empty file: %q %v", url, err)
+		}
+	}
+}
+
 // What does not fit is refused with its line.
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
@@ -66,11 +110,13 @@ func TestRefused(t *testing.T) {
 		"sources:\n  - name: a\n    connection: {env: 'A B'}\n":                                "line 3",
 		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: a, connection: {env: B}}\n": "line 3",
 		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: A, connection: {env: B}}\n": "line 3",
-		"source: []\n":      "line 1",
-		"- a\n":             "line 1",
-		"sources: [\n":      "cofre.yaml",
-		"a: 1\n---\nb: 2\n": "more than one",
-		"sources:\n  - name: \"a\\u0001\"\n    connection: {env: A}\n": "line 2",
+		"targets:\n  - {name: a, connection: {env: A}}\n  - {name: A, connection: {env: B}}\n": "line 3",
+		"targets:\n  - name: a\n":                                                              "line 2",
+		"source: []\n":                                                                         "line 1",
+		"- a\n":                                                                                "line 1",
+		"sources: [\n":                                                                         "cofre.yaml",
+		"a: 1\n---\nb: 2\n":                                                                    "more than one",
+		"sources:\n  - name: \"a\\u0001\"\n    connection: {env: A}\n":                         "line 2",
 	} {
 		_, err := Parse("cofre.yaml", []byte(text))
 		if !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), want) {
@@ -101,16 +147,19 @@ func TestExplained(t *testing.T) {
 		source + "connection:\n      env: A\n      fil: b\n": `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
 		source + "connection: {env: A}\n    retention: 3\n":  `line 4: sources.0: unknown key "retention"; known are name, connection, maxAge`,
 		"Source: []\n": `line 1: unknown key "Source": did you mean "sources"?`,
-		source + "connection: {env: A, file: b}\n":                     "line 3: sources.0.connection: want exactly one of the keys env, file",
-		source + "connection: {}\n":                                    "line 3: sources.0.connection: want exactly one of the keys env, file",
-		"sources:\n  - name: a\n":                                      `line 2: sources.0: the key "connection" is missing`,
-		source + "connection: postgresql://u:secret@h/d\n":             "line 3: sources.0.connection: want keys with values, not a text",
-		source + "connection: {env: 'postgresql://u:secret@h/d'}\n":    "line 3: sources.0.connection.env: want the name of a variable",
-		source + "connection: {env: A}\n    maxAge: soon\n":            `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
-		source + "connection: {env: A}\n    maxAge: 26\n":              "line 4: sources.0.maxAge: want a text, not a number",
-		"sources: {name: a}\n":                                         "line 1: sources: want a list, each item behind a dash, not keys with values",
-		"- a\n":                                                        "line 1: want keys with values, not a list",
-		"a: &a {name: x}\nsources:\n  - {<<: *a, conection: {env: A}}": `unknown key "a"; known are sources`,
+		source + "connection: {env: A, file: b}\n":                         "line 3: sources.0.connection: want exactly one of the keys env, file",
+		source + "connection: {}\n":                                        "line 3: sources.0.connection: want exactly one of the keys env, file",
+		"sources:\n  - name: a\n":                                          `line 2: sources.0: the key "connection" is missing`,
+		source + "connection: postgresql://u:secret@h/d\n":                 "line 3: sources.0.connection: want keys with values, not a text",
+		source + "connection: {env: 'postgresql://u:secret@h/d'}\n":        "line 3: sources.0.connection.env: want the name of a variable",
+		source + "connection: {env: A}\n    maxAge: soon\n":                `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
+		source + "connection: {env: A}\n    maxAge: 26\n":                  "line 4: sources.0.maxAge: want a text, not a number",
+		"targets:\n  - name: a\n    conection: {env: A}\n":                 `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
+		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace'",
+		"targets:\n  - {name: a, connection: 'postgresql://u:secret@h/d'}": "line 2: targets.0.connection: want keys with values, not a text",
+		"sources: {name: a}\n":                                             "line 1: sources: want a list, each item behind a dash, not keys with values",
+		"- a\n":                                                            "line 1: want keys with values, not a list",
+		"a: &a {name: x}\nsources:\n  - {<<: *a, conection: {env: A}}":     `unknown key "a"; known are sources, targets`,
 	} {
 		_, err := Parse("cofre.yaml", []byte(text))
 		if f := fault.From(err); err == nil || !strings.Contains(f.Message, want) || strings.Contains(f.Error(), "secret") || !strings.Contains(f.Hint, "docs/operating.md") {

@@ -35,10 +35,12 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // keys are what may stand at each place of the file, for what the validator's messages do not say. TestKeys holds them
 // against the schema.
 var keys = map[string][]string{
-	"":                   {"sources"},
+	"":                   {"sources", "targets"},
 	"sources":            {"name", "connection", "maxAge", "jobs", "rows", "thresholds"},
 	"sources.connection": {"env", "file"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
+	"targets":            {"name", "connection", "allow"},
+	"targets.connection": {"env", "file"},
 }
 
 // explain says what does not fit, where, and what may stand there.

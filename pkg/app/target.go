@@ -1,0 +1,39 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+)
+
+// RestoreTarget is the connection to a database of a target of the file, which may not exist yet; "" for none in particular. A name that
+// is not in the file leads nowhere. Errors name the target, never its connection.
+func (c Config) RestoreTarget(name, database string) (postgres.Target, error) {
+	t := c.File.Target(name)
+	if t == nil {
+		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, c.knownTargets(), "there is no target %.80q", name)
+	}
+	url, err := t.URL(c.getenv)
+	if err != nil {
+		return postgres.Target{}, err
+	}
+	to, err := postgres.ParseTarget(url, c.getenv)
+	if err != nil {
+		return postgres.Target{}, fmt.Errorf("target %s: %w", name, err)
+	}
+	return to.WithDatabase(database), nil
+}
+
+// knownTargets says which targets there are.
+func (c Config) knownTargets() string {
+	if len(c.File.Targets) == 0 {
+		return "Name servers to restore to under targets in cofre.yaml, the file that BACKUP_CONFIG leads to."
+	}
+	names := make([]string, len(c.File.Targets))
+	for i, t := range c.File.Targets {
+		names[i] = t.Name
+	}
+	return "Known are: " + strings.Join(names, ", ") + "."
+}

@@ -1,0 +1,43 @@
+package configfile
+
+import (
+	"fmt"
+	"slices"
+)
+
+// What a target may allow.
+const (
+	AllowNew     = "new"     // restores into databases that are made for them
+	AllowReplace = "replace" // restores that replace what a database holds
+)
+
+// Target is a server into which the API may restore. Its connection's database is of no account: a request names one.
+type Target struct {
+	Name       string     `yaml:"name"`
+	Connection Connection `yaml:"connection"`
+	Allow      []string   `yaml:"allow"` // nil, where the file does not say, allows new databases alone
+	Line       int        `yaml:"-"`     // in the file, from 1
+}
+
+// Allows reports whether something may be done there.
+func (t Target) Allows(what string) bool {
+	if t.Allow == nil {
+		return what == AllowNew
+	}
+	return slices.Contains(t.Allow, what)
+}
+
+// URL returns the connection URL. Errors name the variable or the file, never what is in it.
+func (t Target) URL(getenv func(string) string) (string, error) {
+	return t.Connection.url(fmt.Sprintf("target %q", t.Name), "postgres", getenv)
+}
+
+// Target returns the target of this name, or nil.
+func (f File) Target(name string) *Target {
+	for i := range f.Targets {
+		if f.Targets[i].Name == name {
+			return &f.Targets[i]
+		}
+	}
+	return nil
+}
