@@ -51,6 +51,9 @@ type Page struct {
 	Sources SourceTallies `json:"sources"`
 	// Users counts the successful backups of each user of the API.
 	Users Users `json:"users,omitempty"`
+	// Proofs is set where Sources say which backups were proven. Versions before that wrote pages without: they are read, and the next
+	// cleanup says it.
+	Proofs bool `json:"proofs,omitempty"`
 	// Untold is set where Sources and Users are left out, because they were too long: the page has to be read.
 	Untold bool `json:"untold,omitempty"`
 }
@@ -143,7 +146,7 @@ func (p *Page) sumUp(backups []Backup) {
 			p.Users[b.CreatedBy]++
 		}
 	}
-	p.Sources = tallies(short)
+	p.Sources, p.Proofs = tallies(short), true
 	for i := range p.Sources {
 		t := &p.Sources[i]
 		t.Sizes = t.Sizes[max(0, len(t.Sizes)-pageRefs):]
@@ -151,7 +154,10 @@ func (p *Page) sumUp(backups []Backup) {
 }
 
 // forget leaves out what takes reading the page then.
-func (p *Page) forget() { p.Sources, p.Users, p.Untold = []Tally{}, nil, true }
+func (p *Page) forget() { p.Sources, p.Users, p.Untold, p.Proofs = []Tally{}, nil, true, false }
+
+// told reports whether registry.json says all that is asked of a page.
+func (p *Page) told() bool { return !p.Untold && p.Proofs }
 
 // holds reports whether a backup with this id would be in the page.
 func (p *Page) holds(id string) bool { return p.First <= id && id <= p.Last }
@@ -172,7 +178,7 @@ func (p *Page) check() error {
 		t := &p.Sources[i]
 		counts := []int{t.Count, t.ServerUnknown, t.Succeeded, t.Damaged, t.Failed, t.Canceled, t.Interrupted, t.Running, t.Whole.Count, t.Whole.Failures, t.Parts.Count, t.Parts.Failures}
 		for _, r := range t.Rows {
-			counts = append(counts, r.Succeeded, r.Verified, r.Finished)
+			counts = append(counts, r.Succeeded, r.Verified, r.Proven, r.Finished)
 		}
 		if slices.Min(counts) < 0 || slices.Max(counts) > p.Count || t.Bytes < 0 || t.Bytes > p.Bytes {
 			return fmt.Errorf("the page %s is said to have %v backups of %d bytes of one source", p.Key, counts, t.Bytes)

@@ -251,6 +251,88 @@ func TestOneMoreRewritesNothing(t *testing.T) {
 	}
 }
 
+// Which backup was proven last is known of settled ones too: also where a version wrote the page that did not note it, whose pages are
+// read, and which the next cleanup has say it.
+func TestProofsOfSettled(t *testing.T) {
+	store := storagetest.NewLocal(t)
+	r := paged(store, 20)
+	all := settled(t, r, 90)
+	at := all[89].CreatedAt
+	prove := func(n int, ok bool, level string) {
+		t.Helper()
+		at = at.Add(time.Hour)
+		_, err := r.SetVerification(t.Context(), all[n].ID, Verification{OK: ok, Level: level, At: at, Proof: &Proof{Rows: 1}}, 0)
+		must(t, err)
+	}
+	prove(12, true, LevelProven)
+	prove(25, true, LevelProven)
+	prove(25, false, LevelFull) // proven once, and damaged since
+	prove(31, true, LevelProvenInPart)
+	prove(33, true, LevelRestored)
+	prove(40, false, LevelProven)
+	known := func() (proven, disproven string, rows RowTally) {
+		t.Helper()
+		var sum Tally
+		must(t, r.Reading(t.Context(), func(v *View) error {
+			sum = Tally{}
+			for i := range v.Pages() {
+				sources, _, err := v.Sources(t.Context(), &v.Pages()[i])
+				if err != nil {
+					return err
+				}
+				for _, s := range sources {
+					sum.Add(s)
+				}
+			}
+			return nil
+		}))
+		return show(sum.LastProven), show(sum.LastDisproven), sum.Rows[0]
+	}
+	check := func(when string) {
+		t.Helper()
+		proven, disproven, row := known()
+		if want := show(ProofRef{Ref{all[31].ID, all[31].CreatedAt, all[31].Size}, all[89].CreatedAt.Add(4 * time.Hour), true}); proven != want {
+			t.Errorf("%s: proven is %s, want %s", when, proven, want)
+		}
+		if want := show(ProofRef{Ref{all[40].ID, all[40].CreatedAt, all[40].Size}, at, false}); disproven != want {
+			t.Errorf("%s: disproven is %s, want %s", when, disproven, want)
+		}
+		if row.Proven != 2 || !row.LastProven.Equal(all[31].CreatedAt) {
+			t.Errorf("%s: the row is %s", when, show(row))
+		}
+	}
+	check("as it was noted")
+	// As a version before wrote it: the pages are the same, what registry.json says of them is less.
+	x := index(t, r)
+	want, keys := show(x.Pages), pageKeys(t, store)
+	for i := range x.Pages {
+		p := &x.Pages[i]
+		p.Proofs = false
+		for j := range p.Sources {
+			s := &p.Sources[j]
+			s.LastProven, s.LastDisproven = nil, nil
+			for k := range s.Rows {
+				s.Rows[k].Proven, s.Rows[k].LastProven = 0, time.Time{}
+			}
+		}
+	}
+	data, err := x.marshal()
+	must(t, err)
+	_, err = store.Put(t.Context(), IndexKey, data, jsonOptions(storage.Condition{}))
+	must(t, err)
+	r = paged(store, 20)
+	if show(index(t, r).Pages) == want {
+		t.Fatal("registry.json still says it")
+	}
+	check("of an older version")
+	_, err = r.Reconcile(t.Context())
+	must(t, err)
+	if got := show(index(t, r).Pages); got != want || !slices.Equal(pageKeys(t, store), keys) {
+		t.Errorf("after a cleanup registry.json says\n%s\nwant\n%s", got, want)
+	}
+	check("after a cleanup")
+}
+
 // A place that a version without pages made is read as it is, stays as it is as long as it needs no pages, and gets them with the first
 // write that does.
 func TestPlaceOfVersion1(t *testing.T) {

@@ -296,6 +296,32 @@ func (r *Registry) mendPages(ctx context.Context, known paths) error {
 	return nil
 }
 
+// restatePages has registry.json say of pages what an older version did not note, a few with one write.
+func (r *Registry) restatePages(ctx context.Context) error {
+	open := func(ctx context.Context, x *Index) error {
+		for i := range x.Pages {
+			if p := &x.Pages[i]; len(x.open) < adoptPages && !p.Untold && !p.Proofs {
+				if _, err := r.openPage(ctx, x, i); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for more := true; more; {
+		err := r.updateOpen(ctx, open, func(x *Index) error {
+			if more = len(x.open) > 0; !more {
+				return errUnchanged
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // nowIn returns the settled records that stand in the place of a page.
 func (r *Registry) nowIn(ctx context.Context, old Page) (all []Backup, err error) {
 	err = r.Reading(ctx, func(v *View) error {

@@ -218,8 +218,10 @@ func (r *Registry) reconcileOrphans(ctx context.Context, rep *Report) error {
 	if err := r.mendPages(ctx, known); err != nil {
 		return err
 	}
-	if err := r.sweepPages(ctx); err != nil {
-		rep.problem("%v", err)
+	for _, settle := range []func(context.Context) error{r.restatePages, r.sweepPages} {
+		if err := settle(ctx); err != nil {
+			rep.problem("%v", err)
+		}
 	}
 	return r.sweepLate(ctx, x, known, rep)
 }

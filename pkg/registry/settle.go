@@ -217,6 +217,9 @@ func (r *Registry) closePages(ctx context.Context, x *Index) (replaced []string,
 			return nil, err
 		}
 		if len(parts) == 1 && g.page != nil && parts[0].Key == g.page.Key {
+			if i, ok := x.pageAt(g.page.First); ok && x.Pages[i].Key == g.page.Key {
+				x.Pages[i] = parts[0] // what is said of it may be more
+			}
 			continue
 		}
 		if g.page != nil {
@@ -258,7 +261,12 @@ func (r *Registry) writeParts(ctx context.Context, g *segment) ([]Page, error) {
 		}
 		if g.page != nil && !g.lost && n == len(g.backups) && n == g.page.Count {
 			if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) == g.page.SHA256 {
-				return []Page{*g.page}, nil
+				same := *g.page
+				if !same.Untold && !same.Proofs {
+					same = describePage(g.backups, data)
+					same.Key = g.page.Key
+				}
+				return []Page{same}, nil
 			}
 		}
 		p, err := r.writePage(ctx, rest[:n], data)

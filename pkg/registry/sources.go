@@ -194,7 +194,7 @@ func (r *Registry) Adopt(ctx context.Context, name string, now time.Time) (int, 
 	}
 }
 
-// adoptPages is how many pages are changed with one write of the index.
+// adoptPages is how many pages are changed, or said more of, with one write of the index.
 const adoptPages = 4
 
 // adopts names the database whose old backups a source takes.

@@ -15,6 +15,13 @@ type Ref struct {
 	Size int64     `json:"size"` // stored bytes
 }
 
+// ProofRef is a backup that was restored and compared, and when that was.
+type ProofRef struct {
+	Ref
+	Proof  time.Time `json:"proof"`            // when
+	InPart bool      `json:"inPart,omitempty"` // something was left out, or could not be compared
+}
+
 // Failure is a backup that failed, and why.
 type Failure struct {
 	ID    string    `json:"id"`
@@ -40,6 +47,10 @@ type Tally struct {
 	Running       int       `json:"running,omitempty"`
 	LastGood      *Ref      `json:"lastGood,omitempty"`  // the newest verified one, whatever it holds
 	LastWhole     *Ref      `json:"lastWhole,omitempty"` // the newest verified one that holds everything
+	// LastProven is the newest verified one that holds everything and that a proof found good; LastDisproven the newest one that holds
+	// everything and that a proof found bad. What was written by a version that did not note them says so: [Page.Proofs].
+	LastProven    *ProofRef `json:"lastProven,omitempty"`
+	LastDisproven *ProofRef `json:"lastDisproven,omitempty"`
 	// Sizes are of whole good ones, the oldest first: the newest few.
 	Sizes         Refs       `json:"sizes,omitempty"`
 	LastScheduled time.Time  `json:"lastScheduled,omitzero"`
@@ -85,6 +96,8 @@ type RowTally struct {
 	Verified     int              `json:"verified,omitempty"`
 	Finished     int              `json:"finished,omitempty"` // whatever became of it
 	LastVerified time.Time        `json:"lastVerified,omitzero"`
+	Proven       int              `json:"proven,omitempty"` // verified, by a proof too; of rows that hold everything
+	LastProven   time.Time        `json:"lastProven,omitzero"`
 	Formats      map[string]int64 `json:"formats,omitempty"` // size in bytes of the newest successful one of each format
 	Lost         Losses           `json:"lost,omitempty"`    // the newest maxLosses, the oldest first
 }
@@ -134,6 +147,7 @@ func (t *Tally) Note(b *Backup) {
 		t.LastScheduled = b.CreatedAt
 	}
 	t.noteGood(b)
+	t.noteProof(b)
 	t.attempts(b).note(b)
 }
 
@@ -192,6 +206,24 @@ func (t *Tally) noteGood(b *Backup) {
 	}
 }
 
+func (t *Tally) noteProof(b *Backup) {
+	if !b.Whole() {
+		return
+	}
+	if p, ok := b.Proven(); ok {
+		newerProof(&t.LastProven, &ProofRef{Ref{b.ID, b.CreatedAt, b.Size}, p.At, p.Level == LevelProvenInPart})
+	}
+	if p, ok := b.Disproven(); ok {
+		newerProof(&t.LastDisproven, &ProofRef{Ref{b.ID, b.CreatedAt, b.Size}, p.At, p.Level == LevelProvenInPart})
+	}
+}
+
+func newerProof(last **ProofRef, r *ProofRef) {
+	if r != nil && (*last == nil || !r.At.Before((*last).At)) {
+		*last = r
+	}
+}
+
 func newer(last **Ref, r *Ref) {
 	if r != nil && (*last == nil || !r.At.Before((*last).At)) {
 		*last = r
@@ -239,6 +271,9 @@ func (t *Tally) noteRow(b *Backup) {
 	if b.Verified() {
 		n.Verified, n.LastVerified = 1, b.CreatedAt
 	}
+	if _, ok := b.Proven(); ok && row.Whole() {
+		n.Proven, n.LastProven = 1, b.CreatedAt
+	}
 	t.addRow(n)
 }
 
@@ -256,6 +291,10 @@ func (t *Tally) addRow(n RowTally) {
 	r.Finished += n.Finished
 	if n.LastVerified.After(r.LastVerified) {
 		r.LastVerified = n.LastVerified
+	}
+	r.Proven += n.Proven
+	if n.LastProven.After(r.LastProven) {
+		r.LastProven = n.LastProven
 	}
 	if len(n.Lost) > 0 {
 		r.Lost = slices.Concat(r.Lost, n.Lost)
@@ -287,6 +326,8 @@ func (t *Tally) Add(n Tally) {
 	t.Running += n.Running
 	newer(&t.LastGood, n.LastGood)
 	newer(&t.LastWhole, n.LastWhole)
+	newerProof(&t.LastProven, n.LastProven)
+	newerProof(&t.LastDisproven, n.LastDisproven)
 	t.Sizes = slices.Concat(t.Sizes, n.Sizes)
 	t.Sizes = t.Sizes[max(0, len(t.Sizes)-maxSizes):]
 	if n.LastScheduled.After(t.LastScheduled) {

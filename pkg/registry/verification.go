@@ -127,6 +127,33 @@ func (b Backup) Verified() bool {
 	return b.Status == Success && b.Verification != nil && b.Verification.OK
 }
 
+// Proven returns the strongest proof that found a verified backup good; ok reports whether there is one.
+func (b *Backup) Proven() (v Verification, ok bool) {
+	if !b.Verified() {
+		return v, false
+	}
+	return b.proof(true)
+}
+
+// Disproven returns a proof that found the backup bad and that none took back; ok reports whether there is one.
+func (b *Backup) Disproven() (v Verification, ok bool) {
+	if b.Status != Success {
+		return v, false
+	}
+	return b.proof(false)
+}
+
+func (b *Backup) proof(good bool) (Verification, bool) {
+	known := b.Proofs()
+	i := slices.IndexFunc(known, func(v Verification) bool {
+		return v.OK == good && (v.Level == LevelProven || v.Level == LevelProvenInPart)
+	})
+	if i < 0 {
+		return Verification{}, false
+	}
+	return known[i], true
+}
+
 // Damaged tells whether a verification found the object wrong and none took that back.
 func (b Backup) Damaged() bool {
 	return b.Status == Success && b.Verification != nil && !b.Verification.OK

@@ -206,7 +206,7 @@ func (v *View) Pages() []Page { return v.index.Pages }
 // Sources returns the tallies of a page, and how many successful backups each user of the API has in it: by reading it, where
 // registry.json does not say.
 func (v *View) Sources(ctx context.Context, p *Page) ([]Tally, map[string]int, error) {
-	if !p.Untold {
+	if p.told() {
 		return p.Sources, p.Users, nil
 	}
 	if t, ok := v.r.told.get(p.Key); ok {
