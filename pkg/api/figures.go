@@ -89,7 +89,7 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 		Source: s.Name, Database: s.Database, Server: s.Server, State: contract.State(s.State), Configured: s.Configured,
 		Scheduled: s.Scheduled, Schedule: s.Schedule, NextScheduledAt: utc(s.NextDue), Backups: s.Backups, Bytes: s.Bytes, Running: s.Running,
 		Damaged: s.Damaged, ServerUnknown: s.ServerUnknown, FailingSince: s.FailingSince, Failures: s.Failures, Missed: s.Missed,
-		DueAt: utc(s.Due), Overdue: s.Overdue, OnlyParts: s.OnlyParts, Trend: each(s.Days, daySummary), Sizes: each(s.Sizes, point),
+		DueAt: utc(s.Due), Overdue: s.Overdue, OnlyParts: s.OnlyParts, ProofsExpected: s.ProofsExpected, Trend: each(s.Days, daySummary), Sizes: each(s.Sizes, point),
 		Findings: each(s.Findings, finding),
 	}
 	if s.LastGood != nil {
@@ -99,6 +99,16 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 		out.LastWhole = point(*s.LastWhole)
 		age := max(0, int64(now.Sub(s.LastWhole.At)/time.Second))
 		out.LastWholeAge = &age
+	}
+	if p := s.LastProven; p != nil {
+		out.LastProven = proven(*p)
+	}
+	if age, ok := s.ProofAge(); ok {
+		seconds := int64(age / time.Second)
+		out.LastProofAge = &seconds
+	}
+	if p := s.LastDisproven; p != nil {
+		out.LastDisproven = proven(*p)
 	}
 	if f := s.LastFail; f != nil {
 		out.LastFailureID, out.LastFailure = f.ID, errorOf(f.Error)
@@ -125,6 +135,10 @@ func utc(t time.Time) time.Time {
 
 func point(r overview.Ref) contract.BackupPoint {
 	return contract.BackupPoint{ID: r.ID, At: r.At, Size: r.Size}
+}
+
+func proven(p overview.ProofRef) contract.ProvenBackup {
+	return contract.ProvenBackup{ID: p.ID, At: p.At, ProvenAt: utc(p.Proof), InPart: p.InPart}
 }
 
 func finding(f overview.Finding) contract.Finding {

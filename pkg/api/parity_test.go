@@ -126,6 +126,7 @@ var unlike = []struct {
 	as   string
 }{
 	{regexp.MustCompile(`"lastWholeAge":[0-9]+`), `"lastWholeAge":0`},
+	{regexp.MustCompile(`"lastProofAge":[0-9]+`), `"lastProofAge":0`},
 	{regexp.MustCompile(`"test_[0-9]+",?`), ""}, // other databases of the server come and go
 	{regexp.MustCompile(`(expires|signature)=[^&"\\]*`), "$1"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`), "http://store"},

@@ -174,7 +174,7 @@ func (s *Service) checkSources(ctx context.Context) []Check {
 func sourceCheck(s *overview.Source) Check {
 	c := Check{Name: "source " + s.Name, Result: CheckOK}
 	if s.LastWhole != nil {
-		c.Detail = "the last good backup is " + overview.Ago(s.Age()) + " old"
+		c.Detail = "the last good backup is " + overview.Ago(s.Age()) + " old, " + proofOf(s)
 	}
 	// What is damaged stands with the registry, with the command that lists it.
 	findings := slices.DeleteFunc(slices.Clone(s.Findings), func(f overview.Finding) bool { return f.Code == overview.Damage })
@@ -198,6 +198,18 @@ func sourceCheck(s *overview.Source) Check {
 		}
 	}
 	return c
+}
+
+// proofOf says when a backup was proven last.
+func proofOf(s *overview.Source) string {
+	age, ok := s.ProofAge()
+	switch {
+	case !ok:
+		return "and none was ever proven"
+	case s.LastProven.ID == s.LastWhole.ID:
+		return "and proven " + overview.Ago(age) + " ago"
+	}
+	return "and one was proven " + overview.Ago(age) + " ago"
 }
 
 // checkSignatures says whether new backups are signed, and whether signatures are asked for here.

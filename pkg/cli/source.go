@@ -59,9 +59,11 @@ type sourceDoc struct {
 	Bytes     int64              `json:"bytes"`
 	LastWhole *overview.Ref      `json:"lastWhole,omitempty"`
 	LastGood  *overview.Ref      `json:"lastGood,omitempty"`
-	NextDue   *time.Time         `json:"nextDue,omitempty"`
-	Overdue   bool               `json:"overdue"`
-	Unknown   int                `json:"serverUnknown"`
+	// LastProven is nil where none ever was.
+	LastProven *overview.ProofRef `json:"lastProven,omitempty"`
+	NextDue    *time.Time         `json:"nextDue,omitempty"`
+	Overdue    bool               `json:"overdue"`
+	Unknown    int                `json:"serverUnknown"`
 }
 
 func (p *program) sourceList(ctx context.Context) error {
@@ -76,7 +78,7 @@ func (p *program) sourceList(ctx context.Context) error {
 	docs := []sourceDoc{}
 	for _, s := range o.Sources {
 		d := sourceDoc{Name: s.Name, Database: s.Database, Server: s.Server, State: s.State, Findings: s.Findings, Backups: s.Backups, Bytes: s.Bytes,
-			LastWhole: s.LastWhole, LastGood: s.LastGood, Overdue: s.Overdue, Unknown: s.ServerUnknown}
+			LastWhole: s.LastWhole, LastGood: s.LastGood, LastProven: s.LastProven, Overdue: s.Overdue, Unknown: s.ServerUnknown}
 		if d.Findings == nil {
 			d.Findings = []overview.Finding{}
 		}
@@ -95,12 +97,15 @@ func (p *program) sourceTable(o overview.Overview) error {
 	}
 	t := &term.Table{Columns: []term.Column{
 		{Title: "SOURCE", Shrink: 10}, {Title: "STATE"}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
-		{Title: "LAST GOOD", Drop: 4}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
+		{Title: "LAST GOOD", Drop: 4}, {Title: "PROVEN", Drop: 5}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
 	}}
 	for _, s := range o.Sources {
-		last, next := "-", "-"
+		last, proof, next := "-", "never", "-"
 		if s.LastWhole != nil {
 			last = term.Time(s.LastWhole.At)
+		}
+		if s.LastProven != nil {
+			proof = term.Time(s.LastProven.Proof)
 		}
 		if !s.NextDue.IsZero() {
 			next = term.Time(s.NextDue)
@@ -113,7 +118,7 @@ func (p *program) sourceTable(o overview.Overview) error {
 			texts = append(texts, fmt.Sprintf("%s of an unknown server (cofre source adopt %s)", term.Plural(s.ServerUnknown, "backup"), source.Quote(s.Name)))
 		}
 		t.Add(term.Cell{Text: s.Name}, stateCell(s.State, p.out), term.Cell{Text: s.Server}, term.Cell{Text: fmt.Sprint(s.Backups)},
-			term.Cell{Text: last}, term.Cell{Text: next}, term.Cell{Text: strings.Join(texts, "; ")})
+			term.Cell{Text: last}, term.Cell{Text: proof}, term.Cell{Text: next}, term.Cell{Text: strings.Join(texts, "; ")})
 	}
 	return t.Write(p.stdout, p.out)
 }

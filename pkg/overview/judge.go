@@ -23,6 +23,8 @@ const (
 	BackupShrunk Code = "shrunk"        // the newest is much smaller than the one before
 	TablesLost   Code = "rows_lost"     // tables of the newest lost more of their rows than they may
 	NotCounted   Code = "contents_unknown"
+	NotProven    Code = "not_proven"   // proofs are expected, and there was none for long
+	ProofBad     Code = "proof_failed" // the last proof found that a backup does not come back as it was made
 	Damage       Code = "damaged"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
@@ -68,6 +70,7 @@ func (b *builder) judge(s *state) {
 	s.OnlyParts = s.LastWhole == nil && s.tally.Parts.Count > 0 && s.LastGood != nil
 	s.shrunk()
 	s.contents()
+	s.proofs()
 	if s.Damaged > 0 {
 		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
 	}
@@ -198,6 +201,37 @@ func (s *state) shrunk() {
 	s.find(Finding{Code: BackupShrunk, Severity: Warning, Backup: last.ID,
 		Text: fmt.Sprintf("the newest backup is %d %% smaller than the one before", min(99, 100-last.Size*100/max(*last.Before, 1))),
 		Hint: "Look whether data was lost before the older ones are removed."})
+}
+
+// proofs looks whether backups come back. Where no proofs are expected, that none was ever made is no finding.
+func (s *state) proofs() {
+	s.ProofsExpected = s.expected != nil && s.expected.Proofs > 0
+	if d := s.LastDisproven; d != nil {
+		f := Finding{Code: ProofBad, Severity: Warning, Since: d.Proof, Backup: d.ID, Text: "the last proof found that a backup does not come back as it was made",
+			Hint: "See what differs in its record: cofre info " + d.ID + ". Make a new backup and prove it."}
+		if s.expected != nil {
+			f.Severity = Failing
+		}
+		s.find(f)
+	}
+	if !s.ProofsExpected || s.LastWhole == nil { // without a good backup there is nothing to prove, and that is told
+		return
+	}
+	longest := ProofAge
+	if e := s.expected.Proofs; e >= longest {
+		longest = e + proofGrace
+	}
+	age, proven := s.ProofAge()
+	f := Finding{Code: NotProven, Severity: Warning, Backup: s.LastWhole.ID, Hint: "Prove the last good backup: cofre prove " + s.LastWhole.ID}
+	switch {
+	case !proven:
+		f.Text = "no backup was ever proven by restoring it"
+	case s.LastProven.ID != s.LastWhole.ID && age > longest:
+		f.Text, f.Since = "no proof for "+Ago(age), s.LastProven.Proof.Add(longest)
+	default:
+		return
+	}
+	s.find(f)
 }
 
 // contents looks at what the newest whole backup contains, as its record says.

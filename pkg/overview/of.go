@@ -202,6 +202,20 @@ func (s *state) sumUp() {
 	s.Database = cmp.Or(t.Database, s.Database)
 	s.ServerUnknown, s.Running, s.Damaged, s.Backups, s.Bytes = t.ServerUnknown, t.Running, t.Damaged, t.Succeeded, t.Bytes
 	s.LastGood, s.LastWhole, s.Sizes = t.LastGood, t.LastWhole, t.Sizes
+	s.LastProven = s.dated(t.LastProven)
+	if d := t.LastDisproven; d != nil && (s.LastProven == nil || d.At.After(s.LastProven.At)) {
+		s.LastDisproven = s.dated(d)
+	}
+}
+
+// dated puts the time of the backup in the place of a proof's that is dated in the future: no proof is older than its backup.
+func (s *state) dated(p *registry.ProofRef) *registry.ProofRef {
+	if p == nil || !p.Proof.After(s.now) {
+		return p
+	}
+	at := *p
+	at.Proof = p.At
+	return &at
 }
 
 func (f *Figures) add(r *registry.Backup) {

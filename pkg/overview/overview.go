@@ -27,6 +27,12 @@ const (
 	DefaultAge = 7 * 24 * time.Hour // of the last good backup, where there is no schedule
 )
 
+// When it is said that there was no proof for long, where proofs are expected.
+const (
+	ProofAge   = 30 * 24 * time.Hour // of the last one
+	proofGrace = 2 * 24 * time.Hour  // behind the time between two, where that is as long
+)
+
 // Schedule tells when something is due next.
 type Schedule interface {
 	Next(time.Time) time.Time
@@ -39,6 +45,7 @@ type Expected struct {
 	Database string
 	Schedule Schedule      // nil: it is made when somebody asks
 	MaxAge   time.Duration // of the last good backup; 0 is the default
+	Proofs   time.Duration // between two proofs; 0: none is expected
 }
 
 // Input is what an overview is worked out of.
@@ -117,7 +124,13 @@ type Source struct {
 
 	LastGood  *Ref // the newest verified one, whatever it holds
 	LastWhole *Ref // the newest verified one that holds everything
-	LastFail  *Failure
+	// LastProven is the newest good backup that holds everything and was proven; nil where none ever was. LastDisproven is the newest one
+	// that a proof found bad, where none that is newer was proven since.
+	LastProven    *ProofRef
+	LastDisproven *ProofRef
+	// ProofsExpected tells that proofs are expected of it here.
+	ProofsExpected bool
+	LastFail       *Failure
 	// FailingSince is the first failure behind the last good backup; zero when the last attempt was good.
 	FailingSince time.Time
 	Failures     int // in a row
@@ -145,8 +158,19 @@ func (s *Source) Age() time.Duration {
 	return max(0, s.now.Sub(s.LastWhole.At))
 }
 
+// ProofAge is how long ago the proof of the newest proven backup was made; ok is false where there is none.
+func (s *Source) ProofAge() (age time.Duration, ok bool) {
+	if s.LastProven == nil {
+		return 0, false
+	}
+	return max(0, s.now.Sub(s.LastProven.Proof)), true
+}
+
 // Ref is one backup.
 type Ref = registry.Ref
+
+// ProofRef is one that was proven, and when.
+type ProofRef = registry.ProofRef
 
 // Failure is one that failed, and why.
 type Failure = registry.Failure

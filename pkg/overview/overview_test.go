@@ -65,9 +65,20 @@ func containing(c registry.Contents) func(*registry.Backup) {
 	return func(b *registry.Backup) { b.Contents = &c }
 }
 
+// proven marks a backup as proven, or disproven, at a time.
+func proven(at time.Time, ok bool) func(*registry.Backup) {
+	return func(b *registry.Backup) {
+		b.Verification = &registry.Verification{OK: ok, Level: registry.LevelProven, At: at, Proof: &registry.Proof{}}
+	}
+}
+
 // Each case is something that was once shown as good, or as worse than it was.
 func TestFindings(t *testing.T) {
 	nightly := Expected{Source: "loja", Database: "loja", Schedule: plan(t, "0 2 * * *")}
+	weekly := nightly
+	weekly.Proofs = 7 * 24 * time.Hour
+	monthly := nightly
+	monthly.Proofs = 30 * 24 * time.Hour
 	byHand := Expected{Source: "loja", Database: "loja"}
 	for name, c := range map[string]struct {
 		expected Expected
@@ -94,12 +105,24 @@ func TestFindings(t *testing.T) {
 		"half as large":                             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), sized(500000))}, day(13, 12), "loja", "shrunk/warning"},
 		"a table lost its rows": {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), containing(registry.Contents{Lost: 2, Compared: "A",
 			Warnings: []registry.RowsLost{{Table: "orders", Before: 1000, After: 80, Percent: 92}}}))}, day(13, 12), "loja", "rows_lost/warning"},
-		"tables lost rows, of an encrypted one": {nightly, []registry.Backup{made("B", "loja", day(13, 2), containing(registry.Contents{Lost: 2, Compared: "A"}))}, day(13, 12), "loja", "rows_lost/warning"},
-		"they did so the night before":          {nightly, []registry.Backup{made("A", "loja", day(12, 2), containing(registry.Contents{Lost: 1})), made("B", "loja", day(13, 2), containing(registry.Contents{}))}, day(13, 12), "loja", ""},
-		"nothing could be counted":              {nightly, []registry.Backup{made("A", "loja", day(13, 2), containing(registry.Contents{Missing: "out of luck"}))}, day(13, 12), "loja", "contents_unknown/warning"},
-		"a part is smaller, and that is all":    {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
-		"dated in the future":                   {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(28, 2).AddDate(5, 0, 0))}, day(13, 12), "loja", "overdue/failing future/warning"},
-		"the newest one is damaged":             {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
+		"tables lost rows, of an encrypted one":            {nightly, []registry.Backup{made("B", "loja", day(13, 2), containing(registry.Contents{Lost: 2, Compared: "A"}))}, day(13, 12), "loja", "rows_lost/warning"},
+		"they did so the night before":                     {nightly, []registry.Backup{made("A", "loja", day(12, 2), containing(registry.Contents{Lost: 1})), made("B", "loja", day(13, 2), containing(registry.Contents{}))}, day(13, 12), "loja", ""},
+		"nothing could be counted":                         {nightly, []registry.Backup{made("A", "loja", day(13, 2), containing(registry.Contents{Missing: "out of luck"}))}, day(13, 12), "loja", "contents_unknown/warning"},
+		"a part is smaller, and that is all":               {nightly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, sized(9))}, day(13, 12), "loja", ""},
+		"dated in the future":                              {nightly, []registry.Backup{made("A", "loja", day(10, 2)), made("B", "loja", day(28, 2).AddDate(5, 0, 0))}, day(13, 12), "loja", "overdue/failing future/warning"},
+		"proofs are wanted, and none was ever made":        {weekly, []registry.Backup{made("A", "loja", day(13, 2))}, day(13, 12), "loja", "not_proven/warning"},
+		"proven 30 days ago":                               {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 3), "loja", ""},
+		"and an hour more":                                 {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 4), "loja", "not_proven/warning"},
+		"where proofs are made each month that is in time": {monthly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 4), "loja", ""},
+		"the newest good one is proven, long ago":          {Expected{Source: "loja", MaxAge: 90 * 24 * time.Hour, Proofs: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true))}, day(60, 2), "loja", ""},
+		"a part that was proven says nothing":              {weekly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, proven(day(13, 4), true))}, day(13, 12), "loja", "not_proven/warning"},
+		"nothing to prove":                                 {weekly, nil, day(13, 12), "loja", "no_backup_yet/warning"},
+		"no proofs are wanted":                             {nightly, []registry.Backup{made("A", "loja", day(13, 2))}, day(13, 12), "loja", ""},
+		"a proof failed":                                   {weekly, []registry.Backup{made("A", "loja", day(12, 2), proven(day(12, 3), true)), made("B", "loja", day(13, 2), proven(day(13, 3), false)), made("C", "loja", day(13, 4))}, day(13, 12), "loja", "proof_failed/failing damaged/warning"},
+		"a proof failed where none are wanted":             {nightly, []registry.Backup{made("B", "loja", day(12, 2), proven(day(12, 3), false)), made("C", "loja", day(13, 4))}, day(13, 12), "loja", "proof_failed/failing damaged/warning"},
+		"a newer one was proven since":                     {weekly, []registry.Backup{made("B", "loja", day(12, 2), proven(day(12, 3), false)), made("C", "loja", day(13, 2), proven(day(13, 3), true))}, day(13, 12), "loja", "damaged/warning"},
+		"a proof of the future is of no use":               {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 2).AddDate(5, 0, 0), true)), made("B", "loja", day(32, 2))}, day(32, 4), "loja", "not_proven/warning"},
+		"the newest one is damaged":                        {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Of(Input{Now: c.now, Backups: slices.Values(c.backups), Expected: []Expected{c.expected}})
@@ -118,6 +141,25 @@ func TestFindings(t *testing.T) {
 				t.Errorf("state is %s of all, %s of the source", o.State, s.State)
 			}
 		})
+	}
+}
+
+// How long ago the newest backup was proven is the same whether its record has settled or not, and absent where none ever was.
+func TestProofAge(t *testing.T) {
+	backups := []registry.Backup{made("A", "loja", day(1, 2), proven(day(2, 3), true)), made("B", "loja", day(3, 2))}
+	for name, in := range map[string]Input{
+		"not settled": {Now: day(4, 3), Backups: slices.Values(backups)},
+		"settled":     {Now: day(4, 3), Settled: registry.Tallies(backups)},
+		"in between":  {Now: day(4, 3), Settled: registry.Tallies(backups[:1]), Backups: slices.Values(backups[1:])},
+	} {
+		s := Of(in)
+		if age, ok := s.Sources[0].ProofAge(); !ok || age != 48*time.Hour || s.Sources[0].LastProven.ID != "A" {
+			t.Errorf("%s: %s, %v, %+v", name, age, ok, s.Sources[0].LastProven)
+		}
+	}
+	never := Of(Input{Now: day(4, 3), Backups: slices.Values(backups[1:])})
+	if age, ok := never.Sources[0].ProofAge(); ok || age != 0 {
+		t.Errorf("%s for what was never proven", age)
 	}
 }
 

@@ -305,8 +305,10 @@ const (
 	FindingCodeFailing         FindingCode = "failing"
 	FindingCodeFuture          FindingCode = "future"
 	FindingCodeNoBackupYet     FindingCode = "no_backup_yet"
+	FindingCodeNotProven       FindingCode = "not_proven"
 	FindingCodeOnlyParts       FindingCode = "only_parts"
 	FindingCodeOverdue         FindingCode = "overdue"
+	FindingCodeProofFailed     FindingCode = "proof_failed"
 	FindingCodeRowsLost        FindingCode = "rows_lost"
 	FindingCodeServerChanged   FindingCode = "server_changed"
 	FindingCodeShrunk          FindingCode = "shrunk"
@@ -327,9 +329,13 @@ func (e FindingCode) Valid() bool {
 		return true
 	case FindingCodeNoBackupYet:
 		return true
+	case FindingCodeNotProven:
+		return true
 	case FindingCodeOnlyParts:
 		return true
 	case FindingCodeOverdue:
+		return true
+	case FindingCodeProofFailed:
 		return true
 	case FindingCodeRowsLost:
 		return true
@@ -1333,6 +1339,23 @@ type Progress struct {
 	UpdatedAt     time.Time `json:"updatedAt"`
 }
 
+// ProvenBackup a backup that holds everything, was restored into a server of its own and compared
+type ProvenBackup struct {
+	// At when it was made
+	At time.Time `json:"at"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID BackupID `json:"id"`
+
+	// InPart something was left out, or could not be compared
+	InPart bool `json:"inPart"`
+
+	// ProvenAt when the proof ended
+	ProvenAt time.Time `json:"provenAt"`
+}
+
 // Retention What becomes of the backup by the settings as they are now; in lists and single records.
 type Retention struct {
 	// ExpiresAt when it is too old for the settings; absent where age removes nothing. A protected one stays all the same
@@ -1479,6 +1502,9 @@ type SourceSummary struct {
 	// Findings what somebody should look at, the worst first
 	Findings []Finding `json:"findings"`
 
+	// LastDisproven a backup that holds everything, was restored into a server of its own and compared
+	LastDisproven ProvenBackup `json:"lastDisproven,omitempty,omitzero"`
+
 	// LastFailure Why a backup failed.
 	LastFailure BackupError `json:"lastFailure,omitempty,omitzero"`
 
@@ -1487,7 +1513,13 @@ type SourceSummary struct {
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
 	LastFailureID BackupID    `json:"lastFailureId,omitempty,omitzero"`
 	LastGood      BackupPoint `json:"lastGood,omitempty,omitzero"`
-	LastWhole     BackupPoint `json:"lastWhole,omitempty,omitzero"`
+
+	// LastProofAge seconds since the proof of lastProven; absent where none was ever proven
+	LastProofAge *int64 `json:"lastProofAge,omitempty"`
+
+	// LastProven a backup that holds everything, was restored into a server of its own and compared
+	LastProven ProvenBackup `json:"lastProven,omitempty,omitzero"`
+	LastWhole  BackupPoint  `json:"lastWhole,omitempty,omitzero"`
 
 	// LastWholeAge seconds
 	LastWholeAge *int64 `json:"lastWholeAge,omitempty"`
@@ -1501,6 +1533,9 @@ type SourceSummary struct {
 
 	// Overdue the last good backup that holds everything is older than it may be
 	Overdue bool `json:"overdue"`
+
+	// ProofsExpected proofs are expected of it here
+	ProofsExpected bool `json:"proofsExpected"`
 
 	// RowsLost the first of those tables; absent where the backup is encrypted
 	RowsLost []RowsLost `json:"rowsLost,omitempty,omitzero"`

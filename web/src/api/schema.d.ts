@@ -1203,6 +1203,15 @@ export interface components {
              * @description seconds
              */
             lastWholeAge?: number;
+            lastProven?: components["schemas"]["ProvenBackup"];
+            /**
+             * Format: int64
+             * @description seconds since the proof of lastProven; absent where none was ever proven
+             */
+            lastProofAge?: number;
+            lastDisproven?: components["schemas"]["ProvenBackup"];
+            /** @description proofs are expected of it here */
+            proofsExpected: boolean;
             lastFailureId?: components["schemas"]["BackupId"];
             lastFailure?: components["schemas"]["BackupError"];
             /**
@@ -1250,9 +1259,25 @@ export interface components {
              */
             size: number;
         };
+        /** @description a backup that holds everything, was restored into a server of its own and compared */
+        ProvenBackup: {
+            id: components["schemas"]["BackupId"];
+            /**
+             * Format: date-time
+             * @description when it was made
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description when the proof ended
+             */
+            provenAt: string;
+            /** @description something was left out, or could not be compared */
+            inPart: boolean;
+        };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "damaged" | "server_changed" | "unreadable" | "future";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;

@@ -113,10 +113,12 @@ export const en = {
     rowsLost: (table: string, percent: number, before: string, after: string) => `${table} lost ${percent} % of its rows since the backup before (${before}, now ${after})`,
     tablesLost: (count: number) => `${s(count, "table")} lost many rows since the backup before`,
     contentsUnknown: "what the newest backup contains is not known",
+    notProven: (last?: string) => last ? `last proven ${last}` : "no backup was ever proven by restoring it",
+    proofFailed: "a backup did not come back as it was made",
     damaged: (count: number) => s(count, "damaged backup"),
     short: {
       overdue: "Overdue", unscheduled: "Nobody backs it up", no_backup_yet: "No backup yet", failing: "Failing", only_parts: "Only parts",
-      shrunk: "Shrunk", rows_lost: "Rows lost", contents_unknown: "Contents unknown", damaged: "Damaged", server_changed: "Another server", unreadable: "Record unreadable", future: "Wrong clock",
+      shrunk: "Shrunk", rows_lost: "Rows lost", contents_unknown: "Contents unknown", not_proven: "Not proven", proof_failed: "Proof failed", damaged: "Damaged", server_changed: "Another server", unreadable: "Record unreadable", future: "Wrong clock",
     } as Record<string, string>,
     todo: {
       overdue: "Create a backup now, then check the schedule and the last error.",
@@ -127,6 +129,8 @@ export const en = {
       shrunk: "Check whether data was lost before the older backups are removed.",
       rows_lost: "Look at what changed before the older backups are removed.",
       contents_unknown: "See its record.",
+      not_proven: "Prove the last good backup.",
+      proof_failed: "Create a new backup and prove it.",
       damaged: "Create a new backup.",
       server_changed: "Give this database a source name of its own, or confirm that the source has moved.",
       future: "Check the clocks of the machines that make backups.",

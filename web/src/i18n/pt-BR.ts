@@ -115,10 +115,12 @@ export const ptBR: Messages = {
     rowsLost: (table, percent, before, after) => `${table} perdeu ${percent} % das linhas desde o backup anterior (${before}, agora ${after})`,
     tablesLost: (count) => `${s(count, "tabela")} com muitas linhas a menos que no backup anterior`,
     contentsUnknown: "o conteúdo do último backup não é conhecido",
+    notProven: (last) => last ? `última prova ${last}` : "nenhum backup foi provado por restauração",
+    proofFailed: "um backup não voltou como foi feito",
     damaged: (count) => s(count, "backup corrompido", "backups corrompidos"),
     short: {
       overdue: "Atrasado", unscheduled: "Sem agendamento", no_backup_yet: "Nenhum backup ainda", failing: "Falhando", only_parts: "Só parciais",
-      shrunk: "Encolheu", rows_lost: "Linhas perdidas", contents_unknown: "Conteúdo desconhecido", damaged: "Corrompido", server_changed: "Outro servidor", unreadable: "Registro ilegível", future: "Relógio errado",
+      shrunk: "Encolheu", rows_lost: "Linhas perdidas", contents_unknown: "Conteúdo desconhecido", not_proven: "Sem prova", proof_failed: "Prova falhou", damaged: "Corrompido", server_changed: "Outro servidor", unreadable: "Registro ilegível", future: "Relógio errado",
     },
     todo: {
       overdue: "Crie um backup agora e depois veja o agendamento e o último erro.",
@@ -129,6 +131,8 @@ export const ptBR: Messages = {
       shrunk: "Verifique se houve perda de dados antes que os anteriores sejam removidos.",
       rows_lost: "Veja o que mudou antes que os backups anteriores sejam removidos.",
       contents_unknown: "Veja o registro dele.",
+      not_proven: "Prove o último backup bom.",
+      proof_failed: "Crie um novo backup e prove-o.",
       damaged: "Crie um novo backup.",
       server_changed: "Dê a este banco um nome de origem próprio ou confirme que a origem mudou de servidor.",
       future: "Confira o relógio das máquinas que fazem os backups.",

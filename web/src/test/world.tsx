@@ -117,7 +117,7 @@ export function source(change: Partial<SourceSummary> = {}): SourceSummary {
   const last = { id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAB", at: hoursAgo(2), size: 1 };
   return {
     source: "shop", database: "shop", state: "ok", findings: [], configured: true, scheduled: false, backups: 9, bytes: 1, running: 0, damaged: 0,
-    serverUnknown: 0, lastGood: last, lastWhole: last, failures: 0, missed: 0, overdue: false, onlyParts: false, trend: [], sizes: [], ...change,
+    serverUnknown: 0, lastGood: last, lastWhole: last, failures: 0, missed: 0, overdue: false, onlyParts: false, proofsExpected: false, trend: [], sizes: [], ...change,
   };
 }
 
