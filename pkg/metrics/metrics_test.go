@@ -77,6 +77,23 @@ func TestState(t *testing.T) {
 			t.Errorf("%s%v is %v (%v), want %v", want.Name, want.LabelValues, v, ok, want.Value)
 		}
 	}
+	// A source that was never proven has no age of a proof: 0 would be green.
+	proof := good("shop", 36*time.Hour, 100)
+	proof.Verification = &registry.Verification{OK: true, Level: registry.LevelProven, At: now.Add(-30 * time.Hour)}
+	bad := good("other", 2*time.Hour, 7)
+	bad.Verification = &registry.Verification{Level: registry.LevelProven, At: now.Add(-time.Hour)}
+	proofs := metrics.State(state(t, []registry.Backup{proof, bad}), 0)
+	if age, ok := value(proofs, metrics.LastProofAge, "shop", "shop"); !ok || age != 30*3600 {
+		t.Errorf("the last proof is %v seconds old (%v)", age, ok)
+	}
+	if age, ok := value(proofs, metrics.LastProofAge, "other", "other"); ok {
+		t.Errorf("what was never proven was proven %v seconds ago", age)
+	}
+	for name, want := range map[string]float64{"shop": 0, "other": 1} {
+		if v, ok := value(proofs, metrics.ProofFailed, name, name); !ok || v != want {
+			t.Errorf("the failed proofs of %s are %v (%v)", name, v, ok)
+		}
+	}
 	for name, test := range map[string]struct {
 		backups []registry.Backup
 		overdue float64

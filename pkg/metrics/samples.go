@@ -69,7 +69,7 @@ func sourceState(s *overview.Source, now time.Time) []Sample {
 	state := map[overview.State]float64{overview.OK: 0, overview.Warning: 1, overview.Failing: 2}[s.State]
 	out := []Sample{
 		SourceState.Of(state, name, db), Overdue.Of(flag(s.Overdue), name, db), Missed.Of(float64(s.Missed), name, db),
-		Shrunk.Of(flag(s.Shrunk != nil), name, db), OnlyParts.Of(flag(s.OnlyParts), name, db),
+		Shrunk.Of(flag(s.Shrunk != nil), name, db), OnlyParts.Of(flag(s.OnlyParts), name, db), ProofFailed.Of(flag(s.LastDisproven != nil), name, db),
 	}
 	lost := 0
 	if s.RowsLost != nil {
@@ -78,6 +78,9 @@ func sourceState(s *overview.Source, now time.Time) []Sample {
 	out = append(out, TablesLostRows.Of(float64(lost), name, db))
 	if s.LastWhole != nil {
 		out = append(out, LastGoodBackupAge.Of(max(0, now.Sub(s.LastWhole.At).Seconds()), name, db))
+	}
+	if age, ok := s.ProofAge(); ok {
+		out = append(out, LastProofAge.Of(age.Seconds(), name, db))
 	}
 	if !s.FailingSince.IsZero() {
 		out = append(out, FailingSince.Of(seconds(s.FailingSince), name, db))
