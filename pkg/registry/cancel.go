@@ -49,14 +49,23 @@ func (r *Registry) Cancel(ctx context.Context, id, by string) error {
 
 // Canceled gives the wish that this run stops, nil when there is none.
 func (l *Lease) Canceled(ctx context.Context) (*Cancellation, error) {
-	data, _, err := l.r.get(ctx, CancelKey(l.id))
+	c, err := l.r.cancellation(ctx, CancelKey(l.id))
+	if err != nil {
+		return nil, fmt.Errorf("look whether %s was canceled: %w", l.id, err)
+	}
+	l.canceled = l.canceled || c != nil
+	return c, nil
+}
+
+// cancellation reads the note at a key, nil where there is none.
+func (r *Registry) cancellation(ctx context.Context, key string) (*Cancellation, error) {
+	data, _, err := r.get(ctx, key)
 	if storage.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil && !isDamaged(err) {
-		return nil, fmt.Errorf("look whether %s was canceled: %w", l.id, err)
+		return nil, err
 	}
-	l.canceled = true
 	c := parseCancellation(data)
 	return &c, nil
 }

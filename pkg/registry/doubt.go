@@ -2,7 +2,6 @@ package registry
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -134,5 +133,5 @@ func (v Verification) Problem() Problem {
 
 // lease returns how long the holder may be silent, in whatever the intent says.
 func (in *Intent) lease() time.Duration {
-	return time.Duration(min(max(in.LeaseMS, math.MinInt32), maxLease)) * time.Millisecond
+	return lasting(in.LeaseMS)
 }

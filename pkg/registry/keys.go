@@ -23,6 +23,7 @@ const (
 	VerifiedPrefix   = "verifications/"
 	CancelPrefix     = "cancel/"
 	SourcesPrefix    = "sources/"
+	RestoresPrefix   = "restores/"
 	metadataBackupID = "backup-id" // object metadata: whose upload this is
 )
 
@@ -46,6 +47,14 @@ func VerificationKey(id string) string { return VerifiedPrefix + id + ".json" }
 
 // CancelKey is where it stands that a running backup is to stop.
 func CancelKey(id string) string { return CancelPrefix + id + ".json" }
+
+// RestoreKey is where the record of a restore stands.
+func RestoreKey(id string) string { return RestoresPrefix + id + ".json" }
+
+// cancelSuffix is what names of notes end with that a running restore is to stop.
+const cancelSuffix = ".cancel"
+
+func restoreCancelKey(id string) string { return RestoresPrefix + id + cancelSuffix }
 
 // SourceKey is where it stands by which server a source is known. Names of databases may hold anything: all but letters,
 // digits, dash and underscore, and dots behind the first character, is written as in a URL.

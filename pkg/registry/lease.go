@@ -189,34 +189,48 @@ func (l *Lease) put(ctx context.Context, change func(*Intent)) error {
 	if err != nil {
 		return err
 	}
+	// After a power failure it may be as it was before a run's last word: that run is as dead, and was as alive.
+	etag, err := l.r.exchange(ctx, l.key(), l.etag, data, l.written && in.Kind == kindCreate, func(now []byte) bool {
+		cur, err := parseIntent(l.key(), l.id, now)
+		return err == nil && cur.Token == l.token
+	})
+	switch {
+	case err == nil:
+		l.intent, l.etag, l.written = in, etag, true
+		return nil
+	case taken(err):
+		return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record: cofre info "+l.id,
+			"this run was given up for dead by another one and must stop")
+	}
+	return fmt.Errorf("renew the lease of %s: %w", l.id, err)
+}
+
+// exchange writes, on behalf of its holder, an object that has this ETag ("" where there is none yet), and returns its new one. ours
+// reports whether what is there is still the holder's; an error for which taken holds says that it is not.
+func (r *Registry) exchange(ctx context.Context, key, etag string, data []byte, mayRevert bool, ours func(now []byte) bool) (string, error) {
 	for try := 0; ; try++ {
-		options := jsonOptions(storage.Condition{IfMatch: l.etag, IfAbsent: l.etag == ""})
-		// After a power failure it may be as it was before a run's last word: that run is as dead, and was as alive.
-		options.MayRevert = l.written && in.Kind == kindCreate
-		o, err := l.r.store.Put(ctx, l.key(), data, options)
+		options := jsonOptions(storage.Condition{IfMatch: etag, IfAbsent: etag == ""})
+		options.MayRevert = mayRevert
+		o, err := r.store.Put(ctx, key, data, options)
 		if err == nil {
-			l.intent, l.etag, l.written = in, o.ETag, true
-			return nil
+			return o.ETag, nil
 		}
-		refused := storage.IsPrecondition(err) || storage.IsNotFound(err)
 		// A lost answer, to this write or the one before, looks the same as a lost lease: see whose it is now.
-		now, there, gerr := l.r.store.Get(ctx, l.key())
-		switch cur, perr := parseIntent(l.key(), l.id, now); {
-		case gerr != nil || perr != nil || cur.Token != l.token:
+		now, there, gerr := r.store.Get(ctx, key)
+		switch {
+		case gerr != nil || !ours(now):
 		case bytes.Equal(now, data):
-			l.intent, l.etag = in, there.ETag
-			return nil
-		case refused && try < 2:
-			l.etag = there.ETag
+			return there.ETag, nil
+		case taken(err) && try < 2:
+			etag = there.ETag
 			continue
 		}
-		if refused {
-			return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record: cofre info "+l.id,
-				"this run was given up for dead by another one and must stop")
-		}
-		return fmt.Errorf("renew the lease of %s: %w", l.id, err)
+		return "", err
 	}
 }
+
+// taken tells whether an error of exchange says that the object is another's, or gone.
+func taken(err error) bool { return storage.IsPrecondition(err) || storage.IsNotFound(err) }
 
 // lost tells whether an error of put says that somebody else holds the intent.
 func lost(err error) bool { return fault.HasReason(err, fault.Precondition) }

@@ -7,6 +7,8 @@
 // is missing or damaged. intents/<id>.json stands for work in flight, with a lease; [Registry.Reconcile] ends
 // what a dead process left.
 //
+// restores/<id>.json is a restore that was asked for: its record, progress and lease in one object.
+//
 // The order of a backup is Reserve, Claim, Lease.SetUpload, Commit (or Fail). Every step may be the last one
 // before the power goes out; ARCHITECTURE.md says what is found then, and the tests stop after each of them.
 //

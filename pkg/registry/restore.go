@@ -1,0 +1,209 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"cofre/pkg/fault"
+)
+
+// RestoreState is where a restore stands.
+type RestoreState string
+
+// The states of a restore. It is reserved, then running, and ends as one of the others.
+const (
+	RestoreReserved    RestoreState = "reserved" // nobody has begun it
+	RestoreRunning     RestoreState = "running"
+	RestoreSucceeded   RestoreState = "succeeded"
+	RestoreFailed      RestoreState = "failed"
+	RestoreCanceled    RestoreState = "canceled"
+	RestoreInterrupted RestoreState = "interrupted" // its process died without reporting an error
+)
+
+// Modes of a restore.
+const (
+	RestoreNew     = "new"     // into a database that is made for it
+	RestoreReplace = "replace" // what the backup holds takes the place of what is there
+)
+
+// Phases of a running restore, in their order.
+const (
+	RestoreChecking  = "checking"  // nothing of the backup was read yet
+	RestoreRestoring = "restoring" // the target may have been changed
+	RestoreFinishing = "finishing" // all was read: what is left is indexes, keys and rights
+)
+
+// Restore is restores/<id>.json: the record of a restore that was asked for, and its lease while it lasts. Where the target leads is in
+// no record.
+type Restore struct {
+	Version      int          `json:"version"`
+	ID           string       `json:"id"` // ULID
+	Backup       string       `json:"backup"`
+	Target       string       `json:"target"`   // its name
+	Database     string       `json:"database"` // at the target
+	Mode         string       `json:"mode"`
+	NoOwner      bool         `json:"noOwner,omitempty"`
+	NoPrivileges bool         `json:"noPrivileges,omitempty"`
+	By           string       `json:"by"` // who asked for it
+	State        RestoreState `json:"state"`
+	CreatedAt    time.Time    `json:"createdAt"`
+	StartedAt    time.Time    `json:"startedAt,omitzero"`
+	EndedAt      time.Time    `json:"endedAt,omitzero"`
+	// Phase is how far it came, Read and Total are stored bytes, Notice is what was said last.
+	Phase  string `json:"phase,omitempty"`
+	Read   int64  `json:"read,omitempty"`
+	Total  int64  `json:"total,omitempty"`
+	Notice string `json:"notice,omitempty"`
+	// HalfFilled tells of one that did not succeed that the database may have been changed.
+	HalfFilled bool      `json:"halfFilled,omitempty"`
+	Error      *Error    `json:"error,omitempty"`
+	Restored   *Restored `json:"restored,omitempty"`
+
+	Runner  string   `json:"runner,omitempty"` // the run that holds the lease, "" when none does yet
+	Process *Process `json:"process,omitempty"`
+	LeaseMS int64    `json:"leaseMs"`
+	Token   string   `json:"token"` // as an intent's, and so is Beat
+	Beat    int64    `json:"beat"`
+}
+
+// Restored says in short what a restore did.
+type Restored struct {
+	Tool     string `json:"tool,omitempty"` // pg_restore 18.1
+	Duration int64  `json:"duration"`       // milliseconds
+	Failed   int    `json:"failed,omitempty"`
+	LeftOut  int    `json:"leftOut,omitempty"`
+	// Warnings are what is worth knowing, Statements what is left to be executed by hand; the first of each.
+	Warnings   []string `json:"warnings,omitempty"`
+	Statements []string `json:"statements,omitempty"`
+}
+
+// Live reports whether it waits or runs, as far as its record says.
+func (x *Restore) Live() bool { return x.State == RestoreReserved || x.State == RestoreRunning }
+
+// expired tells whether its holder has been silent for longer than its lease at the service's time now.
+func (x *Restore) expired(written, now time.Time) bool {
+	return now.Sub(written) > lasting(x.LeaseMS)+dateStep
+}
+
+// abandoned reports whether the process of the run is known to be gone.
+func (x *Restore) abandoned() bool {
+	return x.State == RestoreRunning && x.Process.gone(self())
+}
+
+// lasting is a lease of so many milliseconds, in whatever a record says.
+func lasting(ms int64) time.Duration {
+	return time.Duration(min(max(ms, math.MinInt32), maxLease)) * time.Millisecond
+}
+
+// end makes a record that of a restore which has ended.
+func (x *Restore) end(state RestoreState, at time.Time, cause error) {
+	x.State, x.EndedAt, x.Error, x.Process, x.LeaseMS = state, at.UTC().Truncate(time.Millisecond), ErrorOf(cause), nil, 0
+}
+
+// die makes a record that of a restore whose process is gone, by its last sign of life.
+func (x *Restore) die(lastSign time.Time) {
+	if x.State == RestoreReserved {
+		x.end(RestoreFailed, lastSign, restoreNotBegun(x.ID))
+		return
+	}
+	x.HalfFilled = x.Phase != RestoreChecking
+	hint, state := "Ask for the restore again.", "nothing was changed there"
+	if x.HalfFilled {
+		hint, state = "Look at that database before anybody uses it; drop it, and ask for the restore again.", "that database may be half filled"
+	}
+	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost, hint,
+		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and %s",
+		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), state))
+}
+
+func restoreNotBegun(id string) error {
+	return fault.New(fault.BackupCreation, fault.Timeout, "Ask for the restore again.", "restore %s was asked for, but nobody began it in time; nothing was changed", id)
+}
+
+// maxLines bounds the lists of a record.
+const maxLines = 20
+
+// bounded returns the record with every text that others chose cut to what a record may have.
+func (x Restore) bounded() Restore {
+	shorten(maxName, &x.Target, &x.Database)
+	shorten(fault.MaxText, &x.By, &x.Notice)
+	if x.Error != nil {
+		e := x.Error.bounded()
+		x.Error = &e
+	}
+	if x.Restored != nil {
+		d := *x.Restored
+		shorten(maxName, &d.Tool)
+		d.Warnings, d.Statements = boundedLines(d.Warnings), boundedLines(d.Statements)
+		x.Restored = &d
+	}
+	return x
+}
+
+// boundedLines keeps the first lines, all together within fault.MaxText bytes.
+func boundedLines(lines []string) []string {
+	room := fault.MaxText
+	lines = slices.Clone(lines)
+	for i := range lines {
+		if i == maxLines || room < 64 {
+			return lines[:i]
+		}
+		shorten(room, &lines[i])
+		room -= len(lines[i])
+	}
+	return lines
+}
+
+// check refuses what cannot be the record of a restore.
+func (x *Restore) check() error {
+	switch {
+	case !ValidID(x.ID) || !ValidID(x.Backup):
+		return fmt.Errorf("the id %.40q or that of the backup is none", x.ID)
+	case x.Target == "" || x.Database == "" || strings.ContainsRune(x.Database, 0):
+		return fmt.Errorf("it names no target or no database")
+	case x.Mode != RestoreNew && x.Mode != RestoreReplace:
+		return fmt.Errorf("%.40q is not a mode", x.Mode)
+	case x.Token == "" || len(x.Token) > maxName || len(x.Runner) > maxName:
+		return fmt.Errorf("it has no token")
+	}
+	switch x.State {
+	case RestoreReserved, RestoreRunning, RestoreSucceeded, RestoreFailed, RestoreCanceled, RestoreInterrupted:
+	default:
+		return fmt.Errorf("%.40q is not a state", x.State)
+	}
+	switch x.Phase {
+	case "", RestoreChecking, RestoreRestoring, RestoreFinishing:
+		return nil
+	}
+	return fmt.Errorf("%.40q is not a phase", x.Phase)
+}
+
+// parseRestore reads the record of the restore with this id. Its texts are bounded, and its figures within what can be.
+func parseRestore(id string, data []byte) (Restore, error) {
+	var x Restore
+	var version struct{ Version int }
+	key := RestoreKey(id)
+	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
+		return x, newerVersion(key, version.Version, recordVersion)
+	}
+	if len(data) > maxRecord {
+		return x, damagedRecord(fmt.Errorf("it has %d bytes", len(data)), key)
+	}
+	if err := decode(key, data, &x); err != nil {
+		return x, err
+	}
+	if err := x.check(); err != nil || x.ID != id || x.Version < 1 {
+		return x, damagedRecord(err, key)
+	}
+	x = x.bounded()
+	x.Total = min(max(x.Total, 0), maxSize)
+	x.Read = min(max(x.Read, 0), x.Total)
+	if d := x.Restored; d != nil {
+		d.Duration, d.Failed, d.LeftOut = min(max(d.Duration, 0), maxDuration), max(d.Failed, 0), max(d.LeftOut, 0)
+	}
+	return x, nil
+}
