@@ -142,7 +142,7 @@ func (k *keeping) factsOf(sources []registry.Tally) facts {
 	out := facts{}
 	for _, t := range sources {
 		for _, r := range t.Rows {
-			out.add(k.row(r.Row(t.Source)).key, retention.Facts{Succeeded: r.Succeeded, Verified: r.Verified, LastVerified: r.LastVerified, Finished: r.Finished})
+			out.add(k.row(r.Row(t.Source)).key, retention.Facts{Succeeded: r.Succeeded, Dated: r.Succeeded, Verified: r.Verified, LastVerified: r.LastVerified, Proven: r.Proven, LastProven: r.LastProven, Finished: r.Finished})
 		}
 	}
 	return out
@@ -156,8 +156,14 @@ func (k *keeping) factsIn(backups []Backup) facts {
 		switch b.Status {
 		case registry.Success:
 			f.Succeeded, f.Finished = 1, 1
-			if b.Verified() && !b.CreatedAt.IsZero() && !b.CreatedAt.After(k.now) {
+			if b.CreatedAt.IsZero() || b.CreatedAt.After(k.now) {
+				break
+			}
+			if f.Dated = 1; b.Verified() {
 				f.Verified, f.LastVerified = 1, b.CreatedAt
+				if provenWhole(b) {
+					f.Proven, f.LastProven = 1, b.CreatedAt
+				}
 			}
 		case registry.Failed:
 			f.Finished = 1
@@ -167,11 +173,22 @@ func (k *keeping) factsIn(backups []Backup) facts {
 	return out
 }
 
+// provenWhole reports whether a backup holds everything and was found good by a proof.
+func provenWhole(b *Backup) bool {
+	_, ok := b.Proven()
+	return ok && b.Whole()
+}
+
 func (f facts) add(row string, more retention.Facts) {
 	is := f[row]
 	is.Succeeded += more.Succeeded
+	is.Dated += more.Dated
 	is.Verified += more.Verified
 	is.Finished += more.Finished
+	is.Proven += more.Proven
+	if more.LastProven.After(is.LastProven) {
+		is.LastProven = more.LastProven
+	}
 	if more.LastVerified.After(is.LastVerified) {
 		is.LastVerified = more.LastVerified
 	}
@@ -242,7 +259,7 @@ func (k *keeping) size(ctx context.Context, from reader) error {
 func (k *keeping) items(backups iter.Seq[Backup]) (out []retention.Item) {
 	for b := range backups {
 		row := k.row(b.Row())
-		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Size: b.Size, BeforeShrunk: k.larger[b.ID],
+		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Proven: provenWhole(&b), Size: b.Size, BeforeShrunk: k.larger[b.ID],
 			LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
 	}
 	return out

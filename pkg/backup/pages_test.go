@@ -64,6 +64,9 @@ func drawn(r *rand.Rand, n int) (out []backup.Backup) {
 			Trigger: []string{"api", "schedule"}[r.IntN(2)], CreatedBy: []string{"ana", "rui"}[r.IntN(2)], Size: 20_000 + r.Int64N(100_000), Labels: map[string]string{"n": fmt.Sprint(i % 3)},
 			Verification: &registry.Verification{OK: r.IntN(6) > 0, Level: registry.LevelStream, At: at}, Attempt: 1,
 		}
+		if r.IntN(6) == 0 {
+			b.Verification.Level, b.Verification.Proof = []string{registry.LevelProven, registry.LevelProvenInPart}[r.IntN(2)], &registry.Proof{Rows: 1}
+		}
 		if !b.Verification.OK {
 			b.Verification.Problems = []registry.Problem{{Reason: fault.ChecksumMismatch, Detail: "another one"}}
 		}

@@ -11,6 +11,8 @@
 //   - running, or in a state that this package does not know: its own run will settle it;
 //   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
+//   - the newest verified one of its row that was proven, by restoring it and comparing what came out: newer ones are not known to
+//     come back. Where a row has none, nothing takes that place;
 //   - the last one before its row's newest, which is suspiciously small: what was lost may be in it, and a warning
 //     asks somebody to look;
 //   - the first in which a table had lost more rows than it may, and the one before it that has them, for LossDays: whoever reads the
@@ -59,6 +61,7 @@ type Item struct {
 	CreatedAt time.Time
 	Status    Status
 	Verified  bool  // what is stored was read back, or followed to its end when it was made
+	Proven    bool  // verified, and a proof found it good; of rows that hold everything
 	Size      int64 // stored, in bytes
 	Locked    bool
 	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
@@ -74,6 +77,8 @@ const LossDays = 30
 
 // Lately reports whether t is within LossDays before now.
 func Lately(t, now time.Time) bool { return !t.After(now) && now.Sub(t) < LossDays*24*time.Hour }
+
+func (it Item) proven() bool { return it.Status == Success && it.Verified && it.Proven }
 
 func (it Item) name() string { return cmp.Or(it.RowName, it.Row) }
 
@@ -99,6 +104,7 @@ const (
 	KeepLocked         Code = "locked"
 	KeepRunning        Code = "running"
 	KeepNewestVerified Code = "newest_verified" // of its row
+	KeepNewestProven   Code = "newest_proven"   // of its row
 	KeepNewestSuccess  Code = "newest_success"  // of its row, which has no verified one
 	KeepBeforeShrunk   Code = "before_shrunk"   // the newest of its row is suspiciously small
 	KeepLostRows       Code = "lost_rows"       // tables in it lost rows, lately
@@ -154,9 +160,12 @@ type Around struct {
 // Facts are what one row has beside a window.
 type Facts struct {
 	Succeeded    int
-	Verified     int       // dated, and not in the future
+	Dated        int       // succeeded, dated, and not in the future
+	Verified     int       // of the dated ones
 	LastVerified time.Time // the newest one's date
-	Finished     int       // whatever became of them
+	Proven       int       // of the verified ones
+	LastProven   time.Time
+	Finished     int // whatever became of them
 }
 
 // DecideWithin is Decide for some of the items, which follow on each other. It decides as Decide does with all of them, without
@@ -210,7 +219,7 @@ func (d *decider) kept(i int) bool { return len(d.ds[i].Reasons) > 0 && !d.ds[i]
 
 // protect gives reasons to keep, all that apply.
 func (d *decider) protect() {
-	verified, found := map[string]bool{}, map[string]bool{}
+	verified, found, proven := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, x := range d.ds {
 		if x.Item.Status == Success && x.Item.Verified && d.dated(x.Item) {
 			verified[x.Item.Row] = true
@@ -222,7 +231,8 @@ func (d *decider) protect() {
 		}
 	}
 	for row, f := range d.around.Newer {
-		found[row] = f.Verified > 0 || f.Succeeded > 0 && !verified[row]
+		found[row] = f.Verified > 0 || f.Dated > 0 && !verified[row]
+		proven[row] = f.Proven > 0
 	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
@@ -255,7 +265,17 @@ func (d *decider) protect() {
 				d.because(i, KeepNewestSuccess, "it is the newest backup of %s, which has no verified one", it.name())
 			}
 		}
+		if it.proven() && d.dated(it) && (!proven[it.Row] || d.lateProof(it)) {
+			proven[it.Row] = true
+			d.because(i, KeepNewestProven, "it is the newest backup of %s that was proven by restoring it", it.name())
+		}
 	}
+}
+
+// lateProof is late among the proven ones.
+func (d *decider) lateProof(it Item) bool {
+	f := d.around.Newer[it.Row]
+	return f.Proven > 0 && it.CreatedAt.After(f.LastProven)
 }
 
 // late tells whether an item is verified and newer by its date than what is newer by its place: a clock was wrong.

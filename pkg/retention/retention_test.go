@@ -30,6 +30,7 @@ func good(id, db string, age time.Duration, size int64) Item {
 func with(it Item, change func(*Item)) Item { change(&it); return it }
 
 func unverified(it Item) Item { it.Verified = false; return it }
+func proven(it Item) Item     { it.Proven = true; return it }
 func locked(it Item) Item     { it.Locked = true; return it }
 func failed(it Item) Item     { it.Status, it.Verified, it.Size = Failed, false, 0; return it }
 func running(it Item) Item    { it.Status, it.Verified, it.Size = InProgress, false, 0; return it }
@@ -61,6 +62,12 @@ func TestDecideGolden(t *testing.T) {
 			with(good("before-old", "shop", 32*day, 1), func(it *Item) { it.BeforeLost = ago(31 * day) }), with(good("lost-old", "shop", 31*day, 1), func(it *Item) { it.LostRows = true }),
 			with(good("before", "shop", 30*day, 1), func(it *Item) { it.BeforeLost = ago(29 * day) }), with(good("lost", "shop", 29*day, 1), func(it *Item) { it.LostRows = true }),
 			good("between", "shop", 28*day, 1), with(good("future", "shop", 27*day, 1), func(it *Item) { it.BeforeLost = now.Add(day) }), good("newest", "shop", day, 1),
+		}, Policy{KeepDays: 7, MaxBackups: 1, MaxTotalBytes: 1}, now},
+		{"newest_proven", []Item{
+			proven(good("p1", "shop", 90*day, 100)), proven(good("p2", "shop", 80*day, 100)), good("v3", "shop", 70*day, 100), good("v4", "shop", day, 100),
+			proven(unverified(good("damaged", "shop", 60*day, 100))), proven(failed(good("odd", "shop", 50*day, 0))),
+			with(proven(good("future", "shop", 0, 1)), func(it *Item) { it.CreatedAt = now.AddDate(5, 0, 0) }),
+			proven(good("blog-p1", "blog", 40*day, 100)), proven(good("blog-p2", "blog", day, 100)),
 		}, Policy{KeepDays: 7, MaxBackups: 1, MaxTotalBytes: 1}, now},
 		{"keep_days", daily("shop", 10), Policy{KeepDays: 7}, now},
 		{"keep_days_boundary", []Item{
@@ -159,7 +166,7 @@ func invariants(now time.Time, items []Item, p Policy) error {
 		}
 		m[db].had, m[db].has = true, m[db].has || kept
 	}
-	newest := map[string]Decision{}
+	newest, provenNewest := map[string]Decision{}, map[string]Decision{}
 	for i, d := range ds {
 		it := d.Item
 		if i > 0 && it.CreatedAt.Before(ds[i-1].Item.CreatedAt) {
@@ -177,6 +184,9 @@ func invariants(now time.Time, items []Item, p Policy) error {
 				note(verified, it.Row, !d.Remove)
 				if !it.CreatedAt.After(now) && !it.CreatedAt.IsZero() {
 					newest[it.Row] = d
+					if it.Proven {
+						provenNewest[it.Row] = d
+					}
 				}
 			}
 		}
@@ -193,7 +203,98 @@ func invariants(now time.Time, items []Item, p Policy) error {
 			return fmt.Errorf("the newest verified backup of %s is removed: %v", db, d.Reasons)
 		}
 	}
+	for db, d := range provenNewest {
+		if d.Remove {
+			return fmt.Errorf("the newest proven backup of %s is removed: %v", db, d.Reasons)
+		}
+	}
+	if err := windows(now, ds, p); err != nil {
+		return err
+	}
 	return converges(now, ds, p)
+}
+
+// windows: what is decided of a part, with what is known of the rest, is what is decided of all.
+func windows(now time.Time, all []Decision, p Policy) error {
+	var parts [3][]Item
+	for i, d := range all {
+		n := min(2, 3*i/len(all))
+		parts[n] = append(parts[n], d.Item)
+	}
+	var facts [3]map[string]Facts
+	a := Around{Sized: true}
+	var removable [3]int64
+	for n, items := range parts {
+		facts[n] = map[string]Facts{}
+		for _, it := range items {
+			note(facts[n], it, now)
+		}
+	}
+	for i, d := range all {
+		if d.Remove && d.Reasons[0].Code != RemoveOverSize {
+			continue
+		}
+		a.Stays += max(d.Item.Size, 0)
+		if d.Remove || d.Removable() {
+			removable[min(2, 3*i/len(all))] += max(d.Item.Size, 0)
+		}
+	}
+	i := 0
+	for n, items := range parts {
+		a.Newer, a.Older = map[string]Facts{}, map[string]Facts{}
+		for m := range parts {
+			switch {
+			case m > n:
+				add(a.Newer, facts[m])
+			case m < n:
+				add(a.Older, facts[m])
+			}
+		}
+		if n > 0 {
+			a.Removable += removable[n-1]
+		}
+		for _, d := range DecideWithin(now, items, p, a) {
+			if d.Remove != all[i].Remove || !slices.EqualFunc(d.Reasons, all[i].Reasons, func(x, y Reason) bool { return x.Code == y.Code }) {
+				return fmt.Errorf("%+v of a part is decided as %v, %v; of all as %v, %v", d.Item, d.Remove, d.Reasons, all[i].Remove, all[i].Reasons)
+			}
+			i++
+		}
+	}
+	return nil
+}
+
+func note(facts map[string]Facts, it Item, now time.Time) {
+	var f Facts
+	switch it.Status {
+	case Success:
+		f.Succeeded, f.Finished = 1, 1
+		if it.CreatedAt.IsZero() || it.CreatedAt.After(now) {
+			break
+		}
+		if f.Dated = 1; it.Verified {
+			f.Verified, f.LastVerified = 1, it.CreatedAt
+			if it.Proven {
+				f.Proven, f.LastProven = 1, it.CreatedAt
+			}
+		}
+	case Failed:
+		f.Finished = 1
+	}
+	add(facts, map[string]Facts{it.Row: f})
+}
+
+func add(to, more map[string]Facts) {
+	for row, m := range more {
+		f := to[row]
+		f.Succeeded, f.Dated, f.Verified, f.Proven, f.Finished = f.Succeeded+m.Succeeded, f.Dated+m.Dated, f.Verified+m.Verified, f.Proven+m.Proven, f.Finished+m.Finished
+		if m.LastVerified.After(f.LastVerified) {
+			f.LastVerified = m.LastVerified
+		}
+		if m.LastProven.After(f.LastProven) {
+			f.LastProven = m.LastProven
+		}
+		to[row] = f
+	}
 }
 
 // converges: once a decision was carried out, deciding again removes nothing more.
@@ -233,6 +334,7 @@ func decode(data []byte) ([]Item, Policy) {
 			Status: []Status{Success, Failed, InProgress, "", Success, Success}[(b>>4)%6], Size: int64(next()) - 5}
 		it.CreatedAt = now.Add(time.Duration(20-next()) * 13 * time.Hour)
 		it.LostRows = b%16 == 5
+		it.Proven = b%7 == 2
 		if b%16 == 6 {
 			it.BeforeLost = it.CreatedAt.Add(13 * time.Hour)
 		}

@@ -205,6 +205,7 @@ export const en = {
       locked: "it is locked",
       running: "it is being made",
       newest_verified: "most recent verified backup of its source",
+      newest_proven: "most recent proven backup of its source",
       before_shrunk: "the backup after it is half its size or less: check whether data was lost",
       lost_rows: "tables in it had lost rows: kept for 30 days to look at",
       before_lost: "has the rows that the backup after it had lost: kept for 30 days",

@@ -207,6 +207,7 @@ export const ptBR: Messages = {
       locked: "está bloqueado",
       running: "está sendo feito",
       newest_verified: "último backup verificado da origem",
+      newest_proven: "último backup provado da origem",
       before_shrunk: "o backup seguinte tem metade do tamanho ou menos: verifique se houve perda de dados",
       lost_rows: "tabelas perderam linhas neste backup: mantido por 30 dias para análise",
       before_lost: "tem as linhas que o backup seguinte perdeu: mantido por 30 dias",
