@@ -18,7 +18,7 @@ import (
 // Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
 // the same time; with Clean, or from a stream that cannot be read by parts, in one.
 func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
-	t, err := postgres.ParseTarget(o.URL, e.c.getenv)
+	t, err := e.restoreTarget(o)
 	if err != nil {
 		return backup.RestoreReport{}, err
 	}
@@ -29,8 +29,16 @@ func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in back
 	return rep, err
 }
 
+// restoreTarget is where a restore goes: the target of the file that it names, or its URL.
+func (e *database) restoreTarget(o backup.RestoreOptions) (postgres.Target, error) {
+	if o.Target != "" {
+		return e.c.RestoreTarget(o.Target, o.Database)
+	}
+	return postgres.ParseTarget(o.URL, e.c.getenv)
+}
+
 func (e *database) restore(ctx context.Context, t postgres.Target, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
-	rep := backup.RestoreReport{Database: t.Database(), Host: t.Host()}
+	rep := backup.RestoreReport{Database: t.Database(), Host: t.Host(), Unchanged: true}
 	tool, ro, r, err := e.prepare(ctx, t, o, in)
 	if err != nil {
 		return rep, err
@@ -38,7 +46,7 @@ func (e *database) restore(ctx context.Context, t postgres.Target, o backup.Rest
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
-	rep.Dropped = done.Dropped
+	rep.Dropped, rep.Unchanged = done.Dropped, done.Unchanged
 	for _, f := range done.Failed {
 		rep.Failed = append(rep.Failed, backup.Failed{Entry: f.Entry, Reason: f.Reason, Statement: f.Statement})
 	}
@@ -93,7 +101,7 @@ func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bo
 
 // Plan implements backup.Engine.
 func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.Target, error) {
-	t, err := postgres.ParseTarget(o.URL, e.c.getenv)
+	t, err := e.restoreTarget(o)
 	if err != nil {
 		return backup.Target{}, err
 	}

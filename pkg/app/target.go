@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"cofre/pkg/backup"
+	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
+	"cofre/pkg/registry"
 )
 
 // RestoreTarget is the connection to a database of a target of the file, which may not exist yet; "" for none in particular. A name that
@@ -13,7 +16,7 @@ import (
 func (c Config) RestoreTarget(name, database string) (postgres.Target, error) {
 	t := c.File.Target(name)
 	if t == nil {
-		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, c.knownTargets(), "there is no target %.80q", name)
+		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, c.knownTargets(), "there is no target of this name in cofre.yaml")
 	}
 	url, err := t.URL(c.getenv)
 	if err != nil {
@@ -24,6 +27,22 @@ func (c Config) RestoreTarget(name, database string) (postgres.Target, error) {
 		return postgres.Target{}, fmt.Errorf("target %s: %w", name, err)
 	}
 	return to.WithDatabase(database), nil
+}
+
+// targets are those of the file, and what each allows.
+func (c Config) targets() []backup.RestoreTarget {
+	var all []backup.RestoreTarget
+	for _, t := range c.File.Targets {
+		to := backup.RestoreTarget{Name: t.Name}
+		if t.Allows(configfile.AllowNew) {
+			to.Modes = append(to.Modes, registry.RestoreNew)
+		}
+		if t.Allows(configfile.AllowReplace) {
+			to.Modes = append(to.Modes, registry.RestoreReplace)
+		}
+		all = append(all, to)
+	}
+	return all
 }
 
 // knownTargets says which targets there are.

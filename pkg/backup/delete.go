@@ -97,6 +97,11 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 			s.Log.Info("counters of idle users removed", "count", n)
 		}
 	}
+	if !o.DryRun {
+		if err := s.SettleRestores(ctx); err != nil {
+			s.Log.Warn("restores of dead processes were not looked for", "error", err.Error())
+		}
+	}
 	now := s.Now()
 	err := s.Registry.Reading(ctx, func(v *registry.View) error { return s.retain(ctx, v, now, o, &rep) })
 	if err == nil && !o.DryRun {
@@ -105,12 +110,26 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	if err != nil || o.DryRun {
 		return rep, err
 	}
+	s.forgetRestores(ctx, now, rep.Policy)
 	if m, ok := s.Store.(storage.Maintainer); ok && err == nil {
 		if err := m.Maintain(ctx); err != nil { // of no harm, and done the next time
 			s.Log.Warn("the backup directory was not tidied up", "error", err.Error())
 		}
 	}
 	return rep, err
+}
+
+// forgetRestores removes the records of restores that are as old as backups that go, and those beyond the newest that are kept.
+func (s *Service) forgetRestores(ctx context.Context, now time.Time, p retention.Policy) {
+	var oldest time.Time
+	if p.KeepDays > 0 || p.AnyAge {
+		oldest = now.Add(-time.Duration(p.KeepDays) * 24 * time.Hour)
+	}
+	if n, err := s.Registry.ForgetRestores(ctx, oldest); err != nil {
+		s.Log.Warn("records of old restores were not removed", "error", err.Error())
+	} else if n > 0 {
+		s.Log.Info("records of old restores removed", "count", n)
+	}
 }
 
 // retain applies retention part by part, the oldest first.

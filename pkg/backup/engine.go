@@ -149,6 +149,8 @@ const (
 // RestoreOptions say where and how to restore.
 type RestoreOptions struct {
 	URL          string
+	Target       string // a RestoreTarget's name, in place of URL
+	Database     string // at the target
 	Format       string // custom or plain
 	Create       bool   // the database, as the backup's was made, with Locale in its place
 	Locale       LocaleChoice
@@ -206,6 +208,8 @@ type RestoreReport struct {
 	Database string        `json:"database"`
 	Host     string        `json:"host,omitempty"`
 	Tool     string        `json:"tool"` // pg_restore 18.1
+	// Unchanged tells of a restore that failed that the target is as it was, but for a database that may have been created and is empty.
+	Unchanged bool `json:"-"`
 	// Part says in words which part of the backup was restored; "" for all of it.
 	Part     string   `json:"part,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // what Remark got

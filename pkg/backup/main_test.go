@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("COFRE_TEST_CREATE") != "" {
 		os.Exit(createChild())
 	}
+	if os.Getenv("COFRE_TEST_RESTORE") != "" {
+		os.Exit(restoreChild())
+	}
 	testenv.Main(m)
 }
 

@@ -12,10 +12,12 @@ import (
 	"cofre/pkg/registry"
 )
 
-// RestoreRequest asks for a restore into the database that URL names.
+// RestoreRequest asks for a restore into the database that URL names, or into Database of a target.
 type RestoreRequest struct {
 	URL           string
-	Create        bool // create the database first, as the backup's was made
+	Target        string // a RestoreTarget's name, in place of URL
+	Database      string // at the target
+	Create        bool   // create the database first, as the backup's was made
 	Locale        LocaleChoice
 	Clean         bool // allow a database that is not empty: what the backup holds is dropped there first
 	Cascade       bool // with Clean: drop what depends on that, too
@@ -40,7 +42,7 @@ type RestoreRequest struct {
 // options are a request's for one backup.
 func (r RestoreRequest) options(b Backup) RestoreOptions {
 	return RestoreOptions{
-		URL: r.URL, Format: b.Format, Create: r.Create, Locale: r.Locale, Remark: r.Remark, Clean: r.Clean, Cascade: r.Cascade, NoOwner: r.NoOwner, NoPrivileges: r.NoPrivileges, Jobs: r.Jobs,
+		URL: r.URL, Target: r.Target, Database: r.Database, Format: b.Format, Create: r.Create, Locale: r.Locale, Remark: r.Remark, Clean: r.Clean, Cascade: r.Cascade, NoOwner: r.NoOwner, NoPrivileges: r.NoPrivileges, Jobs: r.Jobs,
 		Part: r.Part, Adaptation: r.Adaptation, DisableTriggers: r.DisableTriggers, KeepGoing: r.KeepGoing, Timeout: r.Timeout, Log: r.Log,
 	}
 }
@@ -56,7 +58,7 @@ type Restored struct {
 // not empty is refused unless Clean is set; nothing is touched before everything that can be checked was. With an error of
 // the reason RestoredInPart the target is filled, and the answer says what is missing.
 func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (Restored, error) {
-	if req.URL == "" {
+	if req.URL == "" && req.Target == "" {
 		return Restored{}, invalid("For example: cofre restore ID --to postgresql://user@host:5432/database", "no database to restore into was given")
 	}
 	b, err := s.restorable(ctx, ref, req)

@@ -37,6 +37,8 @@ type Config struct {
 	// other sources; 0 is overview.DefaultAge.
 	Expected []overview.Expected
 	MaxAge   time.Duration
+	// Targets are the servers that may be restored to by their names.
+	Targets  []RestoreTarget
 	Limits   Limits
 	Defaults Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.
