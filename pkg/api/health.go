@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -175,6 +176,13 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 	}
 	if n := len(details); n > maxFindings {
 		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
+	}
+	if proofs, ok := a.Service.CheckProofs(ctx, o); ok && proofs.Result != backup.CheckOK { // once, not of each source
+		details = append(details, "proofs cannot be made here: "+proofs.Detail+" ("+hintOf(proofs.Hint)+")")
+		if check.Result == contract.HealthCheckResultOk {
+			check.Result = contract.HealthCheckResultWarning
+		}
+		check.Hint = cmp.Or(check.Hint, hintOf(proofs.Hint))
 	}
 	if len(details) > 0 {
 		check.Detail = strings.Join(details, "; ")

@@ -103,7 +103,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 func (c Config) expected() []overview.Expected {
 	var all []overview.Expected
 	for _, s := range c.File.Sources {
-		all = append(all, overview.Expected{Source: s.Name, MaxAge: cmp.Or(s.MaxAge(), c.MaxAge)})
+		all = append(all, overview.Expected{Source: s.Name, MaxAge: cmp.Or(s.MaxAge(), c.MaxAge), Proofs: s.ProveEvery()})
 	}
 	if !c.HasDatabase {
 		return all

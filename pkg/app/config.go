@@ -89,7 +89,8 @@ type Config struct {
 
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
 
-	ProofServer string // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
+	ProofTimeout time.Duration // BACKUP_PROOF_TIMEOUT_MINUTES: of a proof that the server makes
+	ProofServer  string        // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
@@ -151,6 +152,7 @@ var variables = []variable{
 	{"BACKUP_OIDC_ROLES_CLAIM", "cognito:groups", func(c *Config, v string) error { c.RolesClaim = v; return nil }},
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
+	{"BACKUP_PROOF_TIMEOUT_MINUTES", "360", number(1, 100_000, func(c *Config, n int) { c.ProofTimeout = time.Duration(n) * time.Minute })},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
@@ -167,7 +169,7 @@ func Load(environ []string) (Config, error) {
 	}
 	c := Config{
 		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
-		AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
+		ProofTimeout: 6 * time.Hour, AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
 		MetricsNamespace: "cofre", EndOnLockWait: true, Engine: engineAuto, Rows: backup.RowsText, RowsLostPercent: 50, RowsLostMinimum: 100,
 		getenv: func(k string) string { return env[k] },
 	}

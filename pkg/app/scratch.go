@@ -41,6 +41,12 @@ func (e *database) Scratch(ctx context.Context, o backup.ScratchOptions) (backup
 	return s, nil
 }
 
+// ProofServer implements backup.Engine.
+func (e *database) ProofServer(ctx context.Context, major int) (string, error) {
+	p, err := scratch.Find(ctx, e.c.ProofServer, major)
+	return p.Version, err
+}
+
 // prepare makes the role and the database.
 func (s *scratchServer) prepare(ctx context.Context, l registry.Locale) (err error) {
 	password := rand.Text()

@@ -168,6 +168,9 @@ func (s *Service) checkSources(ctx context.Context) []Check {
 	for i := range o.Sources {
 		checks = append(checks, sourceCheck(&o.Sources[i]))
 	}
+	if c, ok := s.CheckProofs(ctx, o); ok {
+		checks = append(checks, c)
+	}
 	return checks
 }
 

@@ -30,6 +30,9 @@ type Engine interface {
 	Switch(ctx context.Context, req SwitchRequest, look bool) (Switched, error)
 	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
 	Scratch(ctx context.Context, o ScratchOptions) (Scratch, error)
+	// ProofServer returns the version of the server that Scratch would start for a backup of a server of this major version; an error,
+	// target_lacks, where the machine has none.
+	ProofServer(ctx context.Context, major int) (version string, err error)
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.
 	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.

@@ -88,7 +88,7 @@ func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved
 	}
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time (--timeout).", "the proof took longer than %s", o.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time (--timeout, or BACKUP_PROOF_TIMEOUT_MINUTES where the server makes it).", "the proof took longer than %s", o.Timeout))
 		defer cancel()
 	}
 	start := s.Now()

@@ -120,7 +120,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 // serverConfig reads what the options and the environment say of the server.
 func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api.Authenticator, error) {
 	conf := server.Config{
-		UI: web.Files(), Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent,
+		UI: web.Files(), Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent, ProofTimeout: c.ProofTimeout,
 		Metrics: metrics.New(p.build().Version, cmp.Or(c.Source, c.Database.Database()), c.Database.Database()), Log: p.log,
 	}
 	for _, s := range []struct {

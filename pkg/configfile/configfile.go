@@ -50,8 +50,9 @@ type Source struct {
 	Name       string     `yaml:"name"`
 	Connection Connection `yaml:"connection"`
 	Age        string     `yaml:"maxAge"`
-	Jobs       int        `yaml:"jobs"` // connections that read rows at once; 0 is the environment's
-	Rows       string     `yaml:"rows"` // how rows are written, text or binary; "" is the environment's
+	Proofs     string     `yaml:"proofs"` // daily, weekly, monthly or never; "" is never
+	Jobs       int        `yaml:"jobs"`   // connections that read rows at once; 0 is the environment's
+	Rows       string     `yaml:"rows"`   // how rows are written, text or binary; "" is the environment's
 	// Thresholds is nil where the file says nothing of them.
 	Thresholds *Thresholds `yaml:"thresholds"`
 	Line       int         `yaml:"-"` // in the file, from 1
@@ -86,6 +87,12 @@ func (s Source) MaxAge() time.Duration {
 		unit = 24 * time.Hour
 	}
 	return time.Duration(n) * unit
+}
+
+// ProveEvery is the time between two proofs; 0 where none is wanted.
+func (s Source) ProveEvery() time.Duration {
+	const day = 24 * time.Hour
+	return map[string]time.Duration{"daily": day, "weekly": 7 * day, "monthly": 30 * day}[s.Proofs]
 }
 
 // URL returns the connection URL. Errors name the variable or the file, never what is in it.

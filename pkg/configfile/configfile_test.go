@@ -18,6 +18,7 @@ sources:
   - name: shop
     connection: {env: SHOP_URL}
     maxAge: 26h
+    proofs: weekly
   - name: blog
     connection:
       file: %s
@@ -44,7 +45,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Sources) != 3 || f.Source("shop").MaxAge() != 26*time.Hour || f.Source("blog").MaxAge() != 7*24*time.Hour || f.Source("wiki").MaxAge() != 0 || f.Source("none") != nil || f.Source("blog").Line != 6 {
+	if len(f.Sources) != 3 || f.Source("shop").MaxAge() != 26*time.Hour || f.Source("blog").MaxAge() != 7*24*time.Hour || f.Source("wiki").MaxAge() != 0 || f.Source("none") != nil || f.Source("blog").Line != 7 || f.Source("shop").ProveEvery() != 7*24*time.Hour || f.Source("blog").ProveEvery() != 0 {
 		t.Errorf("it says %+v", f)
 	}
 	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/shop"}[k] }
@@ -75,7 +76,7 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s: %+v", name, target)
 		}
 	}
-	if f.Target("wiki") != nil || f.Target("") != nil || f.Target("Shop") != nil || f.Target("staging").Line != 13 {
+	if f.Target("wiki") != nil || f.Target("") != nil || f.Target("Shop") != nil || f.Target("staging").Line != 14 {
 		t.Errorf("it says %+v", f.Targets)
 	}
 	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/postgres"}[k] }
@@ -153,6 +154,7 @@ func TestExplained(t *testing.T) {
 		source + "connection: postgresql://u:secret@h/d\n":                 "line 3: sources.0.connection: want keys with values, not a text",
 		source + "connection: {env: 'postgresql://u:secret@h/d'}\n":        "line 3: sources.0.connection.env: want the name of a variable",
 		source + "connection: {env: A}\n    maxAge: soon\n":                `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
+		source + "connection: {env: A}\n    proofs: hourly\n":              "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
 		source + "connection: {env: A}\n    maxAge: 26\n":                  "line 4: sources.0.maxAge: want a text, not a number",
 		"targets:\n  - name: a\n    conection: {env: A}\n":                 `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
 		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace'",

@@ -61,7 +61,7 @@ var (
 	BackupBytes      = define(Definition{Name: "cofre_backup_size_bytes", EMF: "BackupBytes", Kind: Histogram, Unit: Bytes, Labels: []string{"source", "database"}, Help: "stored size of a successful backup", buckets: sizeBuckets})
 	BackupRate       = define(Definition{Name: "cofre_backup_rate_bytes_per_second", EMF: "BackupRate", Kind: Histogram, Unit: BytesPerSecond, Labels: []string{"source", "database"}, Help: "stored bytes of a successful backup over its time", buckets: rateBuckets})
 	CompressionRatio = define(Definition{Name: "cofre_backup_compression_ratio", EMF: "CompressionRatio", Kind: Histogram, Unit: Ratio, Labels: []string{"source", "database"}, Help: "uncompressed over stored size, where the first is known", buckets: ratioBuckets})
-	ScheduleFailures = define(Definition{Name: "cofre_schedule_failures_total", Kind: Counter, Unit: Count, Labels: []string{"task"}, Help: "scheduled work that failed: backup, cleanup"})
+	ScheduleFailures = define(Definition{Name: "cofre_schedule_failures_total", Kind: Counter, Unit: Count, Labels: []string{"task"}, Help: "scheduled work that failed: backup, cleanup, proof"})
 	Requests         = define(Definition{Name: "cofre_api_requests_total", Kind: Counter, Unit: Count, Labels: []string{"operation", "status"}, Help: "API requests, by operation and HTTP status"})
 	RequestDuration  = define(Definition{Name: "cofre_api_request_duration_seconds", Kind: Histogram, Unit: Seconds, Labels: []string{"operation"}, Help: "time that an API request took", buckets: requestBuckets})
 )

@@ -217,6 +217,12 @@ func (s *state) proofs() {
 	if !s.ProofsExpected || s.LastWhole == nil { // without a good backup there is nothing to prove, and that is told
 		return
 	}
+	if s.LastProven == nil || s.LastProven.ID != s.LastWhole.ID {
+		s.ProofDue = s.LastWhole.At
+		if last := s.lastProof(); !last.IsZero() {
+			s.ProofDue = last.Add(s.expected.Proofs)
+		}
+	}
 	longest := ProofAge
 	if e := s.expected.Proofs; e >= longest {
 		longest = e + proofGrace
@@ -232,6 +238,16 @@ func (s *state) proofs() {
 		return
 	}
 	s.find(f)
+}
+
+// lastProof is when the last proof ended, whatever it found; zero for never.
+func (s *state) lastProof() (last time.Time) {
+	for _, p := range []*registry.ProofRef{s.LastProven, s.dated(s.tally.LastDisproven)} {
+		if p != nil && p.Proof.After(last) {
+			last = p.Proof
+		}
+	}
+	return last
 }
 
 // contents looks at what the newest whole backup contains, as its record says.

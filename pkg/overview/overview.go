@@ -128,8 +128,10 @@ type Source struct {
 	// that a proof found bad, where none that is newer was proven since.
 	LastProven    *ProofRef
 	LastDisproven *ProofRef
-	// ProofsExpected tells that proofs are expected of it here.
+	// ProofsExpected tells that proofs are expected of it here. ProofDue is when the newest good backup that holds everything is to be
+	// proven; zero where there is none, where it was proven already, and where no proofs are expected.
 	ProofsExpected bool
+	ProofDue       time.Time
 	LastFail       *Failure
 	// FailingSince is the first failure behind the last good backup; zero when the last attempt was good.
 	FailingSince time.Time

@@ -163,6 +163,30 @@ func TestProofAge(t *testing.T) {
 	}
 }
 
+// When the next proof is due follows from the records alone, whatever the last one found; what is proven need not be proven again.
+func TestProofDue(t *testing.T) {
+	weekly := Expected{Source: "loja", Proofs: 7 * 24 * time.Hour}
+	for name, c := range map[string]struct {
+		expected Expected
+		backups  []registry.Backup
+		want     time.Time
+	}{
+		"never proven":                  {weekly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(2, 2))}, day(2, 2)},
+		"proven":                        {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true))}, time.Time{}},
+		"an older one was proven":       {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(2, 2))}, day(8, 3)},
+		"the last one failed":           {weekly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(2, 2), proven(day(2, 3), false))}, day(9, 3)},
+		"a proof of the future":         {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(300, 3), true)), made("B", "loja", day(2, 2))}, day(8, 2)},
+		"nothing to prove":              {weekly, []registry.Backup{made("A", "loja", day(1, 2), schemaOnly)}, time.Time{}},
+		"nobody wants any":              {Expected{Source: "loja"}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},
+		"of a source that is not known": {Expected{Source: "blog", Proofs: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},
+	} {
+		o := Of(Input{Now: day(10, 2), Backups: slices.Values(c.backups), Expected: []Expected{c.expected}})
+		if due := o.Source("loja").ProofDue; !due.Equal(c.want) {
+			t.Errorf("%s: it is due %s, want %s", name, due, c.want)
+		}
+	}
+}
+
 // What is configured here and refused is not backed up, however good the source's own backups are.
 func TestRefused(t *testing.T) {
 	o := Of(Input{Now: day(13, 12), Backups: slices.Values([]registry.Backup{made("A", "loja", day(13, 2))}), Expected: []Expected{{Source: "loja"}},

@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // LookAgain makes a server look at its certificate's files at the next connection.
 func LookAgain(s *Server) {
@@ -11,3 +14,9 @@ func LookAgain(s *Server) {
 
 // Connections is how many there are.
 func Connections(s *Server) int { return s.crowd.count() }
+
+// Prover makes scheduled proofs, one at each call; made is false where none is due.
+func Prover(s *Server) (one func(context.Context) (made bool, err error)) {
+	p := &prover{s: s, failed: map[string]attempt{}}
+	return p.one
+}

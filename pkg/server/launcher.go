@@ -11,7 +11,7 @@ import (
 	"cofre/pkg/fault"
 )
 
-// launcher makes backups and validations in this process, a bounded number of each at once. It implements
+// launcher makes backups, validations and proofs in this process, a bounded number of each at once, and one proof. It implements
 // api.Launcher.
 type launcher struct {
 	service *backup.Service
@@ -19,10 +19,11 @@ type launcher struct {
 	// work is what runs and validations live on; it ends when they are stopped by force.
 	work      context.Context
 	interrupt context.CancelCauseFunc
-	reading   context.Context // of validations: they end at once when the server stops, as they can be repeated
+	reading   context.Context // of validations and proofs: they end at once when the server stops, as they can be repeated
 	unread    context.CancelCauseFunc
 
-	runs, validations chan struct{} // slots
+	runs, validations, proofs chan struct{} // slots
+	proofTime                 time.Duration // of one
 
 	mu       sync.Mutex
 	stopping bool
@@ -39,7 +40,7 @@ type job struct{ again bool }
 const maxValidations = 64
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), busy: map[string]*job{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, busy: map[string]*job{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
 	return l
@@ -155,6 +156,20 @@ func (l *launcher) validate(id string) {
 	case !v.Valid:
 		l.log.Error("backup damaged", "backup_id", id, "error", v.Err().Error())
 	}
+}
+
+// proof waits for its turn and proves a backup.
+func (l *launcher) proof(id string) (backup.Proved, error) {
+	select {
+	case l.proofs <- struct{}{}:
+		defer func() { <-l.proofs }()
+	case <-l.reading.Done():
+		return backup.Proved{}, context.Cause(l.reading)
+	}
+	line := func(what, key string) func(string) {
+		return func(s string) { l.log.Debug(what, "backup_id", id, key, s) }
+	}
+	return l.service.Prove(l.reading, id, backup.ProveOptions{Timeout: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
 }
 
 // running tells how many backups are in hand.

@@ -67,10 +67,11 @@ type Config struct {
 	// Grace is how long running backups and requests may go on once the server is told to stop.
 	Grace time.Duration
 
-	MaxConnections  int          // default 1000
-	MaxConcurrent   int          // backups and validations at once
-	Schedule        api.Schedule // of backups; nil is none
-	CleanupSchedule api.Schedule // nil is none
+	MaxConnections  int           // default 1000
+	MaxConcurrent   int           // backups and validations at once
+	Schedule        api.Schedule  // of backups; nil is none
+	CleanupSchedule api.Schedule  // nil is none
+	ProofTimeout    time.Duration // of a proof; default 6 hours
 	// TrimAudit removes expired audit records; it is called after each scheduled cleanup. May be nil.
 	TrimAudit func(context.Context) error
 
@@ -123,6 +124,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c, sources: newSources(c.SignIn), crowd: newCrowd(cmp.Or(c.MaxConnections, maxConnections))}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
+	s.launcher.proofTime = cmp.Or(c.ProofTimeout, proofTimeout)
 	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.Link})
 	if err != nil {
 		return nil, err
@@ -177,6 +179,7 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	work.Go(func() { s.expect(beside) })
 	work.Go(func() { s.settle(beside) })
 	work.Go(func() { s.scheduler.run(beside) })
+	work.Go(func() { s.proofs(beside) })
 	work.Go(func() { s.sources.discover(beside, s.Log) })
 	failed := make(chan error, 1)
 	go func() { failed <- s.listen() }()

@@ -1,0 +1,57 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"cofre/pkg/contents"
+	"cofre/pkg/overview"
+	"cofre/pkg/registry"
+)
+
+// CheckProofs looks, once for all sources, whether the proofs that are expected can be made on this machine; ok is false where none
+// are expected. A proof that cannot be made harms no backup: it is a warning.
+func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check, ok bool) {
+	var expected []*overview.Source
+	for i := range o.Sources {
+		if o.Sources[i].ProofsExpected {
+			expected = append(expected, &o.Sources[i])
+		}
+	}
+	if len(expected) == 0 || s.Engine == nil {
+		return c, false
+	}
+	major, err := s.newestMajor(ctx, expected)
+	var version string
+	if err == nil {
+		version, err = s.Engine.ProofServer(ctx, major)
+	}
+	if err != nil {
+		c = Failing("proofs", err)
+		c.Result, c.Error = CheckWarning, nil
+		return c, true
+	}
+	return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made with PostgreSQL %s", plural(len(expected), "source"), version)}, true
+}
+
+// newestMajor returns the newest major version of a server that a backup to be proven is of; 0 where none is known.
+func (s *Service) newestMajor(ctx context.Context, sources []*overview.Source) (newest int, err error) {
+	err = s.Registry.Reading(ctx, func(v *registry.View) error {
+		newest = 0
+		for _, source := range sources {
+			if source.LastWhole == nil {
+				continue
+			}
+			b, _, err := v.Find(ctx, source.LastWhole.ID)
+			if err != nil {
+				return err
+			}
+			if major, err := strconv.Atoi(contents.Major(b.DatabaseVersion)); err == nil {
+				newest = max(newest, major)
+			}
+		}
+		return nil
+	})
+	return newest, err
+}

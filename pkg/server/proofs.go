@@ -1,0 +1,127 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"time"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/metrics"
+	"cofre/pkg/overview"
+	"cofre/pkg/pause"
+)
+
+// prover proves the newest good backups of the sources of which proofs are expected. When the next one is due follows from the
+// records: nothing is forgotten when the server is started again, and a proof that anybody made counts.
+type prover struct {
+	s *Server
+	// failed are backups whose proof could not be made: they are tried again later.
+	failed map[string]attempt
+}
+
+// attempt is one that failed.
+type attempt struct {
+	next time.Time
+	wait time.Duration
+}
+
+// Waits of the prover.
+const (
+	lookForProofs   = 5 * time.Minute
+	firstProofRetry = 15 * time.Minute
+	lastProofRetry  = 12 * time.Hour
+	proofTimeout    = 6 * time.Hour
+)
+
+// proofs works until ctx ends.
+func (s *Server) proofs(ctx context.Context) {
+	if !slices.ContainsFunc(s.Service.Expected, func(e overview.Expected) bool { return e.Proofs > 0 }) {
+		return
+	}
+	p := &prover{s: s, failed: map[string]attempt{}}
+	for {
+		made, err := p.one(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("whether a proof is due could not be told", "task", "proof", "error", err.Error())
+		}
+		if !made && pause.For(ctx, lookForProofs) != nil || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// one makes the proof that has been due for longest; made is false where none is due.
+func (p *prover) one(ctx context.Context) (made bool, err error) {
+	o, err := p.s.Service.Overview(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	now := p.s.Now()
+	var next *overview.Source
+	for i := range o.Sources {
+		s := &o.Sources[i]
+		// While a backup of the source is made, it is to have the machine.
+		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 || p.failed[s.LastWhole.ID].next.After(now) {
+			continue
+		}
+		if next == nil || s.ProofDue.Before(next.ProofDue) {
+			next = s
+		}
+	}
+	if next == nil {
+		return false, nil
+	}
+	p.prove(ctx, next.LastWhole.ID, next.Name, next.ProofDue)
+	return true, nil
+}
+
+// prove proves a backup and says everywhere what came of it.
+func (p *prover) prove(ctx context.Context, id, source string, due time.Time) {
+	s := p.s
+	request := rand.Text()
+	log := s.Log.With("task", "proof", "request_id", request, "backup_id", id)
+	log.Info("scheduled proof", "source", source, "due", due.UTC())
+	type outcome struct {
+		proved backup.Proved
+		err    error
+	}
+	done := make(chan outcome, 1)
+	err := s.launcher.start("scheduled proof", id, func() {
+		proved, err := s.launcher.proof(id)
+		select {
+		case done <- outcome{proved, err}:
+		default: // of a second one, nobody waits for
+		}
+	})
+	ended := outcome{err: err}
+	if err == nil {
+		ended = <-done
+	}
+	if ended.err != nil && ctx.Err() != nil {
+		return // the server stops: the proof is due still
+	}
+	note := contract.AuditRecord{Action: "prove", RequestID: request, Resource: id, Detail: map[string]string{"due": due.UTC().Format(time.RFC3339)}}
+	if err = ended.err; err == nil {
+		note.Detail["proven"] = strconv.FormatBool(ended.proved.Proof.OK)
+	}
+	s.record(ctx, note, log, err)
+	before := p.failed[id]
+	delete(p.failed, id)
+	switch {
+	case err != nil:
+		wait := min(cmp.Or(2*before.wait, firstProofRetry), lastProofRetry)
+		p.failed[id] = attempt{s.Now().Add(wait), wait}
+		log.Error("the proof could not be made", "source", source, "code", string(fault.From(err).Code), "reason", string(fault.From(err).Reason),
+			"error", err.Error(), "hint", fault.From(err).Hint, "again_ms", wait.Milliseconds())
+	case !ended.proved.Proof.OK:
+		log.Error("the proof failed", "source", source, "error", ended.proved.Err().Error())
+	default:
+		return
+	}
+	s.Metrics.Add(metrics.ScheduleFailures.Of(1, "proof"))
+}

@@ -1,0 +1,227 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/backup"
+	"cofre/pkg/overview"
+	"cofre/pkg/registry"
+	"cofre/pkg/server"
+)
+
+// losing is an engine whose private servers restore definitions without rows.
+type losing struct{ backup.Engine }
+
+func (l losing) Scratch(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
+	s, err := l.Engine.Scratch(ctx, o)
+	return lost{s}, err
+}
+
+type lost struct{ backup.Scratch }
+
+func (l lost) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, []string, error) {
+	o.Part.SchemaOnly = true
+	return l.Scratch.Restore(ctx, o, in)
+}
+
+// proving are the options of a server that proves two sources each week, of which this database is one.
+func proving(t *testing.T, database, directory string) options {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	text := "sources:\n  - name: shop\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n  - name: blog\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return options{database: database, directory: directory, env: []string{"BACKUP_SOURCE=shop", "BACKUP_CONFIG=" + file, "BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor)}}
+}
+
+// openTemp has temporary files in a folder that every user may enter, as the server of a proof has to.
+func openTemp(t *testing.T) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cofre-proof-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+}
+
+// idle makes a server that does nothing by itself, and what makes its proofs.
+func idle(t *testing.T, o options) (*world, func(context.Context) (bool, error)) {
+	t.Helper()
+	w, conf := configure(t, o)
+	var err error
+	if w.server, err = server.New(conf); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.server.Close() })
+	return w, server.Prover(w.server)
+}
+
+func (w *world) made() registry.Backup {
+	w.t.Helper()
+	b, err := w.Service.Create(w.t.Context(), backup.Request{}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+func (w *world) source(name string) *overview.Source {
+	w.t.Helper()
+	o, err := w.Service.Overview(w.t.Context(), nil)
+	if err != nil || o.Source(name) == nil {
+		w.t.Fatalf("%s is not known: %v", name, err)
+	}
+	return o.Source(name)
+}
+
+// A server proves what is due by itself, and says so in the record, the metrics and the audit trail.
+func TestServerProves(t *testing.T) {
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	maker, _ := configure(t, o)
+	b := maker.made()
+	w := serve(t, o)
+	w.wait("the proof", func() bool { return w.source("shop").LastProven != nil })
+	if p := w.source("shop").LastProven; p.ID != b.ID || p.InPart {
+		t.Errorf("proven is %+v", p)
+	}
+	w.wait("the audit record", func() bool {
+		r := w.recorded("schedule")
+		return len(r) == 1 && r[0].Action == "prove" && r[0].Resource == b.ID && r[0].Outcome == "allowed" && r[0].Detail["proven"] == "true" && r[0].RequestID != ""
+	})
+	if r := w.do("GET", "/metrics", "", nil); !strings.Contains(r.body, "cofre_last_proof_age_seconds{") || strings.Contains(r.body, `task="proof"`) {
+		t.Errorf("the metrics say %s", r.body)
+	}
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// When a proof is due follows from the records: another process knows it, one that is proven is not proven again, and none is begun
+// while a backup of the source is made.
+func TestWhenProofsAreDue(t *testing.T) {
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	start := time.Now()
+	clock := start
+	o.now = func() time.Time { return clock }
+	w, one := idle(t, o)
+	step := func(when string, want bool) {
+		t.Helper()
+		if made, err := one(t.Context()); made != want || err != nil {
+			t.Fatalf("%s: a proof was made: %v, want %v; %v\n%s", when, made, want, err, w.log)
+		}
+	}
+	step("without a backup", false)
+	first := w.made()
+	step("never proven", true)
+	if p := w.source("shop").LastProven; p == nil || p.ID != first.ID {
+		t.Fatalf("proven is %+v", p)
+	}
+	clock = start.Add(40 * 24 * time.Hour)
+	step("the newest one is proven", false)
+	clock = start.Add(24 * time.Hour)
+	second := w.made()
+	step("a newer one, a day later", false)
+	clock = start.Add(8 * 24 * time.Hour)
+	w, one = idle(t, o) // another process
+	running, err := w.Service.Reserve(t.Context(), backup.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step("while a backup is made", false)
+	if _, err := w.Service.Withdraw(t.Context(), running.ID, context.Canceled); err != nil {
+		t.Fatal(err)
+	}
+	step("a week later", true)
+	if p := w.source("shop").LastProven; p == nil || p.ID != second.ID || !p.Proof.Equal(clock.UTC().Truncate(time.Millisecond)) {
+		t.Errorf("proven is %+v", p)
+	}
+	step("at once again", false)
+}
+
+// A proof that fails is loud: record, state, metrics, log, health. Nothing is removed.
+func TestScheduledProofFails(t *testing.T) {
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	maker, _ := configure(t, o)
+	b := maker.made()
+	o.change = func(c *server.Config) { c.Service.Engine = losing{c.Service.Engine} }
+	w := serve(t, o)
+	w.wait("the failure", func() bool {
+		return strings.Contains(w.do("GET", "/metrics", "", nil).body, `cofre_schedule_failures_total{task="proof"} 1`)
+	})
+	s := w.source("shop")
+	if s.State != overview.Failing || s.LastDisproven == nil || s.LastDisproven.ID != b.ID || s.Findings[0].Code != overview.ProofBad {
+		t.Errorf("it is %s, %+v", s.State, s.Findings)
+	}
+	if body := w.do("GET", "/metrics", "", nil).body; !strings.Contains(body, `cofre_proof_failed{`) || !strings.Contains(body, `,source="shop"} 1`) {
+		t.Errorf("the metrics say %s", body)
+	}
+	if r := w.do("GET", "/api/health", "", w.signedIn("ADMIN")); r.StatusCode != 503 || !strings.Contains(r.body, "does not come back as it was made") {
+		t.Errorf("health is %d %s", r.StatusCode, r.body)
+	}
+	if log := w.log.String(); !strings.Contains(log, `"level":"ERROR","msg":"the proof failed"`) || !strings.Contains(log, "table public.customer has 0 rows") {
+		t.Errorf("the log says %s", log)
+	}
+	if all := w.backups(); len(all) != 1 || all[0].Verification.OK || all[0].Verification.Level != registry.LevelProven {
+		t.Errorf("recorded is %+v", all)
+	}
+}
+
+// Where no server's programs are installed health says so once, and with what to install; it is tried again later, not at once.
+func TestNoServerForProofs(t *testing.T) {
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	o.env = append(o.env, "BACKUP_PROOF_SERVER="+t.TempDir())
+	w, one := idle(t, o)
+	w.made()
+	if made, err := one(t.Context()); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	if made, err := one(t.Context()); made || err != nil {
+		t.Errorf("at once again: %v, %v", made, err)
+	}
+	if log := w.log.String(); !strings.Contains(log, "the proof could not be made") || !strings.Contains(log, "BACKUP_PROOF_SERVER does not lead to a PostgreSQL server") {
+		t.Errorf("the log says %s", log)
+	}
+	d := w.Service.Doctor(t.Context())
+	n := 0
+	for _, c := range d.Checks {
+		if c.Name == "proofs" && c.Result == backup.CheckWarning && strings.Contains(c.Hint, "/usr/lib/postgresql/") {
+			n++
+		}
+	}
+	if n != 1 || !d.OK {
+		t.Errorf("doctor says %+v", d.Checks)
+	}
+	served := serve(t, o)
+	r := served.do("GET", "/api/health", "", served.signedIn("ADMIN"))
+	var health struct {
+		Checks []struct{ Name, Result, Detail, Hint string }
+	}
+	if err := json.Unmarshal([]byte(r.body), &health); err != nil || r.StatusCode != 200 {
+		t.Fatalf("%v: %d %s", err, r.StatusCode, r.body)
+	}
+	for _, c := range health.Checks {
+		if c.Name == "sources" && (c.Result != "warning" || strings.Count(c.Detail, "BACKUP_PROOF_SERVER") != 1 || !strings.Contains(c.Detail, "such as /usr/lib/postgresql/")) {
+			t.Errorf("health says %+v", c)
+		}
+	}
+}
