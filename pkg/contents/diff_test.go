@@ -207,7 +207,7 @@ func TestCrowdedLines(t *testing.T) {
 		`{"sequence":{"name":"","value":0,"called":true}}`:                                     true,
 		`{"definition":{"kind":"","name":"","hash":"` + hash + `"}}`:                           true,
 	} {
-		text := first + strings.Repeat(line+"\n", (4<<20)/len(line))
+		text := first + strings.Repeat(line+"\n", (4<<20)/(len(line)+1))
 		debug.FreeOSMemory()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -208,6 +208,7 @@ func TestScrape(t *testing.T) {
 	}
 	r.Add(metrics.Requests.Of(1, "listBackups", "200"), metrics.RequestDuration.Of(0.02, "listBackups"), metrics.ScheduleFailures.Of(1, "backup"))
 	shown := []registry.Backup{good("shop", time.Hour, 100), failed("shop", time.Minute)}
+	shown[0].Verification.Level = registry.LevelProven
 	scrape := func(err error) string {
 		w := httptest.NewRecorder()
 		r.Handler(func(context.Context) ([]metrics.Sample, error) {
