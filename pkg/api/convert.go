@@ -41,6 +41,9 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 	if b.Contents != nil {
 		m.Contents = contentsSummary(b)
 	}
+	if g := b.Globals; g != nil {
+		m.Globals = contract.GlobalsSummary{Kept: g.Missing == "", Missing: g.Missing, Passwords: g.Passwords}
+	}
 	if s := b.Server; s != nil {
 		m.Server = contract.Server{SystemIdentifier: s.SystemIdentifier, Host: s.Host, Port: s.Port, DatabaseOid: int64(s.DatabaseOID)}
 	}
@@ -90,7 +93,7 @@ func each[A, B any](list []A, f func(A) B) []B {
 func request(o contract.BackupOptions) (backup.Request, error) {
 	r := backup.Request{
 		Filename: o.Filename, Directory: o.Directory, Source: o.Source, Database: o.Database, Format: string(o.Format), Compression: o.Compression,
-		Jobs: o.Jobs, Rows: string(o.Rows), Encrypt: o.Encrypt, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
+		Jobs: o.Jobs, Rows: string(o.Rows), Encrypt: o.Encrypt, Globals: o.Globals, GlobalsPasswords: o.GlobalsPasswords, Labels: o.Labels, Content: backup.ContentAll, Trigger: backup.TriggerAPI,
 		Selection: selection(o.Selection),
 	}
 	data, schema := o.IncludeData == nil || *o.IncludeData, o.IncludeSchema == nil || *o.IncludeSchema

@@ -42,6 +42,7 @@ var statuses = []struct {
 	{fault.Validation, fault.NotFound, http.StatusNotFound},
 	{fault.Validation, fault.ObjectMissing, http.StatusNotFound},
 	{fault.Validation, fault.ContentsMissing, http.StatusNotFound},
+	{fault.Validation, fault.GlobalsMissing, http.StatusNotFound},
 	{fault.Validation, fault.AlreadyExists, http.StatusConflict},
 	{fault.Validation, fault.NotEmpty, http.StatusConflict},
 	{fault.Validation, fault.Protected, http.StatusConflict},

@@ -121,6 +121,15 @@ func (s *session) SchemaVersion(ctx context.Context) (string, error) {
 	return s.version()
 }
 
+// Globals implements backup.Session.
+func (s *session) Globals(ctx context.Context, passwords bool) ([]byte, error) {
+	g, err := s.pg.Globals(ctx, passwords)
+	if err != nil {
+		return nil, err
+	}
+	return g.Script()
+}
+
 // Dump implements backup.Session.
 func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, error) {
 	chosen := s.selected

@@ -26,6 +26,9 @@ type Engine interface {
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
 	// Plan looks as Restore does, and tells what Restore would do and refuse.
 	Plan(ctx context.Context, o RestoreOptions, in RestoreInput) (Target, error)
+	// Globals makes the roles and tablespaces of a script, as Session.Globals gave it, that the server of a restore lacks, and leaves
+	// alone those that it has. The database need not exist. With look it only tells what it would make.
+	Globals(ctx context.Context, o RestoreOptions, script []byte, look bool) (GlobalsReport, error)
 	// Switch puts a database in another's place by their names, in one transaction; with look it only tells what it would do and refuse.
 	Switch(ctx context.Context, req SwitchRequest, look bool) (Switched, error)
 	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
@@ -46,6 +49,9 @@ type Session interface {
 	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool. Where there is none it is
 	// "", or a hash over the catalog if DumpOptions.Catalog was set. It may be called while a dump runs.
 	SchemaVersion(ctx context.Context) (string, error)
+	// Globals gives the server's roles, memberships, settings of roles and tablespaces, as they are kept; hashes of passwords only if asked
+	// for. The script is registry.MaxGlobals long at most.
+	Globals(ctx context.Context, passwords bool) (script []byte, err error)
 	// Dump begins to dump what was selected. The caller closes the dump before the session. One session makes one dump.
 	Dump(ctx context.Context, o DumpOptions) (Dump, error)
 	// Close hangs up.
@@ -164,6 +170,8 @@ type RestoreOptions struct {
 	Jobs         int // parallel index builds and loads; 0 chooses
 	Part         Part
 	Adaptation
+	// Roles will be made before the restore: a plan takes them for there.
+	Roles           []string
 	DisableTriggers bool          // of a backup that holds rows only
 	KeepGoing       bool          // after what cannot be restored
 	Timeout         time.Duration // of the whole restore; 0 is none

@@ -15,6 +15,8 @@ type Plan struct {
 	Target
 	// Read is how many stored bytes would be read.
 	Read int64 `json:"read"`
+	// Globals is what would be made of the server's roles and tablespaces first; nil where that was not asked for.
+	Globals *GlobalsReport `json:"globals,omitempty"`
 	// Last is the newest restore of this source whose time was taken; nil where none was.
 	Last *Rehearsal `json:"last,omitempty"`
 }
@@ -71,7 +73,14 @@ func (s *Service) Plan(ctx context.Context, ref string, req RestoreRequest) (Pla
 		s.foundDamaged(ctx, b, err)
 		return out, err
 	}
-	if out.Target, err = s.Engine.Plan(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), nil)); err != nil {
+	o := req.options(b)
+	if req.Globals {
+		if out.Globals, err = s.makeGlobals(ctx, b, o, true); err != nil {
+			return out, err
+		}
+		o.Roles = out.Globals.Roles
+	}
+	if out.Target, err = s.Engine.Plan(ctx, o, s.restoreInput(ctx, b, proven, req.Part.Any(), nil)); err != nil {
 		return out, err
 	}
 	if part := partRemark(b); part != "" {

@@ -47,13 +47,17 @@ type Request struct {
 	Format    string `json:"format,omitempty"`    // custom or plain; default from the file name, else custom
 	// Compression is auto, none, gzip, zstd or lz4 (custom only), with an optional :level. Default auto, or
 	// none where compression is switched off.
-	Compression string             `json:"compression,omitempty"`
-	Jobs        int                `json:"jobs,omitempty"` // connections that read rows at once; 0 chooses
-	Rows        string             `json:"rows,omitempty"` // text or binary (custom only); default by the settings
-	Encrypt     *bool              `json:"encrypt,omitempty"`
-	Selection   registry.Selection `json:"selection"`
-	Labels      map[string]string  `json:"labels,omitempty"`
-	CreatedBy   string             `json:"createdBy,omitempty"`
+	Compression string `json:"compression,omitempty"`
+	Jobs        int    `json:"jobs,omitempty"` // connections that read rows at once; 0 chooses
+	Rows        string `json:"rows,omitempty"` // text or binary (custom only); default by the settings
+	Encrypt     *bool  `json:"encrypt,omitempty"`
+	// Globals asks for the server's roles, memberships, settings of roles and tablespaces beside the backup. Without it they are kept
+	// with encrypted backups that hold all definitions, if they can be read.
+	Globals          *bool              `json:"globals,omitempty"`
+	GlobalsPasswords bool               `json:"globalsPasswords,omitempty"` // hashes of passwords, too; encrypted only
+	Selection        registry.Selection `json:"selection"`
+	Labels           map[string]string  `json:"labels,omitempty"`
+	CreatedBy        string             `json:"createdBy,omitempty"`
 	// IdempotencyKey names the request among those of its creator: the same one makes no second backup.
 	IdempotencyKey string `json:"idempotencyKey,omitempty"`
 	Trigger        string `json:"trigger,omitempty"` // manual, schedule or api
@@ -81,7 +85,7 @@ func (s *Service) normalize(r Request) (Request, error) {
 	if r.Jobs < 0 || r.Jobs > MaxJobs {
 		return r, invalid(fmt.Sprintf("Use a number from 1 to %d, or leave it out.", MaxJobs), "%d jobs", r.Jobs)
 	}
-	for _, f := range []func(*Request) error{s.normalizeFormat, checkRows, checkDirectory, checkName, checkLabels, s.checkEncrypt} {
+	for _, f := range []func(*Request) error{s.normalizeFormat, checkRows, checkDirectory, checkName, checkLabels, s.checkEncrypt, checkGlobals} {
 		if err := f(&r); err != nil {
 			return r, err
 		}
@@ -320,6 +324,22 @@ func (s *Service) checkEncrypt(r *Request) error {
 	if *r.Encrypt && len(s.Recipients) == 0 {
 		return invalid("Set BACKUP_AGE_RECIPIENTS to one or more age public keys (make one with: age-keygen).", "encryption is asked for but there is no recipient to encrypt to")
 	}
+	return nil
+}
+
+// checkGlobals looks at what is to be kept of the server.
+func checkGlobals(r *Request) error {
+	if !r.GlobalsPasswords {
+		return nil
+	}
+	if r.Globals != nil && !*r.Globals {
+		return invalid("Leave one of the two out.", "passwords of roles are asked for, but roles are not to be kept")
+	}
+	if !*r.Encrypt {
+		return invalid("Encrypt the backup (BACKUP_ENABLE_ENCRYPTION and BACKUP_AGE_RECIPIENTS), or keep the roles without their passwords.", "hashes of passwords are kept with encrypted backups only")
+	}
+	yes := true
+	r.Globals = &yes
 	return nil
 }
 

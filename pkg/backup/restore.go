@@ -23,6 +23,7 @@ type RestoreRequest struct {
 	Cascade       bool // with Clean: drop what depends on that, too
 	AllowUnsigned bool // take a backup without a signature although trusted keys are set
 	AllowDamaged  bool // try although the last validation found the backup damaged
+	Globals       bool // first make the roles and tablespaces that were kept with the backup and that the server lacks
 	NoOwner       bool
 	NoPrivileges  bool
 	Jobs          int
@@ -49,9 +50,11 @@ func (r RestoreRequest) options(b Backup) RestoreOptions {
 
 // Restored says what a restore did.
 type Restored struct {
-	Backup     Backup        `json:"backup"`
-	Target     RestoreReport `json:"target"`
-	DurationMS int64         `json:"duration"` // milliseconds
+	Backup Backup        `json:"backup"`
+	Target RestoreReport `json:"target"`
+	// Globals is nil where they were not asked for. What was made of them stays, whatever became of the restore.
+	Globals    *GlobalsReport `json:"globals,omitempty"`
+	DurationMS int64          `json:"duration"` // milliseconds
 }
 
 // Restore reads a backup straight from storage into a database, checking its SHA-256 on the way. A target that is
@@ -74,11 +77,17 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 		return Restored{}, err
 	}
 	start := s.Now()
+	var globals *GlobalsReport
+	if req.Globals {
+		if globals, err = s.makeGlobals(ctx, b, req.options(b), false); err != nil {
+			return Restored{Backup: b}, err
+		}
+	}
 	rep, err := s.Engine.Restore(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))
 	rep.Part = req.Part.String()
 	if err != nil && !fault.HasReason(err, fault.RestoredInPart) {
 		s.foundDamaged(ctx, b, err)
-		return Restored{Backup: b, Target: rep}, err
+		return Restored{Backup: b, Target: rep, Globals: globals}, err
 	}
 	d := s.Now().Sub(start)
 	mark := registry.Verification{OK: true, Level: levelOf(rep), At: s.Now().UTC().Truncate(time.Millisecond)}
@@ -93,7 +102,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 		}
 	}
 	s.Log.Info("backup restored", "backup_id", b.ID, "database", rep.Database, "in_part", rep.Partial(), "duration_ms", d.Milliseconds())
-	return Restored{Backup: b, Target: rep, DurationMS: d.Milliseconds()}, err
+	return Restored{Backup: b, Target: rep, Globals: globals, DurationMS: d.Milliseconds()}, err
 }
 
 // partRemark says of a backup that does not hold everything what it holds; "" of one that does.

@@ -32,6 +32,7 @@ type run struct {
 
 	contents   *contents.Contents // what the backup contains; nil where it could not be found out
 	notCounted error              // why not
+	globals    []byte             // what is kept of the server; nil for nothing
 }
 
 // Run makes a reserved backup: inspect, dump, upload, verify, commit. It returns the record as it stands at
@@ -151,6 +152,9 @@ func (r *run) attempt(ctx context.Context) error {
 	for _, remark := range src.Remarks {
 		r.s.Log.Warn("not all of this backup will restore by itself", "backup_id", r.b.ID, "remark", remark)
 	}
+	if err := r.readGlobals(ctx, session); err != nil {
+		return err
+	}
 	last := r.s.lastLike(ctx, r.b)
 	r.track.expect(expectation(last))
 	compression := r.req.Compression
@@ -207,12 +211,15 @@ func (r *run) schemaVersion(ctx context.Context, s Session) string {
 	return v
 }
 
-// describe writes the tags, and at the same time what the backup contains.
+// describe writes the tags, and at the same time what the backup contains and what is kept with it.
 func (r *run) describe(ctx context.Context) error {
 	r.b.Duration = max(r.s.Now().Sub(r.track.started).Milliseconds(), 0)
 	tagged := make(chan error, 1)
 	go func(b Backup) { tagged <- r.s.Registry.SetTags(ctx, b) }(r.b)
 	kept := r.keepContents(ctx)
+	if kept == nil {
+		kept = r.keepGlobals(ctx)
+	}
 	err := <-tagged
 	switch {
 	case kept != nil:

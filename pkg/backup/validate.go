@@ -73,6 +73,8 @@ func (v Validation) Err() error {
 		hint = "The file was left alone. Fetch it again, or use another backup."
 	} else if p.Reason == fault.TagsMismatch && len(v.Problems) == 1 {
 		hint = "The backup itself is good. Write its tags again with: cofre validate --retag " + v.ID
+	} else if p.Reason == fault.GlobalsMismatch && len(v.Problems) == 1 {
+		hint = "The backup itself is good, and restores with --allow-damaged and without --globals. Make a new one now, and find out who could write to the bucket."
 	}
 	return fault.New(fault.Validation, p.Reason, hint, "%s is not as it should be: %s%s", v.File, p.Detail, more)
 }
@@ -156,6 +158,9 @@ func (s *Service) examine(ctx context.Context, b Backup, obj storage.Object, v *
 		v.problem(fault.ChecksumMismatch, "its SHA-256 is %s, the record says %s", v.Checksum, b.Checksum)
 	}
 	if err := s.compareContents(ctx, b, v); err != nil {
+		return err
+	}
+	if err := s.checkKeptGlobals(ctx, b, v); err != nil {
 		return err
 	}
 	if c := v.Contents; c != nil && b.Format != "" && c.Kind != archiveKind(b.Format) {

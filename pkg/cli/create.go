@@ -45,6 +45,7 @@ type createOptions struct {
 	filters                                 []string
 	largeObjects, noLargeObjects            bool
 	compress, schemaOnly, dataOnly, encrypt bool
+	globals                                 bool
 	labels                                  []string
 }
 
@@ -76,6 +77,8 @@ func (p *program) createCommand() *cobra.Command {
 	f.IntVarP(&req.Jobs, "jobs", "j", 0, "read rows over `N` connections at once (default BACKUP_JOBS, or by processors and free connections)")
 	f.StringVar(&req.Rows, "rows", "", "write rows as `FORM`: text, or binary where the types of a table allow that (default BACKUP_ROWS, or text)")
 	f.BoolVar(&o.encrypt, "encrypt", false, "encrypt with age to BACKUP_AGE_RECIPIENTS; --encrypt=false does not")
+	f.BoolVar(&o.globals, "globals", false, "keep the server's roles, memberships, settings of roles and tablespaces with it (default: with encrypted backups, if they can be read); --globals=false does not")
+	f.BoolVar(&req.GlobalsPasswords, "globals-passwords", false, "keep hashes of the roles' passwords, too; encrypted backups only")
 	f.StringArrayVar((*[]string)(&req.Selection.Schemas), "schema", nil, "only schemas that match `PATTERN` (as pg_dump -n); may be repeated")
 	f.StringArrayVar((*[]string)(&req.Selection.ExcludeSchemas), "exclude-schema", nil, "no schemas that match `PATTERN` (as pg_dump -N); may be repeated")
 	f.StringArrayVarP((*[]string)(&req.Selection.Tables), "table", "t", nil, "only tables that match `PATTERN` (as pg_dump -t); may be repeated")
@@ -126,6 +129,9 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 	}
 	if cmd.Flags().Changed("encrypt") {
 		req.Encrypt = &o.encrypt
+	}
+	if cmd.Flags().Changed("globals") {
+		req.Globals = &o.globals
 	}
 	for _, l := range o.labels {
 		k, v, ok := strings.Cut(l, "=")
@@ -252,6 +258,7 @@ func (p *program) summary(b backup.Backup) error {
 	if more := backup.DescribeExtras(b); more != "" {
 		t.Add("also", more)
 	}
+	t.Add("globals", globalsText(b))
 	t.Add("file", b.Filepath)
 	t.Add("size", sizeText(b))
 	t.Add("sha-256", b.Checksum)

@@ -46,7 +46,7 @@ var exitCodes = []struct {
 
 // storedReasons are those of a ValidationError that speak of stored data, not of input.
 var storedReasons = []fault.Reason{
-	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch, fault.SignatureMissing, fault.SignatureWrong, fault.ContentsMismatch, fault.ProofFailed,
+	fault.SizeMismatch, fault.ChecksumMismatch, fault.StructureDamaged, fault.ObjectMissing, fault.TagsMismatch, fault.GlobalsMismatch, fault.SignatureMissing, fault.SignatureWrong, fault.ContentsMismatch, fault.ProofFailed,
 }
 
 // exitCode gives the exit code of a fault's code and reason.
@@ -60,7 +60,7 @@ func exitCode(code fault.Code, reason fault.Reason) int {
 	switch code {
 	case fault.Validation:
 		switch {
-		case reason == fault.NotFound, reason == fault.ContentsMissing:
+		case reason == fault.NotFound, reason == fault.ContentsMissing, reason == fault.GlobalsMissing:
 			return exitNotFound
 		case slices.Contains(storedReasons, reason):
 			return exitStored

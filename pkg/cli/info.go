@@ -79,6 +79,7 @@ func (p *program) info(b backup.Backup, fate backup.Fate) error {
 	t.Add("format", b.Format)
 	t.Add("content", contentText(b))
 	addContents(&t, b)
+	t.Add("globals", globalsText(b))
 	t.Add("created", term.Moment(b.CreatedAt)+by(b))
 	if b.Duration > 0 {
 		t.Add("took", durationText(b)+tried(b.Attempt))

@@ -48,6 +48,8 @@ func (p *program) showPlan(plan backup.Plan, req backup.RestoreRequest) error {
 	t.Add("server", fmt.Sprintf("PostgreSQL %s, as role %q", plan.Server, plan.Role))
 	t.Add("text", textOf(plan.Target))
 	t.Add("with", wayOf(plan.Target))
+	makes, more := globalsLines(plan.Globals)
+	t.Add("first makes", makes)
 	t.Add("restores", makesOf(plan.Makes))
 	t.Add("reads", backup.DescribeSize(plan.Read))
 	if l := plan.Last; l != nil {
@@ -60,7 +62,7 @@ func (p *program) showPlan(plan backup.Plan, req backup.RestoreRequest) error {
 		sign  string
 		lines []string
 	}{
-		{p.out.Yellow("warning:"), plan.Warnings},
+		{p.out.Yellow("warning:"), append(more[:min(len(more), maxGlobalsLines):len(more)], plan.Warnings...)},
 		{p.out.Yellow("dropped too:"), plan.Dropped},
 		{"left out:", leftOutLines(plan.LeftOut)},
 	} {

@@ -27,6 +27,10 @@ keys, has to be there, or comes along with --with-dependencies. What is there al
 indexes, checks and grants. Foreign keys, triggers, rules and policies are left out and named; a partitioned
 table becomes one table.
 
+--globals first makes roles, memberships, settings of roles and tablespaces that were kept with the backup
+(cofre create --globals) and that the server lacks. What is there is left alone. They stay when the restore
+is refused afterwards.
+
 The password may stand in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer
 the latter two, since others can see a command's arguments.`
 
@@ -73,6 +77,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.StringVar(&req.URL, "to", "", "connection `URL` of the database: postgresql://user@host:5432/name")
 	f.BoolVar(&req.Create, "create", false, "create the database first, as the backup's was made")
 	f.VarPF(&cleanFlag{&req}, "clean", "", "replace what is there: drop what the backup holds before restoring it; with =cascade, what depends on that too").NoOptDefVal = "true"
+	f.BoolVar(&req.Globals, "globals", false, "first make the roles and tablespaces that were kept with the backup and that the server lacks")
 	o.flags(c, &req.Part)
 	f.BoolVar(&req.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
@@ -89,6 +94,7 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.StringVar(&req.Locale.Locale, "locale", "", "with --create: another `LOCALE` of libc or builtin")
 	f.StringVar(&req.Locale.ICULocale, "icu-locale", "", "with --create: another `LOCALE` of icu")
 	c.MarkFlagsMutuallyExclusive("create", "clean")
+	c.MarkFlagsMutuallyExclusive("list", "globals")
 	return c
 }
 
@@ -109,6 +115,9 @@ func (p *program) restore(ctx context.Context, ref string, req backup.RestoreReq
 	req.Remark = func(line string) { p.note("%s %s", p.screen.Yellow("warning:"), term.Clean(line)) }
 	done, err := a.Service.Restore(ctx, ref, req)
 	bar.Close()
+	if !p.json {
+		p.madeGlobals(done.Globals)
+	}
 	p.acted(ctx, a, "restore", cmp.Or(done.Backup.ID, ref), err, p.targetOf(req.URL))
 	if err != nil {
 		return p.inPart(done, err)

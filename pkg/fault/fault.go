@@ -111,6 +111,8 @@ const (
 	ProofFailed      Reason = "proof_failed"      // a backup was restored, and what came out is not what was in it
 	ContentsDiffer   Reason = "contents_differ"   // two backups, where whoever compared them wants to know
 	ContentsMissing  Reason = "contents_missing"  // nothing says what a backup contains
+	GlobalsMissing   Reason = "globals_missing"   // no roles and tablespaces were kept with a backup
+	GlobalsMismatch  Reason = "globals_mismatch"  // those that were are gone, or not what was written
 	IdentityMissing  Reason = "identity_missing"  // encrypted, and no key to read it
 )
 

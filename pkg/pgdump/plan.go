@@ -66,6 +66,7 @@ func (p *plan) make(ctx context.Context) (err error) {
 	if p.to, err = lookAt(ctx, &p.options); err != nil {
 		return err
 	}
+	p.to.Roles = append(p.to.Roles, p.options.Roles...)
 	if in.archive != nil {
 		p.leaver.head = in.archive.head
 		p.leaver.passOver(p.options.Schemas)

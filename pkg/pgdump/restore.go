@@ -59,6 +59,7 @@ type RestoreOptions struct {
 	Clean bool
 	// Cascade lets Clean drop what depends on that, too.
 	Cascade      bool
+	Roles        []string // of the server beside those that are there: a preview takes them for made
 	NoOwner      bool
 	NoPrivileges bool
 	Adaptation   // of an archive to what the target has and the role may; custom format only

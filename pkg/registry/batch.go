@@ -290,6 +290,9 @@ func (l *Lease) removeObjects(ctx context.Context) error {
 	if b := l.Backup(); b.Contents != nil && b.Contents.Missing == "" {
 		keys = append(keys, ContentsKey(b))
 	}
+	if b := l.Backup(); b.Globals != nil && b.Globals.Missing == "" {
+		keys = append(keys, GlobalsKey(b))
+	}
 	if l.stray {
 		keys = append(keys, IntentKey(l.id))
 	}

@@ -79,6 +79,11 @@ func (b Backup) bounded() Backup {
 		c := b.Contents.bounded()
 		b.Contents = &c
 	}
+	if b.Globals != nil {
+		g := *b.Globals
+		shorten(fault.MaxText/8, &g.Missing)
+		b.Globals = &g
+	}
 	if b.Error != nil {
 		e := b.Error.bounded()
 		b.Error = &e

@@ -42,9 +42,11 @@ func TestRecordsAreBounded(t *testing.T) {
 var refused = map[string]bool{
 	"ID": true, "Filename": true, "Filepath": true, "Checksum": true, "Status": true, "Outcome": true, "Source": true, "Format": true, "Encryption": true, "Content": true,
 	"Rows": true, "Trigger": true, "Labels": true, "Selection.Schemas": true, "Selection.Tables": true, "Selection.ExcludeTables": true, "Selection.ExcludeTableData": true,
+	"Selection.ExcludeSchemas": true, "Selection.TablesAndChildren": true, "Selection.ExcludeTablesAndChildren": true, "Selection.ExcludeTableDataAndChildren": true,
+	"Selection.Extensions": true, "Selection.ExcludeExtensions": true, "Selection.ForeignData": true,
 	// Words of cofre's own.
 	"Error.Code": true, "Error.Reason": true, "Verification.Level": true, "Verification.Problems.Reason": true, "Verifications.Level": true,
-	"Verifications.Problems.Reason": true, "Contents.SHA256": true, "Contents.Compared": true,
+	"Verifications.Problems.Reason": true, "Contents.SHA256": true, "Globals.SHA256": true, "Contents.Compared": true,
 }
 
 // Whatever text a record gets one day, it is bounded or refused.

@@ -90,7 +90,7 @@ func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error)
 // failed gives the record of a backup's failure: nothing in it speaks of stored bytes.
 func failed(b Backup, cause error) Backup {
 	b.Status, b.Error, b.Stored = Failed, ErrorOf(cause), nil
-	b.Size, b.Checksum, b.UncompressedSize, b.Contents = 0, "", 0, nil
+	b.Size, b.Checksum, b.UncompressedSize, b.Contents, b.Globals = 0, "", 0, nil, nil
 	b.setVerifications(nil)
 	b.complete()
 	return b

@@ -58,6 +58,9 @@ func (b *Backup) doubt() {
 	if b.Contents != nil && !b.Contents.believable() {
 		b.Contents = nil
 	}
+	if b.Globals != nil && !b.Globals.believable() {
+		b.Globals = nil
+	}
 	b.believable()
 	if len(problems) == 0 || b.Status != Success {
 		return

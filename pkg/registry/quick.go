@@ -106,6 +106,8 @@ func (q *quick) record(b *Backup) {
 			b.Stored = part(q, b.Stored, k.Stored, q.stored)
 		case "contents":
 			b.Contents = part(q, b.Contents, k.Contents, q.contents)
+		case "globals":
+			b.Globals = part(q, b.Globals, k.Globals, q.globals)
 		default:
 			q.lost = true
 		}
@@ -245,6 +247,23 @@ func (q *quick) contents(c, k *Contents) {
 			c.Lost = int(q.int())
 		case "warnings":
 			q.other(&c.Warnings)
+		default:
+			q.lost = true
+		}
+	}
+}
+
+func (q *quick) globals(g, k *Globals) {
+	for more := q.begin(); more; more = q.more() {
+		switch string(q.name()) {
+		case "missing":
+			q.string(&g.Missing, k.Missing)
+		case "size":
+			g.Size = q.int()
+		case "sha256":
+			q.string(&g.SHA256, "")
+		case "passwords":
+			g.Passwords = q.bool()
 		default:
 			q.lost = true
 		}

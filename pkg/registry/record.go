@@ -79,6 +79,8 @@ type Backup struct {
 	Stored        *Stored       `json:"stored,omitempty"`
 	// Contents is nil for backups of versions that did not look, and for failed ones.
 	Contents *Contents `json:"contents,omitempty"`
+	// Globals is nil where nobody wanted the server's roles and tablespaces beside the backup.
+	Globals *Globals `json:"globals,omitempty"`
 }
 
 // Locale is how a database stores and sorts text, in the words of CREATE DATABASE.

@@ -85,7 +85,7 @@ func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
 	return m, nil
 }
 
-// sweepBesides removes signatures and contents whose manifest was never written: a run that died, or lost, between the two.
+// sweepBesides removes signatures, contents and globals whose manifest was never written: a run that died, or lost, between the two.
 func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) error {
 	manifests, signatures := idSet{}, []string{}
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ManifestsPrefix}) {
@@ -101,7 +101,10 @@ func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) erro
 	for _, id := range signatures {
 		rep.note(id, r.sweepBeside(ctx, id, SignatureKey(id)))
 	}
-	return r.sweepContents(ctx, x, manifests, rep)
+	if err := r.sweepContents(ctx, x, manifests, rep); err != nil {
+		return err
+	}
+	return r.sweepGlobals(ctx, x, manifests, rep)
 }
 
 // owned tells whether what lies beside a manifest has one, or may get one. What has settled was looked at before that.

@@ -656,6 +656,9 @@ type BackupMetadata struct {
 	Filepath string               `json:"filepath"`
 	Format   BackupMetadataFormat `json:"format"`
 
+	// Globals Whether roles and tablespaces of the server were kept with the backup. Absent where they were not to be.
+	Globals GlobalsSummary `json:"globals,omitempty,omitzero"`
+
 	// ID A ULID, so that ids sort by age.
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
@@ -762,6 +765,12 @@ type BackupOptions struct {
 
 	// Format `custom` is pg_dump's archive, for pg_restore; `plain` an SQL script, for psql.
 	Format BackupOptionsFormat `json:"format,omitempty,omitzero"`
+
+	// Globals Keep the server's roles, memberships, settings of roles and tablespaces with the backup. Default is to keep them with encrypted backups that hold all definitions, if they can be read. The backup fails if true is given and they cannot.
+	Globals *bool `json:"globals,omitempty"`
+
+	// GlobalsPasswords Keep hashes of the roles' passwords, too. Refused for a backup that is not encrypted.
+	GlobalsPasswords bool `json:"globalsPasswords,omitempty,omitzero"`
 
 	// IncludeData false leaves the rows out
 	IncludeData *bool `json:"includeData,omitempty"`
@@ -1090,6 +1099,17 @@ type Finding struct {
 
 // FindingCode defines model for Finding.Code.
 type FindingCode string
+
+// GlobalsSummary Whether roles and tablespaces of the server were kept with the backup. Absent where they were not to be.
+type GlobalsSummary struct {
+	Kept bool `json:"kept"`
+
+	// Missing why they were not, for people
+	Missing string `json:"missing,omitempty,omitzero"`
+
+	// Passwords hashes of the roles' passwords are among them
+	Passwords bool `json:"passwords"`
+}
 
 // HealthCheck defines model for HealthCheck.
 type HealthCheck struct {

@@ -455,6 +455,10 @@ export interface components {
             source?: string;
             /** @description Encrypt with age to the configured recipients. Default from the settings. */
             encrypt?: boolean;
+            /** @description Keep the server's roles, memberships, settings of roles and tablespaces with the backup. Default is to keep them with encrypted backups that hold all definitions, if they can be read. The backup fails if true is given and they cannot. */
+            globals?: boolean;
+            /** @description Keep hashes of the roles' passwords, too. Refused for a backup that is not encrypted. */
+            globalsPasswords?: boolean;
             selection?: components["schemas"]["Selection"];
             labels?: components["schemas"]["Labels"];
         };
@@ -575,6 +579,15 @@ export interface components {
             /** @description it is half as large as the one before, or less */
             shrunk?: boolean;
             contents?: components["schemas"]["ContentsSummary"];
+            globals?: components["schemas"]["GlobalsSummary"];
+        };
+        /** @description Whether roles and tablespaces of the server were kept with the backup. Absent where they were not to be. */
+        GlobalsSummary: {
+            kept: boolean;
+            /** @description why they were not, for people */
+            missing?: string;
+            /** @description hashes of the roles' passwords are among them */
+            passwords: boolean;
         };
         /** @description What a record says of what the backup contains. Absent for backups of older versions and for failed ones. */
         ContentsSummary: {

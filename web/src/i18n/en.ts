@@ -573,6 +573,8 @@ export const en = {
     tags_mismatch: "The file's tags do not agree",
     contents_mismatch: "It holds other rows than were counted",
     contents_missing: "What it contains is not known",
+    globals_mismatch: "The roles kept with it are gone, or changed",
+    globals_missing: "No roles were kept with it",
     identity_missing: "There is no key to look into it",
     signature_missing: "It is not signed",
     signature_wrong: "Its signature is not one to trust",

@@ -575,6 +575,8 @@ export const ptBR: Messages = {
     tags_mismatch: "As etiquetas do arquivo não conferem",
     contents_mismatch: "Há outras linhas do que as contadas",
     contents_missing: "O conteúdo não é conhecido",
+    globals_mismatch: "Os papéis guardados com ele sumiram ou mudaram",
+    globals_missing: "Nenhum papel foi guardado com ele",
     identity_missing: "Não há chave para olhar dentro dele",
     signature_missing: "Não está assinado",
     signature_wrong: "A assinatura não é confiável",

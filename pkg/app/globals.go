@@ -1,0 +1,22 @@
+package app
+
+import (
+	"context"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/postgres"
+)
+
+// Globals implements backup.Engine.
+func (e *database) Globals(ctx context.Context, o backup.RestoreOptions, script []byte, look bool) (backup.GlobalsReport, error) {
+	t, err := e.restoreTarget(o)
+	if err != nil {
+		return backup.GlobalsReport{}, err
+	}
+	g, err := postgres.ParseGlobals(script)
+	if err != nil {
+		return backup.GlobalsReport{}, err
+	}
+	made, err := g.Make(ctx, t, e.retries(), look)
+	return backup.GlobalsReport(made), err
+}

@@ -1,0 +1,252 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"cofre/pkg/fault"
+)
+
+// MadeGlobals says what became of globals on another server.
+type MadeGlobals struct {
+	Roles       []string // made, or, where it was only looked, would be
+	Tablespaces []string
+	Memberships int
+	Settings    int
+	There       int // roles and tablespaces that were there, and left alone
+	// NotMade says what the server did not take, and why: `role "a": permission denied to create role`.
+	NotMade []string
+	// Lesser are roles that were made without what the restoring role may not give: `role "a" without SUPERUSER`.
+	Lesser []string
+	// NoPassword are roles that were made and may log in, without a password.
+	NoPassword []string
+}
+
+// Make makes the roles and tablespaces that the target's server lacks, and leaves alone those that it has: memberships and settings
+// are given to roles that are made alone. Roles, memberships and settings come in one transaction; what the server refuses of
+// them is named and does not keep the others from being made. look undoes all of it, and makes no tablespaces. The target's
+// database need not exist.
+func (g Globals) Make(ctx context.Context, t Target, p Policy, look bool) (made MadeGlobals, err error) {
+	conn, err := ConnectRetry(ctx, t, p)
+	if fault.HasReason(err, fault.DatabaseMissing) {
+		conn, t, err = t.ConnectMaintenance(ctx, "make roles", p)
+	}
+	if err != nil {
+		return made, err
+	}
+	defer Close(conn)
+	m := maker{g: g, t: t, out: &made}
+	if err := m.roles(ctx, conn, look); err != nil {
+		return made, t.Explain(ctx, err)
+	}
+	return made, t.Explain(ctx, m.tablespaces(ctx, conn, look))
+}
+
+// maker makes globals.
+type maker struct {
+	g   Globals
+	t   Target
+	out *MadeGlobals
+
+	super, replication, bypassRLS, createDB bool // the restoring role
+	version                                 int  // major
+	known                                   map[string]bool
+	spaces                                  []string
+	made                                    map[string]bool
+}
+
+func (m *maker) look(ctx context.Context, tx pgx.Tx) error {
+	var roles []string
+	err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000, current_setting('is_superuser') = 'on', r.rolreplication, r.rolbypassrls, r.rolcreatedb,
+			ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles), ARRAY(SELECT spcname::text FROM pg_catalog.pg_tablespace)
+		FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`).
+		Scan(&m.version, &m.super, &m.replication, &m.bypassRLS, &m.createDB, &roles, &m.spaces)
+	m.known, m.made = make(map[string]bool, len(roles)), map[string]bool{}
+	for _, r := range roles {
+		m.known[r] = true
+	}
+	return err
+}
+
+// roles makes roles, memberships and settings.
+func (m *maker) roles(ctx context.Context, conn *pgx.Conn, look bool) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := m.look(ctx, tx); err != nil {
+		return err
+	}
+	session := "SET LOCAL lock_timeout = '30s'; SET LOCAL client_min_messages = error; SET LOCAL search_path = pg_catalog, pg_temp"
+	if m.super { // nor should hashes of passwords be in the server's log
+		session += "; SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; SET LOCAL log_min_error_statement = 'panic'"
+	}
+	if !m.super && m.version >= 16 { // so that it can give objects to the roles that it makes, as before
+		session += "; SET LOCAL createrole_self_grant = 'set, inherit'"
+	}
+	if _, err := tx.Exec(ctx, session, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context, pgx.Tx) error{m.makeRoles, m.makeMemberships, m.makeSettings} {
+		if err := step(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if look {
+		return nil
+	}
+	return tx.Commit(ctx)
+}
+
+func (m *maker) makeRoles(ctx context.Context, tx pgx.Tx) error {
+	for _, r := range m.g.Roles {
+		if m.known[r.Name] {
+			m.out.There++
+			continue
+		}
+		lesser := m.lessen(&r)
+		ok, err := m.run(ctx, tx, "role "+QuoteIdent(r.Name), r.create())
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.made[r.Name], m.known[r.Name] = true, true
+			m.out.Roles = append(m.out.Roles, r.Name)
+			if r.Login && r.Password == "" {
+				m.out.NoPassword = append(m.out.NoPassword, r.Name)
+			}
+			if len(lesser) > 0 {
+				m.out.Lesser = append(m.out.Lesser, "role "+QuoteIdent(r.Name)+" without "+strings.Join(lesser, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+// lessen takes from a role what only superusers may give, and from version 16 on those that have it.
+func (m *maker) lessen(r *GlobalRole) (without []string) {
+	if m.super {
+		return nil
+	}
+	for _, a := range []struct {
+		word string
+		has  *bool
+		may  bool
+	}{
+		{"SUPERUSER", &r.Superuser, false}, {"REPLICATION", &r.Replication, m.version >= 16 && m.replication},
+		{"BYPASSRLS", &r.BypassRLS, m.version >= 16 && m.bypassRLS}, {"CREATEDB", &r.CreateDB, m.version < 16 || m.createDB},
+	} {
+		if *a.has && !a.may {
+			*a.has = false
+			without = append(without, a.word)
+		}
+	}
+	return without
+}
+
+func (m *maker) makeMemberships(ctx context.Context, tx pgx.Tx) error {
+	for _, is := range m.g.Memberships {
+		if !m.made[is.Member] {
+			continue
+		}
+		what := "membership of " + QuoteIdent(is.Member) + " in " + QuoteIdent(is.Role)
+		if !m.known[is.Role] {
+			m.refuse(what, "there is no such role")
+			continue
+		}
+		if m.version < 16 && (is.Set != nil && !*is.Set || is.Inherit != nil && !*is.Inherit) {
+			m.refuse(what, "without SET or INHERIT it takes PostgreSQL 16")
+			continue
+		}
+		// Others than superusers grant in their own name only. A grantor that was there may lack the right to.
+		grantor := m.super && m.version >= 16 && m.made[is.Grantor]
+		ok, err := m.run(ctx, tx, what, is.grant(m.version >= 16, grantor))
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.out.Memberships++
+		}
+	}
+	return nil
+}
+
+func (m *maker) makeSettings(ctx context.Context, tx pgx.Tx) error {
+	for _, s := range m.g.Settings {
+		if !m.made[s.Role] {
+			continue
+		}
+		ok, err := m.run(ctx, tx, "setting "+s.Name+" of role "+QuoteIdent(s.Role), s.set())
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.out.Settings++
+		}
+	}
+	return nil
+}
+
+// tablespaces makes those outside of a transaction, which the server insists on.
+func (m *maker) tablespaces(ctx context.Context, conn *pgx.Conn, look bool) error {
+	for _, s := range m.g.Tablespaces {
+		what := "tablespace " + QuoteIdent(s.Name)
+		switch {
+		case slices.Contains(m.spaces, s.Name):
+			m.out.There++
+		case !m.super:
+			m.refuse(what, "only superusers make tablespaces")
+		case !m.known[s.Owner]:
+			m.refuse(what, "there is no role "+QuoteIdent(s.Owner))
+		case look:
+			m.out.Tablespaces = append(m.out.Tablespaces, s.Name)
+		default:
+			_, err := conn.Exec(ctx, s.create())
+			if said := refusal(err); said != "" {
+				m.refuse(what, said)
+			} else if err != nil {
+				return err
+			} else {
+				m.out.Tablespaces = append(m.out.Tablespaces, s.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// run executes one statement; what the server refuses is noted. The extended protocol takes no second one.
+func (m *maker) run(ctx context.Context, tx pgx.Tx, what, sql string) (ok bool, err error) {
+	step, err := tx.Begin(ctx) // a savepoint
+	if err != nil {
+		return false, err
+	}
+	result := step.Conn().PgConn().ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+	if said := refusal(result.Err); said != "" {
+		m.refuse(what, said)
+		return false, step.Rollback(ctx)
+	}
+	if result.Err != nil {
+		return false, result.Err
+	}
+	return true, step.Commit(ctx)
+}
+
+func (m *maker) refuse(what, why string) {
+	m.out.NotMade = append(m.out.NotMade, fmt.Sprintf("%s: %s", what, fault.Shorten(why, 200)))
+}
+
+// refusal is what the server said to a statement that it does not take; "" for other errors. Its message quotes no values of passwords.
+func refusal(err error) string {
+	var said *pgconn.PgError
+	if !errors.As(err, &said) || strings.HasPrefix(said.Code, "57") || strings.HasPrefix(said.Code, "08") || strings.HasPrefix(said.Code, "XX") || strings.HasPrefix(said.Code, "25") {
+		return ""
+	}
+	return said.Message
+}
