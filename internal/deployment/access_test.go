@@ -192,6 +192,12 @@ func TestEveryRouteAsksForAToken(t *testing.T) {
 	}
 	for _, op := range c.Operations() {
 		route := op.Method + " " + op.Path
+		if strings.HasPrefix(op.Path, "/api/restore/") { // only cofre serve makes restores
+			if _, there := routes[route]; there {
+				t.Errorf("%s is a route, and nobody answers there", route)
+			}
+			continue
+		}
 		asks, there := routes[route]
 		if !there {
 			t.Errorf("%s is no route", route)

@@ -90,6 +90,8 @@ type Config struct {
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
 	// Without it every validation is made within its request.
 	LaunchValidation func(ctx context.Context, id string) error
+	// LaunchRestore hands a reserved restore to whoever makes it; it calls Service.RunRestore there. Without it none is taken.
+	LaunchRestore func(ctx context.Context, id string) error
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
 	// cannot reach themselves.
 	Link func(r *http.Request, link string) string
@@ -154,6 +156,7 @@ func New(c Config) (*API, error) {
 		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
 		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
+		"createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
 	}
 	for _, op := range doc.Operations() {
 		if a.handlers[op.ID] == nil {

@@ -23,7 +23,8 @@ func TestDocumentedCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, newDatabase(t), nil, "BACKUP_MAX_CONCURRENT=10")
+	database := newDatabase(t)
+	w := newWorld(t, database, nil, append(withTarget(t, database), "BACKUP_MAX_CONCURRENT=10")...)
 	script := "set -eu -o pipefail\n"
 	blocks := regexp.MustCompile("(?s)```bash\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	for _, b := range blocks {

@@ -16,7 +16,9 @@ import (
 // of one backup directory and through the function's door of another, and compares the answers.
 func TestBothDoorsAnswerAlike(t *testing.T) {
 	database := newDatabase(t)
-	server, function := newWorld(t, database, nil), newWorld(t, database, nil)
+	target := withTarget(t, database)
+	server, function := newWorld(t, database, nil, target...), newWorld(t, database, nil, target...)
+	server.launcher.idle, function.launcher.idle = true, true // a restore that runs is nowhere the same at the same moment
 	first := server.created(server.http, `{"options":{"filename":"same"}}`)
 	second := function.created(function.function, `{"options":{"filename":"same"}}`)
 	const unknown = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD"
@@ -81,6 +83,20 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"GET", "/api/session", "SUPERVISOR", "", nil},
 		{"GET", "/api/session", "USUARIO", "", nil},
 		{"GET", "/api/session", "", "", nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"{id}","target":"staging","database":"shop_restored"}`, nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"{id}","target":"production","database":"shop_restored"}`, nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"{id}","target":"staging","database":"postgres"}`, nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"{id}","target":"staging","database":"shop","mode":"replace"}`, nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"` + unknown + `","target":"staging","database":"shop"}`, nil},
+		{"POST", "/api/restore/create", "ADMIN", `{"backup":"{id}","url":"postgresql://elsewhere/shop","database":"shop"}`, nil},
+		{"POST", "/api/restore/create", "SUPERVISOR", `{"backup":"{id}","target":"staging","database":"shop"}`, nil},
+		{"POST", "/api/restore/create", "USUARIO", `{}`, nil},
+		{"GET", "/api/restore/list", "ADMIN", "", nil},
+		{"GET", "/api/restore/list?limit=1", "SUPERVISOR", "", nil},
+		{"GET", "/api/restore/status/" + unknown, "ADMIN", "", nil},
+		{"GET", "/api/restore/status/" + unknown, "SUPERVISOR", "", nil},
+		{"POST", "/api/restore/cancel/" + unknown, "ADMIN", "", nil},
+		{"POST", "/api/restore/cancel/" + unknown, "USUARIO", "", nil},
 		{"DELETE", "/api/backup/{id}", "SUPERVISOR", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil}, // is gone: 404
@@ -94,7 +110,7 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 	for _, q := range asks {
 		at := func(id string) ask {
 			q := q
-			q.target = strings.ReplaceAll(q.target, "{id}", id)
+			q.target, q.body = strings.ReplaceAll(q.target, "{id}", id), strings.ReplaceAll(q.body, "{id}", id)
 			return q
 		}
 		path, _, _ := strings.Cut(q.target, "?")

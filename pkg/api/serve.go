@@ -36,7 +36,7 @@ type call struct {
 	caller  Caller
 	known   bool // caller is set
 	log     *slog.Logger
-	// resource is the backup that it is about, detail what else the audit trail should know.
+	// resource is the backup or the restore that it is about, detail what else the audit trail should know.
 	resource string
 	detail   map[string]string
 }
@@ -47,6 +47,14 @@ func (c *call) note(key, value string) {
 		c.detail = map[string]string{}
 	}
 	c.detail[key] = value
+}
+
+// resourceKey is what the resource is called in logs.
+func (c *call) resourceKey() string {
+	if c.op != nil && strings.HasPrefix(c.op.Path, "/api/restore/") {
+		return "restore_id"
+	}
+	return "backup_id"
 }
 
 // may tells whether the caller's role has a permission.
@@ -90,7 +98,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		attrs = append(attrs, "subject", brief(c.caller.Subject))
 	}
 	if c.resource != "" {
-		attrs = append(attrs, "backup_id", c.resource)
+		attrs = append(attrs, c.resourceKey(), c.resource)
 	}
 	c.log.Info("request", attrs...)
 }

@@ -139,6 +139,12 @@ func action(op *contract.Operation) string {
 		return "metrics"
 	case "listDatabases":
 		return "databases"
+	case "listRestores":
+		return "restore_list"
+	case "getRestoreStatus":
+		return "restore_status"
+	case "cancelRestore":
+		return "restore_cancel"
 	}
 	return op.Permission
 }
@@ -176,7 +182,7 @@ func (d *denials) let(now time.Time) (missed int, let bool) {
 }
 
 // polled are the operations that a page which somebody has open asks for again and again.
-var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true}
+var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "getRestoreStatus": true}
 
 // pollSpan is how long asking for the same thing counts as one action of the same caller: whoever follows a backup asks
 // every few seconds, and a trail of that would hide everything else.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -58,6 +59,26 @@ type launcher struct {
 	err  error
 	mu   sync.Mutex
 	ids  []string
+	// idle leaves restores to wait, filling makes one at a time.
+	idle    bool
+	filling sync.Mutex
+}
+
+// LaunchRestore makes a restore in a goroutine, as a server does.
+func (l *launcher) LaunchRestore(_ context.Context, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.idle {
+		return l.err
+	}
+	l.work.Go(func() {
+		l.filling.Lock()
+		defer l.filling.Unlock()
+		if l.ctx.Err() == nil {
+			l.app.Service.RunRestore(l.ctx, id) // the outcome stands in the record
+		}
+	})
+	return nil
 }
 
 // Launch implements api.Launcher.
@@ -123,7 +144,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 		t.Fatal(err)
 	}
 	config := api.Config{
-		Service: w.Service, Launcher: w.launcher, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
+		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
 	}
 	if change != nil {
 		change(&config)
@@ -133,6 +154,17 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 	config.Authenticate = gateway.Authenticator(fromClaims)
 	w.lambda = gateway.Handle(w.must(api.New(config)))
 	return w
+}
+
+// withTarget is the environment of a file that names a URL's server as the target staging.
+func withTarget(t testing.TB, url string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"BACKUP_CONFIG=" + file, "STAGING_URL=" + url}
 }
 
 func (w *world) must(a *api.API, err error) http.Handler {

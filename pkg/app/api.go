@@ -16,10 +16,11 @@ type APIOptions struct {
 	Launcher     api.Launcher
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
-	ValidateInline   int64                                     // see api.Config
-	Link             func(r *http.Request, link string) string // see api.Config
-	Operations       []string                                  // see api.Config
-	Version          string                                    // cofre's own
+	LaunchRestore    func(ctx context.Context, id string) error // see api.Config
+	ValidateInline   int64                                      // see api.Config
+	Link             func(r *http.Request, link string) string  // see api.Config
+	Operations       []string                                   // see api.Config
+	Version          string                                     // cofre's own
 	Log              *slog.Logger
 }
 
@@ -28,7 +29,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 	c := a.config
 	conf := api.Config{
 		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, Limiter: a.Allowance, LaunchValidation: o.LaunchValidation,
-		ValidateInline: o.ValidateInline,
+		LaunchRestore: o.LaunchRestore, ValidateInline: o.ValidateInline,
 		Limits: api.MoreLimits{
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,

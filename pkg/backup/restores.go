@@ -75,7 +75,7 @@ func (s *Service) checkOrder(o RestoreOrder) error {
 	case o.Mode != registry.RestoreNew && o.Mode != registry.RestoreReplace:
 		return invalid("Use new or replace.", "%.40q is not a way to restore", o.Mode)
 	case !slices.Contains(t.Modes, o.Mode):
-		return fault.New(fault.Permission, fault.AccessDenied, "What may be done at a target is in cofre.yaml, under allow.", "the target %s does not allow the mode %s", t.Name, o.Mode)
+		return invalid("What may be done at a target is in cofre.yaml, under allow.", "the target %s does not allow the mode %s", t.Name, o.Mode)
 	case o.Mode == registry.RestoreReplace && o.Confirm != o.Database:
 		return invalid("Repeat the database's name in confirm.", "what the database %q holds would be replaced, and that was not confirmed", o.Database)
 	}

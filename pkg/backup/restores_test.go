@@ -128,7 +128,7 @@ func TestRestoreOrdersRefused(t *testing.T) {
 			fault.Validation, fault.InvalidInput},
 		"not allowed there": {func(o *backup.RestoreOrder) {
 			o.Target, o.Mode, o.Confirm = "fresh", registry.RestoreReplace, "shop_restored"
-		}, fault.Permission, fault.AccessDenied},
+		}, fault.Validation, fault.InvalidInput},
 		"no such backup": {func(o *backup.RestoreOrder) { o.Backup = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD" }, fault.Validation, fault.NotFound},
 	} {
 		o := good

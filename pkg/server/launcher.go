@@ -11,7 +11,8 @@ import (
 	"cofre/pkg/fault"
 )
 
-// launcher makes backups, validations and proofs in this process, a bounded number of each at once, and one proof. It implements
+// launcher makes backups, restores, validations and proofs in this process: one proof at once, a bounded number of validations, and of the
+// others together. It implements
 // api.Launcher.
 type launcher struct {
 	service *backup.Service
@@ -21,6 +22,8 @@ type launcher struct {
 	interrupt context.CancelCauseFunc
 	reading   context.Context // of validations and proofs: they end at once when the server stops, as they can be repeated
 	unread    context.CancelCauseFunc
+	filling   context.Context // of restores, which end when backups do
+	unfill    context.CancelCauseFunc
 
 	runs, validations, proofs chan struct{} // slots
 	proofTime                 time.Duration // of one
@@ -28,7 +31,7 @@ type launcher struct {
 	mu       sync.Mutex
 	stopping bool
 	busy     map[string]*job // by kind and id
-	backups  int             // in hand: running or waiting for a slot
+	inHand   map[string]int  // by kind: running or waiting for a slot
 	ended    sync.WaitGroup
 }
 
@@ -36,13 +39,14 @@ type launcher struct {
 // that came too early, before its reservation was complete.
 type job struct{ again bool }
 
-// maxValidations bounds the validations that wait for a slot.
-const maxValidations = 64
+// mostInHand bounds the validations and the restores that wait for a slot; what is not here has limits of its own.
+var mostInHand = map[string]int{"validation": 64, "restore": 64}
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, busy: map[string]*job{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, busy: map[string]*job{}, inHand: map[string]int{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
+	l.filling, l.unfill = context.WithCancelCause(context.Background())
 	return l
 }
 
@@ -54,6 +58,11 @@ func (l *launcher) Launch(_ context.Context, id string) error {
 // LaunchValidation validates a backup as soon as there is a slot.
 func (l *launcher) LaunchValidation(_ context.Context, id string) error {
 	return l.start("validation", id, func() { l.validate(id) })
+}
+
+// LaunchRestore makes a restore as soon as there is a slot.
+func (l *launcher) LaunchRestore(_ context.Context, id string) error {
+	return l.start("restore", id, func() { l.restore(id) })
 }
 
 // start runs do in a goroutine of its own, unless the same is in hand already.
@@ -68,14 +77,12 @@ func (l *launcher) start(kind, id string, do func()) error {
 	case l.busy[kind+id] != nil:
 		l.busy[kind+id].again = true
 		return nil
-	case kind == "validation" && len(l.busy)-l.backups >= maxValidations:
-		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d validations are waiting already", maxValidations)
+	case mostInHand[kind] > 0 && l.inHand[kind] >= mostInHand[kind]:
+		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d %ss are waiting already", l.inHand[kind], kind)
 	}
 	j := &job{}
 	l.busy[kind+id] = j
-	if kind == "backup" {
-		l.backups++
-	}
+	l.inHand[kind]++
 	l.ended.Go(func() {
 		for do(); !l.leave(kind, id, j); {
 			do()
@@ -93,9 +100,7 @@ func (l *launcher) leave(kind, id string, j *job) bool {
 		return false
 	}
 	delete(l.busy, kind+id)
-	if kind == "backup" {
-		l.backups--
-	}
+	l.inHand[kind]--
 	return true
 }
 
@@ -142,6 +147,30 @@ func (l *launcher) withdraw(id string, cause error) (backup.Backup, error) {
 	return b, cause
 }
 
+// restore waits for a slot, as backups do, and makes a restore. One that is interrupted before its turn is recorded as failed.
+func (l *launcher) restore(id string) {
+	select {
+	case l.runs <- struct{}{}:
+		defer func() { <-l.runs }()
+	case <-l.filling.Done():
+	}
+	if l.filling.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		defer cancel()
+		if _, err := l.service.WithdrawRestore(ctx, id, context.Cause(l.filling)); err != nil && !backup.Elsewhere(err) {
+			l.log.Warn("restore not started and not ended; the next cleanup does it", "restore_id", id, "error", err.Error())
+		}
+		return
+	}
+	x, err := l.service.RunRestore(l.filling, id)
+	if backup.Elsewhere(err) && x.ID == "" {
+		l.log.Info("nothing to do for this restore", "restore_id", id, "error", err.Error())
+	} else if err != nil {
+		f := fault.From(err)
+		l.log.Log(context.Background(), fault.Level(err), "restore failed", "restore_id", id, "code", string(f.Code), "reason", string(f.Reason), "error", err.Error())
+	}
+}
+
 func (l *launcher) validate(id string) {
 	select {
 	case l.validations <- struct{}{}:
@@ -172,11 +201,11 @@ func (l *launcher) proof(id string) (backup.Proved, error) {
 	return l.service.Prove(l.reading, id, backup.ProveOptions{Timeout: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
 }
 
-// running tells how many backups are in hand.
-func (l *launcher) running() int {
+// running tells how many backups are in hand, and how many restores.
+func (l *launcher) running() (backups, restores int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.backups
+	return l.inHand["backup"], l.inHand["restore"]
 }
 
 // stop takes no more work, and waits until what runs has ended. When grace ends before, it is interrupted; the error
@@ -196,19 +225,24 @@ func (l *launcher) stop(grace, abort context.Context) error {
 		return nil
 	case <-grace.Done():
 	}
-	n := l.running()
+	n, restores := l.running()
 	why := "its time of grace was over"
 	if abort.Err() != nil {
 		why = "it was told so again"
 	}
 	cause := fault.New(fault.Canceled, "", "Start a new backup.", "the server was stopped before the backup was finished: %s", why)
-	if n > 0 {
-		l.log.Warn("stopping running backups", "running", n, "why", why)
+	if n+restores > 0 {
+		l.log.Warn("stopping running backups and restores", "running", n, "restores", restores, "why", why)
 	}
 	l.interrupt(cause)
+	l.unfill(fault.New(fault.Canceled, "", "Ask for the restore again.", "the server was stopped before the restore was finished: %s", why))
 	<-ended
-	if n == 0 {
+	switch {
+	case n+restores == 0:
 		return nil
+	case restores == 0:
+		return fault.Wrap(errors.New(why), fault.Canceled, "", "They are recorded as failed, and nothing is left of them.", "%d running backups were stopped", n)
 	}
-	return fault.Wrap(errors.New(why), fault.Canceled, "", "They are recorded as failed, and nothing is left of them.", "%d running backups were stopped", n)
+	return fault.Wrap(errors.New(why), fault.Canceled, "", "Of backups nothing is left; the records of restores name databases that are half filled.",
+		"%d running backups and %d restores were stopped", n, restores)
 }

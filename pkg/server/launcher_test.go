@@ -27,8 +27,8 @@ func TestAskedForAgain(t *testing.T) {
 		}
 	}
 	<-began
-	if n := l.running(); n != 1 {
-		t.Errorf("%d are in hand", n)
+	if n, restores := l.running(); n != 1 || restores != 0 {
+		t.Errorf("%d and %d are in hand", n, restores)
 	}
 	close(hold)
 	if err := l.stop(t.Context(), t.Context()); err != nil {

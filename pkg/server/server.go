@@ -12,9 +12,9 @@
 //
 // # Long work
 //
-// Backups that the API or the schedule ask for are made here, BACKUP_MAX_CONCURRENT at once. When the server is told to
-// stop, it takes no more requests and lets running backups end, for a time of grace. Then, or when it is told a second
-// time, they are stopped: recorded as CanceledError, with nothing left in storage. What a killed server leaves behind is
+// Backups that the API or the schedule ask for, and restores, are made here, BACKUP_MAX_CONCURRENT at once. When the server is told
+// to stop, it takes no more requests and lets them end, for a time of grace. Then, or when it is told a second time, they are
+// stopped: backups are recorded as CanceledError, with nothing left in storage, restores as interrupted. What a killed server leaves behind is
 // settled by the next one, or by any cleanup.
 //
 // # Who may connect
@@ -83,6 +83,7 @@ type Config struct {
 type Doors struct {
 	Launcher         api.Launcher
 	LaunchValidation func(ctx context.Context, id string) error
+	LaunchRestore    func(ctx context.Context, id string) error
 	Link             func(r *http.Request, link string) string
 }
 
@@ -125,7 +126,7 @@ func New(c Config) (*Server, error) {
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	s.launcher.proofTime = cmp.Or(c.ProofTimeout, proofTimeout)
-	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.Link})
+	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.launcher.LaunchRestore, s.Link})
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +230,8 @@ func (s *Server) Close() error { return s.listener.Close() }
 func (s *Server) stop(abort context.Context) error {
 	grace, cancel := context.WithTimeout(abort, s.Grace)
 	defer cancel()
-	s.Log.Info("stopping", "running", s.launcher.running(), "grace_ms", s.Grace.Milliseconds())
+	backups, restores := s.launcher.running()
+	s.Log.Info("stopping", "running", backups, "restores", restores, "grace_ms", s.Grace.Milliseconds())
 	var requests sync.WaitGroup
 	requests.Go(func() {
 		if err := s.http.Shutdown(grace); err != nil {
@@ -258,6 +260,9 @@ func (s *Server) settle(ctx context.Context) {
 			return
 		case err != nil:
 			s.Log.Warn("what a former process left was not looked for", "error", err.Error())
+		}
+		if err := s.Service.SettleRestores(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("the restores of a former process were not looked for", "error", err.Error())
 		}
 		for _, id := range rep.Failed {
 			s.Log.Warn("a former process did not finish this backup: recorded as failed", "backup_id", id)

@@ -442,6 +442,75 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for RestorePhase.
+const (
+	RestorePhaseChecking  RestorePhase = "checking"
+	RestorePhaseFinishing RestorePhase = "finishing"
+	RestorePhaseRestoring RestorePhase = "restoring"
+)
+
+// Valid indicates whether the value is a known member of the RestorePhase enum.
+func (e RestorePhase) Valid() bool {
+	switch e {
+	case RestorePhaseChecking:
+		return true
+	case RestorePhaseFinishing:
+		return true
+	case RestorePhaseRestoring:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreState.
+const (
+	RestoreStateCanceled    RestoreState = "canceled"
+	RestoreStateFailed      RestoreState = "failed"
+	RestoreStateInterrupted RestoreState = "interrupted"
+	RestoreStateReserved    RestoreState = "reserved"
+	RestoreStateRunning     RestoreState = "running"
+	RestoreStateSucceeded   RestoreState = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the RestoreState enum.
+func (e RestoreState) Valid() bool {
+	switch e {
+	case RestoreStateCanceled:
+		return true
+	case RestoreStateFailed:
+		return true
+	case RestoreStateInterrupted:
+		return true
+	case RestoreStateReserved:
+		return true
+	case RestoreStateRunning:
+		return true
+	case RestoreStateSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RestoreMode.
+const (
+	RestoreModeNew     RestoreMode = "new"
+	RestoreModeReplace RestoreMode = "replace"
+)
+
+// Valid indicates whether the value is a known member of the RestoreMode enum.
+func (e RestoreMode) Valid() bool {
+	switch e {
+	case RestoreModeNew:
+		return true
+	case RestoreModeReplace:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for State.
 const (
 	StateFailing State = "failing"
@@ -996,6 +1065,34 @@ type CreateBackupRequest struct {
 	Options BackupOptions `json:"options,omitempty,omitzero"`
 }
 
+// CreateRestoreRequest defines model for CreateRestoreRequest.
+type CreateRestoreRequest struct {
+	// Backup A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	Backup BackupID `json:"backup"`
+
+	// Confirm with `replace`: the database's name again
+	Confirm string `json:"confirm,omitempty,omitzero"`
+
+	// Database letters, digits, dashes, dots and underscores
+	Database string `json:"database"`
+
+	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+	Mode RestoreMode `json:"mode,omitempty,omitzero"`
+
+	// NoOwner everything belongs to the role that restores
+	NoOwner bool `json:"noOwner,omitempty,omitzero"`
+
+	// NoPrivileges nobody is granted what the backup says
+	NoPrivileges bool `json:"noPrivileges,omitempty,omitzero"`
+
+	// Target the name of a target
+	//
+	// Examples: staging
+	Target string `json:"target"`
+}
+
 // DaySummary defines model for DaySummary.
 type DaySummary struct {
 	// Bytes stored by that day's successful backups
@@ -1234,6 +1331,13 @@ type ListDatabasesResponse struct {
 	Databases []string `json:"databases"`
 }
 
+// ListRestoresResponse defines model for ListRestoresResponse.
+type ListRestoresResponse struct {
+	// Next the `cursor` of the next page; absent on the last
+	Next     string    `json:"next,omitempty,omitzero"`
+	Restores []Restore `json:"restores"`
+}
+
 // MetricsSummary defines model for MetricsSummary.
 type MetricsSummary struct {
 	At time.Time `json:"at"`
@@ -1374,6 +1478,91 @@ type ProvenBackup struct {
 
 	// ProvenAt when the proof ended
 	ProvenAt time.Time `json:"provenAt"`
+}
+
+// Restore The record of a restore.
+type Restore struct {
+	// Backup A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	Backup BackupID `json:"backup"`
+
+	// BytesRead stored bytes of the backup
+	BytesRead int64 `json:"bytesRead"`
+
+	// BytesTotal how many will be read
+	BytesTotal int64     `json:"bytesTotal"`
+	CreatedAt  time.Time `json:"createdAt"`
+
+	// CreatedBy the token's subject
+	CreatedBy string    `json:"createdBy,omitempty,omitzero"`
+	Database  string    `json:"database"`
+	EndedAt   time.Time `json:"endedAt,omitempty,omitzero"`
+
+	// Error Why a backup failed.
+	Error BackupError `json:"error,omitempty,omitzero"`
+
+	// HalfFilled it did not succeed and the database may have been changed
+	HalfFilled bool `json:"halfFilled"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
+	ID RestoreID `json:"id"`
+
+	// Message what was said last while it runs
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+	Mode         RestoreMode `json:"mode"`
+	NoOwner      bool        `json:"noOwner,omitempty,omitzero"`
+	NoPrivileges bool        `json:"noPrivileges,omitempty,omitzero"`
+
+	// Phase how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
+	Phase RestorePhase `json:"phase,omitempty,omitzero"`
+
+	// Restored What a restore did, in short.
+	Restored  RestoredSummary `json:"restored,omitempty,omitzero"`
+	StartedAt time.Time       `json:"startedAt,omitempty,omitzero"`
+
+	// State `interrupted`: its process was stopped, or died
+	State  RestoreState `json:"state"`
+	Target string       `json:"target"`
+}
+
+// RestorePhase how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
+type RestorePhase string
+
+// RestoreState `interrupted`: its process was stopped, or died
+type RestoreState string
+
+// RestoreID A ULID, so that ids sort by age.
+//
+// Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
+type RestoreID = string
+
+// RestoreMode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+type RestoreMode string
+
+// RestoredSummary What a restore did, in short.
+type RestoredSummary struct {
+	// Duration milliseconds
+	Duration int64 `json:"duration"`
+
+	// Failed objects that could not be restored
+	Failed int `json:"failed,omitempty,omitzero"`
+
+	// LeftOut objects that were left out because that was asked for
+	LeftOut int `json:"leftOut,omitempty,omitzero"`
+
+	// Statements what is left to be executed by hand, the first ones
+	Statements []string `json:"statements,omitempty,omitzero"`
+
+	// Tool Examples: pg_restore 18.1
+	Tool string `json:"tool,omitempty,omitzero"`
+
+	// Warnings the first ones
+	Warnings []string `json:"warnings,omitempty,omitzero"`
 }
 
 // Retention What becomes of the backup by the settings as they are now; in lists and single records.
@@ -1724,7 +1913,7 @@ type ListAuditParams struct {
 	// Outcome only records with this outcome
 	Outcome AuditOutcome `form:"outcome,omitempty" json:"outcome,omitempty,omitzero"`
 
-	// Resource only records about this backup
+	// Resource only records about this backup or restore
 	Resource BackupID `form:"resource,omitempty" json:"resource,omitempty,omitzero"`
 
 	// Since only records of this time or later
@@ -1842,6 +2031,15 @@ type GetMetricsSummaryParams struct {
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 }
 
+// ListRestoresParams defines parameters for ListRestores.
+type ListRestoresParams struct {
+	// Limit at most so many on a page
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor `next` of the page before
+	Cursor RestoreID `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // CleanupBackupsJSONRequestBody defines body for CleanupBackups for application/json ContentType.
 type CleanupBackupsJSONRequestBody = CleanupRequest
 
@@ -1850,3 +2048,6 @@ type CreateBackupJSONRequestBody = CreateBackupRequest
 
 // PutSettingsJSONRequestBody defines body for PutSettings for application/json ContentType.
 type PutSettingsJSONRequestBody = Settings
+
+// CreateRestoreJSONRequestBody defines body for CreateRestore for application/json ContentType.
+type CreateRestoreJSONRequestBody = CreateRestoreRequest

@@ -229,6 +229,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/restore/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a restore
+         * @description Checks the request, records the restore as `reserved`, and hands it to whoever makes it. The answer comes at once; follow the restore at
+         *     the address in `Location`. The target is not touched before the answer, so a database that exists already shows in the status.
+         *
+         *     A target is a server that the configuration names (`targets` in `cofre.yaml`), with what may be done there. One that is not named
+         *     cannot be reached, and neither can the databases `postgres`, `template0` and `template1`.
+         */
+        post: operations["createRestore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/restore/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest restores, newest first
+         * @description The records of the newest 1,000 are kept, for as long as backups are.
+         */
+        get: operations["listRestores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/restore/status/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the restore's id */
+                id: components["parameters"]["RestoreId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How far a restore is
+         * @description While it is `reserved` or `running`, ask again after `Retry-After` seconds.
+         */
+        get: operations["getRestoreStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/restore/cancel/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the restore's id */
+                id: components["parameters"]["RestoreId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a restore
+         * @description Asks the run to end, which it does within seconds; the status says when, and whether the database is half filled. A restore that has
+         *     ended already is refused (409).
+         */
+        post: operations["cancelRestore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backup/{id}": {
         parameters: {
             query?: never;
@@ -822,6 +913,106 @@ export interface components {
             hint?: string;
             attempts?: number;
         };
+        /**
+         * @description A ULID, so that ids sort by age.
+         * @example 01JZ8R7S3E5T0RE6K2W1X0N5BC
+         */
+        RestoreId: string;
+        /**
+         * @description `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+         * @enum {string}
+         */
+        RestoreMode: "new" | "replace";
+        CreateRestoreRequest: {
+            backup: components["schemas"]["BackupId"];
+            /**
+             * @description the name of a target
+             * @example staging
+             */
+            target: string;
+            /** @description letters, digits, dashes, dots and underscores */
+            database: string;
+            mode?: components["schemas"]["RestoreMode"];
+            /** @description with `replace`: the database's name again */
+            confirm?: string;
+            /**
+             * @description everything belongs to the role that restores
+             * @default false
+             */
+            noOwner: boolean;
+            /**
+             * @description nobody is granted what the backup says
+             * @default false
+             */
+            noPrivileges: boolean;
+        };
+        /** @description The record of a restore. */
+        Restore: {
+            id: components["schemas"]["RestoreId"];
+            backup: components["schemas"]["BackupId"];
+            target: string;
+            database: string;
+            mode: components["schemas"]["RestoreMode"];
+            noOwner?: boolean;
+            noPrivileges?: boolean;
+            /** @description the token's subject */
+            createdBy?: string;
+            /**
+             * @description `interrupted`: its process was stopped, or died
+             * @enum {string}
+             */
+            state: "reserved" | "running" | "succeeded" | "failed" | "canceled" | "interrupted";
+            /**
+             * @description how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
+             * @enum {string}
+             */
+            phase?: "checking" | "restoring" | "finishing";
+            /** @description what was said last while it runs */
+            message?: string;
+            /**
+             * Format: int64
+             * @description stored bytes of the backup
+             */
+            bytesRead: number;
+            /**
+             * Format: int64
+             * @description how many will be read
+             */
+            bytesTotal: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            startedAt?: string;
+            /** Format: date-time */
+            endedAt?: string;
+            /** @description it did not succeed and the database may have been changed */
+            halfFilled: boolean;
+            error?: components["schemas"]["BackupError"];
+            restored?: components["schemas"]["RestoredSummary"];
+        };
+        /** @description What a restore did, in short. */
+        RestoredSummary: {
+            /** @example pg_restore 18.1 */
+            tool?: string;
+            /**
+             * Format: int64
+             * @description milliseconds
+             */
+            duration: number;
+            /** @description objects that could not be restored */
+            failed?: number;
+            /** @description objects that were left out because that was asked for */
+            leftOut?: number;
+            /** @description the first ones */
+            warnings?: string[];
+            /** @description what is left to be executed by hand, the first ones */
+            statements?: string[];
+        };
+        ListRestoresResponse: {
+            restores: components["schemas"]["Restore"][];
+            /** @description the `cursor` of the next page; absent on the last */
+            next?: string;
+        };
         ListBackupsResponse: {
             backups: components["schemas"]["BackupMetadata"][];
             /** @description that match, on all pages */
@@ -1399,7 +1590,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is no such backup, or nothing is stored of it (reason `object_missing`). */
+        /** @description There is no such backup or restore, or nothing is stored of it (reason `object_missing`). */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1505,6 +1696,8 @@ export interface components {
     parameters: {
         /** @description the backup's id */
         BackupId: components["schemas"]["BackupId"];
+        /** @description the restore's id */
+        RestoreId: components["schemas"]["RestoreId"];
         /** @description at most so many on a page */
         Limit: number;
         /** @description `next` of the page before; opaque */
@@ -1522,6 +1715,8 @@ export interface components {
         RequestId: string;
         /** @description where to follow the backup */
         StatusLocation: string;
+        /** @description where to follow the restore */
+        RestoreLocation: string;
         /** @description seconds to wait before trying again */
         RetryAfter: number;
     };
@@ -1897,6 +2092,142 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    createRestore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted. The record as it stands, `reserved`. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["RestoreLocation"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restore"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listRestores: {
+        parameters: {
+            query?: {
+                /** @description at most so many on a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description `next` of the page before */
+                cursor?: components["schemas"]["RestoreId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRestoresResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRestoreStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the restore's id */
+                id: components["parameters"]["RestoreId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its record. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description seconds to wait before asking again; only while it has not ended */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restore"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelRestore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the restore's id */
+                id: components["parameters"]["RestoreId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run was told to stop. The record as it stands. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["RestoreLocation"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restore"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getBackup: {
         parameters: {
             query?: never;
@@ -2073,7 +2404,7 @@ export interface operations {
                 action?: string;
                 /** @description only records with this outcome */
                 outcome?: components["schemas"]["AuditOutcome"];
-                /** @description only records about this backup */
+                /** @description only records about this backup or restore */
                 resource?: components["schemas"]["BackupId"];
                 /** @description only records of this time or later */
                 since?: components["schemas"]["Timestamp"];

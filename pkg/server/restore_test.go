@@ -1,0 +1,87 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/api/contract"
+	"cofre/pkg/fault"
+)
+
+// withTarget is the environment of a file that names a URL's server as the target staging.
+func withTarget(t testing.TB, url string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	if err := os.WriteFile(file, []byte("targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"BACKUP_CONFIG=" + file, "STAGING_URL=" + url}
+}
+
+func (w *world) restore(backup, database string) (x contract.Restore) {
+	w.t.Helper()
+	r := w.do("POST", "/api/restore/create", fmt.Sprintf(`{"backup":%q,"target":"staging","database":%q}`, backup, database), with(w.signedIn("ADMIN"), "Content-Type", "application/json"))
+	if err := json.Unmarshal([]byte(r.body), &x); err != nil || r.StatusCode != 202 {
+		w.t.Fatalf("%d, %v: %s", r.StatusCode, err, r.body)
+	}
+	return x
+}
+
+func (w *world) restoreStatus(id string) (x contract.Restore) {
+	w.t.Helper()
+	r := w.do("GET", "/api/restore/status/"+id, "", w.signedIn("ADMIN"))
+	if err := json.Unmarshal([]byte(r.body), &x); err != nil || r.StatusCode != 200 {
+		w.t.Fatalf("%d, %v: %s", r.StatusCode, err, r.body)
+	}
+	return x
+}
+
+// A server makes restores in the slots that backups have, and others see how far they are. One that is stopped says of each what became
+// of it, and the next server makes others.
+func TestRestoresInAServer(t *testing.T) {
+	pg := testenv.Postgres(t, testenv.NewestMajor)
+	url := pg.NewDatabase(t)
+	testenv.LoadSQL(t, url, bulkySQL)
+	proxy := testenv.Proxy(t, pg.Addr())
+	proxy.Throttle(testenv.ToServer, 1_000_000)
+	o := options{database: url, directory: filepath.Join(t.TempDir(), "backups"), env: withTarget(t, pg.URLThrough(proxy.Addr(), "postgres")), change: configured(300*time.Millisecond, 1)}
+	w := serve(t, o)
+	b := w.create()
+	w.wait("the backup", w.allEnded)
+	name := fmt.Sprintf("restored_%d", time.Now().UnixNano())
+	first, second := w.restore(b, name), w.restore(b, name+"_2")
+	other := serve(t, options{database: url, directory: o.directory, env: withTarget(t, url)})
+	w.wait("the restore to be under way", func() bool {
+		x := other.restoreStatus(first.ID)
+		return x.State == "running" && x.BytesRead > 0
+	})
+	if x := other.restoreStatus(second.ID); x.State != "reserved" {
+		t.Errorf("there is one slot, and the second is %+v", x)
+	}
+	w.stop()
+	if err := w.end(); !fault.HasCode(err, fault.Canceled) || !strings.Contains(fault.From(err).Message, "0 running backups and 2 restores") {
+		t.Errorf("it ended with %v", err)
+	}
+	if x := other.restoreStatus(first.ID); x.State != "interrupted" || !x.HalfFilled || !strings.Contains(x.Error.Message, "the server was stopped before the restore was finished") || !strings.Contains(x.Error.Message, name) {
+		t.Errorf("%+v", x)
+	}
+	if x := other.restoreStatus(second.ID); x.State != "failed" || x.HalfFilled || x.Error.Reason != string(fault.NotStarted) {
+		t.Errorf("%+v", x)
+	}
+	if log := w.log.String(); strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("the log of what was meant to stop:\n%s", log)
+	}
+	third := other.restore(b, name+"_2")
+	other.wait("the restore", func() bool {
+		return other.restoreStatus(third.ID).State != "reserved" && other.restoreStatus(third.ID).State != "running"
+	})
+	if x := other.restoreStatus(third.ID); x.State != "succeeded" {
+		t.Errorf("%+v", x)
+	}
+}
