@@ -147,6 +147,15 @@ func (s *Service) WithdrawRestore(ctx context.Context, id string, cause error) (
 	return x, err
 }
 
+// KeepRestore says that a reserved restore is still going to be begun, which whoever waits with it for a turn does every KeepRestoreEvery. One
+// that was begun elsewhere is busy, one that has ended already_exists.
+func (s *Service) KeepRestore(ctx context.Context, id string) error {
+	return s.Registry.KeepRestore(ctx, id)
+}
+
+// KeepRestoreEvery leaves room for two that fail.
+const KeepRestoreEvery = launchWithin / 4
+
 // SettleRestores records of restores whose process died that they were interrupted.
 func (s *Service) SettleRestores(ctx context.Context) error {
 	died, err := s.Registry.SettleRestores(ctx)

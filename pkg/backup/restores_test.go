@@ -151,6 +151,29 @@ func TestRestoreOrdersRefused(t *testing.T) {
 	}
 }
 
+// What a target refuses is on record without the password that it was given, and nothing of the connection but what PostgreSQL's own
+// messages say.
+func TestRestoreSecretsStaySecret(t *testing.T) {
+	url := newShop(t, testenv.NewestMajor)
+	start, end := strings.Index(url, "://")+3, strings.LastIndex(url, "@")
+	const hidden = "hidden-in-the-target"
+	wrong := url[:start] + "postgres:" + hidden + url[end:]
+	w := open(t, "", url, withTargets(t, wrong)...)
+	b := w.create(backup.Request{})
+	x := w.startRestore(backup.RestoreOrder{Backup: b.ID, Target: "staging", Database: newName(t)})
+	x, err := w.Service.RunRestore(t.Context(), x.ID)
+	f := want(t, err, fault.DatabaseConnection, fault.LoginFailed)
+	data, _, gerr := w.Store.Get(t.Context(), registry.RestoreKey(x.ID))
+	if gerr != nil || x.State != registry.RestoreFailed || x.HalfFilled {
+		t.Errorf("%v: %+v", gerr, x)
+	}
+	for what, text := range map[string]string{"the record": string(data), "the error": f.Error() + f.Hint + fault.Whole(err)} {
+		if strings.Contains(text, hidden) || strings.Contains(text, "postgres://") {
+			t.Errorf("%s tells the target's connection: %s", what, text)
+		}
+	}
+}
+
 // slowTarget is a backup of a shop, and a target that takes many seconds to fill.
 func slowTarget(t *testing.T) (w *world, b backup.Backup, env []string) {
 	t.Helper()

@@ -201,6 +201,23 @@ func (r *Registry) WithdrawRestore(ctx context.Context, id string, at time.Time,
 	return x, fault.New(fault.Validation, fault.Busy, "Follow it by its status.", "restore %s was begun by another run", id)
 }
 
+// KeepRestore lets a reserved restore wait for as long again as it may, on behalf of whoever is going to begin it. One that was begun is
+// busy, one that has ended already_exists.
+func (r *Registry) KeepRestore(ctx context.Context, id string) error {
+	x, o, err := r.restore(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !x.Live():
+		return restoreHasEnded(id)
+	case x.Runner == "":
+		if err = r.holdRestore(x, o.ETag).Update(ctx, func(*Restore) {}); !lost(err) {
+			return err
+		}
+	}
+	return fault.New(fault.Validation, fault.Busy, "Follow it by its status.", "restore %s was begun by another run", id)
+}
+
 func restoreCanceled(by string) error {
 	return fault.New(fault.Canceled, fault.CanceledByUser, "Ask for the restore again when you are ready.", "the restore was canceled by %.200s", by)
 }

@@ -140,6 +140,19 @@ func TestRestoreInterrupted(t *testing.T) {
 			t.Errorf("the sleeper has the last word: %+v", held)
 		}
 
+		kept, err := r.ReserveRestore(ctx, wanted(), time.Minute)
+		must(t, err)
+		must(t, r.KeepRestore(ctx, kept.ID))
+		if got, err := r.Restore(ctx, kept.ID); err != nil || got.State != RestoreReserved || got.Beat <= kept.Beat || got.LeaseMS != kept.LeaseMS {
+			t.Errorf("one that waits on: %+v, %v", got, err)
+		}
+		if l, err := r.ClaimRestore(ctx, kept.ID, "one", time.Now()); err != nil || l.Restore().Token == kept.Token {
+			t.Errorf("%+v, %v", l, err)
+		}
+		wantReason(t, r.KeepRestore(ctx, kept.ID), fault.Busy)
+		wantReason(t, r.KeepRestore(ctx, waiting.ID), fault.AlreadyExists)
+		wantReason(t, r.KeepRestore(ctx, newID()), fault.NotFound)
+
 		late, err := r.ReserveRestore(ctx, wanted(), time.Minute)
 		must(t, err)
 		_, err = later(store).ClaimRestore(ctx, late.ID, "one", time.Now())

@@ -24,6 +24,7 @@ type launcher struct {
 	unread    context.CancelCauseFunc
 	filling   context.Context // of restores, which end when backups do
 	unfill    context.CancelCauseFunc
+	keepEvery time.Duration // how often a restore that waits is kept
 
 	runs, validations, proofs chan struct{} // slots
 	proofTime                 time.Duration // of one
@@ -43,7 +44,7 @@ type job struct{ again bool }
 var mostInHand = map[string]int{"validation": 64, "restore": 64}
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, busy: map[string]*job{}, inHand: map[string]int{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
 	l.filling, l.unfill = context.WithCancelCause(context.Background())
@@ -147,12 +148,37 @@ func (l *launcher) withdraw(id string, cause error) (backup.Backup, error) {
 	return b, cause
 }
 
+// awaitTurn waits for a slot for a restore, and says meanwhile that it is still going to be made. It reports false where it was canceled, or
+// begun elsewhere.
+func (l *launcher) awaitTurn(id string) (slot, wanted bool) {
+	tick := time.NewTicker(l.keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case l.runs <- struct{}{}:
+			return true, true
+		case <-l.filling.Done():
+			return false, true
+		case <-tick.C:
+		}
+		switch err := l.service.KeepRestore(l.filling, id); {
+		case backup.Elsewhere(err):
+			return false, false
+		case err != nil && l.filling.Err() == nil:
+			l.log.Warn("a restore that waits was not kept, trying again", "restore_id", id, "error", err.Error())
+		}
+	}
+}
+
 // restore waits for a slot, as backups do, and makes a restore. One that is interrupted before its turn is recorded as failed.
 func (l *launcher) restore(id string) {
-	select {
-	case l.runs <- struct{}{}:
+	slot, wanted := l.awaitTurn(id)
+	if slot {
 		defer func() { <-l.runs }()
-	case <-l.filling.Done():
+	}
+	if !wanted {
+		l.log.Info("nothing to do for this restore any more", "restore_id", id)
+		return
 	}
 	if l.filling.Err() != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), settleTime)

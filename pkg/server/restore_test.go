@@ -12,6 +12,7 @@ import (
 	"cofre/internal/testenv"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
+	"cofre/pkg/server"
 )
 
 // withTarget is the environment of a file that names a URL's server as the target staging.
@@ -50,7 +51,9 @@ func TestRestoresInAServer(t *testing.T) {
 	testenv.LoadSQL(t, url, bulkySQL)
 	proxy := testenv.Proxy(t, pg.Addr())
 	proxy.Throttle(testenv.ToServer, 1_000_000)
-	o := options{database: url, directory: filepath.Join(t.TempDir(), "backups"), env: withTarget(t, pg.URLThrough(proxy.Addr(), "postgres")), change: configured(300*time.Millisecond, 1)}
+	o := options{database: url, directory: filepath.Join(t.TempDir(), "backups"), env: withTarget(t, pg.URLThrough(proxy.Addr(), "postgres")), change: func(c *server.Config) {
+		c.Grace, c.MaxConcurrent, c.KeepRestoreEvery = 300*time.Millisecond, 1, 20*time.Millisecond
+	}}
 	w := serve(t, o)
 	b := w.create()
 	w.wait("the backup", w.allEnded)
@@ -64,6 +67,18 @@ func TestRestoresInAServer(t *testing.T) {
 	if x := other.restoreStatus(second.ID); x.State != "reserved" {
 		t.Errorf("there is one slot, and the second is %+v", x)
 	}
+	w.wait("the second to be kept while it waits", func() bool {
+		x, err := other.Service.RestoreStatus(t.Context(), second.ID)
+		return err == nil && x.Beat > 3 && x.State == "reserved"
+	})
+	// One that is canceled while it waits is waited for no more.
+	canceled := w.restore(b, name+"_3")
+	if r := other.do("POST", "/api/restore/cancel/"+canceled.ID, "", other.signedIn("ADMIN")); r.StatusCode != 202 {
+		t.Errorf("%d: %s", r.StatusCode, r.body)
+	}
+	w.wait("the third to be dropped", func() bool {
+		return strings.Contains(w.log.String(), `"msg":"nothing to do for this restore any more","restore_id":"`+canceled.ID)
+	})
 	w.stop()
 	if err := w.end(); !fault.HasCode(err, fault.Canceled) || !strings.Contains(fault.From(err).Message, "0 running backups and 2 restores") {
 		t.Errorf("it ended with %v", err)

@@ -72,6 +72,8 @@ type Config struct {
 	Schedule        api.Schedule  // of backups; nil is none
 	CleanupSchedule api.Schedule  // nil is none
 	ProofTimeout    time.Duration // of a proof; default 6 hours
+	// KeepRestoreEvery is how often a restore that waits for a slot says so; default backup.KeepRestoreEvery.
+	KeepRestoreEvery time.Duration
 	// TrimAudit removes expired audit records; it is called after each scheduled cleanup. May be nil.
 	TrimAudit func(context.Context) error
 
@@ -126,6 +128,7 @@ func New(c Config) (*Server, error) {
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	s.launcher.proofTime = cmp.Or(c.ProofTimeout, proofTimeout)
+	s.launcher.keepEvery = cmp.Or(c.KeepRestoreEvery, backup.KeepRestoreEvery)
 	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.launcher.LaunchRestore, s.Link})
 	if err != nil {
 		return nil, err
