@@ -92,6 +92,8 @@ type Config struct {
 	LaunchValidation func(ctx context.Context, id string) error
 	// LaunchRestore hands a reserved restore to whoever makes it; it calls Service.RunRestore there. Without it none is taken.
 	LaunchRestore func(ctx context.Context, id string) error
+	// LaunchProof hands a proof to whoever makes it; it calls Service.Prove there. Without it none is taken.
+	LaunchProof func(ctx context.Context, id string) error
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
 	// cannot reach themselves.
 	Link func(r *http.Request, link string) string
@@ -153,7 +155,7 @@ func New(c Config) (*API, error) {
 	insights := newTurns(1)
 	a.handlers = map[string]handler{
 		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
-		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "cancelBackup": a.cancel,
+		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "proveBackup": a.prove, "cancelBackup": a.cancel,
 		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
 		"createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,

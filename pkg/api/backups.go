@@ -174,6 +174,22 @@ func (a *API) validate(ctx context.Context, c *call) (answer, error) {
 	return ok(validation(v)), nil
 }
 
+// prove has a backup proven by whoever does that. What cannot be proven at all is refused at once.
+func (a *API) prove(ctx context.Context, c *call) (answer, error) {
+	b, err := a.Service.Provable(ctx, c.resource)
+	if err != nil {
+		return answer{}, err
+	}
+	if a.LaunchProof == nil {
+		return answer{}, fault.New(fault.Validation, fault.TargetLacks, "Prove it on a machine that has a PostgreSQL server's programs.", "no proofs are made here")
+	}
+	at := a.Now().UTC().Truncate(time.Millisecond)
+	if err := a.LaunchProof(ctx, b.ID); err != nil {
+		return answer{}, fmt.Errorf("start the proof of %s: %w", b.ID, err)
+	}
+	return accepted("/api/backup/"+b.ID, contract.ValidationAccepted{ID: b.ID, RequestedAt: at}), nil
+}
+
 func (a *API) cancel(ctx context.Context, c *call) (answer, error) {
 	b, err := a.Service.Cancel(ctx, c.resource, c.caller.Subject)
 	if err != nil {

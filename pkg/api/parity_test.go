@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 )
 
@@ -17,7 +19,9 @@ import (
 func TestBothDoorsAnswerAlike(t *testing.T) {
 	database := newDatabase(t)
 	target := withTarget(t, database)
-	server, function := newWorld(t, database, nil, target...), newWorld(t, database, nil, target...)
+	// A proof that ends does so nowhere at the same moment: what both say of one that they took is compared.
+	taken := func(c *api.Config) { c.LaunchProof = func(context.Context, string) error { return nil } }
+	server, function := newWorld(t, database, taken, target...), newWorld(t, database, taken, target...)
 	server.launcher.idle, function.launcher.idle = true, true // a restore that runs is nowhere the same at the same moment
 	first := server.created(server.http, `{"options":{"filename":"same"}}`)
 	second := function.created(function.function, `{"options":{"filename":"same"}}`)
@@ -67,6 +71,9 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"GET", "/api/backup/download/" + unknown, "ADMIN", "", nil},
 		{"POST", "/api/backup/validate/{id}", "ADMIN", "", nil},
 		{"POST", "/api/backup/validate/{id}", "SUPERVISOR", "", nil},
+		{"POST", "/api/backup/prove/{id}", "ADMIN", "", nil},
+		{"POST", "/api/backup/prove/{id}", "SUPERVISOR", "", nil},
+		{"POST", "/api/backup/prove/" + unknown, "ADMIN", "", nil},
 		{"POST", "/api/backup/cancel/{id}", "ADMIN", "", nil}, // has ended: 409
 		{"GET", "/api/backup/settings", "ADMIN", "", nil},
 		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":5,"retentionDays":30,"defaultDirectory":""}`, nil},

@@ -47,6 +47,7 @@ var statuses = []struct {
 	{fault.Validation, fault.NotEmpty, http.StatusConflict},
 	{fault.Validation, fault.Protected, http.StatusConflict},
 	{fault.Validation, fault.Busy, http.StatusConflict},
+	{fault.Validation, fault.TargetLacks, http.StatusConflict},
 	{fault.Validation, fault.SettingsLost, http.StatusConflict},
 	{fault.Validation, fault.IdentityMissing, http.StatusConflict},
 	{fault.Validation, fault.SignatureMissing, http.StatusConflict},

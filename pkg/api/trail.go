@@ -131,6 +131,8 @@ func action(op *contract.Operation) string {
 		return "diff"
 	case "getBackupRows":
 		return "rows"
+	case "proveBackup":
+		return "prove"
 	case "getHealth":
 		return "health"
 	case "getSession":

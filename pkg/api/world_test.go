@@ -25,6 +25,7 @@ import (
 	"cofre/pkg/api/contract"
 	"cofre/pkg/api/gateway"
 	"cofre/pkg/app"
+	"cofre/pkg/backup"
 )
 
 func TestMain(m *testing.M) {
@@ -62,6 +63,8 @@ type launcher struct {
 	// idle leaves restores to wait, filling makes one at a time.
 	idle    bool
 	filling sync.Mutex
+	// proving tells that a proof is made: one at a time, and whoever asks for another one meanwhile gets none.
+	proving bool
 }
 
 // LaunchRestore makes a restore in a goroutine, as a server does.
@@ -77,6 +80,23 @@ func (l *launcher) LaunchRestore(_ context.Context, id string) error {
 		if l.ctx.Err() == nil {
 			l.app.Service.RunRestore(l.ctx, id) // the outcome stands in the record
 		}
+	})
+	return nil
+}
+
+// LaunchProof proves a backup in a goroutine.
+func (l *launcher) LaunchProof(_ context.Context, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.proving {
+		return l.err
+	}
+	l.proving = true
+	l.work.Go(func() {
+		l.app.Service.Prove(l.ctx, id, backup.ProveOptions{}) // the outcome stands in the record
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.proving = false
 	})
 	return nil
 }
@@ -125,7 +145,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 	t.Helper()
 	c, err := app.Load(append([]string{
 		"BACKUP_DIRECTORY=" + filepath.Join(t.TempDir(), "backups"), "DATABASE_URL=" + database,
-		"PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "BACKUP_CONNECT_RETRIES=0",
+		"PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "BACKUP_CONNECT_RETRIES=0", "BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor),
 	}, env...))
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +164,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 		t.Fatal(err)
 	}
 	config := api.Config{
-		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
+		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, LaunchProof: w.launcher.LaunchProof, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
 	}
 	if change != nil {
 		change(&config)

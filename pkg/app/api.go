@@ -17,6 +17,7 @@ type APIOptions struct {
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
 	LaunchRestore    func(ctx context.Context, id string) error // see api.Config
+	LaunchProof      func(ctx context.Context, id string) error // see api.Config
 	ValidateInline   int64                                      // see api.Config
 	Link             func(r *http.Request, link string) string  // see api.Config
 	Operations       []string                                   // see api.Config
@@ -29,7 +30,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 	c := a.config
 	conf := api.Config{
 		Service: a.Service, Launcher: o.Launcher, Authenticate: o.Authenticate, Audit: a.Audit, Limiter: a.Allowance, LaunchValidation: o.LaunchValidation,
-		LaunchRestore: o.LaunchRestore, ValidateInline: o.ValidateInline,
+		LaunchRestore: o.LaunchRestore, LaunchProof: o.LaunchProof, ValidateInline: o.ValidateInline,
 		Limits: api.MoreLimits{
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,

@@ -35,6 +35,17 @@ func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check
 	return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made with PostgreSQL %s", plural(len(expected), "source"), version)}, true
 }
 
+// CanProve returns an error where this machine lacks the programs of a server as new as the backup's.
+func (s *Service) CanProve(ctx context.Context, id string) error {
+	b, err := s.Info(ctx, id)
+	if err != nil {
+		return err
+	}
+	major, _ := strconv.Atoi(contents.Major(b.DatabaseVersion)) // 0: any will do
+	_, err = s.Engine.ProofServer(ctx, major)
+	return err
+}
+
 // newestMajor returns the newest major version of a server that a backup to be proven is of; 0 where none is known.
 func (s *Service) newestMajor(ctx context.Context, sources []*overview.Source) (newest int, err error) {
 	err = s.Registry.Reading(ctx, func(v *registry.View) error {

@@ -73,17 +73,13 @@ const (
 // that is not OK, which removes nothing.
 func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved, error) {
 	b, err := s.good(ctx, ref, o.AllowUnsigned)
+	if err == nil {
+		err = provable(b)
+	}
+	if err == nil {
+		err = s.readable(ctx, b)
+	}
 	if err != nil {
-		return Proved{}, err
-	}
-	switch {
-	case b.Format == FormatPlain:
-		return Proved{}, invalid("Restore it into an empty database of yours (cofre restore --create), or make backups in the custom format.",
-			"backup %s is an SQL script, which only its own roles can execute: scripts cannot be proven yet", b.ID)
-	case b.Content == ContentData:
-		return Proved{}, invalid("Prove a backup that holds definitions and rows.", "backup %s holds rows without the tables that they belong to", b.ID)
-	}
-	if err := s.readable(ctx, b); err != nil {
 		return Proved{}, err
 	}
 	if o.Timeout > 0 {
@@ -109,6 +105,33 @@ func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved
 		s.Log.Error("backup did not come back as it was made", "backup_id", b.ID, "problem", done.Proof.Problem().Detail, "problems", len(done.Proof.Problems))
 	}
 	return done, nil
+}
+
+// Provable returns a backup that can be proven on this machine; the error says why it cannot.
+func (s *Service) Provable(ctx context.Context, ref string) (Backup, error) {
+	b, err := s.good(ctx, ref, false)
+	if err == nil {
+		err = provable(b)
+	}
+	if err == nil {
+		err = s.readable(ctx, b)
+	}
+	if err == nil && s.Engine == nil {
+		err = fault.New(fault.Validation, fault.TargetLacks, "Prove it where a database is configured.", "no proofs can be made here")
+	}
+	return b, err
+}
+
+// provable refuses what can never be proven.
+func provable(b Backup) error {
+	switch {
+	case b.Format == FormatPlain:
+		return invalid("Restore it into an empty database of yours (cofre restore --create), or make backups in the custom format.",
+			"backup %s is an SQL script, which only its own roles can execute: scripts cannot be proven yet", b.ID)
+	case b.Content == ContentData:
+		return invalid("Prove a backup that holds definitions and rows.", "backup %s holds rows without the tables that they belong to", b.ID)
+	}
+	return nil
 }
 
 // proof is one proof under way.

@@ -98,7 +98,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	}
 	conf.Links, conf.LinkBase = a.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
-		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, Link: d.Link, Version: p.build().Version, Log: p.log})
+		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, LaunchProof: d.LaunchProof, Link: d.Link, Version: p.build().Version, Log: p.log})
 	}
 	s, err := server.New(conf)
 	if err != nil {

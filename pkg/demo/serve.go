@@ -63,7 +63,7 @@ func (d *demo) newServer() (*server.Server, error) {
 		SignIn: server.SignIn{Development: func(role string) (string, time.Time, error) { return issuer.Issue(access.Role(role), "") }, Secret: rand.Text()},
 		Links:  d.app.Links, LinkBase: d.linkBase,
 		NewAPI: func(doors server.Doors) (http.Handler, error) {
-			return d.app.API(app.APIOptions{Authenticate: authenticate, Launcher: doors.Launcher, LaunchValidation: doors.LaunchValidation, LaunchRestore: doors.LaunchRestore, Link: doors.Link, Log: d.Log})
+			return d.app.API(app.APIOptions{Authenticate: authenticate, Launcher: doors.Launcher, LaunchValidation: doors.LaunchValidation, LaunchRestore: doors.LaunchRestore, LaunchProof: doors.LaunchProof, Link: doors.Link, Log: d.Log})
 		},
 	})
 }

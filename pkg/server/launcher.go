@@ -40,8 +40,8 @@ type launcher struct {
 // that came too early, before its reservation was complete.
 type job struct{ again bool }
 
-// mostInHand bounds the validations and the restores that wait for a slot; what is not here has limits of its own.
-var mostInHand = map[string]int{"validation": 64, "restore": 64}
+// mostInHand bounds the validations, restores and proofs that wait for a slot; what is not here has limits of its own.
+var mostInHand = map[string]int{"validation": 64, "restore": 64, "proof": 64}
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
 	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
@@ -64,6 +64,22 @@ func (l *launcher) LaunchValidation(_ context.Context, id string) error {
 // LaunchRestore makes a restore as soon as there is a slot.
 func (l *launcher) LaunchRestore(_ context.Context, id string) error {
 	return l.start("restore", id, func() { l.restore(id) })
+}
+
+// LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once.
+func (l *launcher) LaunchProof(ctx context.Context, id string) error {
+	if err := l.service.CanProve(ctx, id); err != nil {
+		return err
+	}
+	return l.start("proof", id, func() {
+		proved, err := l.proof(id)
+		switch {
+		case err != nil:
+			l.log.Log(context.Background(), fault.Level(err), "the proof could not be made", "backup_id", id, "error", err.Error(), "hint", fault.From(err).Hint)
+		case !proved.Proof.OK:
+			l.log.Error("the proof failed", "backup_id", id, "error", proved.Err().Error())
+		}
+	})
 }
 
 // start runs do in a goroutine of its own, unless the same is in hand already.

@@ -185,6 +185,53 @@ func TestScheduledProofFails(t *testing.T) {
 	}
 }
 
+// The API has a backup proven in the server's process; who may not restore may not prove either.
+func TestProveByRequest(t *testing.T) {
+	openTemp(t)
+	w := serve(t, options{database: newDatabase(t), env: []string{"BACKUP_SOURCE=shop", "BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor)}})
+	b := w.made()
+	for _, role := range []string{"SUPERVISOR", "USUARIO"} {
+		if r := w.do("POST", "/api/backup/prove/"+b.ID, "", w.signedIn(role)); r.StatusCode != 403 {
+			t.Errorf("%s: %d %s", role, r.StatusCode, r.body)
+		}
+	}
+	admin := w.signedIn("ADMIN")
+	r := w.do("POST", "/api/backup/prove/"+b.ID, "", admin)
+	if r.StatusCode != 202 || r.Header.Get("Location") != "/api/backup/"+b.ID || !strings.Contains(r.body, "requestedAt") {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	w.wait("the proof", func() bool {
+		p := w.source("shop").LastProven
+		return p != nil && p.ID == b.ID
+	})
+	if r := w.do("GET", "/api/backup/"+b.ID, "", admin); !strings.Contains(r.body, `"level":"proven"`) {
+		t.Errorf("the record is %s", r.body)
+	}
+	outcomes := map[string]int{}
+	for _, role := range []string{"ADMIN", "SUPERVISOR", "USUARIO"} {
+		for _, rec := range w.recorded("development:" + role) {
+			if rec.Action == "prove" {
+				outcomes[string(rec.Outcome)]++
+			}
+		}
+	}
+	if outcomes["allowed"] != 1 || outcomes["denied"] != 2 {
+		t.Errorf("recorded are %v", outcomes)
+	}
+	script, err := w.Service.Create(t.Context(), backup.Request{Format: backup.FormatPlain}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := w.do("POST", "/api/backup/prove/"+script.ID, "", admin); r.StatusCode != 400 || !strings.Contains(r.body, "an SQL script") {
+		t.Errorf("a script: %d %s", r.StatusCode, r.body)
+	}
+	bare := serve(t, options{database: newDatabase(t), env: []string{"BACKUP_SOURCE=shop", "BACKUP_PROOF_SERVER=" + testenv.ClientBin(testenv.NewestMajor)}})
+	none := bare.made()
+	if r := bare.do("POST", "/api/backup/prove/"+none.ID, "", bare.signedIn("ADMIN")); r.StatusCode < 400 || r.StatusCode >= 500 || !strings.Contains(r.body, "BACKUP_PROOF_SERVER") {
+		t.Errorf("without a server's programs: %d %s", r.StatusCode, r.body)
+	}
+}
+
 // Where no server's programs are installed health says so once, and with what to install; it is tried again later, not at once.
 func TestNoServerForProofs(t *testing.T) {
 	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))

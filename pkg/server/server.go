@@ -86,6 +86,7 @@ type Doors struct {
 	Launcher         api.Launcher
 	LaunchValidation func(ctx context.Context, id string) error
 	LaunchRestore    func(ctx context.Context, id string) error
+	LaunchProof      func(ctx context.Context, id string) error
 	Link             func(r *http.Request, link string) string
 }
 
@@ -129,7 +130,7 @@ func New(c Config) (*Server, error) {
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	s.launcher.proofTime = cmp.Or(c.ProofTimeout, proofTimeout)
 	s.launcher.keepEvery = cmp.Or(c.KeepRestoreEvery, backup.KeepRestoreEvery)
-	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.launcher.LaunchRestore, s.Link})
+	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.launcher.LaunchRestore, s.launcher.LaunchProof, s.Link})
 	if err != nil {
 		return nil, err
 	}

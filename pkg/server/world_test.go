@@ -145,7 +145,7 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	}
 	conf.Links, conf.LinkBase = w.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
-		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, Link: d.Link, Version: "1.2.3", Log: log,
+		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, LaunchProof: d.LaunchProof, Link: d.Link, Version: "1.2.3", Log: log,
 			Authenticate: api.Bearer(func(ctx context.Context, token string) (api.Caller, error) {
 				i, err := dev.Verify(ctx, token)
 				return app.Caller(i), err

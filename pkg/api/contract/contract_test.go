@@ -66,7 +66,7 @@ func TestRoutes(t *testing.T) {
 	want := []string{
 		"POST /api/backup/create", "GET /api/backup/list", "GET /api/backup/{id}", "GET /api/backup/download/{id}",
 		"GET /api/backup/contents/{id}", "GET /api/backup/diff/{id}", "GET /api/backup/rows/{id}",
-		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}",
+		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}", "POST /api/backup/prove/{id}",
 		"POST /api/backup/cancel/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
 		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
 		"POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}",

@@ -205,6 +205,37 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup/prove/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove a backup by restoring it
+         * @description Restores the backup into a PostgreSQL server of its own, which is gone afterwards, and compares what came out with
+         *     what was counted when the backup was made: every table's rows by number and hash, sequences, large objects and definitions.
+         *     What is found is recorded in the backup's `verification`, with the level `proven` or `proven_in_part`; a backup that does not
+         *     come back as it was made is marked as damaged, and nothing is removed.
+         *
+         *     That takes longer than a request may, and is made in the server's own process, one at a time: the answer is always 202.
+         *     Ask for the backup until there is a verification of one of these levels whose `at` is later than `requestedAt`. A machine
+         *     without the programs of a PostgreSQL server as new as the backup's, and a deployment without a server, refuse (409). An SQL
+         *     script, and a backup of rows without their tables, cannot be proven (400).
+         */
+        post: operations["proveBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backup/cancel/{id}": {
         parameters: {
             query?: never;
@@ -2040,6 +2071,41 @@ export interface operations {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description where the outcome will stand, in `verification` */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValidationAccepted"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    proveBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description where the outcome will stand, in `verification` and `verifications` */
                     Location: string;
                     [name: string]: unknown;
                 };
