@@ -146,6 +146,27 @@ func TestRestoreGlobals(t *testing.T) {
 	}
 }
 
+// A role that is no superuser, but may make roles, gets them and gives them what is theirs, on each version.
+func TestRestoreGlobalsWithoutSuperuser(t *testing.T) {
+	from := testenv.PostgresWith(t, testenv.Options{Major: 15})
+	yes := true
+	w := open(t, "", company(t, from))
+	b := w.create(backup.Request{Globals: &yes})
+	for _, major := range testenv.InitialMajors() {
+		to := testenv.PostgresWith(t, testenv.Options{Major: major})
+		to.Exec(t, "postgres", "CREATE ROLE maker LOGIN CREATEROLE CREATEDB PASSWORD 'x'")
+		done, err := w.Service.Restore(t.Context(), b.ID, backup.RestoreRequest{URL: to.URLAs("maker", "x", "company"), Create: true, Globals: true, Adaptation: backup.Adaptation{SkipForbidden: true}})
+		if err != nil || len(done.Globals.Roles) != 3 {
+			t.Errorf("%d: %+v (%v)", major, done.Globals, err)
+			continue
+		}
+		owner := answers(t, to.URL("company"), "SELECT tableowner FROM pg_tables WHERE tablename = 'orders'")[0]
+		if major >= 16 && owner != "keeper" {
+			t.Errorf("%d: it belongs to %s; left out: %+v", major, owner, done.Target.LeftOut)
+		}
+	}
+}
+
 // Globals are kept unasked with whole encrypted backups alone, never with passwords; passwords want both asking and encryption.
 func TestWhichGlobals(t *testing.T) {
 	s := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
