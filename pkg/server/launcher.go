@@ -11,9 +11,8 @@ import (
 	"cofre/pkg/fault"
 )
 
-// launcher makes backups, restores, validations and proofs in this process: one proof at once, a bounded number of validations, and of the
-// others together. It implements
-// api.Launcher.
+// launcher makes backups, restores, validations and proofs in this process: a bounded number of each at once, and one proof. They do not
+// wait for each other: a backup that waits for long is given up. It implements api.Launcher.
 type launcher struct {
 	service *backup.Service
 	log     *slog.Logger
@@ -26,8 +25,8 @@ type launcher struct {
 	unfill    context.CancelCauseFunc
 	keepEvery time.Duration // how often a restore that waits is kept
 
-	runs, validations, proofs chan struct{} // slots
-	proofTime                 time.Duration // of one
+	runs, validations, proofs, restores chan struct{} // slots
+	proofTime                           time.Duration // of one
 
 	mu       sync.Mutex
 	stopping bool
@@ -44,7 +43,7 @@ type job struct{ again bool }
 var mostInHand = map[string]int{"validation": 64, "restore": 64, "proof": 64}
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), restores: make(chan struct{}, max(1, slots)), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
 	l.filling, l.unfill = context.WithCancelCause(context.Background())
@@ -171,7 +170,7 @@ func (l *launcher) awaitTurn(id string) (slot, wanted bool) {
 	defer tick.Stop()
 	for {
 		select {
-		case l.runs <- struct{}{}:
+		case l.restores <- struct{}{}:
 			return true, true
 		case <-l.filling.Done():
 			return false, true
@@ -186,11 +185,11 @@ func (l *launcher) awaitTurn(id string) (slot, wanted bool) {
 	}
 }
 
-// restore waits for a slot, as backups do, and makes a restore. One that is interrupted before its turn is recorded as failed.
+// restore waits for a slot and makes a restore. One that is interrupted before its turn is recorded as failed.
 func (l *launcher) restore(id string) {
 	slot, wanted := l.awaitTurn(id)
 	if slot {
-		defer func() { <-l.runs }()
+		defer func() { <-l.restores }()
 	}
 	if !wanted {
 		l.log.Info("nothing to do for this restore any more", "restore_id", id)

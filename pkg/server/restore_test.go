@@ -12,6 +12,7 @@ import (
 	"cofre/internal/testenv"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
 	"cofre/pkg/server"
 )
 
@@ -43,7 +44,7 @@ func (w *world) restoreStatus(id string) (x contract.Restore) {
 	return x
 }
 
-// A server makes restores in the slots that backups have, and others see how far they are. One that is stopped says of each what became
+// A server makes as many restores at once as backups, which do not wait for them, and others see how far they are. One that is stopped says of each what became
 // of it, and the next server makes others.
 func TestRestoresInAServer(t *testing.T) {
 	pg := testenv.Postgres(t, testenv.NewestMajor)
@@ -71,6 +72,8 @@ func TestRestoresInAServer(t *testing.T) {
 		x, err := other.Service.RestoreStatus(t.Context(), second.ID)
 		return err == nil && x.Beat > 3 && x.State == "reserved"
 	})
+	w.create()
+	w.wait("a backup beside them", func() bool { return len(w.backups()) == 2 && w.allEnded() })
 	// One that is canceled while it waits is waited for no more.
 	canceled := w.restore(b, name+"_3")
 	if r := other.do("POST", "/api/restore/cancel/"+canceled.ID, "", other.signedIn("ADMIN")); r.StatusCode != 202 {
@@ -82,6 +85,11 @@ func TestRestoresInAServer(t *testing.T) {
 	w.stop()
 	if err := w.end(); !fault.HasCode(err, fault.Canceled) || !strings.Contains(fault.From(err).Message, "0 running backups and 2 restores") {
 		t.Errorf("it ended with %v", err)
+	}
+	for _, b := range other.backups() {
+		if b.Status != registry.Success {
+			t.Errorf("a backup that was made beside restores: %+v", b)
+		}
 	}
 	if x := other.restoreStatus(first.ID); x.State != "interrupted" || !x.HalfFilled || !strings.Contains(x.Error.Message, "the server was stopped before the restore was finished") || !strings.Contains(x.Error.Message, name) {
 		t.Errorf("%+v", x)

@@ -12,7 +12,7 @@
 //
 // # Long work
 //
-// Backups that the API or the schedule ask for, and restores, are made here, BACKUP_MAX_CONCURRENT at once. When the server is told
+// Backups that the API or the schedule ask for are made here, BACKUP_MAX_CONCURRENT at once, and as many restores beside them. When the server is told
 // to stop, it takes no more requests and lets them end, for a time of grace. Then, or when it is told a second time, they are
 // stopped: backups are recorded as CanceledError, with nothing left in storage, restores as interrupted. What a killed server leaves behind is
 // settled by the next one, or by any cleanup.
@@ -68,7 +68,7 @@ type Config struct {
 	Grace time.Duration
 
 	MaxConnections  int           // default 1000
-	MaxConcurrent   int           // backups and validations at once
+	MaxConcurrent   int           // backups, restores and validations at once, of each
 	Schedule        api.Schedule  // of backups; nil is none
 	CleanupSchedule api.Schedule  // nil is none
 	ProofTimeout    time.Duration // of a proof; default 6 hours
