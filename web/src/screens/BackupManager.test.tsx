@@ -71,7 +71,7 @@ test("several are selected with their number and bytes; one that runs cannot be"
   expect(region.textContent).toContain("2 selected, 2.0");
   expect(screen.getByRole<HTMLInputElement>("checkbox", { name: "Select c.dump" }).disabled).toBe(true);
   await userEvent.click(within(region).getByRole("button", { name: "Delete selected…" }));
-  expect(screen.getByRole("dialog").textContent).toContain("Delete 2 backups?");
+  expect((await screen.findByRole("dialog")).textContent).toContain("Delete 2 backups?");
 });
 
 test("an empty list invites to the first backup, a failing one offers to try again", async () => {

@@ -1,6 +1,6 @@
 // The home screen: is everything all right, what happened lately, and the list of backups.
 
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import type { Backup, Metrics, SourceSummary } from "../api/client";
 import { useBackups, useMetrics, useRecent, useRunning } from "../api/queries";
 import { useMay } from "../api/context";
@@ -8,8 +8,6 @@ import { DayStrip } from "../charts/DayStrip";
 import { byteUnits, millisecondUnits } from "../charts/statistics";
 import { TimeChart, type Series } from "../charts/TimeChart";
 import { Icon, Page, Time, useNow, type IconName } from "../components/basics";
-import { ConfirmDialog } from "../components/ConfirmDialog";
-import { DownloadDialog } from "../components/DownloadDialog";
 import { partText } from "../components/Part";
 import { Failed, Loaded, Loading } from "../components/states";
 import { useText } from "../i18n";
@@ -17,6 +15,9 @@ import { navigate, readFilters, useSearch, writeFilters, type Filters } from "..
 import { BackupList } from "./BackupList";
 import { RunningBackup } from "./RunningBackup";
 import { Findings, lastGood, Sources, stateTones, worstFirst } from "./Sources";
+
+const ConfirmDialog = lazy(() => import("../components/ConfirmDialog").then((m) => ({ default: m.ConfirmDialog })));
+const DownloadDialog = lazy(() => import("../components/DownloadDialog").then((m) => ({ default: m.DownloadDialog })));
 
 export const days = 30;
 
@@ -202,18 +203,20 @@ function Backups({ filters, onChange }: { filters: Filters; onChange: (f: Filter
           />
         </>
       )}
-      {deleting && (
-        <ConfirmDialog
-          backups={deleting}
-          onClose={() => setDeleting(null)}
-          onDeleted={(ids) => {
-            setDeleting(null);
-            setSaid(t.list.deleted(ids.length));
-            setDeletions((n) => n + 1);
-          }}
-        />
-      )}
-      {downloading && <DownloadDialog backup={downloading} onClose={() => setDownloading(null)} />}
+      <Suspense fallback={null}>
+        {deleting && (
+          <ConfirmDialog
+            backups={deleting}
+            onClose={() => setDeleting(null)}
+            onDeleted={(ids) => {
+              setDeleting(null);
+              setSaid(t.list.deleted(ids.length));
+              setDeletions((n) => n + 1);
+            }}
+          />
+        )}
+        {downloading && <DownloadDialog backup={downloading} onClose={() => setDownloading(null)} />}
+      </Suspense>
     </section>
   );
 }
