@@ -3,7 +3,7 @@
 import type { Backup, Verification } from "../api/client";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { Badge, Icon, Time, word } from "./basics";
+import { Badge, word } from "./basics";
 
 /** StatusBadge says how a backup ended, in one word. One that a person canceled is neither good nor bad. */
 export function StatusBadge({ backup: b }: { backup: Backup }) {
@@ -36,20 +36,6 @@ export function proofsOf(b: Backup): Verification[] {
   const all = b.verifications ?? [];
   const v = b.verification;
   return v && !all.some((x) => x.level === v.level && x.at === v.at) ? [v, ...all] : all;
-}
-
-/** Proofs tells each with its date. */
-export function Proofs({ backup }: { backup: Backup }) {
-  const { t } = useText();
-  return (
-    <ul className="proofs">
-      {proofsOf(backup).map((v) => (
-        <li key={v.level + v.at} className={v.ok ? "ok" : "bad"}>
-          <Icon name={v.ok ? "ok" : "bad"} /> {word(t.levels, v.level)}{!v.ok && `: ${t.status.damaged}`} · <Time at={v.at} />
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 /** reasonText says in the user's language why a backup is kept or goes; an unknown code as the API says it. */

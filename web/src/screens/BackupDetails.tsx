@@ -9,12 +9,13 @@ import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
 import { Empty, Explanation, Failed, Loading } from "../components/states";
 import { PartBadge, partText, sourceText } from "../components/Part";
-import { Proofs, proofsOf, reasonText, StatusBadge } from "../components/Verified";
+import { proofsOf, reasonText, StatusBadge } from "../components/Verified";
 import { restoreCommand, stockCommand } from "../cli";
 import { useText } from "../i18n";
 import { navigate } from "../url";
 import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
+import { Ladder, Proofs, useProof } from "./Proof";
 import { RunningBackup } from "./RunningBackup";
 
 const Tables = lazy(() => import("./Contents").then((m) => ({ default: m.Tables })));
@@ -72,6 +73,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
   const { t, f } = useText();
   const may = useMay();
   const { validate } = useActions();
+  const proof = useProof(b);
   const [dialog, setDialog] = useState<"delete" | "download" | null>(null);
   const running = b.status === "in_progress";
   const check = () =>
@@ -88,12 +90,14 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
         <>
           {may("download") && b.status === "success" && <button type="button" className="primary" onClick={() => setDialog("download")}><Icon name="download" />{t.download.button}</button>}
           {may("validate") && b.status === "success" && <button type="button" onClick={check} disabled={validate.isPending || awaited}><Icon name="ok" />{validate.isPending || awaited ? t.details.validating : t.details.validate}</button>}
+          {proof.button}
           {may("delete") && <button type="button" className="danger-text" onClick={() => setDialog("delete")}><Icon name="trash" />{t.list.deleteButton}</button>}
         </>
       )}
     >
       {error ? <Failed error={error} retry={retry} /> : null}
       {running ? <RunningBackup backup={b} details /> : <p className="summary"><StatusBadge backup={b} /> <PartBadge backup={b} /> <span className="muted">{!b.whole && "· "}{sourceText(t, b)} · {f.bytes(b.size)} · </span><Time at={b.createdAt} relative /></p>}
+      {proof.note}
       {validate.error && <Failed error={validate.error} retry={check} />}
       <div role="status">
         {(validate.isPending || awaited) && <p className="notice run"><Icon name="run" />{t.details.validatingNote}</p>}
@@ -122,6 +126,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
       <div className="columns">
         <Metadata backup={b} />
         <div>
+          {b.status === "success" && <Ladder backup={b} />}
           <Timeline backup={b} />
           <KeepCard backup={b} />
         </div>

@@ -77,6 +77,26 @@ test("a validation's outcome is told, good or bad", async () => {
   expect(await screen.findByText(/The backup is damaged/)).toBeTruthy();
 });
 
+test.each([
+  ["en", "Prove now", /every row is compared/, "Proven: every row compared", "not yet"],
+  ["pt-BR", "Provar agora", /todas as linhas são comparadas/, "Provado: todas as linhas comparadas", "ainda não"],
+] as const)("a backup is proven by request, and the ladder says what was never done (%s)", async (language, button, note, step, never) => {
+  const b = backup();
+  let looks = 0;
+  serve({
+    ...noAudit,
+    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verification: { ok: true, level: "proven", at: "2026-11-26T10:00:00.25Z" } }),
+    "POST /api/backup/prove/:id": () => Response.json({ id: b.id, requestedAt: "2026-11-26T10:00:00Z" }, { status: 202 }),
+  });
+  show(<BackupDetails id={b.id} />, { language });
+  const rung = async () => (await screen.findByText(step)).closest("li")!;
+  expect((await rung()).textContent).toContain(never);
+  await userEvent.click(screen.getByRole("button", { name: button }));
+  expect(await screen.findByText(note)).toBeTruthy();
+  await waitFor(async () => expect((await rung()).className).toBe("ok"), { timeout: 12_000 });
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: button }).disabled).toBe(false);
+}, 20_000);
+
 test("a validation that takes longer is waited for by the record", async () => {
   const b = backup();
   let looks = 0;
@@ -233,6 +253,8 @@ test("every proof is told with its date, and a weaker one hides no stronger one"
   const proofs = [...document.querySelectorAll(".proofs li")].map((li) => li.textContent!.trim().replace(/,? \d+:.*/, ""));
   expect(proofs).toEqual(["restored · Nov 20, 2026", "read back in full · Nov 21, 2026", "while it was made · Nov 19, 2026"]);
   expect([...document.querySelectorAll(".timeline li.ok")].map((li) => li.textContent)).toHaveLength(3);
+  const ladder = [...document.querySelectorAll(".ladder li")].map((li) => [li.className, li.textContent!.replace(/[A-Z][a-z]+ \d+, .*/, "")]);
+  expect(ladder).toEqual([["ok", "Stored"], ["ok", "Checked while it was made"], ["ok", "Read back"], ["ok", "Restored"], ["future", "Proven: every row comparednot yet"]]);
 });
 
 test("a validation ends by its own proof, also where a stronger one stays the best", async () => {
