@@ -20,6 +20,8 @@ func (a *API) createRestore(ctx context.Context, c *call) (answer, error) {
 	if a.LaunchRestore == nil {
 		return answer{}, fixed(fault.Validation, fault.InvalidInput, "Ask cofre's own server.", "no restores are made here")
 	}
+	c.note("backup", fault.Shorten(body.Backup, 100))
+	c.note("mode", fault.Shorten(string(body.Mode), 100))
 	x, err := a.Service.StartRestore(ctx, backup.RestoreOrder{
 		Backup: body.Backup, Target: body.Target, Database: body.Database, Mode: string(body.Mode), Confirm: body.Confirm,
 		NoOwner: body.NoOwner, NoPrivileges: body.NoPrivileges, By: c.caller.Subject,

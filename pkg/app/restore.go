@@ -46,7 +46,7 @@ func (e *database) restore(ctx context.Context, t postgres.Target, o backup.Rest
 	defer r.Close()
 	done, err := tool.client.Restore(ctx, ro, r)
 	rep.Tool, rep.Warnings, rep.Statements = done.Method+" "+done.ClientVersion, done.Remarks, done.Statements
-	rep.Dropped, rep.Unchanged = done.Dropped, done.Unchanged
+	rep.Dropped, rep.Unchanged, rep.Created = done.Dropped, done.Unchanged, done.Created
 	for _, f := range done.Failed {
 		rep.Failed = append(rep.Failed, backup.Failed{Entry: f.Entry, Reason: f.Reason, Statement: f.Statement})
 	}

@@ -221,6 +221,8 @@ type RestoreReport struct {
 	Tool     string        `json:"tool"` // pg_restore 18.1
 	// Unchanged tells of a restore that failed that the target is as it was, but for a database that may have been created and is empty.
 	Unchanged bool `json:"-"`
+	// Created tells that the database was made.
+	Created bool `json:"-"`
 	// Part says in words which part of the backup was restored; "" for all of it.
 	Part     string   `json:"part,omitempty"`
 	Warnings []string `json:"warnings,omitempty"` // what Remark got

@@ -112,7 +112,10 @@ func (s *Service) makeGlobals(ctx context.Context, b Backup, o RestoreOptions, l
 	}
 	made, err := s.Engine.Globals(ctx, o, script, look)
 	if err != nil {
-		return nil, err
+		if len(made.Roles)+len(made.Tablespaces) > 0 && !look {
+			s.Log.Warn("some roles and tablespaces were made, and then it failed", "backup_id", b.ID, "roles", made.Roles, "tablespaces", made.Tablespaces)
+		}
+		return &made, err
 	}
 	s.Log.Info("roles and tablespaces made", "backup_id", b.ID, "roles", len(made.Roles), "tablespaces", len(made.Tablespaces), "not_made", len(made.NotMade), "looked_only", look)
 	return &made, nil

@@ -80,7 +80,7 @@ func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (
 	var globals *GlobalsReport
 	if req.Globals {
 		if globals, err = s.makeGlobals(ctx, b, req.options(b), false); err != nil {
-			return Restored{Backup: b}, err
+			return Restored{Backup: b, Globals: globals}, err
 		}
 	}
 	rep, err := s.Engine.Restore(ctx, req.options(b), s.restoreInput(ctx, b, proven, req.Part.Any(), req.Progress))

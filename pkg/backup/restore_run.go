@@ -42,16 +42,24 @@ func (s *Service) RunRestore(ctx context.Context, id string) (registry.Restore, 
 	beat, stop := context.WithCancel(work)
 	var kept sync.WaitGroup
 	kept.Go(func() { r.keep(beat, end) })
-	got, err := s.Restore(work, x.Backup, RestoreRequest{
-		Target: x.Target, Database: x.Database, Create: x.Mode == registry.RestoreNew, Clean: x.Mode == registry.RestoreReplace,
-		NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges, Progress: r.progress, Remark: r.remark,
-	})
+	got, err := r.restore(work, x)
 	stop()
 	kept.Wait()
 	if cause := context.Cause(work); err != nil && work.Err() != nil {
 		err = restoreStopped(cause, err)
 	}
 	return r.settle(ctx, got, err)
+}
+
+// restore does what the record says. What may be done is looked at again: whoever may write to the storage may have changed the record.
+func (r *restoring) restore(ctx context.Context, x registry.Restore) (Restored, error) {
+	if err := r.s.checkOrder(RestoreOrder{Target: x.Target, Database: x.Database, Mode: x.Mode, Confirm: x.Database}); err != nil {
+		return Restored{}, err
+	}
+	return r.s.Restore(ctx, x.Backup, RestoreRequest{
+		Target: x.Target, Database: x.Database, Create: x.Mode == registry.RestoreNew, Clean: x.Mode == registry.RestoreReplace,
+		NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges, Progress: r.progress, Remark: r.remark,
+	})
 }
 
 // restoreStopped makes one fault of "somebody wanted an end" and whatever that made fail first.
@@ -154,6 +162,10 @@ func (r *restoring) settle(ctx context.Context, got Restored, cause error) (regi
 			f := *fault.From(cause)
 			f.Message += fmt.Sprintf("; the database %q of target %s may be half filled", x.Database, x.Target)
 			f.Hint = "Drop that database before anybody uses it. " + f.Hint
+			cause = &f
+		} else if got.Target.Created && !half {
+			f := *fault.From(cause)
+			f.Message += fmt.Sprintf("; the database %q of target %s was made, and is empty", x.Database, x.Target)
 			cause = &f
 		}
 	}

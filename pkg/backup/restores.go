@@ -43,6 +43,9 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 	if err != nil {
 		return registry.Restore{}, err
 	}
+	if err := s.restoringAlready(ctx, o); err != nil {
+		return registry.Restore{}, err
+	}
 	id, err := s.newID()
 	if err != nil {
 		return registry.Restore{}, err
@@ -55,6 +58,23 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 		s.Log.Info("restore asked for", "restore_id", x.ID, "backup_id", b.ID, "target", x.Target, "database", x.Database, "mode", x.Mode)
 	}
 	return x, err
+}
+
+// lookBack is how many of the newest restores are looked at for one that goes on.
+const lookBack = 100
+
+// restoringAlready refuses a second restore into a database while one goes on. Two that are asked for at the same moment may both pass.
+func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder) error {
+	newest, _, err := s.Registry.Restores(ctx, "", lookBack)
+	if err != nil {
+		return err
+	}
+	for _, x := range newest {
+		if x.Live() && x.Target == o.Target && x.Database == o.Database {
+			return fault.New(fault.Validation, fault.Busy, "Wait until it has ended, or cancel it.", "restore %s into the database %q of target %s goes on", x.ID, x.Database, x.Target)
+		}
+	}
+	return nil
 }
 
 // checkOrder refuses an order by what it says.

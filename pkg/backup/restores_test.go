@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // withTargets is the environment of a file that names the target staging, which takes everything, and fresh, which takes new databases;
@@ -145,9 +147,51 @@ func TestRestoreOrdersRefused(t *testing.T) {
 	// What is reserved leads nowhere either, once the file does not name its target any more.
 	x := w.startRestore(good)
 	x, err := open(t, w.dir, url).Service.RunRestore(t.Context(), x.ID)
-	want(t, err, fault.Validation, fault.NotFound)
+	want(t, err, fault.Validation, fault.InvalidInput)
 	if x.State != registry.RestoreFailed || x.HalfFilled {
 		t.Errorf("%+v", x)
+	}
+}
+
+// What may be done at a target is looked at again when a restore begins: its record may have been changed meanwhile. Into one database
+// one restore goes on at a time.
+func TestRestoreRecordIsNotTrusted(t *testing.T) {
+	url := newShop(t, testenv.NewestMajor)
+	w := open(t, "", url, withTargets(t, url)...)
+	b := w.create(backup.Request{})
+	before := fingerprint(t, url)
+	source := url[strings.LastIndex(url, "/")+1:]
+	for what, forged := range map[string]string{
+		"a mode that is not allowed": `"mode": "replace"`, "the server's own database": `"database": "postgres"`, "another target": `"target": "nowhere"`,
+	} {
+		name := newName(t)
+		if what == "a mode that is not allowed" {
+			name = source
+		}
+		order := backup.RestoreOrder{Backup: b.ID, Target: "fresh", Database: name}
+		x := w.startRestore(order)
+		_, err := w.Service.StartRestore(t.Context(), order)
+		want(t, err, fault.Validation, fault.Busy)
+		data, _, err := w.Store.Get(t.Context(), registry.RestoreKey(x.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _, _ := strings.Cut(forged, ":")
+		start := strings.Index(string(data), key+":")
+		if start < 0 {
+			t.Fatalf("%s: no %s in %s", what, key, data)
+		}
+		end := start + strings.IndexAny(string(data[start:]), ",\n")
+		if _, err := w.Store.Put(t.Context(), registry.RestoreKey(x.ID), []byte(string(data[:start])+forged+string(data[end:])), storage.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.Service.RunRestore(t.Context(), x.ID)
+		if f := want(t, err, fault.Validation, fault.InvalidInput); got.State != registry.RestoreFailed || got.HalfFilled {
+			t.Errorf("%s: %+v, %v", what, got, f)
+		}
+	}
+	if after := fingerprint(t, url); !reflect.DeepEqual(after, before) {
+		t.Error("the database was changed")
 	}
 }
 

@@ -107,6 +107,8 @@ type RestoreReport struct {
 	Failed []Failed `json:"failed,omitempty"`
 	// Dropped is what depended on something that was replaced, went with it (Cascade), and was not brought back.
 	Dropped []string `json:"dropped,omitempty"`
+	// Created is true when the database was made.
+	Created bool `json:"created,omitempty"`
 	// Unchanged is true when the restore failed and left the target as it was.
 	Unchanged bool `json:"unchanged"`
 	// Remarks are what RestoreOptions.Remark received.
@@ -201,7 +203,7 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 		if err := p.createDatabase(ctx, report); err != nil {
 			return err
 		}
-		report.LeftOut = p.leaver.out
+		report.LeftOut, report.Created = p.leaver.out, true
 	}
 	p.options.Target = p.to.Programs
 	if p.to.ReadOnly {
@@ -228,6 +230,7 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 	if err != nil {
 		return err
 	}
+	report.Unchanged = false
 	if err := p.finishDatabase(ctx, report); err != nil {
 		f := *fault.From(err)
 		f.Message = "everything was restored but the owner, the rights and the limits of the database itself: " + f.Message

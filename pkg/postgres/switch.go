@@ -164,14 +164,24 @@ func endAllIn(ctx context.Context, t Target, database string, stop <-chan struct
 		return err
 	}
 	defer Close(conn)
+	var failed error
 	for {
-		_, err := conn.Exec(ctx, "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1", database)
+		rows, err := conn.Query(ctx, "SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND usesysid IS NOT NULL", database)
 		if err != nil {
 			return t.Explain(ctx, err)
 		}
+		sessions, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			return t.Explain(ctx, err)
+		}
+		for _, pid := range sessions { // each by itself: one that this role may not end keeps no other
+			if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_terminate_backend($1)", pid); err != nil {
+				failed = t.Explain(ctx, err)
+			}
+		}
 		select {
 		case <-stop:
-			return nil
+			return failed
 		default:
 		}
 		if err := pause.For(ctx, endEvery); err != nil {

@@ -61,8 +61,16 @@ func TestSwitch(t *testing.T) {
 			t.Cleanup(func() {
 				s.Exec(t, "postgres", "DROP DATABASE IF EXISTS "+postgres.QuoteIdent(keep)+" WITH (FORCE)")
 			})
-			stop := busy(t, s, broken, restored)
-			target := switchTarget(t, s.URL(broken))
+			to, in := s.URL(broken), s.URL
+			if major == 17 { // as an owner who is no superuser
+				role, password := s.NewRole(t, "CREATEDB")
+				for _, db := range []string{broken, restored} {
+					s.Exec(t, "postgres", "ALTER DATABASE "+db+" OWNER TO "+role)
+				}
+				to, in = s.URLAs(role, password, broken), func(db string) string { return s.URLAs(role, password, db) }
+			}
+			stop := busy(t, in, broken, restored)
+			target := switchTarget(t, to)
 			sw := postgres.Switch{From: restored, Name: broken, Keep: keep}
 			look, err := sw.Look(t.Context(), target)
 			if err != nil || !look.Replaces || look.Sessions == 0 {
@@ -101,7 +109,7 @@ func TestSwitch(t *testing.T) {
 
 // busy works in databases over several connections, which connect again at once when they are ended. What it returns stops them, and tells
 // how many connections were made.
-func busy(t *testing.T, s *testenv.Server, databases ...string) (stop func() int64) {
+func busy(t *testing.T, url func(string) string, databases ...string) (stop func() int64) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -110,7 +118,7 @@ func busy(t *testing.T, s *testenv.Server, databases ...string) (stop func() int
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for ctx.Err() == nil {
-				conn, err := pgx.Connect(ctx, s.URL(databases[i%len(databases)]))
+				conn, err := pgx.Connect(ctx, url(databases[i%len(databases)]))
 				if err != nil {
 					continue
 				}

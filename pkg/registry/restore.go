@@ -37,8 +37,8 @@ const (
 	RestoreFinishing = "finishing" // all was read: what is left is indexes, keys and rights
 )
 
-// Restore is restores/<id>.json: the record of a restore that was asked for, and its lease while it lasts. Where the target leads is in
-// no record.
+// Restore is restores/<id>.json: the record of a restore that was asked for, and its lease while it lasts. The connection is
+// in no record, though what an error says may name its address.
 type Restore struct {
 	Version      int          `json:"version"`
 	ID           string       `json:"id"` // ULID
@@ -110,14 +110,11 @@ func (x *Restore) die(lastSign time.Time) {
 		x.end(RestoreFailed, lastSign, restoreNotBegun(x.ID))
 		return
 	}
-	x.HalfFilled = x.Phase != RestoreChecking
-	hint, state := "Ask for the restore again.", "nothing was changed there"
-	if x.HalfFilled {
-		hint, state = "Look at that database before anybody uses it; drop it, and ask for the restore again.", "that database may be half filled"
-	}
-	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost, hint,
-		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and %s",
-		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), state))
+	x.HalfFilled = true // whatever it said last: it may have gone on
+	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost,
+		"Look at that database before anybody uses it; drop it, and ask for the restore again.",
+		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and that database may be half filled",
+		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST")))
 }
 
 func restoreNotBegun(id string) error {

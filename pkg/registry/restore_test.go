@@ -130,7 +130,7 @@ func TestRestoreInterrupted(t *testing.T) {
 			t.Errorf("%+v (%+v), %v", got, got.Error, err)
 		}
 		died, err := later(store).SettleRestores(ctx)
-		if err != nil || len(died) != 2 || died[0].ID != early.Restore().ID || died[0].HalfFilled || died[1].ID != waiting.ID || died[1].State != RestoreFailed || died[1].Error.Reason != fault.Timeout {
+		if err != nil || len(died) != 2 || died[0].ID != early.Restore().ID || !died[0].HalfFilled || died[1].ID != waiting.ID || died[1].State != RestoreFailed || died[1].Error.Reason != fault.Timeout {
 			t.Errorf("%+v, %v", died, err)
 		}
 		wantReason(t, l.Update(ctx, func(x *Restore) { x.Read = 5 }), fault.Precondition)

@@ -172,8 +172,8 @@ func (r *Registry) ForgetRestores(ctx context.Context, oldest time.Time) (n int,
 		if err != nil || len(ids)-i <= MaxRestores && (oldest.IsZero() || !ulid.Time(asked.Time()).Before(oldest)) {
 			continue
 		}
-		if x, _, err := r.restore(ctx, id); err == nil && x.Live() {
-			continue
+		if x, _, err := r.restore(ctx, id); err == nil && x.Live() || err != nil && !isDamaged(err) {
+			continue // also one that cannot be read now, or was written by a newer version
 		}
 		if err := r.store.Delete(ctx, RestoreKey(id)); err != nil {
 			return n, fmt.Errorf("remove the record of restore %s: %w", id, err)

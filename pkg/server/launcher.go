@@ -91,7 +91,7 @@ func (l *launcher) start(kind, id string, do func()) error {
 		f.Transient = true
 		return f
 	case l.busy[kind+id] != nil:
-		l.busy[kind+id].again = true
+		l.busy[kind+id].again = kind != "proof" // which says the same again, for hours
 		return nil
 	case mostInHand[kind] > 0 && l.inHand[kind] >= mostInHand[kind]:
 		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d %ss are waiting already", l.inHand[kind], kind)
