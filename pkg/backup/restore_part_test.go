@@ -208,7 +208,7 @@ func TestRestorePartInOnePass(t *testing.T) {
 // behind it is reached. It is the cause all the same, in each way of restoring, and recorded.
 func TestRestoreMeetsDamage(t *testing.T) {
 	url := testenv.Postgres(t, 18).NewDatabase(t)
-	testenv.LoadSQL(t, url, "CREATE TABLE large (id int, t text); INSERT INTO large SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 300000) g")
+	testenv.LoadSQL(t, url, "CREATE TABLE large (id int, t text); INSERT INTO large SELECT g, md5(g::text) || md5((g+1)::text) FROM generate_series(1, 150000) g")
 	yes := true
 	for name, tc := range map[string]struct {
 		env     []string
