@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -123,10 +124,13 @@ func TestCrowdedDocuments(t *testing.T) {
 			if !json.Valid(text) {
 				t.Fatalf("not JSON: %.300q", text)
 			}
-			debug.FreeOSMemory()
-			before := heapOf(func() {})
 			var err error
-			most := heapOf(func() { err = docs[name].read(text) }) - before
+			most := uint64(math.MaxUint64)
+			for try := 0; try < 3 && most > uint64(times*len(text)+some); try++ { // what others in the process do meanwhile only adds
+				debug.FreeOSMemory()
+				before := heapOf(func() {})
+				most = min(most, heapOf(func() { err = docs[name].read(text) })-before)
+			}
 			if most > uint64(times*len(text)+some) {
 				t.Errorf("%d MB of memory for %d MB", most>>20, len(text)>>20)
 			}
