@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"strings"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
@@ -16,7 +15,7 @@ import (
 func (c Config) RestoreTarget(name, database string) (postgres.Target, error) {
 	t := c.File.Target(name)
 	if t == nil {
-		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, c.knownTargets(), "there is no target of this name in cofre.yaml")
+		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, "Name servers to restore to under targets in cofre.yaml, the file that BACKUP_CONFIG leads to.", "there is no target of this name in cofre.yaml")
 	}
 	url, err := t.URL(c.getenv)
 	if err != nil {
@@ -43,16 +42,4 @@ func (c Config) targets() []backup.RestoreTarget {
 		all = append(all, to)
 	}
 	return all
-}
-
-// knownTargets says which targets there are.
-func (c Config) knownTargets() string {
-	if len(c.File.Targets) == 0 {
-		return "Name servers to restore to under targets in cofre.yaml, the file that BACKUP_CONFIG leads to."
-	}
-	names := make([]string, len(c.File.Targets))
-	for i, t := range c.File.Targets {
-		names[i] = t.Name
-	}
-	return "Known are: " + strings.Join(names, ", ") + "."
 }

@@ -3,7 +3,6 @@ package backup_test
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -258,15 +257,7 @@ func TestRestoreMeetsDamage(t *testing.T) {
 // TestRestorePartOfSigned: where signatures count, the whole is proven before a part of just that object is read.
 func TestRestorePartOfSigned(t *testing.T) {
 	url := newHay(t)
-	key := filepath.Join(t.TempDir(), "key")
-	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
-		t.Fatalf("ssh-keygen: %v: %s", err, out)
-	}
-	public, err := os.ReadFile(key + ".pub")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := open(t, "", url, "BACKUP_ENGINE=parallel", "BACKUP_SIGNING_KEY="+key, "BACKUP_TRUSTED_KEYS="+strings.TrimSpace(string(public)))
+	w := open(t, "", url, append(signedOnly(t), "BACKUP_ENGINE=parallel")...)
 	b := w.create(backup.Request{})
 	service, read := w.counted()
 	req := backup.RestoreRequest{URL: testenv.Postgres(t, 18).NewDatabase(t), Part: backup.Part{Tables: []string{"needle"}}}
@@ -278,7 +269,7 @@ func TestRestorePartOfSigned(t *testing.T) {
 	}
 	w.flip(b, b.Size-100)
 	req.URL = testenv.Postgres(t, 18).NewDatabase(t)
-	_, err = service.Restore(t.Context(), b.ID, req)
+	_, err := service.Restore(t.Context(), b.ID, req)
 	want(t, err, fault.Validation, fault.ChecksumMismatch)
 }
 

@@ -144,6 +144,21 @@ func (r *restoring) canceled(ctx context.Context, end context.CancelCauseFunc) b
 	return true
 }
 
+// left adds to the end of a restore what was left of its database.
+func left(cause error, got RestoreReport, half bool, x registry.Restore) error {
+	f := *fault.From(cause)
+	switch {
+	case half:
+		f.Message += fmt.Sprintf("; the database %q of target %s may be half filled", x.Database, x.Target)
+		f.Hint = "Drop that database before anybody uses it. " + f.Hint
+	case got.Created:
+		f.Message += fmt.Sprintf("; the database %q of target %s was made, and is empty", x.Database, x.Target)
+	default:
+		return cause
+	}
+	return &f
+}
+
 // settle records how the restore ended, on a context of its own.
 func (r *restoring) settle(ctx context.Context, got Restored, cause error) (registry.Restore, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -158,15 +173,8 @@ func (r *restoring) settle(ctx context.Context, got Restored, cause error) (regi
 			state = registry.RestoreInterrupted
 		}
 		half = got.Target.Database != "" && !got.Target.Unchanged // the engine was asked
-		if half && state != registry.RestoreFailed {
-			f := *fault.From(cause)
-			f.Message += fmt.Sprintf("; the database %q of target %s may be half filled", x.Database, x.Target)
-			f.Hint = "Drop that database before anybody uses it. " + f.Hint
-			cause = &f
-		} else if got.Target.Created && !half {
-			f := *fault.From(cause)
-			f.Message += fmt.Sprintf("; the database %q of target %s was made, and is empty", x.Database, x.Target)
-			cause = &f
+		if state != registry.RestoreFailed || !half {             // a failure says itself what is half filled
+			cause = left(cause, got.Target, half, x)
 		}
 	}
 	held, err := r.lease.End(ctx, state, r.s.Now(), cause, func(x *registry.Restore) {

@@ -2,10 +2,7 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -14,28 +11,8 @@ import (
 // ContentsPrefix is where it stands what backups contain.
 const ContentsPrefix = "contents/"
 
-// Forms of contents: JSON lines, compressed, and encrypted for backups that are.
-const (
-	plainContents     = ".jsonl.zst"
-	encryptedContents = plainContents + ".age"
-)
-
 // ContentsKey is where it stands what a backup contains.
-func ContentsKey(b Backup) string {
-	if b.Encryption == "age" {
-		return ContentsPrefix + b.ID + encryptedContents
-	}
-	return ContentsPrefix + b.ID + plainContents
-}
-
-// contentsID gives the id in a key that ContentsKey made, or "".
-func contentsID(key string) string {
-	id, _, _ := strings.Cut(strings.TrimPrefix(key, ContentsPrefix), ".")
-	if (key != ContentsPrefix+id+plainContents && key != ContentsPrefix+id+encryptedContents) || !ValidID(id) {
-		return ""
-	}
-	return id
-}
+func ContentsKey(b Backup) string { return contentsBeside.key(b) }
 
 // Contents is what a record says of what the backup contains. The whole lies at ContentsKey; the hash here, which a signature of
 // the manifest covers, shows that it is what was written.
@@ -82,8 +59,7 @@ func (c Contents) bounded() Contents {
 
 // believable reports whether the record can have been written by cofre.
 func (c Contents) believable() bool {
-	_, err := hex.DecodeString(c.SHA256)
-	there := c.Missing == "" && len(c.SHA256) == 2*sha256.Size && err == nil && c.Size > 0 && c.Size <= storage.MaxSmall
+	there := c.Missing == "" && isSHA256(c.SHA256) && c.Size > 0 && c.Size <= storage.MaxSmall
 	if !there && (c.Missing == "" || c.SHA256 != "") || c.Tables < 0 || c.Rows < 0 || c.Lost < 0 || len(c.Warnings) > maxRowsLost || c.Compared != "" && !ValidID(c.Compared) {
 		return false
 	}
@@ -97,16 +73,11 @@ func (c Contents) believable() bool {
 
 // PutContents writes what a backup contains, before the manifest that holds its hash. It belongs to one run alone.
 func (l *Lease) PutContents(ctx context.Context, data []byte) (Contents, error) {
-	b := l.Backup()
-	o := storage.PutOptions{ContentType: "application/zstd"}
-	if b.Encryption == "age" {
-		o.ContentType = "application/octet-stream"
+	sum, err := l.putBeside(ctx, contentsBeside, data)
+	if err != nil {
+		return Contents{}, fmt.Errorf("write the contents of %s: %w", l.Backup().ID, err)
 	}
-	if _, err := l.r.store.Put(ctx, ContentsKey(b), data, o); err != nil {
-		return Contents{}, fmt.Errorf("write the contents of %s: %w", b.ID, err)
-	}
-	sum := sha256.Sum256(data)
-	return Contents{Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}, nil
+	return Contents{Size: int64(len(data)), SHA256: sum}, nil
 }
 
 // GetContents reads what a backup contains, as it is stored, if that is what its record says. A fault's reason is
@@ -128,22 +99,9 @@ func (r *Registry) GetContents(ctx context.Context, b Backup) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != b.Contents.SHA256 {
+	if sum := sha256Text(data); sum != b.Contents.SHA256 {
 		return nil, fault.New(fault.Validation, fault.ChecksumMismatch, "Find out who could write to the bucket. The backup itself can be checked with: cofre validate "+b.ID,
-			"%s is not what was written when backup %s was made: its SHA-256 is %x, the record says %s", ContentsKey(b), b.ID, sum, b.Contents.SHA256)
+			"%s is not what was written when backup %s was made: its SHA-256 is %s, the record says %s", ContentsKey(b), b.ID, sum, b.Contents.SHA256)
 	}
 	return data, nil
-}
-
-// sweepContents removes contents whose manifest was never written; see sweepBesides.
-func (r *Registry) sweepContents(ctx context.Context, x *Index, manifests idSet, rep *Report) error {
-	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ContentsPrefix}) {
-		if err != nil {
-			return fmt.Errorf("list contents: %w", err)
-		}
-		if id := contentsID(o.Key); id != "" && !r.owned(x, manifests, id) {
-			rep.note(id, r.sweepBeside(ctx, id, o.Key))
-		}
-	}
-	return nil
 }

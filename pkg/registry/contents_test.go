@@ -4,75 +4,25 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/storagetest"
 )
 
 // containing makes a backup with contents, as a run does: they are written before the manifest.
 func containing(ctx context.Context, r *Registry, b Backup) (Backup, error) {
-	b, err := r.Reserve(ctx, b, []byte("{}"), time.Minute, agree)
-	if err != nil {
-		return b, err
-	}
-	l, err := r.Claim(ctx, b.ID, newID())
-	if err != nil {
-		return b, err
-	}
-	done, err := transfer(ctx, l, "content")
-	if err != nil {
-		return b, err
-	}
-	kept, err := l.PutContents(ctx, []byte("contents of "+b.ID))
-	if err != nil {
-		return b, err
-	}
-	done.Contents = &kept
-	return done, commitBackup(ctx, l, done)
+	return makeWith(ctx, r, b, func(l *Lease, done *Backup) error {
+		kept, err := l.PutContents(ctx, []byte("contents of "+b.ID))
+		done.Contents = &kept
+		return err
+	})
 }
 
 // A run that dies anywhere leaves no success whose contents are not there, and no contents without their success.
 func TestDeathAtEveryStepWithContents(t *testing.T) {
-	ctx := context.Background()
-	store := storagetest.NewLocal(t)
-	good := 0
-	for n := 1; ; n++ {
-		hook, calls := storagetest.DieAt(n)
-		b := record(fmt.Sprintf("n%d.dump", n))
-		_, err := containing(ctx, New(storagetest.Faulty(store, hook), Options{}), b)
-		last := calls() < n
-		if last {
-			must(t, err)
-		}
-		rep, err := later(store).Reconcile(ctx)
-		must(t, err)
-		if len(rep.Problems) > 0 {
-			t.Errorf("death %d: %v", n, rep.Problems)
-		}
-		r := New(store, Options{})
-		_, missing := store.Head(ctx, ContentsKey(b))
-		m, err := r.manifest(ctx, b.ID)
-		switch {
-		case err == nil && m.Backup.Status == Success:
-			good++
-			if got, err := r.GetContents(ctx, m.Backup); err != nil || string(got) != "contents of "+b.ID {
-				t.Errorf("death %d: a success has the contents %q (%v)", n, got, err)
-			}
-		case !storage.IsNotFound(missing):
-			t.Errorf("death %d: contents without a success: %v", n, missing)
-		}
-		if last {
-			break
-		}
-	}
-	if good < 2 {
-		t.Errorf("%d were successes", good)
-	}
+	dieAtEveryStep(t, contentsBeside, containing, (*Registry).GetContents)
 }
 
 // What is not what was written is refused, and goes with its backup.

@@ -2,10 +2,7 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -15,31 +12,11 @@ import (
 // whoever may download backups does not get them.
 const GlobalsPrefix = "globals/"
 
-// Forms of globals: SQL, and encrypted for backups that are.
-const (
-	plainGlobals     = ".sql"
-	encryptedGlobals = plainGlobals + ".age"
-)
-
 // MaxGlobals bounds the object, in bytes.
 const MaxGlobals = 17 << 20
 
 // GlobalsKey is where the globals stand that were kept with a backup.
-func GlobalsKey(b Backup) string {
-	if b.Encryption == "age" {
-		return GlobalsPrefix + b.ID + encryptedGlobals
-	}
-	return GlobalsPrefix + b.ID + plainGlobals
-}
-
-// globalsID returns the id in a key that GlobalsKey made, or "".
-func globalsID(key string) string {
-	id, _, _ := strings.Cut(strings.TrimPrefix(key, GlobalsPrefix), ".")
-	if (key != GlobalsPrefix+id+plainGlobals && key != GlobalsPrefix+id+encryptedGlobals) || !ValidID(id) {
-		return ""
-	}
-	return id
-}
+func GlobalsKey(b Backup) string { return globalsBeside.key(b) }
 
 // Globals is what a record says of the globals beside its backup. The hash, which a signature of the manifest covers, shows that what
 // lies at GlobalsKey is what was written.
@@ -56,25 +33,19 @@ func (g Globals) believable() bool {
 	if g.Missing != "" {
 		return g.SHA256 == "" && g.Size == 0
 	}
-	_, err := hex.DecodeString(g.SHA256)
-	return len(g.SHA256) == 2*sha256.Size && err == nil && g.Size > 0 && g.Size <= MaxGlobals
+	return isSHA256(g.SHA256) && g.Size > 0 && g.Size <= MaxGlobals
 }
 
 // PutGlobals writes the globals that are kept with a backup, as they are stored, before the manifest that holds their hash.
 func (l *Lease) PutGlobals(ctx context.Context, data []byte) (Globals, error) {
-	b := l.Backup()
 	if len(data) > MaxGlobals {
 		return Globals{}, fault.New(fault.Validation, fault.LimitReached, "Keep them with pg_dumpall --globals-only.", "the globals have %d bytes, %d at most are kept", len(data), MaxGlobals)
 	}
-	o := storage.PutOptions{ContentType: "text/plain; charset=utf-8"}
-	if b.Encryption == "age" {
-		o.ContentType = "application/octet-stream"
+	sum, err := l.putBeside(ctx, globalsBeside, data)
+	if err != nil {
+		return Globals{}, fmt.Errorf("write the globals beside %s: %w", l.Backup().ID, err)
 	}
-	if _, err := l.r.store.Put(ctx, GlobalsKey(b), data, o); err != nil {
-		return Globals{}, fmt.Errorf("write the globals beside %s: %w", b.ID, err)
-	}
-	sum := sha256.Sum256(data)
-	return Globals{Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}, nil
+	return Globals{Size: int64(len(data)), SHA256: sum}, nil
 }
 
 // GetGlobals reads the globals beside a backup, as they are stored, if they are what its record says. A fault's reason is
@@ -93,22 +64,9 @@ func (r *Registry) GetGlobals(ctx context.Context, b Backup) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != b.Globals.SHA256 || int64(len(data)) != b.Globals.Size {
+	if sum := sha256Text(data); sum != b.Globals.SHA256 || int64(len(data)) != b.Globals.Size {
 		return nil, fault.New(fault.Validation, fault.ChecksumMismatch, "Find out who could write to the bucket. The backup can be restored without it.",
-			"%s is not what was written when backup %s was made: it has %d bytes and the SHA-256 %x, the record says %d and %s", GlobalsKey(b), b.ID, len(data), sum, b.Globals.Size, b.Globals.SHA256)
+			"%s is not what was written when backup %s was made: it has %d bytes and the SHA-256 %s, the record says %d and %s", GlobalsKey(b), b.ID, len(data), sum, b.Globals.Size, b.Globals.SHA256)
 	}
 	return data, nil
-}
-
-// sweepGlobals removes globals whose manifest was never written; see sweepBesides.
-func (r *Registry) sweepGlobals(ctx context.Context, x *Index, manifests idSet, rep *Report) error {
-	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: GlobalsPrefix}) {
-		if err != nil {
-			return fmt.Errorf("list globals: %w", err)
-		}
-		if id := globalsID(o.Key); id != "" && !r.owned(x, manifests, id) {
-			rep.note(id, r.sweepBeside(ctx, id, o.Key))
-		}
-	}
-	return nil
 }

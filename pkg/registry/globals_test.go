@@ -2,75 +2,25 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
-	"cofre/pkg/storage/storagetest"
 )
 
 // withGlobals makes a backup with globals, as a run does: they are written before the manifest.
 func withGlobals(ctx context.Context, r *Registry, b Backup) (Backup, error) {
-	b, err := r.Reserve(ctx, b, []byte("{}"), time.Minute, agree)
-	if err != nil {
-		return b, err
-	}
-	l, err := r.Claim(ctx, b.ID, newID())
-	if err != nil {
-		return b, err
-	}
-	done, err := transfer(ctx, l, "content")
-	if err != nil {
-		return b, err
-	}
-	kept, err := l.PutGlobals(ctx, []byte("globals of "+b.ID))
-	if err != nil {
-		return b, err
-	}
-	done.Globals = &kept
-	return done, commitBackup(ctx, l, done)
+	return makeWith(ctx, r, b, func(l *Lease, done *Backup) error {
+		kept, err := l.PutGlobals(ctx, []byte("globals of "+b.ID))
+		done.Globals = &kept
+		return err
+	})
 }
 
 // A run that dies anywhere leaves no success whose globals are not there, and no globals without their success.
 func TestDeathAtEveryStepWithGlobals(t *testing.T) {
-	ctx := context.Background()
-	store := storagetest.NewLocal(t)
-	good := 0
-	for n := 1; ; n++ {
-		hook, calls := storagetest.DieAt(n)
-		b := record(fmt.Sprintf("n%d.dump", n))
-		_, err := withGlobals(ctx, New(storagetest.Faulty(store, hook), Options{}), b)
-		last := calls() < n
-		if last {
-			must(t, err)
-		}
-		rep, err := later(store).Reconcile(ctx)
-		must(t, err)
-		if len(rep.Problems) > 0 {
-			t.Errorf("death %d: %v", n, rep.Problems)
-		}
-		r := New(store, Options{})
-		_, missing := store.Head(ctx, GlobalsKey(b))
-		m, err := r.manifest(ctx, b.ID)
-		switch {
-		case err == nil && m.Backup.Status == Success:
-			good++
-			if got, err := r.GetGlobals(ctx, m.Backup); err != nil || string(got) != "globals of "+b.ID {
-				t.Errorf("death %d: a success has the globals %q (%v)", n, got, err)
-			}
-		case !storage.IsNotFound(missing):
-			t.Errorf("death %d: globals without a success: %v", n, missing)
-		}
-		if last {
-			break
-		}
-	}
-	if good < 2 {
-		t.Errorf("%d were successes", good)
-	}
+	dieAtEveryStep(t, globalsBeside, withGlobals, (*Registry).GetGlobals)
 }
 
 // What is not what was written is refused, and goes with its backup; so does what is nobody's.

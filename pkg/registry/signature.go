@@ -101,10 +101,12 @@ func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) erro
 	for _, id := range signatures {
 		rep.note(id, r.sweepBeside(ctx, id, SignatureKey(id)))
 	}
-	if err := r.sweepContents(ctx, x, manifests, rep); err != nil {
-		return err
+	for _, k := range []beside{contentsBeside, globalsBeside} {
+		if err := r.sweepKind(ctx, k, x, manifests, rep); err != nil {
+			return err
+		}
 	}
-	return r.sweepGlobals(ctx, x, manifests, rep)
+	return nil
 }
 
 // owned tells whether what lies beside a manifest has one, or may get one. What has settled was looked at before that.
