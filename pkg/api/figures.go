@@ -100,8 +100,14 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 		age := max(0, int64(now.Sub(s.LastWhole.At)/time.Second))
 		out.LastWholeAge = &age
 	}
+	if p := s.LastProvable; p != nil {
+		out.LastProvable = point(*p)
+	}
 	if p := s.LastProven; p != nil {
 		out.LastProven = proven(*p)
+	}
+	if p := s.LastFullyProven; p != nil {
+		out.LastFullyProven = proven(*p)
 	}
 	if age, ok := s.ProofAge(); ok {
 		seconds := int64(age / time.Second)

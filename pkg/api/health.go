@@ -187,7 +187,20 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 	if len(details) > 0 {
 		check.Detail = strings.Join(details, "; ")
 	}
+	if names := provenInPart(o.Sources); len(names) > 0 { // no reason to worry, and not to be taken for more than it is
+		check.Detail += "; proven in part: " + strings.Join(names, ", ")
+	}
 	return check
+}
+
+// provenInPart returns the sources whose newest proof left something out; at most maxFindings of them.
+func provenInPart(sources []overview.Source) (names []string) {
+	for i := range sources {
+		if p := sources[i].LastProven; p != nil && p.InPart && len(names) < maxFindings {
+			names = append(names, sources[i].Name)
+		}
+	}
+	return names
 }
 
 // maxFindings bounds what one check says.

@@ -206,13 +206,17 @@ func sourceCheck(s *overview.Source) Check {
 // proofOf says when a backup was proven last.
 func proofOf(s *overview.Source) string {
 	age, ok := s.ProofAge()
-	switch {
-	case !ok:
+	if !ok {
 		return "and none was ever proven"
-	case s.LastProven.ID == s.LastWhole.ID:
-		return "and proven " + overview.Ago(age) + " ago"
 	}
-	return "and one was proven " + overview.Ago(age) + " ago"
+	text := "and proven "
+	if s.LastProven.ID != s.LastWhole.ID {
+		text = "and one was proven "
+	}
+	if s.LastProven.InPart {
+		text += "in part "
+	}
+	return text + overview.Ago(age) + " ago"
 }
 
 // checkSignatures says whether new backups are signed, and whether signatures are asked for here.

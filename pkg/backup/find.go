@@ -19,15 +19,20 @@ const minPrefix = 8
 // latestRef stands for the newest verified whole backup, of one source: latest, or latest:SOURCE.
 const latestRef = "latest"
 
-// LatestOfEach gives a reference to the newest verified whole backup of each source, by name. Whether there is one shows when it is looked up.
-func (s *Service) LatestOfEach(ctx context.Context) ([]string, error) {
+// LatestProvable gives a reference to the newest verified whole backup of each source that can be proven, by name. Whether there is one shows
+// when it is looked up.
+func (s *Service) LatestProvable(ctx context.Context) ([]string, error) {
 	o, err := s.Overview(ctx, time.UTC)
 	if err != nil {
 		return nil, err
 	}
 	var refs []string
 	for i := range o.Sources {
-		refs = append(refs, latestRef+":"+o.Sources[i].Name)
+		ref := latestRef + ":" + o.Sources[i].Name
+		if p := o.Sources[i].LastProvable; p != nil && p.ID != o.Sources[i].LastWhole.ID {
+			ref = p.ID
+		}
+		refs = append(refs, ref)
 	}
 	if refs == nil {
 		return nil, fault.New(fault.Validation, fault.NotFound, "Make the first backup.", "there is no source yet, and no backup")

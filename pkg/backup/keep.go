@@ -142,7 +142,8 @@ func (k *keeping) factsOf(sources []registry.Tally) facts {
 	out := facts{}
 	for _, t := range sources {
 		for _, r := range t.Rows {
-			out.add(k.row(r.Row(t.Source)).key, retention.Facts{Succeeded: r.Succeeded, Dated: r.Succeeded, Verified: r.Verified, LastVerified: r.LastVerified, Proven: r.Proven, LastProven: r.LastProven, Finished: r.Finished})
+			out.add(k.row(r.Row(t.Source)).key, retention.Facts{Succeeded: r.Succeeded, Dated: r.Succeeded, Verified: r.Verified, LastVerified: r.LastVerified, Proven: r.Proven, LastProven: r.LastProven,
+				FullyProven: r.FullyProven, LastFully: r.LastFully, Finished: r.Finished})
 		}
 	}
 	return out
@@ -161,8 +162,11 @@ func (k *keeping) factsIn(backups []Backup) facts {
 			}
 			if f.Dated = 1; b.Verified() {
 				f.Verified, f.LastVerified = 1, b.CreatedAt
-				if provenWhole(b) {
+				if proven, inPart := provenWhole(b); proven {
 					f.Proven, f.LastProven = 1, b.CreatedAt
+					if !inPart {
+						f.FullyProven, f.LastFully = 1, b.CreatedAt
+					}
 				}
 			}
 		case registry.Failed:
@@ -173,10 +177,10 @@ func (k *keeping) factsIn(backups []Backup) facts {
 	return out
 }
 
-// provenWhole reports whether a backup holds everything and was found good by a proof.
-func provenWhole(b *Backup) bool {
-	_, ok := b.Proven()
-	return ok && b.Whole()
+// provenWhole reports whether a backup holds everything and was found good by a proof, and whether by one in part.
+func provenWhole(b *Backup) (proven, inPart bool) {
+	v, ok := b.Proven()
+	return ok && b.Whole(), v.InPart()
 }
 
 func (f facts) add(row string, more retention.Facts) {
@@ -188,6 +192,10 @@ func (f facts) add(row string, more retention.Facts) {
 	is.Proven += more.Proven
 	if more.LastProven.After(is.LastProven) {
 		is.LastProven = more.LastProven
+	}
+	is.FullyProven += more.FullyProven
+	if more.LastFully.After(is.LastFully) {
+		is.LastFully = more.LastFully
 	}
 	if more.LastVerified.After(is.LastVerified) {
 		is.LastVerified = more.LastVerified
@@ -259,8 +267,9 @@ func (k *keeping) size(ctx context.Context, from reader) error {
 func (k *keeping) items(backups iter.Seq[Backup]) (out []retention.Item) {
 	for b := range backups {
 		row := k.row(b.Row())
-		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Proven: provenWhole(&b), Size: b.Size, BeforeShrunk: k.larger[b.ID],
-			LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
+		proven, inPart := provenWhole(&b)
+		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Proven: proven, InPart: inPart, Size: b.Size,
+			BeforeShrunk: k.larger[b.ID], LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
 	}
 	return out
 }

@@ -51,10 +51,10 @@ func (s *Service) newestMajor(ctx context.Context, sources []*overview.Source) (
 	err = s.Registry.Reading(ctx, func(v *registry.View) error {
 		newest = 0
 		for _, source := range sources {
-			if source.LastWhole == nil {
+			if source.LastProvable == nil {
 				continue
 			}
-			b, _, err := v.Find(ctx, source.LastWhole.ID)
+			b, _, err := v.Find(ctx, source.LastProvable.ID)
 			if err != nil {
 				return err
 			}

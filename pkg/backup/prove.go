@@ -124,11 +124,11 @@ func (s *Service) Provable(ctx context.Context, ref string) (Backup, error) {
 
 // provable refuses what can never be proven.
 func provable(b Backup) error {
-	switch {
-	case b.Format == FormatPlain:
+	switch b.Unprovable() {
+	case registry.UnprovableScript:
 		return invalid("Restore it into an empty database of yours (cofre restore --create), or make backups in the custom format.",
 			"backup %s is an SQL script, which only its own roles can execute: scripts cannot be proven yet", b.ID)
-	case b.Content == ContentData:
+	case registry.UnprovableRows:
 		return invalid("Prove a backup that holds definitions and rows.", "backup %s holds rows without the tables that they belong to", b.ID)
 	}
 	return nil

@@ -25,7 +25,8 @@ The server is started from the programs that are installed on this machine (init
 backup's server or newer; BACKUP_PROOF_SERVER names their folder), as a user without rights, on a Unix socket
 alone and, where the system allows it, without a network. It lies in TMPDIR, and is gone at the end.
 
---all takes the newest good backup of each source that holds everything; a source without one fails.
+--all takes the newest good backup of each source that holds everything and is no SQL script; a source
+without one fails.
 
 What only a superuser may restore, and extensions that this machine lacks, are left out and named: such
 a backup is proven in part. A failed proof removes nothing.`
@@ -95,7 +96,7 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, o backup.P
 		return err
 	}
 	if all {
-		if refs, err = a.Service.LatestOfEach(ctx); err != nil {
+		if refs, err = a.Service.LatestProvable(ctx); err != nil {
 			return err
 		}
 	}

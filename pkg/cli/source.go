@@ -106,6 +106,9 @@ func (p *program) sourceTable(o overview.Overview) error {
 		}
 		if s.LastProven != nil {
 			proof = term.Time(s.LastProven.Proof)
+			if s.LastProven.InPart {
+				proof += " in part"
+			}
 		}
 		if !s.NextDue.IsZero() {
 			next = term.Time(s.NextDue)

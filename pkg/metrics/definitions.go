@@ -69,7 +69,8 @@ var (
 // The state of all backups.
 var (
 	LastGoodBackupAge = define(Definition{Name: "cofre_last_good_backup_age_seconds", EMF: "LastGoodBackupAge", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "age of the newest good backup that holds everything"})
-	LastProofAge      = define(Definition{Name: "cofre_last_proof_age_seconds", EMF: "LastProofAge", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "time since the newest proven backup that holds everything was proven; absent where none ever was"})
+	LastProofAge      = define(Definition{Name: "cofre_last_proof_age_seconds", EMF: "LastProofAge", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "time since the newest proven backup that holds everything was proven, in part too; absent where none ever was"})
+	LastFullProofAge  = define(Definition{Name: "cofre_last_full_proof_age_seconds", EMF: "LastFullProofAge", Kind: Gauge, Unit: Seconds, Labels: []string{"source", "database"}, Help: "the same of the newest one of whose proof nothing was left out"})
 	ProofFailed       = define(Definition{Name: "cofre_proof_failed", EMF: "ProofFailed", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when a proof found that a backup does not come back as it was made, and no newer one was proven since"})
 	Overdue           = define(Definition{Name: "cofre_backup_overdue", EMF: "Overdue", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "1 when the last good backup is older than it may be"})
 	SourceState       = define(Definition{Name: "cofre_source_state", EMF: "SourceState", Kind: Gauge, Unit: Count, Labels: []string{"source", "database"}, Help: "0 when all is well, 1 when somebody should look at it, 2 when nobody may wait"})

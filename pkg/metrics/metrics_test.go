@@ -89,6 +89,19 @@ func TestState(t *testing.T) {
 	if age, ok := value(proofs, metrics.LastProofAge, "other", "other"); ok {
 		t.Errorf("what was never proven was proven %v seconds ago", age)
 	}
+	// A proof in part has an age, and is not taken for a whole one.
+	part := good("shop", 12*time.Hour, 100)
+	part.Verification = &registry.Verification{OK: true, Level: registry.LevelProvenInPart, At: now.Add(-10 * time.Hour)}
+	inPart := metrics.State(state(t, []registry.Backup{proof, part}), 0)
+	if age, ok := value(inPart, metrics.LastProofAge, "shop", "shop"); !ok || age != 10*3600 {
+		t.Errorf("the last proof is %v seconds old (%v)", age, ok)
+	}
+	if age, ok := value(inPart, metrics.LastFullProofAge, "shop", "shop"); !ok || age != 30*3600 {
+		t.Errorf("the last whole proof is %v seconds old (%v)", age, ok)
+	}
+	if age, ok := value(metrics.State(state(t, []registry.Backup{part}), 0), metrics.LastFullProofAge, "shop", "shop"); ok {
+		t.Errorf("what was never proven whole was so %v seconds ago", age)
+	}
 	for name, want := range map[string]float64{"shop": 0, "other": 1} {
 		if v, ok := value(proofs, metrics.ProofFailed, name, name); !ok || v != want {
 			t.Errorf("the failed proofs of %s are %v (%v)", name, v, ok)

@@ -82,6 +82,9 @@ func sourceState(s *overview.Source, now time.Time) []Sample {
 	if age, ok := s.ProofAge(); ok {
 		out = append(out, LastProofAge.Of(age.Seconds(), name, db))
 	}
+	if p := s.LastFullyProven; p != nil {
+		out = append(out, LastFullProofAge.Of(max(0, now.Sub(p.Proof).Seconds()), name, db))
+	}
 	if !s.FailingSince.IsZero() {
 		out = append(out, FailingSince.Of(seconds(s.FailingSince), name, db))
 	}

@@ -24,6 +24,7 @@ const (
 	TablesLost   Code = "rows_lost"     // tables of the newest lost more of their rows than they may
 	NotCounted   Code = "contents_unknown"
 	NotProven    Code = "not_proven"   // proofs are expected, and there was none for long
+	NotProvable  Code = "not_provable" // proofs are expected, and the newest backups are of a kind that cannot be proven
 	ProofBad     Code = "proof_failed" // the last proof found that a backup does not come back as it was made
 	Damage       Code = "damaged"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
@@ -217,8 +218,11 @@ func (s *state) proofs() {
 	if !s.ProofsExpected || s.LastWhole == nil { // without a good backup there is nothing to prove, and that is told
 		return
 	}
-	if s.LastProven == nil || s.LastProven.ID != s.LastWhole.ID {
-		s.ProofDue = s.LastWhole.At
+	if s.unprovable(); s.LastProvable == nil {
+		return
+	}
+	if s.LastProven == nil || s.LastProven.ID != s.LastProvable.ID {
+		s.ProofDue = s.LastProvable.At
 		if last := s.lastProof(); !last.IsZero() {
 			s.ProofDue = last.Add(s.expected.Proofs)
 		}
@@ -228,14 +232,32 @@ func (s *state) proofs() {
 		longest = e + proofGrace
 	}
 	age, proven := s.ProofAge()
-	f := Finding{Code: NotProven, Severity: Warning, Backup: s.LastWhole.ID, Hint: "Prove the last good backup: cofre prove " + s.LastWhole.ID}
+	f := Finding{Code: NotProven, Severity: Warning, Backup: s.LastProvable.ID, Hint: "Prove the last good backup: cofre prove " + s.LastProvable.ID}
 	switch {
 	case !proven:
 		f.Text = "no backup was ever proven by restoring it"
-	case s.LastProven.ID != s.LastWhole.ID && age > longest:
+	case s.LastProven.ID != s.LastProvable.ID && age > longest:
 		f.Text, f.Since = "no proof for "+Ago(age), s.LastProven.Proof.Add(longest)
 	default:
 		return
+	}
+	s.find(f)
+}
+
+// fewScripts is how many scripts in a row are no habit: one is made beside the others now and then.
+const fewScripts = 1
+
+// unprovable tells where proofs are expected that nobody can make.
+func (s *state) unprovable() {
+	if s.LastProvable != nil && s.tally.Unprovable <= fewScripts {
+		return
+	}
+	f := Finding{Code: NotProvable, Severity: Warning, Backup: s.LastWhole.ID, Text: "proofs are expected, but the newest backups are SQL scripts, which cannot be proven",
+		Hint: "Make backups in the custom format (leave --format plain out), or expect no proofs of this source (proofs: never)."}
+	if s.LastProvable == nil {
+		f.Text += "; there is no good one that can be"
+	} else {
+		f.Text += "; the newest that can be is " + Ago(s.now.Sub(s.LastProvable.At)) + " old"
 	}
 	s.find(f)
 }

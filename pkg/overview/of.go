@@ -201,8 +201,8 @@ func (s *state) sumUp() {
 	s.seen(t.First)
 	s.Database = cmp.Or(t.Database, s.Database)
 	s.ServerUnknown, s.Running, s.Damaged, s.Backups, s.Bytes = t.ServerUnknown, t.Running, t.Damaged, t.Succeeded, t.Bytes
-	s.LastGood, s.LastWhole, s.Sizes = t.LastGood, t.LastWhole, t.Sizes
-	s.LastProven = s.dated(t.LastProven)
+	s.LastGood, s.LastWhole, s.LastProvable, s.Sizes = t.LastGood, t.LastWhole, t.LastProvable, t.Sizes
+	s.LastProven, s.LastFullyProven = s.dated(t.LastProven), s.dated(t.LastFullyProven)
 	if d := t.LastDisproven; d != nil && (s.LastProven == nil || d.At.After(s.LastProven.At)) {
 		s.LastDisproven = s.dated(d)
 	}

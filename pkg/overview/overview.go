@@ -124,12 +124,16 @@ type Source struct {
 
 	LastGood  *Ref // the newest verified one, whatever it holds
 	LastWhole *Ref // the newest verified one that holds everything
-	// LastProven is the newest good backup that holds everything and was proven; nil where none ever was. LastDisproven is the newest one
-	// that a proof found bad, where none that is newer was proven since.
-	LastProven    *ProofRef
-	LastDisproven *ProofRef
-	// ProofsExpected tells that proofs are expected of it here. ProofDue is when the newest good backup that holds everything is to be
-	// proven; zero where there is none, where it was proven already, and where no proofs are expected.
+	// LastProvable is the newest good backup that holds everything and can be proven, which an SQL script cannot; nil where there is none.
+	LastProvable *Ref
+	// LastProven is the newest good backup that holds everything and was proven, in part too: what has to be left out of each (event triggers)
+	// does not make it one that was never proven. LastFullyProven is the newest of which nothing was left out. Nil where none ever was.
+	// LastDisproven is the newest one that a proof found bad, where none that is newer was proven since.
+	LastProven      *ProofRef
+	LastFullyProven *ProofRef
+	LastDisproven   *ProofRef
+	// ProofsExpected tells that proofs are expected of it here. ProofDue is when LastProvable is to be proven; zero where there is none,
+	// where it was proven already, and where no proofs are expected.
 	ProofsExpected bool
 	ProofDue       time.Time
 	LastFail       *Failure

@@ -36,6 +36,11 @@ func canceled(b *registry.Backup) {
 
 func schemaOnly(b *registry.Backup) { b.Content = registry.ContentSchema }
 
+func script(b *registry.Backup) { b.Format = "plain" }
+
+// inPart makes the proof of a backup one in part.
+func inPart(b *registry.Backup) { b.Verification.Level = registry.LevelProvenInPart }
+
 func sized(n int64) func(*registry.Backup) { return func(b *registry.Backup) { b.Size = n } }
 
 func damaged(b *registry.Backup) {
@@ -121,6 +126,13 @@ func TestFindings(t *testing.T) {
 		"a proof failed":                                   {weekly, []registry.Backup{made("A", "loja", day(12, 2), proven(day(12, 3), true)), made("B", "loja", day(13, 2), proven(day(13, 3), false)), made("C", "loja", day(13, 4))}, day(13, 12), "loja", "proof_failed/failing damaged/warning"},
 		"a proof failed where none are wanted":             {nightly, []registry.Backup{made("B", "loja", day(12, 2), proven(day(12, 3), false)), made("C", "loja", day(13, 4))}, day(13, 12), "loja", "proof_failed/failing damaged/warning"},
 		"a newer one was proven since":                     {weekly, []registry.Backup{made("B", "loja", day(12, 2), proven(day(12, 3), false)), made("C", "loja", day(13, 2), proven(day(13, 3), true))}, day(13, 12), "loja", "damaged/warning"},
+		"a script behind one that is proven":               {weekly, []registry.Backup{made("A", "loja", day(12, 2), proven(day(12, 3), true)), made("B", "loja", day(13, 2), script)}, day(13, 12), "loja", ""},
+		"scripts from now on":                              {weekly, []registry.Backup{made("A", "loja", day(11, 2), proven(day(11, 3), true)), made("B", "loja", day(12, 2), script), made("C", "loja", day(13, 2), script)}, day(13, 12), "loja", "not_provable/warning"},
+		"nothing but scripts":                              {weekly, []registry.Backup{made("A", "loja", day(13, 2), script)}, day(13, 12), "loja", "not_provable/warning"},
+		"scripts where no proofs are wanted":               {nightly, []registry.Backup{made("A", "loja", day(12, 2), script), made("B", "loja", day(13, 2), script)}, day(13, 12), "loja", ""},
+		"scripts, and a proof that is long ago":            {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(2, 2)), made("C", "loja", day(39, 2), script), made("D", "loja", day(40, 2), script)}, day(40, 12), "loja", "not_provable/warning not_proven/warning"},
+		"proven in part, lately":                           {weekly, []registry.Backup{made("A", "loja", day(13, 2), proven(day(13, 3), true), inPart)}, day(13, 12), "loja", ""},
+		"proven in part, long ago":                         {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true), inPart), made("B", "loja", day(32, 2))}, day(32, 4), "loja", "not_proven/warning"},
 		"a proof of the future is of no use":               {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 2).AddDate(5, 0, 0), true)), made("B", "loja", day(32, 2))}, day(32, 4), "loja", "not_proven/warning"},
 		"the newest one is damaged":                        {nightly, []registry.Backup{made("A", "loja", day(12, 2)), made("B", "loja", day(13, 2), damaged)}, day(13, 12), "loja", "overdue/failing damaged/warning"},
 	} {
@@ -163,6 +175,23 @@ func TestProofAge(t *testing.T) {
 	}
 }
 
+// What can be proven, and what was in full, is the same whether the records have settled or not.
+func TestProvableAndProvenInFull(t *testing.T) {
+	backups := []registry.Backup{
+		made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(2, 2), proven(day(2, 3), true), inPart), made("C", "loja", day(3, 2)), made("D", "loja", day(4, 2), script),
+	}
+	for n := range len(backups) + 1 {
+		o := Of(Input{Now: day(5, 2), Settled: registry.Tallies(backups[:n]), Backups: slices.Values(backups[n:]), Expected: []Expected{{Source: "loja", Proofs: time.Hour}}})
+		s := o.Source("loja")
+		if s.LastWhole.ID != "D" || s.LastProvable.ID != "C" || s.LastProven.ID != "B" || !s.LastProven.InPart || s.LastFullyProven.ID != "A" || s.LastFullyProven.InPart {
+			t.Errorf("%d settled: %+v, %+v, %+v, %+v", n, s.LastWhole, s.LastProvable, s.LastProven, s.LastFullyProven)
+		}
+		if codes(s) != "" || !s.ProofDue.Equal(day(2, 4)) {
+			t.Errorf("%d settled: %s, due %s", n, codes(s), s.ProofDue)
+		}
+	}
+}
+
 // When the next proof is due follows from the records alone, whatever the last one found; what is proven need not be proven again.
 func TestProofDue(t *testing.T) {
 	weekly := Expected{Source: "loja", Proofs: 7 * 24 * time.Hour}
@@ -176,6 +205,11 @@ func TestProofDue(t *testing.T) {
 		"an older one was proven":       {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(2, 2))}, day(8, 3)},
 		"the last one failed":           {weekly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(2, 2), proven(day(2, 3), false))}, day(9, 3)},
 		"a proof of the future":         {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(300, 3), true)), made("B", "loja", day(2, 2))}, day(8, 2)},
+		"the newest is a script":        {weekly, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(2, 2)), made("C", "loja", day(3, 2), script)}, day(2, 2)},
+		"behind the proven are scripts": {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(2, 2), script), made("C", "loja", day(3, 2), script)}, time.Time{}},
+		"nothing but scripts":           {weekly, []registry.Backup{made("A", "loja", day(1, 2), script)}, time.Time{}},
+		"proven in part":                {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true), inPart)}, time.Time{}},
+		"an older one in part":          {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true), inPart), made("B", "loja", day(2, 2))}, day(8, 3)},
 		"nothing to prove":              {weekly, []registry.Backup{made("A", "loja", day(1, 2), schemaOnly)}, time.Time{}},
 		"nobody wants any":              {Expected{Source: "loja"}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},
 		"of a source that is not known": {Expected{Source: "blog", Proofs: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},

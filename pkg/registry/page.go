@@ -51,9 +51,9 @@ type Page struct {
 	Sources SourceTallies `json:"sources"`
 	// Users counts the successful backups of each user of the API.
 	Users Users `json:"users,omitempty"`
-	// Proofs is set where Sources say which backups were proven. Versions before that wrote pages without: they are read, and the next
-	// cleanup says it.
-	Proofs bool `json:"proofs,omitempty"`
+	// Proofs is set where Sources say which backups were proven, which of them in full, and which can be. Versions before that wrote pages
+	// without, or with "proofs" where they said the first alone: they are read, and the next cleanup says it.
+	Proofs bool `json:"provable,omitempty"`
 	// Untold is set where Sources and Users are left out, because they were too long: the page has to be read.
 	Untold bool `json:"untold,omitempty"`
 }
@@ -176,9 +176,9 @@ func (p *Page) check() error {
 	}
 	for i := range p.Sources {
 		t := &p.Sources[i]
-		counts := []int{t.Count, t.ServerUnknown, t.Succeeded, t.Damaged, t.Failed, t.Canceled, t.Interrupted, t.Running, t.Whole.Count, t.Whole.Failures, t.Parts.Count, t.Parts.Failures}
+		counts := []int{t.Count, t.ServerUnknown, t.Unprovable, t.Succeeded, t.Damaged, t.Failed, t.Canceled, t.Interrupted, t.Running, t.Whole.Count, t.Whole.Failures, t.Parts.Count, t.Parts.Failures}
 		for _, r := range t.Rows {
-			counts = append(counts, r.Succeeded, r.Verified, r.Proven, r.Finished)
+			counts = append(counts, r.Succeeded, r.Verified, r.Proven, r.FullyProven, r.Finished)
 		}
 		if slices.Min(counts) < 0 || slices.Max(counts) > p.Count || t.Bytes < 0 || t.Bytes > p.Bytes {
 			return fmt.Errorf("the page %s is said to have %v backups of %d bytes of one source", p.Key, counts, t.Bytes)

@@ -270,9 +270,8 @@ func TestProofsOfSettled(t *testing.T) {
 	prove(31, true, LevelProvenInPart)
 	prove(33, true, LevelRestored)
 	prove(40, false, LevelProven)
-	known := func() (proven, disproven string, rows RowTally) {
+	known := func() (sum Tally) {
 		t.Helper()
-		var sum Tally
 		must(t, r.Reading(t.Context(), func(v *View) error {
 			sum = Tally{}
 			for i := range v.Pages() {
@@ -286,11 +285,18 @@ func TestProofsOfSettled(t *testing.T) {
 			}
 			return nil
 		}))
-		return show(sum.LastProven), show(sum.LastDisproven), sum.Rows[0]
+		return sum
 	}
 	check := func(when string) {
 		t.Helper()
-		proven, disproven, row := known()
+		sum := known()
+		proven, disproven, row := show(sum.LastProven), show(sum.LastDisproven), sum.Rows[0]
+		if full := sum.LastFullyProven; full == nil || full.ID != all[12].ID || full.InPart || row.FullyProven != 1 || !row.LastFully.Equal(all[12].CreatedAt) {
+			t.Errorf("%s: fully proven is %s, of %s", when, show(full), show(row))
+		}
+		if p := sum.LastProvable; p == nil || p.ID != sum.LastWhole.ID || sum.Unprovable != 0 {
+			t.Errorf("%s: provable is %s, behind it %d", when, show(p), sum.Unprovable)
+		}
 		if want := show(ProofRef{Ref{all[31].ID, all[31].CreatedAt, all[31].Size}, all[89].CreatedAt.Add(4 * time.Hour), true}); proven != want {
 			t.Errorf("%s: proven is %s, want %s", when, proven, want)
 		}
@@ -310,9 +316,9 @@ func TestProofsOfSettled(t *testing.T) {
 		p.Proofs = false
 		for j := range p.Sources {
 			s := &p.Sources[j]
-			s.LastProven, s.LastDisproven = nil, nil
+			s.LastProven, s.LastDisproven, s.LastFullyProven, s.LastProvable = nil, nil, nil, nil
 			for k := range s.Rows {
-				s.Rows[k].Proven, s.Rows[k].LastProven = 0, time.Time{}
+				s.Rows[k].Proven, s.Rows[k].LastProven, s.Rows[k].FullyProven, s.Rows[k].LastFully = 0, time.Time{}, 0, time.Time{}
 			}
 		}
 	}

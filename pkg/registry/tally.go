@@ -47,10 +47,16 @@ type Tally struct {
 	Running       int       `json:"running,omitempty"`
 	LastGood      *Ref      `json:"lastGood,omitempty"`  // the newest verified one, whatever it holds
 	LastWhole     *Ref      `json:"lastWhole,omitempty"` // the newest verified one that holds everything
-	// LastProven is the newest verified one that holds everything and that a proof found good; LastDisproven the newest one that holds
-	// everything and that a proof found bad. What was written by a version that did not note them says so: [Page.Proofs].
-	LastProven    *ProofRef `json:"lastProven,omitempty"`
-	LastDisproven *ProofRef `json:"lastDisproven,omitempty"`
+	// LastProvable is the newest verified one that holds everything and can be proven, and Unprovable counts those that are newer, verified and
+	// whole too, and cannot be.
+	LastProvable *Ref `json:"lastProvable,omitempty"`
+	Unprovable   int  `json:"unprovable,omitempty"`
+	// LastProven is the newest verified one that holds everything and that a proof found good, in part too; LastFullyProven the newest of
+	// which nothing was left out. LastDisproven is the newest one that holds everything and that a proof found bad. What was written by a
+	// version that did not note all of that says so: [Page.Proofs].
+	LastProven      *ProofRef `json:"lastProven,omitempty"`
+	LastFullyProven *ProofRef `json:"lastFullyProven,omitempty"`
+	LastDisproven   *ProofRef `json:"lastDisproven,omitempty"`
 	// Sizes are of whole good ones, the oldest first: the newest few.
 	Sizes         Refs       `json:"sizes,omitempty"`
 	LastScheduled time.Time  `json:"lastScheduled,omitzero"`
@@ -96,8 +102,10 @@ type RowTally struct {
 	Verified     int              `json:"verified,omitempty"`
 	Finished     int              `json:"finished,omitempty"` // whatever became of it
 	LastVerified time.Time        `json:"lastVerified,omitzero"`
-	Proven       int              `json:"proven,omitempty"` // verified, by a proof too; of rows that hold everything
+	Proven       int              `json:"proven,omitempty"` // verified, by a proof too, in part or not; of rows that hold everything
 	LastProven   time.Time        `json:"lastProven,omitzero"`
+	FullyProven  int              `json:"fullyProven,omitempty"` // of these: nothing was left out
+	LastFully    time.Time        `json:"lastFullyProven,omitzero"`
 	Formats      map[string]int64 `json:"formats,omitempty"` // size in bytes of the newest successful one of each format
 	Lost         Losses           `json:"lost,omitempty"`    // the newest maxLosses, the oldest first
 }
@@ -201,6 +209,12 @@ func (t *Tally) noteGood(b *Backup) {
 		return
 	}
 	newer(&t.LastWhole, &ref)
+	if b.Unprovable() == "" {
+		newer(&t.LastProvable, &ref)
+		t.Unprovable = 0
+	} else {
+		t.Unprovable++
+	}
 	if t.Sizes = append(t.Sizes, ref); len(t.Sizes) > maxSizes {
 		t.Sizes = t.Sizes[1:]
 	}
@@ -210,11 +224,15 @@ func (t *Tally) noteProof(b *Backup) {
 	if !b.Whole() {
 		return
 	}
+	ref := Ref{b.ID, b.CreatedAt, b.Size}
 	if p, ok := b.Proven(); ok {
-		newerProof(&t.LastProven, &ProofRef{Ref{b.ID, b.CreatedAt, b.Size}, p.At, p.Level == LevelProvenInPart})
+		newerProof(&t.LastProven, &ProofRef{ref, p.At, p.InPart()})
+		if !p.InPart() {
+			newerProof(&t.LastFullyProven, &ProofRef{ref, p.At, false})
+		}
 	}
 	if p, ok := b.Disproven(); ok {
-		newerProof(&t.LastDisproven, &ProofRef{Ref{b.ID, b.CreatedAt, b.Size}, p.At, p.Level == LevelProvenInPart})
+		newerProof(&t.LastDisproven, &ProofRef{ref, p.At, p.InPart()})
 	}
 }
 
@@ -271,8 +289,11 @@ func (t *Tally) noteRow(b *Backup) {
 	if b.Verified() {
 		n.Verified, n.LastVerified = 1, b.CreatedAt
 	}
-	if _, ok := b.Proven(); ok && row.Whole() {
+	if p, ok := b.Proven(); ok && row.Whole() {
 		n.Proven, n.LastProven = 1, b.CreatedAt
+		if !p.InPart() {
+			n.FullyProven, n.LastFully = 1, b.CreatedAt
+		}
 	}
 	t.addRow(n)
 }
@@ -295,6 +316,10 @@ func (t *Tally) addRow(n RowTally) {
 	r.Proven += n.Proven
 	if n.LastProven.After(r.LastProven) {
 		r.LastProven = n.LastProven
+	}
+	r.FullyProven += n.FullyProven
+	if n.LastFully.After(r.LastFully) {
+		r.LastFully = n.LastFully
 	}
 	if len(n.Lost) > 0 {
 		r.Lost = slices.Concat(r.Lost, n.Lost)
@@ -326,7 +351,13 @@ func (t *Tally) Add(n Tally) {
 	t.Running += n.Running
 	newer(&t.LastGood, n.LastGood)
 	newer(&t.LastWhole, n.LastWhole)
+	if n.LastProvable != nil {
+		t.Unprovable = 0
+	}
+	newer(&t.LastProvable, n.LastProvable)
+	t.Unprovable += n.Unprovable
 	newerProof(&t.LastProven, n.LastProven)
+	newerProof(&t.LastFullyProven, n.LastFullyProven)
 	newerProof(&t.LastDisproven, n.LastDisproven)
 	t.Sizes = slices.Concat(t.Sizes, n.Sizes)
 	t.Sizes = t.Sizes[max(0, len(t.Sizes)-maxSizes):]

@@ -127,13 +127,36 @@ func (b Backup) Verified() bool {
 	return b.Status == Success && b.Verification != nil && b.Verification.OK
 }
 
-// Proven returns the strongest proof that found a verified backup good; ok reports whether there is one.
+// Proven returns the strongest proof that found a verified backup good, one of everything before one in part; ok reports whether there is one.
 func (b *Backup) Proven() (v Verification, ok bool) {
 	if !b.Verified() {
 		return v, false
 	}
 	return b.proof(true)
 }
+
+// InPart reports whether a proof was one in part: something was left out, or could not be compared.
+func (v Verification) InPart() bool { return v.Level == LevelProvenInPart }
+
+// Why a backup can never be proven.
+const (
+	UnprovableScript = "script" // it is an SQL script, which only its own roles can execute
+	UnprovableRows   = "rows"   // it holds rows without the tables that they belong to
+)
+
+// Unprovable returns why a backup can never be proven, whatever the machine; "" where it can be.
+func (b *Backup) Unprovable() string {
+	switch {
+	case b.Format == formatPlain:
+		return UnprovableScript
+	case b.content() == ContentData:
+		return UnprovableRows
+	}
+	return ""
+}
+
+// formatPlain is the format of an SQL script; see [Backup.Format].
+const formatPlain = "plain"
 
 // Disproven returns a proof that found the backup bad and that none took back; ok reports whether there is one.
 func (b *Backup) Disproven() (v Verification, ok bool) {

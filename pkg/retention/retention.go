@@ -12,7 +12,8 @@
 //   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
 //   - the newest verified one of its row that was proven, by restoring it and comparing what came out: newer ones are not known to
-//     come back. Where a row has none, nothing takes that place;
+//     come back. Where that proof was one in part, so is the newest of which nothing was left out, besides. Where a row has none,
+//     nothing takes that place;
 //   - the last one before its row's newest, which is suspiciously small: what was lost may be in it, and a warning
 //     asks somebody to look;
 //   - the first in which a table had lost more rows than it may, and the one before it that has them, for LossDays: whoever reads the
@@ -61,7 +62,8 @@ type Item struct {
 	CreatedAt time.Time
 	Status    Status
 	Verified  bool  // what is stored was read back, or followed to its end when it was made
-	Proven    bool  // verified, and a proof found it good; of rows that hold everything
+	Proven    bool  // verified, and a proof found it good, in part or not; of rows that hold everything
+	InPart    bool  // that proof left something out
 	Size      int64 // stored, in bytes
 	Locked    bool
 	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
@@ -103,13 +105,14 @@ type Code string
 const (
 	KeepLocked         Code = "locked"
 	KeepRunning        Code = "running"
-	KeepNewestVerified Code = "newest_verified" // of its row
-	KeepNewestProven   Code = "newest_proven"   // of its row
-	KeepNewestSuccess  Code = "newest_success"  // of its row, which has no verified one
-	KeepBeforeShrunk   Code = "before_shrunk"   // the newest of its row is suspiciously small
-	KeepLostRows       Code = "lost_rows"       // tables in it lost rows, lately
-	KeepBeforeLost     Code = "before_lost"     // tables in the one behind it lost rows
-	KeepFuture         Code = "future"          // dated later than now
+	KeepNewestVerified Code = "newest_verified"       // of its row
+	KeepNewestProven   Code = "newest_proven"         // of its row, with nothing left out
+	KeepProvenInPart   Code = "newest_proven_in_part" // of its row, and none that was proven is newer
+	KeepNewestSuccess  Code = "newest_success"        // of its row, which has no verified one
+	KeepBeforeShrunk   Code = "before_shrunk"         // the newest of its row is suspiciously small
+	KeepLostRows       Code = "lost_rows"             // tables in it lost rows, lately
+	KeepBeforeLost     Code = "before_lost"           // tables in the one behind it lost rows
+	KeepFuture         Code = "future"                // dated later than now
 	KeepUndated        Code = "undated"
 	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its row
 	KeepNoPolicy       Code = "no_policy"
@@ -163,8 +166,10 @@ type Facts struct {
 	Dated        int       // succeeded, dated, and not in the future
 	Verified     int       // of the dated ones
 	LastVerified time.Time // the newest one's date
-	Proven       int       // of the verified ones
+	Proven       int       // of the verified ones, in part or not
 	LastProven   time.Time
+	FullyProven  int // of these
+	LastFully    time.Time
 	Finished     int // whatever became of them
 }
 
@@ -219,7 +224,8 @@ func (d *decider) kept(i int) bool { return len(d.ds[i].Reasons) > 0 && !d.ds[i]
 
 // protect gives reasons to keep, all that apply.
 func (d *decider) protect() {
-	verified, found, proven := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	verified, found := map[string]bool{}, map[string]bool{}
+	proven, fully := map[string]bool{}, map[string]bool{}
 	for _, x := range d.ds {
 		if x.Item.Status == Success && x.Item.Verified && d.dated(x.Item) {
 			verified[x.Item.Row] = true
@@ -232,7 +238,7 @@ func (d *decider) protect() {
 	}
 	for row, f := range d.around.Newer {
 		found[row] = f.Verified > 0 || f.Dated > 0 && !verified[row]
-		proven[row] = f.Proven > 0
+		proven[row], fully[row] = f.Proven > 0, f.FullyProven > 0
 	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
@@ -265,17 +271,16 @@ func (d *decider) protect() {
 				d.because(i, KeepNewestSuccess, "it is the newest backup of %s, which has no verified one", it.name())
 			}
 		}
-		if it.proven() && d.dated(it) && (!proven[it.Row] || d.lateProof(it)) {
-			proven[it.Row] = true
+		switch f := d.around.Newer[it.Row]; {
+		case !it.proven() || !d.dated(it):
+		case !it.InPart && (!fully[it.Row] || f.FullyProven > 0 && it.CreatedAt.After(f.LastFully)): // as late
+			fully[it.Row], proven[it.Row] = true, true
 			d.because(i, KeepNewestProven, "it is the newest backup of %s that was proven by restoring it", it.name())
+		case it.InPart && (!proven[it.Row] || f.Proven > 0 && it.CreatedAt.After(f.LastProven)):
+			proven[it.Row] = true
+			d.because(i, KeepProvenInPart, "it is the newest backup of %s that was proven by restoring it, though in part", it.name())
 		}
 	}
-}
-
-// lateProof is late among the proven ones.
-func (d *decider) lateProof(it Item) bool {
-	f := d.around.Newer[it.Row]
-	return f.Proven > 0 && it.CreatedAt.After(f.LastProven)
 }
 
 // late tells whether an item is verified and newer by its date than what is newer by its place: a clock was wrong.

@@ -31,6 +31,7 @@ func with(it Item, change func(*Item)) Item { change(&it); return it }
 
 func unverified(it Item) Item { it.Verified = false; return it }
 func proven(it Item) Item     { it.Proven = true; return it }
+func inPart(it Item) Item     { it.Proven, it.InPart = true, true; return it }
 func locked(it Item) Item     { it.Locked = true; return it }
 func failed(it Item) Item     { it.Status, it.Verified, it.Size = Failed, false, 0; return it }
 func running(it Item) Item    { it.Status, it.Verified, it.Size = InProgress, false, 0; return it }
@@ -68,6 +69,12 @@ func TestDecideGolden(t *testing.T) {
 			proven(unverified(good("damaged", "shop", 60*day, 100))), proven(failed(good("odd", "shop", 50*day, 0))),
 			with(proven(good("future", "shop", 0, 1)), func(it *Item) { it.CreatedAt = now.AddDate(5, 0, 0) }),
 			proven(good("blog-p1", "blog", 40*day, 100)), proven(good("blog-p2", "blog", day, 100)),
+		}, Policy{KeepDays: 7, MaxBackups: 1, MaxTotalBytes: 1}, now},
+		{"newest_proven_in_part", []Item{
+			proven(good("p1", "shop", 90*day, 100)), inPart(good("older-in-part", "shop", 85*day, 100)), proven(good("p2", "shop", 80*day, 100)),
+			inPart(good("in-part", "shop", 75*day, 100)), inPart(good("newest-in-part", "shop", 70*day, 100)), good("v3", "shop", day, 100),
+			inPart(good("blog-in-part", "blog", 40*day, 100)), proven(good("blog-p", "blog", 30*day, 100)), good("blog", "blog", day, 100),
+			inPart(good("wiki-in-part", "wiki", 40*day, 100)), good("wiki", "wiki", day, 100),
 		}, Policy{KeepDays: 7, MaxBackups: 1, MaxTotalBytes: 1}, now},
 		{"keep_days", daily("shop", 10), Policy{KeepDays: 7}, now},
 		{"keep_days_boundary", []Item{
@@ -166,7 +173,7 @@ func invariants(now time.Time, items []Item, p Policy) error {
 		}
 		m[db].had, m[db].has = true, m[db].has || kept
 	}
-	newest, provenNewest := map[string]Decision{}, map[string]Decision{}
+	newest, provenNewest, fullyNewest := map[string]Decision{}, map[string]Decision{}, map[string]Decision{}
 	for i, d := range ds {
 		it := d.Item
 		if i > 0 && it.CreatedAt.Before(ds[i-1].Item.CreatedAt) {
@@ -186,6 +193,9 @@ func invariants(now time.Time, items []Item, p Policy) error {
 					newest[it.Row] = d
 					if it.Proven {
 						provenNewest[it.Row] = d
+						if !it.InPart {
+							fullyNewest[it.Row] = d
+						}
 					}
 				}
 			}
@@ -206,6 +216,11 @@ func invariants(now time.Time, items []Item, p Policy) error {
 	for db, d := range provenNewest {
 		if d.Remove {
 			return fmt.Errorf("the newest proven backup of %s is removed: %v", db, d.Reasons)
+		}
+	}
+	for db, d := range fullyNewest {
+		if d.Remove {
+			return fmt.Errorf("the newest fully proven backup of %s is removed: %v", db, d.Reasons)
 		}
 	}
 	if err := windows(now, ds, p); err != nil {
@@ -275,6 +290,9 @@ func note(facts map[string]Facts, it Item, now time.Time) {
 			f.Verified, f.LastVerified = 1, it.CreatedAt
 			if it.Proven {
 				f.Proven, f.LastProven = 1, it.CreatedAt
+				if !it.InPart {
+					f.FullyProven, f.LastFully = 1, it.CreatedAt
+				}
 			}
 		}
 	case Failed:
@@ -289,6 +307,10 @@ func add(to, more map[string]Facts) {
 		f.Succeeded, f.Dated, f.Verified, f.Proven, f.Finished = f.Succeeded+m.Succeeded, f.Dated+m.Dated, f.Verified+m.Verified, f.Proven+m.Proven, f.Finished+m.Finished
 		if m.LastVerified.After(f.LastVerified) {
 			f.LastVerified = m.LastVerified
+		}
+		f.FullyProven += m.FullyProven
+		if m.LastFully.After(f.LastFully) {
+			f.LastFully = m.LastFully
 		}
 		if m.LastProven.After(f.LastProven) {
 			f.LastProven = m.LastProven
@@ -334,7 +356,7 @@ func decode(data []byte) ([]Item, Policy) {
 			Status: []Status{Success, Failed, InProgress, "", Success, Success}[(b>>4)%6], Size: int64(next()) - 5}
 		it.CreatedAt = now.Add(time.Duration(20-next()) * 13 * time.Hour)
 		it.LostRows = b%16 == 5
-		it.Proven = b%7 == 2
+		it.Proven, it.InPart = b%7 == 2, b%3 == 1
 		if b%16 == 6 {
 			it.BeforeLost = it.CreatedAt.Add(13 * time.Hour)
 		}

@@ -16,7 +16,7 @@ import (
 	"cofre/pkg/pause"
 )
 
-// prover proves the newest good backups of the sources of which proofs are expected. When the next one is due follows from the
+// prover proves the newest good backups of the sources of which proofs are expected, as far as they can be. When the next one is due follows from the
 // records: nothing is forgotten when the server is started again, and a proof that anybody made counts.
 type prover struct {
 	s *Server
@@ -66,7 +66,7 @@ func (p *prover) one(ctx context.Context) (made bool, err error) {
 	for i := range o.Sources {
 		s := &o.Sources[i]
 		// While a backup of the source is made, it is to have the machine.
-		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 || p.failed[s.LastWhole.ID].next.After(now) {
+		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 || p.failed[s.LastProvable.ID].next.After(now) {
 			continue
 		}
 		if next == nil || s.ProofDue.Before(next.ProofDue) {
@@ -76,7 +76,7 @@ func (p *prover) one(ctx context.Context) (made bool, err error) {
 	if next == nil {
 		return false, nil
 	}
-	p.prove(ctx, next.LastWhole.ID, next.Name, next.ProofDue)
+	p.prove(ctx, next.LastProvable.ID, next.Name, next.ProofDue)
 	return true, nil
 }
 

@@ -156,6 +156,74 @@ func TestWhenProofsAreDue(t *testing.T) {
 	step("at once again", false)
 }
 
+// Scripts cannot be proven: the schedule takes the newest backup that can be, leaves a source alone that has none, and whoever looks is told,
+// instead of an error that comes back for ever.
+func TestScheduledProofsOfScripts(t *testing.T) {
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	w, one := idle(t, o)
+	script := func() registry.Backup {
+		t.Helper()
+		b, err := w.Service.Create(t.Context(), backup.Request{Format: backup.FormatPlain}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	found := func(want string) {
+		t.Helper()
+		s := w.source("shop")
+		for _, f := range s.Findings {
+			if f.Code == overview.NotProvable {
+				if want == "" || !strings.Contains(f.Text, want) || f.Severity != overview.Warning {
+					t.Errorf("it says %+v, want %q", f, want)
+				}
+				return
+			}
+		}
+		if want != "" {
+			t.Errorf("nothing says that nothing can be proven: %+v", s.Findings)
+		}
+	}
+	script()
+	if made, err := one(t.Context()); made || err != nil {
+		t.Fatalf("of a script: %v, %v\n%s", made, err, w.log)
+	}
+	found("SQL scripts, which cannot be proven; there is no good one that can be")
+	told := false
+	for _, c := range w.Service.Doctor(t.Context()).Checks {
+		told = told || c.Name == "source shop" && c.Result == backup.CheckWarning && strings.Contains(c.Detail, "SQL scripts, which cannot be proven") && strings.Contains(c.Hint, "custom format")
+	}
+	if !told {
+		t.Error("doctor says nothing of it")
+	}
+	good := w.made()
+	script()
+	found("")
+	if made, err := one(t.Context()); !made || err != nil {
+		t.Fatalf("behind it is one that can be proven: %v, %v\n%s", made, err, w.log)
+	}
+	if p := w.source("shop").LastProven; p == nil || p.ID != good.ID {
+		t.Errorf("proven is %+v, want %s\n%s", p, good.ID, w.log)
+	}
+	if made, err := one(t.Context()); made || err != nil {
+		t.Errorf("and again: %v, %v", made, err)
+	}
+	script()
+	found("SQL scripts, which cannot be proven; the newest that can be is")
+	if log := w.log.String(); strings.Contains(log, "could not be made") {
+		t.Errorf("the log says %s", log)
+	}
+	refs, err := w.Service.LatestProvable(t.Context())
+	if err != nil || len(refs) != 2 || refs[1] != good.ID {
+		t.Errorf("the newest that can be proven are %v, %v", refs, err)
+	}
+	served := serve(t, o)
+	if r := served.do("GET", "/api/health", "", served.signedIn("ADMIN")); !strings.Contains(r.body, "proofs are expected, but the newest backups are SQL scripts, which cannot be proven") {
+		t.Errorf("health says %s", r.body)
+	}
+}
+
 // A proof that fails is loud: record, state, metrics, log, health. Nothing is removed.
 func TestScheduledProofFails(t *testing.T) {
 	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))

@@ -305,6 +305,7 @@ const (
 	FindingCodeFailing         FindingCode = "failing"
 	FindingCodeFuture          FindingCode = "future"
 	FindingCodeNoBackupYet     FindingCode = "no_backup_yet"
+	FindingCodeNotProvable     FindingCode = "not_provable"
 	FindingCodeNotProven       FindingCode = "not_proven"
 	FindingCodeOnlyParts       FindingCode = "only_parts"
 	FindingCodeOverdue         FindingCode = "overdue"
@@ -328,6 +329,8 @@ func (e FindingCode) Valid() bool {
 	case FindingCodeFuture:
 		return true
 	case FindingCodeNoBackupYet:
+		return true
+	case FindingCodeNotProvable:
 		return true
 	case FindingCodeNotProven:
 		return true
@@ -1720,11 +1723,15 @@ type SourceSummary struct {
 	// LastFailureID A ULID, so that ids sort by age.
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
-	LastFailureID BackupID    `json:"lastFailureId,omitempty,omitzero"`
-	LastGood      BackupPoint `json:"lastGood,omitempty,omitzero"`
+	LastFailureID BackupID `json:"lastFailureId,omitempty,omitzero"`
+
+	// LastFullyProven a backup that holds everything, was restored into a server of its own and compared
+	LastFullyProven ProvenBackup `json:"lastFullyProven,omitempty,omitzero"`
+	LastGood        BackupPoint  `json:"lastGood,omitempty,omitzero"`
 
 	// LastProofAge seconds since the proof of lastProven; absent where none was ever proven
-	LastProofAge *int64 `json:"lastProofAge,omitempty"`
+	LastProofAge *int64      `json:"lastProofAge,omitempty"`
+	LastProvable BackupPoint `json:"lastProvable,omitempty,omitzero"`
 
 	// LastProven a backup that holds everything, was restored into a server of its own and compared
 	LastProven ProvenBackup `json:"lastProven,omitempty,omitzero"`

@@ -1438,7 +1438,9 @@ export interface components {
              * @description seconds
              */
             lastWholeAge?: number;
+            lastProvable?: components["schemas"]["BackupPoint"];
             lastProven?: components["schemas"]["ProvenBackup"];
+            lastFullyProven?: components["schemas"]["ProvenBackup"];
             /**
              * Format: int64
              * @description seconds since the proof of lastProven; absent where none was ever proven
@@ -1512,7 +1514,7 @@ export interface components {
         };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;

@@ -30,6 +30,13 @@ test("a source that nobody backs up is told, and another one's schedule is not s
   expect(rows[1]).toMatch(/^lojaOn time.*Next run: in 5 hours$/);
 });
 
+test("proofs that nobody can make are told, with what to do", () => {
+  serve({});
+  const scripts = source({ source: "loja", state: "warning", findings: [{ code: "not_provable", severity: "warning", text: "proofs are expected, but …", backupId: "01JZ8Q4M9T4Y3V6K2W1X0NAAAD" }] });
+  show(<Findings sources={[scripts]} />);
+  expect(text(document.querySelector(".notice.warn")!)).toMatch(/^loja: proofs are expected, but the newest backups are SQL scripts, which cannot be proven.*Create backups in the custom format/);
+});
+
 test("seen alone, a source that no schedule makes has no next run", () => {
   serve({});
   show(<Tiles source="financeiro" metrics={metrics({ state: "warning", sources: [loja(), financeiro()] })} />);

@@ -81,6 +81,7 @@ function useFinding() {
         return worst && !worst.dropped && s.tablesLost === 1 ? t.findings.rowsLost(worst.table, worst.percent, f.number(worst.before), f.number(worst.after)) : t.findings.tablesLost(s.tablesLost ?? 1);
       }
       case "contents_unknown": return t.findings.contentsUnknown;
+      case "not_provable": return t.findings.notProvable;
       case "not_proven": return t.findings.notProven(s.lastProven && f.ago(s.lastProven.provenAt, now));
       case "proof_failed": return t.findings.proofFailed;
       case "damaged": return t.findings.damaged(s.damaged);
