@@ -90,7 +90,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
-		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys,
+		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
 		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location,
 	})
 	if !o.RemovesNothing {

@@ -29,13 +29,16 @@ func (c Config) signatures(ctx context.Context, o *registry.Options, s *backup.C
 	if err != nil {
 		return err
 	}
-	o.Sign = func(ctx context.Context, manifest []byte) ([]byte, error) {
-		k, _, err := key(ctx)
-		if err != nil {
-			return nil, err
+	signs := func(namespace string) func(context.Context, []byte) ([]byte, error) {
+		return func(ctx context.Context, text []byte) ([]byte, error) {
+			k, _, err := key(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return signature.Sign(k, namespace, text)
 		}
-		return signature.Sign(k, signature.Namespace, manifest)
 	}
+	o.Sign, s.SignCertificate = signs(signature.Namespace), signs(signature.CertificateNamespace)
 	s.SigningKey = func(ctx context.Context) (backup.SigningKey, error) {
 		k, where, err := key(ctx)
 		if err != nil {

@@ -48,6 +48,8 @@ type Config struct {
 	// whose signatures it takes.
 	SigningKey  func(context.Context) (SigningKey, error)
 	TrustedKeys []string
+	// SignCertificate signs what a proof showed, with the same key; nil where there is none.
+	SignCertificate func(ctx context.Context, document []byte) ([]byte, error)
 	// ServerKey opens what encrypted backups contain; may be nil.
 	ServerKey *ServerKey
 	// Thresholds say, by source, when tables that lost rows are warned of; that of "" is for all other sources.

@@ -15,20 +15,28 @@ import (
 )
 
 const infoLong = `Tells everything known of one backup: what is in it, where it lies, how it was verified, or why it
-failed. ID is an id as "cofre list" shows it, or a backup's file name or path.`
+failed. ID is an id as "cofre list" shows it, or a backup's file name or path.
+
+--certificate writes a signed statement of what the backup's proof showed, for people who do not run cofre: JSON, its
+signature by BACKUP_SIGNING_KEY, which ssh-keygen checks, and a page to print.`
 
 const infoExamples = `  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre info backup_2025-01-09_14-30-00.dump
-  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json | jq -r .checksum`
+  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json | jq -r .checksum
+  cofre info latest --certificate /srv/audit`
 
 func (p *program) infoCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "info ID", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
+	var dir string
+	c := &cobra.Command{
+		Use: "info ID [options]", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := p.open(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if dir != "" {
+				return p.certificate(cmd.Context(), a, args[0], dir)
 			}
 			b, fate, err := a.Service.Look(cmd.Context(), args[0])
 			if err != nil {
@@ -38,6 +46,8 @@ func (p *program) infoCommand() *cobra.Command {
 			return p.print(b, func() error { return p.info(b, fate) })
 		},
 	}
+	c.Flags().StringVar(&dir, "certificate", "", "write a signed certificate of the backup's proof into this `DIRECTORY`")
+	return c
 }
 
 func (p *program) info(b backup.Backup, fate backup.Fate) error {

@@ -41,7 +41,8 @@ const proveExamples = `  cofre prove latest
 type proved struct {
 	Ref string `json:"ref"` // the argument
 	*backup.Proved
-	Error *registry.Error `json:"error,omitempty"`
+	Certificate []string        `json:"certificate,omitempty"` // the files that were written
+	Error       *registry.Error `json:"error,omitempty"`
 }
 
 // proofs is the document of prove --json.
@@ -53,7 +54,7 @@ type proofs struct {
 
 func (p *program) proveCommand() *cobra.Command {
 	var o backup.ProveOptions
-	var checks string
+	var checks, certificates string
 	var all bool
 	c := &cobra.Command{
 		Use: "prove ID... | --all [options]", Short: "Restore backups into a server of their own and compare every row", Long: proveLong, Example: proveExamples,
@@ -77,23 +78,29 @@ func (p *program) proveCommand() *cobra.Command {
 					return err
 				}
 			}
-			return p.prove(cmd.Context(), args, all, o)
+			return p.prove(cmd.Context(), args, all, certificates, o)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&all, "all", false, "the newest good backup of each source")
 	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored, with the answers expected")
+	f.StringVar(&certificates, "certificate", "", "write a signed certificate of each proof into this `DIRECTORY` (see cofre info)")
 	f.BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
 	f.DurationVar(&o.Timeout, "timeout", 0, "give each proof up after this `TIME`, such as 90m (default: no limit)")
 	f.IntVar(&o.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
 	return c
 }
 
-func (p *program) prove(ctx context.Context, refs []string, all bool, o backup.ProveOptions) error {
+func (p *program) prove(ctx context.Context, refs []string, all bool, certificates string, o backup.ProveOptions) error {
 	a, err := p.open(ctx)
 	if err != nil {
 		return err
+	}
+	if certificates != "" {
+		if err := certifies(a, certificates); err != nil {
+			return err
+		}
 	}
 	if all {
 		if refs, err = a.Service.LatestProvable(ctx); err != nil {
@@ -112,8 +119,12 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, o backup.P
 		bar.Close()
 		res, failed := proved{Ref: ref}, err
 		if err == nil {
+			failed = done.Err()
+			if certificates != "" && failed == nil {
+				res.Certificate, failed = p.certifyProof(ctx, a, done, certificates)
+			}
 			done.Backup = located(a, done.Backup)
-			res.Proved, failed = &done, done.Err()
+			res.Proved = &done
 		}
 		p.acted(ctx, a, "prove", cmp.Or(done.Backup.ID, ref), err, map[string]string{"proven": strconv.FormatBool(failed == nil)})
 		if ctx.Err() != nil && err != nil {
@@ -123,6 +134,9 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, o backup.P
 		doc.Results = append(doc.Results, res)
 		if err == nil && !p.json {
 			if err := p.provedWords(done); err != nil {
+				return err
+			}
+			if err := p.certificateWords(res.Certificate); err != nil {
 				return err
 			}
 		}

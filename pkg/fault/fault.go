@@ -108,6 +108,7 @@ const (
 	ObjectMissing    Reason = "object_missing"
 	TagsMismatch     Reason = "tags_mismatch"
 	ContentsMismatch Reason = "contents_mismatch" // a backup holds other rows than were counted when it was made
+	NotProven        Reason = "not_proven"        // never, where a proof is asked for
 	ProofFailed      Reason = "proof_failed"      // a backup was restored, and what came out is not what was in it
 	ContentsDiffer   Reason = "contents_differ"   // two backups, where whoever compared them wants to know
 	ContentsMissing  Reason = "contents_missing"  // nothing says what a backup contains

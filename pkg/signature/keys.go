@@ -110,6 +110,9 @@ func readPublic(line []byte) (ssh.PublicKey, error) {
 // Namespace is that of the signatures of manifests.
 const Namespace = "cofre-manifest"
 
+// CertificateNamespace is that of the signatures of certificates, which count for nothing else.
+const CertificateNamespace = "cofre-certificate"
+
 // Check returns an error unless a trusted key has signed the message.
 func (t Trusted) Check(message, armored []byte) error {
 	key, err := Verify(Namespace, message, armored)
