@@ -86,7 +86,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
-			CompressThreshold: int64(c.CompressThreshold) << 20,
+			CompressThreshold: int64(c.CompressThreshold) << 20, MaxProofBytes: int64(c.ProofMaxGB * gigabyte),
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},

@@ -90,6 +90,7 @@ type Config struct {
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
 
 	ProofTimeout time.Duration // BACKUP_PROOF_TIMEOUT_MINUTES: of a proof that the server makes
+	ProofMaxGB   float64       // BACKUP_PROOF_MAX_GB: what a proof may restore; 0: as much as there is room for
 	ProofServer  string        // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
@@ -153,6 +154,7 @@ var variables = []variable{
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
 	{"BACKUP_PROOF_TIMEOUT_MINUTES", "360", number(1, 100_000, func(c *Config, n int) { c.ProofTimeout = time.Duration(n) * time.Minute })},
+	{"BACKUP_PROOF_MAX_GB", "50", decimal(func(c *Config, f float64) { c.ProofMaxGB = f })},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},

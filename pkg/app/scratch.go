@@ -47,6 +47,9 @@ func (e *database) ProofServer(ctx context.Context, major int) (string, error) {
 	return p.Version, err
 }
 
+// ProofRoom implements backup.Engine.
+func (e *database) ProofRoom() (int64, error) { return scratch.Room() }
+
 // prepare makes the role and the database.
 func (s *scratchServer) prepare(ctx context.Context, l registry.Locale) (err error) {
 	password := rand.Text()
@@ -91,7 +94,7 @@ func (s *scratchServer) Restore(ctx context.Context, o backup.RestoreOptions, in
 		return backup.RestoreReport{}, nil, err
 	}
 	o.KeepGoing = true
-	o.Adaptation = backup.Adaptation{SkipMissingRoles: true, SkipForbidden: true, SkipMissingExtensions: true, Schemas: append([]string{"cofre_proof"}, made...)}
+	o.Adaptation = backup.Adaptation{Rows: o.Rows, SkipMissingRoles: true, SkipForbidden: true, SkipMissingExtensions: true, Schemas: append([]string{"cofre_proof"}, made...)}
 	rep, err := s.e.restore(ctx, s.role, o, in)
 	if settled := postgres.Settle(ctx, s.super); err == nil {
 		err = settled

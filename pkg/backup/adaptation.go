@@ -1,5 +1,7 @@
 package backup
 
+import "cofre/pkg/archive"
+
 // Adaptation says what of a backup is restored differently, or not at all. Without it, what the target cannot take is
 // refused before anything is touched.
 type Adaptation struct {
@@ -17,6 +19,9 @@ type Adaptation struct {
 	Role, Superuser string
 	// TransactionSize restores in transactions of so many objects; 0 leaves the choice to the way of the restore.
 	TransactionSize int
+	// Rows restores the rows of the entries that it takes alone, TABLE DATA and BLOBS, and neither foreign keys nor what is computed from rows;
+	// nil takes all.
+	Rows func(*archive.Entry) bool
 }
 
 // Omission is what may be left out under pg_restore's name for it.

@@ -36,6 +36,8 @@ type Engine interface {
 	// ProofServer returns the version of the server that Scratch would start for a backup of a server of this major version; an error,
 	// target_lacks, where the machine has none.
 	ProofServer(ctx context.Context, major int) (version string, err error)
+	// ProofRoom gives the bytes that a proof may restore, by what is free on this machine.
+	ProofRoom() (int64, error)
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.
 	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.

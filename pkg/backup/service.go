@@ -86,6 +86,8 @@ type Limits struct {
 	MaxBackupsPerUser    int // kept (BACKUP_MAX_BACKUPS_PER_USER)
 	MaxConcurrentPerUser int // in progress at once (BACKUP_MAX_CONCURRENT_PER_USER)
 
+	MaxProofBytes int64 // that a proof may restore (BACKUP_PROOF_MAX_GB); what is larger is proved by a sample
+
 	CompressThreshold int64 // databases below this many bytes are not compressed
 }
 

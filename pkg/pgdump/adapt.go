@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"cofre/pkg/archive"
 	"cofre/pkg/fault"
 )
 
@@ -33,10 +34,13 @@ type Adaptation struct {
 	Superuser string
 	// TransactionSize restores in transactions of so many objects; 0 is as Transaction says.
 	TransactionSize int
+	// Rows restores the rows of the entries that it takes alone, TABLE DATA and BLOBS, and neither foreign keys nor what is computed from rows;
+	// nil takes all.
+	Rows func(*archive.Entry) bool
 }
 
 func (a Adaptation) any() bool {
-	return len(a.RoleMap)+len(a.SkipKinds)+len(a.Schemas)+len(a.Omit)+a.TransactionSize > 0 || a.Role+a.Superuser != "" || a.SkipMissingRoles || a.SkipForbidden || a.SkipMissingExtensions
+	return len(a.RoleMap)+len(a.SkipKinds)+len(a.Schemas)+len(a.Omit)+a.TransactionSize > 0 || a.Role+a.Superuser != "" || a.SkipMissingRoles || a.SkipForbidden || a.SkipMissingExtensions || a.Rows != nil
 }
 
 func (a Adaptation) check() error {
@@ -82,6 +86,9 @@ func (p *plan) checkRoles() error {
 			return err
 		}
 		p.leaver.removeKinds(o.SkipKinds)
+		if o.Rows != nil {
+			p.leaver.removeRows(o.Rows)
+		}
 		if !o.Part.DataOnly {
 			if err := p.refuse(p.leaver.missingRoles(p.to.Roles, o)); err != nil {
 				return err

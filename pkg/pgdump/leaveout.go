@@ -102,6 +102,24 @@ func (l *leaver) removeKinds(kinds []string) {
 	})
 }
 
+// removeRows takes the rows that are not wanted out of the head, with foreign keys and what is computed from rows. Whoever asked for it knows.
+func (l *leaver) removeRows(takes func(*archive.Entry) bool) {
+	before := len(l.out)
+	l.remove(func(e *archive.Entry) string {
+		switch e.Desc {
+		case "TABLE DATA", "BLOBS":
+			if takes(e) {
+				return ""
+			}
+		case "FK CONSTRAINT", "MATERIALIZED VIEW DATA":
+		default:
+			return ""
+		}
+		return "its rows were to be left out"
+	})
+	l.out = l.out[:before]
+}
+
 // skipped is why an entry of a kind is not restored that the caller named.
 const skipped = "its kind was to be left out"
 

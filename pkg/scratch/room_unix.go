@@ -16,14 +16,20 @@ const base = 1 << 30
 
 // checkRoom refuses to begin what the disk has no room for.
 func checkRoom(bytes int64) error {
+	room, err := Room()
+	if err == nil && room < bytes {
+		err = fault.New(fault.FileSystem, fault.StorageFull, "Make room there, or set TMPDIR to a folder on a larger disk.",
+			"restoring the backup takes about %d MB in %s, and %d MB are free", (bytes+base)>>20, os.TempDir(), (room+base)>>20)
+	}
+	return err
+}
+
+// Room gives the bytes that are free for what is restored; below 0 where not even an empty server has room.
+func Room() (int64, error) {
 	var st unix.Statfs_t
 	dir := os.TempDir()
 	if err := unix.Statfs(dir, &st); err != nil {
-		return fmt.Errorf("look at the disk of %s: %w", dir, err)
+		return 0, fmt.Errorf("look at the disk of %s: %w", dir, err)
 	}
-	if free, need := int64(st.Bavail)*int64(st.Bsize), bytes+base; free < need {
-		return fault.New(fault.FileSystem, fault.StorageFull, "Make room there, or set TMPDIR to a folder on a larger disk.",
-			"restoring the backup takes about %d MB in %s, and %d MB are free", need>>20, dir, free>>20)
-	}
-	return nil
+	return int64(st.Bavail)*int64(st.Bsize) - base, nil
 }
