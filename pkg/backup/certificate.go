@@ -46,7 +46,7 @@ func (s *Service) CertifyProof(ctx context.Context, p Proved, program string) (C
 // MayCertify returns an error where there is no key to sign with.
 func (s *Service) MayCertify() error {
 	if s.SignCertificate == nil || s.SigningKey == nil {
-		return fault.New(fault.Validation, fault.SignatureMissing, "Set BACKUP_SIGNING_KEY to a key of ssh-keygen or of AWS KMS: see docs/security.md.", "there is no key to sign a certificate with")
+		return fault.New(fault.Validation, fault.InvalidInput, "Set BACKUP_SIGNING_KEY to a key of ssh-keygen or of AWS KMS: see docs/security.md.", "there is no key to sign a certificate with")
 	}
 	return nil
 }

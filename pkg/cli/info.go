@@ -17,8 +17,8 @@ import (
 const infoLong = `Tells everything known of one backup: what is in it, where it lies, how it was verified, or why it
 failed. ID is an id as "cofre list" shows it, or a backup's file name or path.
 
---certificate writes a signed statement of what the backup's proof showed, for people who do not run cofre: JSON, its
-signature by BACKUP_SIGNING_KEY, which ssh-keygen checks, and a page to print.`
+--certificate writes a signed statement of what the backup's proof showed, for people who do not run cofre:
+JSON, its signature by BACKUP_SIGNING_KEY, which ssh-keygen checks, and a page to print.`
 
 const infoExamples = `  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre info backup_2025-01-09_14-30-00.dump
