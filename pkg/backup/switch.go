@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"cofre/pkg/dbname"
 )
 
 // SwitchRequest says which database is to take another's place.
@@ -52,6 +54,5 @@ func (s *Service) switchDatabase(ctx context.Context, req SwitchRequest, look bo
 // PostgreSQL allows.
 func KeptName(database string, at time.Time) string {
 	suffix := "_before_" + at.UTC().Format("20060102_150405")
-	const most = 63 // bytes of an identifier
-	return strings.ToValidUTF8(database[:min(len(database), most-len(suffix))], "") + suffix
+	return strings.ToValidUTF8(database[:min(len(database), dbname.Max-len(suffix))], "") + suffix
 }

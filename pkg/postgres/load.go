@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 )
 
@@ -28,7 +29,7 @@ func ParseTable(text string) (Table, error) {
 			t.Name = ""
 		}
 	}
-	if t.Name == "" || len(t.Name) > 63 || len(t.Schema) > 63 || strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+	if t.Name == "" || len(t.Name) > dbname.Max || len(t.Schema) > dbname.Max || strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
 		return t, fault.New(fault.Validation, fault.InvalidInput, `Use a name such as app.orders_rescued or app."Orders 2024", of at most 63 bytes.`, "%.200q is not the name of a table", text)
 	}
 	return t, nil

@@ -5,20 +5,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 )
-
-// maintenanceDatabases are where a server is reached when the database in question cannot be used, in this order, as
-// createdb does it. postgres may have been dropped or closed; template1 is what CREATE DATABASE copies by default, so
-// that it is rarely missing.
-var maintenanceDatabases = []string{"postgres", "template1"}
 
 // ConnectMaintenance connects to a maintenance database of the target's server, for what doing says, and returns
 // the target that it connected to. The next one is tried when one is missing or closed to this role; other failures
 // (no such host, a wrong password) would be the same everywhere.
 func (t Target) ConnectMaintenance(ctx context.Context, doing string, p Policy) (*pgx.Conn, Target, error) {
 	var first error
-	for _, name := range maintenanceDatabases {
+	for _, name := range dbname.Maintenance {
 		if name == t.Database() {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 )
 
@@ -70,17 +71,6 @@ SELECT count(*)::int, kind FROM (
 	UNION ALL SELECT 11, 'large object' FROM pg_largeobject_metadata
 ) found GROUP BY kind ORDER BY min(place), kind`
 
-// maxName is the length of a PostgreSQL identifier in bytes; the server cuts longer ones off without an error.
-const maxName = 63
-
-func checkDatabaseName(name string) error {
-	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fault.New(fault.Validation, fault.InvalidInput, "Use 1 to 63 bytes without control characters.",
-			"the database name %q is not valid", shorten(name))
-	}
-	return nil
-}
-
 // CreateDatabase creates an empty database beside the target's, from template0. The zero Locale takes the
 // server's defaults. A locale that the server cannot have is refused; nothing is made then.
 func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error {
@@ -88,7 +78,7 @@ func CreateDatabase(ctx context.Context, t Target, name string, l Locale) error 
 }
 
 func createDatabase(ctx context.Context, t Target, name string, l Locale, tablespace string) error {
-	if err := checkDatabaseName(name); err != nil {
+	if err := dbname.Check(name); err != nil {
 		return err
 	}
 	conn, err := t.Connect(ctx)
@@ -110,7 +100,7 @@ func createDatabase(ctx context.Context, t Target, name string, l Locale, tables
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		switch pgErr.Code {
-		case "42P04":
+		case "42P04", "23505": // the latter where another one is making it
 			return databaseExists(err, name)
 		case "42501":
 			return MayNotCreate(err, t.User())
@@ -162,7 +152,7 @@ func createStatement(name string, l Locale, tablespace string, version int) stri
 // DropDatabase drops a database, with all connections to it. The target must be another database of the same
 // server. A database that does not exist is no error.
 func DropDatabase(ctx context.Context, t Target, name string) error {
-	if err := checkDatabaseName(name); err != nil {
+	if err := dbname.Check(name); err != nil {
 		return err
 	}
 	if name == t.Database() {

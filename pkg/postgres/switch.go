@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 	"cofre/pkg/pause"
 )
@@ -59,10 +59,10 @@ func (s Switch) Do(ctx context.Context, t Target) (Switched, error) {
 // connect reaches a database of the server that is none of those that are to be renamed.
 func (s Switch) connect(ctx context.Context, t Target) (*pgx.Conn, Target, error) {
 	for _, name := range []string{s.From, s.Name, s.Keep} {
-		switch {
-		case checkDatabaseName(name) != nil:
-			return nil, t, checkDatabaseName(name)
-		case slices.Contains(maintenanceDatabases, name) || name == "template0":
+		if err := dbname.Check(name); err != nil {
+			return nil, t, err
+		}
+		if dbname.Own(name) {
 			return nil, t, fault.New(fault.Validation, fault.InvalidInput, "Restore into a database of another name, and switch that.",
 				"the database %q is the server's own, and is not renamed", name)
 		}
