@@ -53,9 +53,9 @@ func (l *Lease) PutGlobals(ctx context.Context, data []byte) (Globals, error) {
 func (r *Registry) GetGlobals(ctx context.Context, b Backup) ([]byte, error) {
 	switch {
 	case b.Globals == nil:
-		return nil, fault.New(fault.Validation, fault.GlobalsMissing, "Restore without --globals, or make the roles by hand. Backups have them that are made with: cofre create --globals", "no roles and tablespaces were kept with backup %s", b.ID)
+		return nil, fault.New(fault.Validation, fault.GlobalsMissing, "Make the roles by hand, and restore without them (without --globals). Backups have them that are made with: cofre create --globals", "no roles and tablespaces were kept with backup %s", b.ID)
 	case b.Globals.Missing != "":
-		return nil, fault.New(fault.Validation, fault.GlobalsMissing, "Restore without --globals, or make the roles by hand.", "no roles and tablespaces were kept with backup %s: %s", b.ID, b.Globals.Missing)
+		return nil, fault.New(fault.Validation, fault.GlobalsMissing, "Make the roles by hand, and restore without them (without --globals).", "no roles and tablespaces were kept with backup %s: %s", b.ID, b.Globals.Missing)
 	}
 	data, _, err := r.get(storage.Within(ctx, MaxGlobals), GlobalsKey(b))
 	if storage.IsNotFound(err) {

@@ -50,11 +50,13 @@ type Registry struct {
 	shared   shared
 	turn     chan struct{} // one compare-and-swap at a time from this process: others would only collide
 	finished func(ctx context.Context, b Backup, by string) error
-	sizes    sizes
-	pages    pageCache
-	told     toldPages
-	paging   chan struct{}
-	mine     own // under turn
+	// restoreEnded, see Options.
+	restoreEnded func(ctx context.Context, x Restore, was RestoreState)
+	sizes        sizes
+	pages        pageCache
+	told         toldPages
+	paging       chan struct{}
+	mine         own // under turn
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
 	oddETags atomic.Bool
 }
@@ -68,6 +70,9 @@ type Options struct {
 	// Finished, when set, is told of each removal that Reconcile finishes, and who had asked for it ("" where that is not known), before the
 	// last trace of the removal goes. Its error keeps that trace, so that it is told again.
 	Finished func(ctx context.Context, b Backup, by string) error
+	// RestoreEnded, when set, is told of each restore that ends, by whoever recorded that: once, and again where a run that was given up
+	// for dead (was is then RestoreInterrupted) has ended otherwise after all.
+	RestoreEnded func(ctx context.Context, x Restore, was RestoreState)
 	// Newest is how many backups registry.json keeps at least, and how many a page holds at most; default 10,000. Tests make it small.
 	Newest int
 	// Sign, when set, signs the manifests of successful backups.
@@ -82,7 +87,7 @@ const DefaultLease = 2 * time.Minute
 
 // New gives the registry in a store. It does no input or output.
 func New(store storage.Store, o Options) *Registry {
-	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, finished: o.Finished, shared: shared{turn: make(chan struct{}, 1)}, turn: make(chan struct{}, 1)}
+	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, finished: o.Finished, restoreEnded: o.RestoreEnded, shared: shared{turn: make(chan struct{}, 1)}, turn: make(chan struct{}, 1)}
 	r.paging, r.sizes = make(chan struct{}, 1), usualSizes
 	if n := o.Newest; n > 0 {
 		r.sizes.newest, r.sizes.step, r.sizes.page = n, max(1, n/10), n

@@ -28,6 +28,7 @@ const (
 const (
 	RestoreNew     = "new"     // into a database that is made for it
 	RestoreReplace = "replace" // what the backup holds takes the place of what is there
+	RestorePart    = "part"    // a part of the backup comes beside what is there
 )
 
 // Phases of a running restore, in their order.
@@ -46,6 +47,8 @@ type Restore struct {
 	Target       string       `json:"target"`   // its name
 	Database     string       `json:"database"` // at the target
 	Mode         string       `json:"mode"`
+	Part         *ChosenPart  `json:"part,omitempty"`    // nil for all of the backup
+	Globals      bool         `json:"globals,omitempty"` // roles and tablespaces that lack are made first
 	NoOwner      bool         `json:"noOwner,omitempty"`
 	NoPrivileges bool         `json:"noPrivileges,omitempty"`
 	By           string       `json:"by"` // who asked for it
@@ -59,9 +62,10 @@ type Restore struct {
 	Total  int64  `json:"total,omitempty"`
 	Notice string `json:"notice,omitempty"`
 	// HalfFilled tells of one that did not succeed that the database may have been changed.
-	HalfFilled bool      `json:"halfFilled,omitempty"`
-	Error      *Error    `json:"error,omitempty"`
-	Restored   *Restored `json:"restored,omitempty"`
+	HalfFilled  bool         `json:"halfFilled,omitempty"`
+	Error       *Error       `json:"error,omitempty"`
+	Restored    *Restored    `json:"restored,omitempty"`
+	GlobalsMade *MadeGlobals `json:"globalsMade,omitempty"` // also of one that did not succeed
 
 	Runner  string   `json:"runner,omitempty"` // the run that holds the lease, "" when none does yet
 	Process *Process `json:"process,omitempty"`
@@ -79,6 +83,66 @@ type Restored struct {
 	// Warnings are what is worth knowing, Statements what is left to be executed by hand; the first of each.
 	Warnings   []string `json:"warnings,omitempty"`
 	Statements []string `json:"statements,omitempty"`
+}
+
+// ChosenPart is which part of a backup is restored: lists are of patterns as in psql.
+type ChosenPart struct {
+	Schemas          Patterns `json:"schemas,omitempty"`
+	Tables           Patterns `json:"tables,omitempty"`
+	ExcludeSchemas   Patterns `json:"excludeSchemas,omitempty"`
+	ExcludeTables    Patterns `json:"excludeTables,omitempty"`
+	WithDependencies bool     `json:"withDependencies,omitempty"`
+	As               string   `json:"as,omitempty"` // another name for the one table
+	DataOnly         bool     `json:"dataOnly,omitempty"`
+	SchemaOnly       bool     `json:"schemaOnly,omitempty"`
+}
+
+// check refuses what no request can have said: its texts, which are never cut, have fault.MaxText bytes at most.
+func (p *ChosenPart) check() error {
+	size := len(p.As)
+	for _, list := range []Patterns{p.Schemas, p.Tables, p.ExcludeSchemas, p.ExcludeTables} {
+		for _, text := range list {
+			size += max(len(text), 1)
+		}
+	}
+	if size > fault.MaxText+maxName {
+		return fmt.Errorf("its part is chosen by %d bytes", size)
+	}
+	return nil
+}
+
+// MadeGlobals says what became of the globals of a backup: the roles, memberships, settings of roles and tablespaces of its server.
+type MadeGlobals struct {
+	// Roles and Tablespaces were made, or would be. Memberships and Settings count what was given to those roles.
+	Roles       []string `json:"roles,omitempty"`
+	Tablespaces []string `json:"tablespaces,omitempty"`
+	Memberships int      `json:"memberships"`
+	Settings    int      `json:"settings"`
+	// There is how many roles and tablespaces were there, and left alone.
+	There int `json:"there"`
+	// NotMade is what the server did not take, with why; Lesser are roles that were made without what the restoring role may not give.
+	NotMade []string `json:"notMade,omitempty"`
+	Lesser  []string `json:"lesser,omitempty"`
+	// NoPassword are roles that were made, may log in, and have no password yet.
+	NoPassword []string `json:"noPassword,omitempty"`
+}
+
+func (g MadeGlobals) bounded() MadeGlobals {
+	for _, list := range []*[]string{&g.Roles, &g.Tablespaces, &g.NotMade, &g.Lesser, &g.NoPassword} {
+		*list = boundedLines(*list)
+	}
+	for _, n := range []*int{&g.Memberships, &g.Settings, &g.There} {
+		*n = max(*n, 0)
+	}
+	return g
+}
+
+// SameRequest reports whether two restores were asked for with the same words.
+func (x *Restore) SameRequest(y *Restore) bool {
+	part, perr := json.Marshal(x.Part)
+	other, oerr := json.Marshal(y.Part)
+	return x.Backup == y.Backup && x.Target == y.Target && x.Database == y.Database && x.Mode == y.Mode && x.Globals == y.Globals &&
+		x.NoOwner == y.NoOwner && x.NoPrivileges == y.NoPrivileges && perr == nil && oerr == nil && string(part) == string(other)
 }
 
 // Live reports whether it waits or runs, as far as its record says.
@@ -111,10 +175,26 @@ func (x *Restore) die(lastSign time.Time) {
 		return
 	}
 	x.HalfFilled = true // whatever it said last: it may have gone on
-	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost,
-		"Look at that database before anybody uses it; drop it, and ask for the restore again.",
-		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and that database may be half filled",
-		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST")))
+	left, hint := "may be half filled", "Look at that database before anybody uses it. "
+	switch {
+	case x.Phase == RestoreFinishing:
+		left += "; it had read the whole backup by then, and may also have finished"
+	case x.Mode == RestorePart:
+		left += " with that part"
+	}
+	if x.Mode == RestorePart {
+		hint += "Drop what is there of the part, and ask for the restore again."
+	} else {
+		hint += "Drop it, and ask for the restore again."
+	}
+	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost, hint,
+		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and that database %s",
+		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), left))
+}
+
+// givenUp reports whether it was ended because its process gave no sign of life, which nobody else goes on with.
+func (x *Restore) givenUp() bool {
+	return x.State == RestoreInterrupted && x.Error != nil && x.Error.Reason == fault.RunLost
 }
 
 func restoreNotBegun(id string) error {
@@ -131,6 +211,10 @@ func (x Restore) bounded() Restore {
 	if x.Error != nil {
 		e := x.Error.bounded()
 		x.Error = &e
+	}
+	if x.GlobalsMade != nil {
+		g := x.GlobalsMade.bounded()
+		x.GlobalsMade = &g
 	}
 	if x.Restored != nil {
 		d := *x.Restored
@@ -162,10 +246,17 @@ func (x *Restore) check() error {
 		return fmt.Errorf("the id %.40q or that of the backup is none", x.ID)
 	case x.Target == "" || x.Database == "" || strings.ContainsRune(x.Database, 0):
 		return fmt.Errorf("it names no target or no database")
-	case x.Mode != RestoreNew && x.Mode != RestoreReplace:
+	case x.Mode != RestoreNew && x.Mode != RestoreReplace && x.Mode != RestorePart:
 		return fmt.Errorf("%.40q is not a mode", x.Mode)
+	case x.Mode == RestorePart && x.Part == nil:
+		return fmt.Errorf("it is for a part, and does not say which")
 	case x.Token == "" || len(x.Token) > maxName || len(x.Runner) > maxName:
 		return fmt.Errorf("it has no token")
+	}
+	if x.Part != nil {
+		if err := x.Part.check(); err != nil {
+			return err
+		}
 	}
 	switch x.State {
 	case RestoreReserved, RestoreRunning, RestoreSucceeded, RestoreFailed, RestoreCanceled, RestoreInterrupted:

@@ -94,15 +94,24 @@ func (l *RestoreLease) Interval() time.Duration { return l.r.lease / 3 }
 // Update changes the record, and so extends the lease, by compare-and-swap. Reason precondition_failed means that it was lost: the run
 // must stop.
 func (l *RestoreLease) Update(ctx context.Context, change func(*Restore)) error {
+	was, x, err := l.write(ctx, change)
+	if ended := l.r.restoreEnded; err == nil && ended != nil && !x.Live() && x.State != was.State {
+		ended(ctx, x, was.State)
+	}
+	return err
+}
+
+// write returns what the record was, as far as this holder knows, and what it is.
+func (l *RestoreLease) write(ctx context.Context, change func(*Restore)) (was, x Restore, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x := l.rec
+	was, x = l.rec, l.rec
 	change(&x)
 	x = x.bounded()
 	x.Beat++
 	data, err := encode(x)
 	if err != nil {
-		return err
+		return was, x, err
 	}
 	etag, err := l.r.exchange(ctx, RestoreKey(x.ID), l.etag, data, l.written && x.Live(), func(now []byte) bool {
 		cur, err := parseRestore(x.ID, now)
@@ -111,11 +120,29 @@ func (l *RestoreLease) Update(ctx context.Context, change func(*Restore)) error 
 	switch {
 	case err == nil:
 		l.rec, l.etag, l.written = x, etag, true
-		return nil
+		return was, x, nil
 	case taken(err):
-		return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record.", "restore %s was given up for dead by another process and must stop", x.ID)
+		err = fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record.", "restore %s was given up for dead by another process and must stop", x.ID)
+	default:
+		err = fmt.Errorf("renew the lease of restore %s: %w", x.ID, err)
 	}
-	return fmt.Errorf("renew the lease of restore %s: %w", x.ID, err)
+	return was, x, err
+}
+
+// reclaim takes a record back that says that this run died, for its end: nobody goes on with a restore, so that the run knows better. It
+// reports false where the record says anything else.
+func (l *RestoreLease) reclaim(ctx context.Context) bool {
+	ours := l.Restore()
+	x, o, err := l.r.restore(ctx, ours.ID)
+	if err != nil || !x.givenUp() || x.Runner != ours.Runner {
+		return false
+	}
+	x.HalfFilled = false
+	again := l.r.holdRestore(x, o.ETag)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.token, l.rec, l.etag, l.written = again.token, again.rec, again.etag, false
+	return true
 }
 
 // Canceled gives the wish that this run stops, nil when there is none.
@@ -133,15 +160,19 @@ func (l *RestoreLease) Canceled(ctx context.Context) (*Cancellation, error) {
 	return c, nil
 }
 
-// End records how the restore ended, and gives the record that holds: another's, when the lease was lost. change adds what was
-// restored.
+// End records how the restore ended, and gives the record that holds: another's, when the lease was lost. A run that was given up for dead
+// and came to its end all the same corrects that, unless it was stopped for it. change adds what was restored.
 func (l *RestoreLease) End(ctx context.Context, state RestoreState, at time.Time, cause error, change func(*Restore)) (Restore, error) {
-	err := l.Update(ctx, func(x *Restore) {
+	end := func(x *Restore) {
 		x.end(state, at, cause)
 		if change != nil {
 			change(x)
 		}
-	})
+	}
+	err := l.Update(ctx, end)
+	if lost(err) && l.Restore().Runner != "" && !lost(cause) && l.reclaim(ctx) {
+		err = l.Update(ctx, end)
+	}
 	x := l.Restore()
 	if err != nil {
 		if held, _, herr := l.r.restore(ctx, x.ID); herr == nil {

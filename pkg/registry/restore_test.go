@@ -134,10 +134,10 @@ func TestRestoreInterrupted(t *testing.T) {
 			t.Errorf("%+v, %v", died, err)
 		}
 		wantReason(t, l.Update(ctx, func(x *Restore) { x.Read = 5 }), fault.Precondition)
-		held, err := l.End(ctx, RestoreSucceeded, time.Now(), nil, nil)
+		held, err := l.End(ctx, RestoreFailed, time.Now(), l.Update(ctx, func(*Restore) {}), nil) // stopped for that
 		wantReason(t, err, fault.Precondition)
-		if held.State != RestoreInterrupted {
-			t.Errorf("the sleeper has the last word: %+v", held)
+		if held.State != RestoreInterrupted || !held.HalfFilled {
+			t.Errorf("a run that was stopped has the last word: %+v", held)
 		}
 
 		kept, err := r.ReserveRestore(ctx, wanted(), time.Minute)
@@ -164,6 +164,115 @@ func TestRestoreInterrupted(t *testing.T) {
 		must(t, err)
 		if got, err := r.WithdrawRestore(ctx, over.ID, time.Now(), fault.New(fault.Canceled, "", "Ask again.", "the server is being stopped")); err != nil || got.State != RestoreFailed || got.Error.Code != fault.Canceled {
 			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// A run that was given up for dead and came to its end all the same says what became of it, unless somebody else has ended it.
+func TestRestoreGivenUpAndDone(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx := t.Context()
+		type ending struct {
+			state, was RestoreState
+			half       bool
+		}
+		told := map[string][]ending{}
+		ended := func(_ context.Context, x Restore, was RestoreState) {
+			told[x.ID] = append(told[x.ID], ending{x.State, was, x.HalfFilled})
+		}
+		r, late := New(store, Options{RestoreEnded: ended}), New(store, Options{RestoreEnded: ended, Ahead: time.Hour})
+		l := beginRestore(t, r)
+		must(t, l.Update(ctx, func(x *Restore) { x.Phase, x.Read, x.Total = RestoreFinishing, 100, 100 }))
+		id := l.Restore().ID
+		died, err := late.SettleRestores(ctx)
+		if err != nil || len(died) != 1 || !strings.Contains(died[0].Error.Message, "may also have finished") {
+			t.Fatalf("%+v, %v", died, err)
+		}
+		got, err := l.End(ctx, RestoreSucceeded, time.Now(), nil, func(x *Restore) { x.HalfFilled, x.Restored = false, &Restored{Tool: "pg_restore 18.1"} })
+		if err != nil || got.State != RestoreSucceeded || got.HalfFilled || got.Error != nil || got.Restored == nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if again, err := late.Restore(ctx, id); err != nil || !reflect.DeepEqual(again, got) {
+			t.Errorf("%+v, %v", again, err)
+		}
+		if want := []ending{{RestoreInterrupted, RestoreRunning, true}, {RestoreSucceeded, RestoreInterrupted, false}}; !reflect.DeepEqual(told[id], want) {
+			t.Errorf("told %+v", told[id])
+		}
+
+		l = beginRestore(t, r)
+		x, o, err := r.restore(ctx, l.Restore().ID)
+		must(t, err)
+		_, err = r.holdRestore(x, o.ETag).End(ctx, RestoreCanceled, time.Now(), restoreCanceled("ben"), nil)
+		must(t, err)
+		got, err = l.End(ctx, RestoreSucceeded, time.Now(), nil, nil)
+		wantReason(t, err, fault.Precondition)
+		if got.State != RestoreCanceled || len(told[got.ID]) != 1 {
+			t.Errorf("%+v, told %+v", got, told[got.ID])
+		}
+
+		// Whoever ends it tells of it, once.
+		waiting, err := r.ReserveRestore(ctx, wanted(), time.Minute)
+		must(t, err)
+		_, err = r.WithdrawRestore(ctx, waiting.ID, time.Now(), errors.New("x"))
+		must(t, err)
+		waiting, err = r.ReserveRestore(ctx, wanted(), time.Minute)
+		must(t, err)
+		_, err = late.ClaimRestore(ctx, waiting.ID, "one", time.Now())
+		wantReason(t, err, fault.Timeout)
+		for _, found := range []*Registry{r, late, late} {
+			_, err = found.SettleRestores(ctx)
+			must(t, err)
+			_, err = found.Restore(ctx, waiting.ID)
+			must(t, err)
+		}
+		if len(told) != 4 || !reflect.DeepEqual(told[waiting.ID], []ending{{RestoreFailed, RestoreRunning, false}}) {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
+// A request with a key reserves one restore, also where its first delivery died before that was on record.
+func TestReserveRestoreOnce(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx, r := t.Context(), New(store, Options{})
+		ask := func(x Restore) Restore {
+			t.Helper()
+			x.ID = newID()
+			got, err := r.ReserveRestoreOnce(ctx, x, "key", time.Minute)
+			must(t, err)
+			return got
+		}
+		want := wanted()
+		if _, made, err := r.RestoreAskedFor(ctx, want, "key"); made || err != nil {
+			t.Fatal(made, err)
+		}
+		named := newID() // and nothing else of it
+		_, err := r.putJSON(ctx, onceKey(want.By, "key"), once{1, named}, storage.Condition{IfAbsent: true})
+		must(t, err)
+		first := ask(want)
+		if again := ask(want); first.ID != named || again.ID != named {
+			t.Errorf("%s and %s, want %s", first.ID, again.ID, named)
+		}
+		if got, made, err := r.RestoreAskedFor(ctx, want, "key"); err != nil || !made || got.ID != named {
+			t.Errorf("%+v, %v, %v", got, made, err)
+		}
+		other := want
+		other.Part, other.ID = &ChosenPart{Tables: Patterns{"orders"}}, newID()
+		_, err = r.ReserveRestoreOnce(ctx, other, "key", time.Minute)
+		wantReason(t, err, fault.InvalidInput)
+		_, _, err = r.RestoreAskedFor(ctx, other, "key")
+		wantReason(t, err, fault.InvalidInput)
+		_, err = store.Put(ctx, onceKey(want.By, "key"), []byte("{"), jsonOptions(storage.Condition{}))
+		must(t, err)
+		if got := ask(want); got.ID == named {
+			t.Error("a damaged object leads to the restore")
+		}
+		_, err = r.WithdrawRestore(ctx, named, time.Now(), errors.New("x"))
+		must(t, err)
+		_, err = r.ForgetRestores(ctx, time.Now().Add(time.Hour))
+		must(t, err)
+		if _, made, err := r.RestoreAskedFor(ctx, want, "key"); err != nil || !made {
+			t.Errorf("the key of one that waits was forgotten: %v, %v", made, err)
 		}
 	})
 }
@@ -272,6 +381,11 @@ func FuzzRestore(f *testing.F) {
 		func(x *Restore) {
 			x.Restored = &Restored{Warnings: []string{strings.Repeat("x", 5000), "y"}, Statements: make([]string, 50), Failed: -1}
 		},
+		func(x *Restore) {
+			x.Mode, x.Part, x.Globals = RestorePart, &ChosenPart{Tables: Patterns{"app.orders", strings.Repeat("x", 300)}, As: "y"}, true
+			x.GlobalsMade = &MadeGlobals{Roles: make([]string, 50), There: -1}
+		},
+		func(x *Restore) { x.Mode = RestorePart },
 		func(x *Restore) { x.State = "gone" },
 		func(x *Restore) { x.Version = 9 },
 	} {
@@ -296,6 +410,12 @@ func FuzzRestore(f *testing.F) {
 		}
 		if d := x.Restored; d != nil && (len(d.Warnings) > maxLines || len(d.Statements) > maxLines || d.Failed < 0 || d.Duration < 0) {
 			t.Errorf("accepted %+v", d)
+		}
+		if p := x.Part; p != nil && p.check() != nil {
+			t.Errorf("accepted %+v", p)
+		}
+		if g := x.GlobalsMade; g != nil && (len(g.Roles) > maxLines || g.There < 0) {
+			t.Errorf("accepted %+v", g)
 		}
 		again, err := encode(x)
 		must(t, err)

@@ -156,10 +156,12 @@ func (r *Registry) settleRestore(ctx context.Context, x Restore, o storage.Objec
 // ForgetRestores removes the records of restores that have ended: what is beyond the newest MaxRestores, and what was asked for before
 // oldest, where that is not zero. It gives how many.
 func (r *Registry) ForgetRestores(ctx context.Context, oldest time.Time) (n int, err error) {
-	var ids, notes []string
+	var ids, notes, keys []string
 	err = r.eachRestoreObject(ctx, func(o storage.Object) {
 		if id := idOf(o.Key, RestoresPrefix); id != "" {
 			ids = append(ids, id)
+		} else if isOnceKey(o.Key) {
+			keys = append(keys, o.Key)
 		} else if id, ok := strings.CutSuffix(strings.TrimPrefix(o.Key, RestoresPrefix), cancelSuffix); ok && ValidID(id) {
 			notes = append(notes, id)
 		}
@@ -188,5 +190,5 @@ func (r *Registry) ForgetRestores(ctx context.Context, oldest time.Time) (n int,
 			return n, fmt.Errorf("remove a note of a cancellation: %w", err)
 		}
 	}
-	return n, nil
+	return n, r.forgetOnce(ctx, keys)
 }
