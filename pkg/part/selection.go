@@ -111,7 +111,7 @@ func (t *toc) meant(p postgres.Pattern, into []bool) (found int, err error) {
 
 // noMatch refuses a pattern that means nothing.
 func noMatch(what string, p postgres.Pattern, names []string) error {
-	hint := "See what the backup has with: cofre restore ID --list"
+	hint := "Look at what the backup contains (cofre restore ID --list)."
 	if near := like(p.Text, names); len(near) > 0 {
 		hint = "There are: " + some(near)
 	}

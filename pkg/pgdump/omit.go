@@ -73,17 +73,22 @@ func (p *plan) omit() {
 }
 
 // lookAt looks at the target as the role that restores.
-func lookAt(ctx context.Context, o *RestoreOptions) (postgres.Destination, error) {
-	to, err := postgres.LookAt(ctx, o.Target, o.Create, o.Retries)
+func lookAt(ctx context.Context, o *RestoreOptions, hold bool) (postgres.Destination, error) {
+	look := postgres.LookAt
+	if hold {
+		look = postgres.LookToRestore
+	}
+	to, err := look(ctx, o.Target, o.Create, o.Retries)
 	if err != nil || o.Role == "" {
 		return to, err
 	}
 	if !slices.Contains(to.Roles, o.Role) {
 		return to, fault.New(fault.Validation, fault.TargetLacks, "Create it, or leave --role out.", "the target server does not have the role %q to restore as; nothing was changed", o.Role)
 	}
-	login := to.Role
+	login, held := to.Role, to.Hold
 	o.Target = o.Target.WithRole(o.Role)
-	if to, err = postgres.LookAt(ctx, o.Target, o.Create, o.Retries); err != nil {
+	to, err = postgres.LookAt(ctx, o.Target, o.Create, o.Retries)
+	if to.Hold = held; err != nil {
 		return to, fault.Wrap(err, fault.Permission, fault.MissingPrivilege, "Grant it: GRANT "+postgres.QuoteIdent(o.Role)+" TO "+postgres.QuoteIdent(login)+".",
 			"role %q may not become %q; nothing was changed", login, o.Role)
 	}

@@ -47,7 +47,7 @@ type plan struct {
 
 // checks are what a plan has to pass, in the order in which it is best to hear of it. Each refuses, or adds remarks.
 var checks = []func(*plan) error{
-	(*plan).checkServer, (*plan).checkPresence, (*plan).checkStatistics, (*plan).checkExtensions, (*plan).checkTablespaces, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
+	(*plan).checkServer, (*plan).checkOthers, (*plan).checkPresence, (*plan).checkStatistics, (*plan).checkExtensions, (*plan).checkTablespaces, (*plan).checkRoles, (*plan).checkLocale, (*plan).checkBytes,
 	(*plan).checkTransactionSize,
 }
 
@@ -63,7 +63,7 @@ func (p *plan) refuse(err error) error {
 // make looks at the target and checks that the dump can be restored there.
 func (p *plan) make(ctx context.Context) (err error) {
 	in := p.input
-	if p.to, err = lookAt(ctx, &p.options); err != nil {
+	if p.to, err = lookAt(ctx, &p.options, p.refused == nil); err != nil {
 		return err
 	}
 	p.to.Roles = append(p.to.Roles, p.options.Roles...)
@@ -126,11 +126,36 @@ func (p *plan) checkServer() error {
 	return nil
 }
 
+// checkOthers refuses a database that another restore goes into.
+func (p *plan) checkOthers() error {
+	if p.to.Restoring == "" || p.to.Hold != nil {
+		return nil
+	}
+	return postgres.Restoring(p.to.Name, p.to.Restoring)
+}
+
+// keepOut keeps other restores out of a database that was just created. Without a connection of its own that cannot be: the restore may
+// still succeed.
+func (p *plan) keepOut(ctx context.Context, report *RestoreReport) (err error) {
+	if p.to.Hold, err = postgres.HoldDatabase(ctx, p.to.Target); err == nil || fault.HasReason(err, fault.Busy) || ctx.Err() != nil {
+		return err
+	}
+	report.remark(&p.options, "other restores into this database are not kept out meanwhile: "+fault.From(err).Message)
+	return nil
+}
+
+// letIn lets other restores into the database again.
+func (p *plan) letIn() {
+	if p.to.Hold != nil {
+		p.to.Hold.Release()
+	}
+}
+
 // checkPresence holds what is there against what was asked for.
 func (p *plan) checkPresence() error {
 	switch {
 	case p.options.Create && p.to.Exists:
-		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name, or leave --create out if it is empty.", "the database %q exists already", p.to.Name)
+		return fault.New(fault.Validation, fault.AlreadyExists, "Choose another name. If it is empty, leave --create out.", "the database %q exists already", p.to.Name)
 	case p.options.Create && !p.to.Creates && !p.rows: // rows have nothing to go to in a new database
 		return postgres.MayNotCreate(nil, p.to.Role)
 	case p.options.MustBeEmpty && !p.rows && !p.options.Part.Any() && p.to.Content != "":

@@ -117,6 +117,8 @@ type RestoreReport struct {
 	// refused them for the reason behind "--".
 	Statements []string `json:"statements,omitempty"`
 	Stderr     string   `json:"-"` // first and last messages, redacted
+
+	inPart bool // a part, into a database that was there
 }
 
 func (o RestoreOptions) check() error {
@@ -181,9 +183,11 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 		return report, err
 	}
 	p := &plan{options: o, input: in}
+	defer p.letIn()
 	if err := p.make(ctx); err != nil {
 		return report, err
 	}
+	report.inPart = o.Part.Any() && !o.Create
 	report.ServerVersion, report.Remarks, report.LeftOut = p.to.Version, p.remarks, p.leaver.out
 	if o.Remark != nil {
 		for _, line := range p.remarks {
@@ -204,6 +208,9 @@ func (c Client) restore(ctx context.Context, p *plan, report *RestoreReport) (er
 			return err
 		}
 		report.LeftOut, report.Created = p.leaver.out, true
+		if err := p.keepOut(ctx, report); err != nil {
+			return err
+		}
 	}
 	p.options.Target = p.to.Programs
 	if p.to.ReadOnly {

@@ -218,7 +218,11 @@ func (report *RestoreReport) outcome(err error) error {
 		f.Message += "; the target database was left as it was"
 	} else {
 		f.Message += "; the target database may be partly filled"
-		f.Hint = strings.TrimSpace(f.Hint + " Before trying again, drop the target database and create it anew.")
+		again := "drop the target database and create it anew"
+		if report.inPart {
+			again = "drop what is there of the part"
+		}
+		f.Hint = strings.TrimSpace(f.Hint + " Before trying again, " + again + ".")
 		if f.Reason == fault.ExitStatus || f.Reason == "" {
 			f.Reason = fault.RestoreIncomplete
 		}

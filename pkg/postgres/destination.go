@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 )
 
@@ -37,6 +38,10 @@ type Destination struct {
 	Content string // "3 tables, 1 function"; "" when it is empty
 	// Privileges reports whether what the role creates gets privileges by itself (ALTER DEFAULT PRIVILEGES).
 	Privileges bool
+	// Hold keeps other restores out of the database; nil but from LookToRestore, and of one that is to be created.
+	Hold *Hold
+	// Restoring is the session of another restore that holds the database; "" where none does.
+	Restoring string
 	// EventTriggers run when something is created or dropped.
 	EventTriggers []string
 
@@ -54,9 +59,18 @@ func (d *Destination) Looked() Target {
 // LookAt looks at the place of a restore, once. With create the database is expected not to exist, and the look is taken
 // from a maintenance database of the same server; see [Target.ConnectMaintenance].
 func LookAt(ctx context.Context, t Target, create bool, p Policy) (Destination, error) {
-	d := Destination{Target: t, Name: t.Database()}
+	return lookAt(ctx, t, create, p, false)
+}
+
+// LookToRestore is LookAt for whoever restores then: a database that is there is held first, so that it stays as it was found.
+func LookToRestore(ctx context.Context, t Target, create bool, p Policy) (Destination, error) {
+	return lookAt(ctx, t, create, p, true)
+}
+
+func lookAt(ctx context.Context, t Target, create bool, p Policy, hold bool) (d Destination, err error) {
+	d = Destination{Target: t, Name: t.Database()}
 	if create {
-		if err := checkDatabaseName(d.Name); err != nil {
+		if err := dbname.Check(d.Name); err != nil {
 			return d, err
 		}
 		conn, from, err := t.ConnectMaintenance(ctx, "create database "+QuoteIdent(d.Name), p)
@@ -81,14 +95,25 @@ func LookAt(ctx context.Context, t Target, create bool, p Policy) (Destination, 
 		}
 		return d, err
 	}
-	defer Close(conn)
+	defer func() {
+		if err != nil || !hold {
+			d.Hold = nil
+			Close(conn)
+		}
+	}()
 	if err := t.RefuseTransactionPooler(ctx, conn); err != nil {
 		return d, err
+	}
+	if hold {
+		d.Hold = &Hold{conn}
+		if err := d.Hold.take(ctx, t); err != nil {
+			return d, err
+		}
 	}
 	if err := d.readServer(ctx, conn); err != nil {
 		return d, t.Explain(ctx, err)
 	}
-	return d, t.Explain(ctx, d.readDatabase(ctx, conn))
+	return d, t.Explain(ctx, d.readDatabase(ctx, conn, hold))
 }
 
 func (d *Destination) readServer(ctx context.Context, conn *pgx.Conn) error {
@@ -108,7 +133,7 @@ func (d *Destination) readServer(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-func (d *Destination) readDatabase(ctx context.Context, conn *pgx.Conn) (err error) {
+func (d *Destination) readDatabase(ctx context.Context, conn *pgx.Conn, held bool) (err error) {
 	d.Exists = true // also where a pooler knows it by another name
 	err = conn.QueryRow(ctx, `SELECT datname::text, pg_catalog.pg_get_userbyid(datdba)::text, EXISTS (SELECT 1 FROM pg_catalog.pg_default_acl
 			WHERE pg_catalog.pg_get_userbyid(defaclrole) = current_user AND defaclobjtype IN ('r', 'S')),
@@ -116,6 +141,11 @@ func (d *Destination) readDatabase(ctx context.Context, conn *pgx.Conn) (err err
 		FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&d.Name, &d.Owner, &d.Privileges, &d.EventTriggers)
 	if err != nil {
 		return err
+	}
+	if !held {
+		if d.Restoring, err = holder(ctx, conn); err != nil {
+			return err
+		}
 	}
 	if d.Locale, err = readLocale(ctx, conn, d.Major*10000); err != nil {
 		return err
