@@ -9,6 +9,7 @@ import (
 const (
 	AllowNew     = "new"     // restores into databases that are made for them
 	AllowReplace = "replace" // restores that replace what a database holds
+	AllowPart    = "part"    // restores of tables and schemas into databases that are there, beside what they hold
 )
 
 // Target is a server into which the API may restore. Its connection's database is of no account: a request names one.
