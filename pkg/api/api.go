@@ -92,6 +92,8 @@ type Config struct {
 	LaunchValidation func(ctx context.Context, id string) error
 	// LaunchRestore hands a reserved restore to whoever makes it; it calls Service.RunRestore there. Without it none is taken.
 	LaunchRestore func(ctx context.Context, id string) error
+	// PlanTime bounds a look at what a restore would do; default 20 s.
+	PlanTime time.Duration
 	// LaunchProof hands a proof to whoever makes it; it calls Service.Prove there. Without it none is taken.
 	LaunchProof func(ctx context.Context, id string) error
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
@@ -158,7 +160,7 @@ func New(c Config) (*API, error) {
 		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "proveBackup": a.prove, "cancelBackup": a.cancel,
 		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
-		"createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
+		"listRestoreTargets": a.restoreTargets, "planRestore": newTurns(2).take(a.planRestore), "createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
 	}
 	for _, op := range doc.Operations() {
 		if a.handlers[op.ID] == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
@@ -11,41 +12,81 @@ import (
 	"cofre/pkg/registry"
 )
 
+// restoreTargets lists where restores may go.
+func (a *API) restoreTargets(context.Context, *call) (answer, error) {
+	out := contract.ListRestoreTargetsResponse{Targets: []contract.RestoreTarget{}}
+	if a.LaunchRestore == nil {
+		return ok(out), nil
+	}
+	for _, t := range a.Service.Targets {
+		out.Targets = append(out.Targets, contract.RestoreTarget{Name: t.Name, Modes: each(t.Modes, func(m string) contract.RestoreMode { return contract.RestoreMode(m) })})
+	}
+	return ok(out), nil
+}
+
 // createRestore reserves a restore and hands it to whoever makes it.
 func (a *API) createRestore(ctx context.Context, c *call) (answer, error) {
-	var body contract.CreateRestoreRequest
-	if err := c.read(nil, &body); err != nil {
+	var params contract.CreateRestoreParams
+	order, err := a.restoreOrder(c, &params)
+	if err != nil {
 		return answer{}, err
 	}
-	if a.LaunchRestore == nil {
-		return answer{}, fixed(fault.Validation, fault.InvalidInput, "Ask cofre's own server.", "no restores are made here")
-	}
-	c.note("backup", fault.Shorten(body.Backup, 100))
-	c.note("mode", fault.Shorten(string(body.Mode), 100))
-	x, err := a.Service.StartRestore(ctx, backup.RestoreOrder{
-		Backup: body.Backup, Target: body.Target, Database: body.Database, Mode: string(body.Mode), Confirm: body.Confirm,
-		NoOwner: body.NoOwner, NoPrivileges: body.NoPrivileges, By: c.caller.Subject,
-	})
+	order.IdempotencyKey = params.IdempotencyKey
+	x, err := a.Service.StartRestore(ctx, order)
 	if err != nil {
 		return answer{}, err
 	}
 	c.resource = x.ID
 	c.noteRestore(x)
-	if err := a.LaunchRestore(ctx, x.ID); err != nil {
-		a.abandonRestore(ctx, c, x.ID, err)
-		return answer{}, fmt.Errorf("start restore %s: %w", x.ID, err)
+	if x.State == registry.RestoreReserved { // not one that an earlier delivery of this request has begun
+		if err := a.LaunchRestore(ctx, x.ID); err != nil {
+			if !x.CreatedAt.Before(c.started.Truncate(time.Millisecond)) { // an earlier one may wait elsewhere
+				a.abandonRestore(ctx, c, x.ID, err)
+			}
+			return answer{}, fmt.Errorf("start restore %s: %w", x.ID, err)
+		}
 	}
 	return accepted(restoreLocation(x.ID), restore(x)), nil
+}
+
+// restoreOrder reads what createRestore and planRestore get; params may be nil.
+func (a *API) restoreOrder(c *call, params any) (backup.RestoreOrder, error) {
+	var body contract.CreateRestoreRequest
+	if err := c.read(params, &body); err != nil {
+		return backup.RestoreOrder{}, err
+	}
+	if a.LaunchRestore == nil {
+		return backup.RestoreOrder{}, fixed(fault.Validation, fault.InvalidInput, "Ask cofre's own server.", "no restores are made here")
+	}
+	c.note("backup", fault.Shorten(body.Backup, 100))
+	c.note("mode", fault.Shorten(string(body.Mode), 100))
+	p := body.Part
+	return backup.RestoreOrder{
+		Backup: body.Backup, Target: body.Target, Database: body.Database, Mode: string(body.Mode), Confirm: body.Confirm, Globals: body.Globals,
+		NoOwner: body.NoOwner, NoPrivileges: body.NoPrivileges, By: c.caller.Subject,
+		Part: backup.Part{Schemas: p.Schemas, Tables: p.Tables, ExcludeSchemas: p.ExcludeSchemas, ExcludeTables: p.ExcludeTables,
+			WithDependencies: p.WithDependencies, As: p.As, DataOnly: p.DataOnly, SchemaOnly: p.SchemaOnly},
+	}, nil
 }
 
 func restoreLocation(id string) string { return "/api/restore/status/" + id }
 
 // noteRestore puts what a restore is about into the audit record.
 func (c *call) noteRestore(x registry.Restore) {
-	c.note("backup", x.Backup)
-	c.note("target", x.Target)
-	c.note("database", x.Database)
-	c.note("mode", x.Mode)
+	if c.detail == nil {
+		c.detail = map[string]string{}
+	}
+	noteRestore(c.detail, x)
+}
+
+func noteRestore(detail map[string]string, x registry.Restore) {
+	detail["backup"], detail["target"], detail["database"], detail["mode"] = x.Backup, x.Target, x.Database, x.Mode
+	if part := backup.PartOf(x.Part).String(); part != "" {
+		detail["part"] = part
+	}
+	if x.Globals {
+		detail["globals"] = "true"
+	}
 }
 
 // abandonRestore ends a restore that nobody is going to make.
@@ -97,9 +138,16 @@ func (a *API) cancelRestore(ctx context.Context, c *call) (answer, error) {
 // restore is a record as the contract shows it.
 func restore(x registry.Restore) contract.Restore {
 	out := contract.Restore{
-		ID: x.ID, Backup: x.Backup, Target: x.Target, Database: x.Database, Mode: contract.RestoreMode(x.Mode), NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges,
+		ID: x.ID, Backup: x.Backup, Target: x.Target, Database: x.Database, Mode: contract.RestoreMode(x.Mode), Globals: x.Globals, NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges,
 		CreatedBy: x.By, State: contract.RestoreState(x.State), Phase: contract.RestorePhase(x.Phase), Message: x.Notice, BytesRead: x.Read, BytesTotal: x.Total,
 		CreatedAt: x.CreatedAt, StartedAt: x.StartedAt, EndedAt: x.EndedAt, HalfFilled: x.HalfFilled,
+	}
+	if p := x.Part; p != nil {
+		out.Part = contract.RestorePart{Schemas: p.Schemas, Tables: p.Tables, ExcludeSchemas: p.ExcludeSchemas, ExcludeTables: p.ExcludeTables,
+			WithDependencies: p.WithDependencies, As: p.As, DataOnly: p.DataOnly, SchemaOnly: p.SchemaOnly}
+	}
+	if x.GlobalsMade != nil {
+		out.GlobalsMade = restoreGlobals(*x.GlobalsMade)
 	}
 	if x.Error != nil {
 		out.Error = backupError(*x.Error)

@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"cofre/internal/testenv"
 	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
@@ -39,6 +41,10 @@ func TestRestores(t *testing.T) {
 	database := newDatabase(t)
 	w := newWorld(t, database, nil, withTarget(t, database)...)
 	b := w.created(w.http, "")
+	var to contract.ListRestoreTargetsResponse
+	if w.http(ask{"GET", "/api/restore/targets", "ADMIN", "", nil}).want(200).into(&to); len(to.Targets) != 1 || to.Targets[0].Name != "staging" || len(to.Targets[0].Modes) != 3 {
+		t.Errorf("%+v", to)
+	}
 	name := fmt.Sprintf("restored_%d", time.Now().UnixNano())
 	var x contract.Restore
 	r := w.http(restoreOf(b, name, "")).want(202).into(&x)
@@ -100,12 +106,150 @@ func TestRestores(t *testing.T) {
 	}
 }
 
+// ends are the records of how a restore ended that are in the app's trail.
+func (w *world) ends(id string) (out []contract.AuditRecord) {
+	w.t.Helper()
+	page, err := w.Audit.List(w.t.Context(), contract.ListAuditParams{Action: "restore_end", Resource: id, Limit: 10})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return page.Records
+}
+
+// How a restore ended is in the audit trail, once, whoever ends it.
+func TestRestoreEndsAreAudited(t *testing.T) {
+	database := newDatabase(t)
+	w := newWorld(t, database, nil, withTarget(t, database)...)
+	b := w.created(w.http, "")
+	name := fmt.Sprintf("restored_%d", time.Now().UnixNano())
+	var x contract.Restore
+	for what, c := range map[string]struct{ state, outcome, reason string }{
+		"one that is made": {"succeeded", "allowed", ""}, "one that fails": {"failed", "failed", "already_exists"}, "one that is canceled": {"canceled", "failed", "canceled_by_user"},
+	} {
+		switch what {
+		case "one that is made":
+			name += "_new"
+		case "one that fails":
+			name = database[strings.LastIndex(database, "/")+1:]
+		default:
+			name += "_other"
+			w.launcher.idle = true
+		}
+		w.http(restoreOf(b, name, "")).want(202).into(&x)
+		if w.launcher.idle {
+			w.http(ask{"POST", "/api/restore/cancel/" + x.ID, "ADMIN", "", nil}).want(202)
+			w.launcher.idle = false
+		}
+		w.restored(x.ID)
+		w.launcher.work.Wait()
+		w.restored(x.ID)
+		ends := w.ends(x.ID)
+		if len(ends) != 1 {
+			t.Fatalf("%s: %+v", what, ends)
+		}
+		r := ends[0]
+		if r.Actor != "subject-ADMIN" || string(r.Outcome) != c.outcome || r.Reason != c.reason || r.Detail["state"] != c.state || r.Detail["target"] != "staging" || r.Detail["database"] != name ||
+			r.Detail["mode"] != "new" || r.Detail["backup"] != b.ID || r.Detail["half_filled"] != "false" || (r.Detail["duration_ms"] == "") != (c.state == "canceled") {
+			t.Errorf("%s: %+v", what, r)
+		}
+	}
+}
+
+// A plan answers what is in the way instead of failing, and touches nothing; a target that does not answer ends it in time.
+func TestRestorePlans(t *testing.T) {
+	database := newDatabase(t)
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	proxy := testenv.Proxy(t, server.Addr())
+	w := newWorld(t, database, func(c *api.Config) { c.PlanTime = 3 * time.Second }, withTarget(t, server.URLThrough(proxy.Addr(), "postgres"))...)
+	b := w.created(w.http, "")
+	plan := func(database, more string) ask {
+		q := restoreOf(b, database, more)
+		q.target = "/api/restore/plan"
+		return q
+	}
+	name := fmt.Sprintf("planned_%d", time.Now().UnixNano())
+	var p contract.RestorePlan
+	w.http(plan(name, "")).want(200).into(&p)
+	tables := slices.IndexFunc(p.Makes, func(c contract.RestoreCount) bool { return c.Kind == "TABLE" && c.Count == 1 })
+	if !p.Ready || len(p.Problems) > 0 || p.Exists || p.Backup != b.ID || p.Target != "staging" || p.Database != name || p.Mode != "new" || tables < 0 || p.Read == 0 || p.Role == "" || p.Truncated {
+		t.Errorf("%+v", p)
+	}
+	if last := w.trail.last(); last.Action != "restore_plan" || last.Detail["target"] != "staging" || last.Detail["database"] != name || last.Outcome != "allowed" {
+		t.Errorf("recorded as %+v", last)
+	}
+	p = contract.RestorePlan{}
+	there := database[strings.LastIndex(database, "/")+1:]
+	r := w.http(plan(there, "")).want(200).into(&p)
+	if p.Ready || len(p.Problems) != 1 || p.Problems[0].Reason != "already_exists" || strings.Contains(p.Problems[0].Hint, "--") || !p.Exists {
+		t.Errorf("%s", r.body)
+	}
+	p = contract.RestorePlan{}
+	w.http(plan(there, `,"mode":"part","part":{"tables":["sales.customer"]}`)).want(200).into(&p)
+	if p.Ready || p.Part != "table sales.customer" || p.Content == "" {
+		t.Errorf("%+v", p)
+	}
+	p = contract.RestorePlan{}
+	if w.http(plan(there, `,"mode":"replace"`)).want(200).into(&p); !p.Ready || p.Mode != "replace" {
+		t.Errorf("%+v", p)
+	}
+	w.http(plan(there, `,"mode":"part"`)).problem(422, "ValidationError", "invalid_input")
+	w.http(plan(name, `,"part":{"tables":["none"]}`)).problem(404, "ValidationError", "not_found")
+	w.http(plan(name, `,"part":{"tables":["a.b.c"]}`)).problem(422, "ValidationError", "invalid_input")
+	w.http(plan(name, `,"globals":true`)).problem(404, "ValidationError", "globals_missing")
+	var page contract.ListRestoresResponse
+	if w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page); len(page.Restores) > 0 {
+		t.Errorf("on record: %+v", page)
+	}
+	proxy.Stall(testenv.ToClient)
+	started := time.Now()
+	w.http(plan(name, "")).problem(503, "DatabaseConnectionError", "timeout")
+	if took := time.Since(started); took > 8*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	proxy.Heal()
+	proxy.Cut()
+	if f := w.http(plan(name, "")).problem(503, "DatabaseConnectionError", "port_refused"); strings.Contains(f.Detail, server.Password) {
+		t.Errorf("%+v", f)
+	}
+}
+
+// The same request with an idempotency key is made once over HTTP, too.
+func TestRestoreAskedTwice(t *testing.T) {
+	database := newDatabase(t)
+	w := newWorld(t, database, nil, withTarget(t, database)...)
+	b := w.created(w.http, "")
+	q := restoreOf(b, fmt.Sprintf("restored_%d", time.Now().UnixNano()), `,"part":{"tables":["sales.customer"],"withDependencies":true},"noOwner":true`)
+	q.header = map[string]string{"Idempotency-Key": "one"}
+	var first, again contract.Restore
+	w.http(q).want(202).into(&first)
+	if len(first.Part.Tables) != 1 || !first.Part.WithDependencies || !first.NoOwner {
+		t.Errorf("%+v", first)
+	}
+	if got := w.restored(first.ID); got.State != "succeeded" {
+		t.Errorf("%+v", got)
+	}
+	if w.function(q).want(202).into(&again); again.ID != first.ID || again.State != "succeeded" {
+		t.Errorf("%+v", again)
+	}
+	q.body = strings.Replace(q.body, `"noOwner":true`, `"noOwner":false`, 1)
+	w.http(q).problem(422, "ValidationError", "invalid_input")
+	q.header["Idempotency-Key"] = "a key"
+	w.http(q).want(400)
+}
+
 // Where nobody makes restores, none is taken.
 func TestNoRestoresHere(t *testing.T) {
 	database := newDatabase(t)
 	w := newWorld(t, database, func(c *api.Config) { c.LaunchRestore = nil }, withTarget(t, database)...)
 	b := w.created(w.http, "")
-	w.http(restoreOf(b, "shop_restored", "")).problem(422, "ValidationError", "invalid_input")
+	q := restoreOf(b, "shop_restored", "")
+	w.http(q).problem(422, "ValidationError", "invalid_input")
+	q.target = "/api/restore/plan"
+	w.http(q).problem(422, "ValidationError", "invalid_input")
+	var to contract.ListRestoreTargetsResponse
+	if w.http(ask{"GET", "/api/restore/targets", "ADMIN", "", nil}).want(200).into(&to); len(to.Targets) != 0 {
+		t.Errorf("%+v", to)
+	}
 	var page contract.ListRestoresResponse
 	w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page)
 	if len(page.Restores) != 0 {

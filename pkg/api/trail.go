@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
 
@@ -106,12 +108,42 @@ func RecordFinishedRemoval(ctx context.Context, trail Auditor, b backup.Backup, 
 	})
 }
 
+// RecordRestoreEnded writes into the audit trail how a restore ended; who had asked for it is the actor. One that was recorded as
+// interrupted before, which was wrong, names that.
+func RecordRestoreEnded(ctx context.Context, trail Auditor, x registry.Restore, was registry.RestoreState, log *slog.Logger) {
+	r := contract.AuditRecord{Actor: cmp.Or(x.By, "unknown"), Action: "restore_end", Resource: x.ID, Outcome: contract.AuditOutcomeAllowed, Detail: map[string]string{
+		"state": string(x.State), "half_filled": strconv.FormatBool(x.HalfFilled),
+	}}
+	noteRestore(r.Detail, x)
+	if x.State != registry.RestoreSucceeded {
+		r.Outcome = contract.AuditOutcomeFailed
+	}
+	if x.Error != nil {
+		r.Code, r.Reason = string(x.Error.Code), string(x.Error.Reason)
+	}
+	if !x.StartedAt.IsZero() {
+		r.Detail["duration_ms"] = strconv.FormatInt(max(x.EndedAt.Sub(x.StartedAt).Milliseconds(), 0), 10)
+	}
+	if was == registry.RestoreInterrupted {
+		r.Detail["recorded_before"] = string(was)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	if err := trail.Append(ctx, r); err != nil {
+		notRecorded(log, r, err)
+	}
+}
+
 // recordTime bounds it: a function whose time is up has other things to settle, too.
 const recordTime = 10 * time.Second
 
 // notRecorded logs a record that the trail does not have.
 func notRecorded(log *slog.Logger, r contract.AuditRecord, err error) {
-	log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), "backup_id", r.Resource, "error", err.Error())
+	key := "backup_id"
+	if strings.HasPrefix(r.Action, "restore_") {
+		key = "restore_id"
+	}
+	log.Error("audit record not written", "action", r.Action, "subject", r.Actor, "outcome", string(r.Outcome), key, r.Resource, "error", err.Error())
 }
 
 // lastMoment is what a record gets of the time that is left for the answer once a request's time is over.
@@ -141,6 +173,10 @@ func action(op *contract.Operation) string {
 		return "metrics"
 	case "listDatabases":
 		return "databases"
+	case "listRestoreTargets":
+		return "restore_targets"
+	case "planRestore":
+		return "restore_plan"
 	case "listRestores":
 		return "restore_list"
 	case "getRestoreStatus":
@@ -184,7 +220,7 @@ func (d *denials) let(now time.Time) (missed int, let bool) {
 }
 
 // polled are the operations that a page which somebody has open asks for again and again.
-var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "getRestoreStatus": true}
+var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "listRestoreTargets": true, "getRestoreStatus": true}
 
 // pollSpan is how long asking for the same thing counts as one action of the same caller: whoever follows a backup asks
 // every few seconds, and a trail of that would hide everything else.

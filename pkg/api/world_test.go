@@ -180,7 +180,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 func withTarget(t testing.TB, url string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace]\n"
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		MaxBackups: c.MaxBackups, RetentionDays: c.RetentionDays, DefaultDirectory: c.DefaultDirectory,
 	}}
 	a := &App{Directory: c.Directory, config: c, log: o.Log}
-	records.Finished = a.removalFinished
+	records.Finished, records.RestoreEnded = a.removalFinished, a.restoreEnded
 	var signing backup.Config
 	if err := c.signatures(ctx, &records, &signing); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"cofre/pkg/api"
 	"cofre/pkg/audit"
 	"cofre/pkg/backup"
+	"cofre/pkg/registry"
 )
 
 // auditRetention is how long audit records are kept; 0 is for ever.
@@ -26,6 +27,11 @@ func (a *App) TrimAudit(ctx context.Context) (audit.TrimReport, error) {
 // removalFinished records that a removal was finished whose process had died.
 func (a *App) removalFinished(ctx context.Context, b backup.Backup, by string) error {
 	return api.RecordFinishedRemoval(ctx, a.Audit, b, by)
+}
+
+// restoreEnded records how a restore ended.
+func (a *App) restoreEnded(ctx context.Context, x registry.Restore, was registry.RestoreState) {
+	api.RecordRestoreEnded(ctx, a.Audit, x, was, a.log)
 }
 
 // makeRoom is a cleanup that a backup asked for, since the quota was full.

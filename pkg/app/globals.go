@@ -17,6 +17,10 @@ func (e *database) Globals(ctx context.Context, o backup.RestoreOptions, script 
 	if err != nil {
 		return backup.GlobalsReport{}, err
 	}
-	made, err := g.Make(ctx, t, e.retries(), look)
+	retries := e.retries()
+	if look {
+		retries = postgres.Policy{}
+	}
+	made, err := g.Make(ctx, t, retries, look)
 	return backup.GlobalsReport(made), err
 }

@@ -111,6 +111,7 @@ func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.
 		return out, err
 	}
 	defer r.Close()
+	ro.Retries = postgres.Policy{} // somebody waits for the answer, and may ask again
 	found, err := tool.client.Preview(ctx, ro, r)
 	if err != nil {
 		return out, err

@@ -32,6 +32,12 @@ func partOf(p backup.Part) (part.Selection, error) {
 	return s, s.Check()
 }
 
+// CheckPart implements backup.Engine.
+func (e *database) CheckPart(p backup.Part) error {
+	_, err := partOf(p)
+	return err
+}
+
 var sectionNames = map[archive.Section]string{archive.SectionPreData: "pre-data", archive.SectionData: "data", archive.SectionPostData: "post-data"}
 
 // Entries implements backup.Engine.

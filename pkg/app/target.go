@@ -33,11 +33,12 @@ func (c Config) targets() []backup.RestoreTarget {
 	var all []backup.RestoreTarget
 	for _, t := range c.File.Targets {
 		to := backup.RestoreTarget{Name: t.Name}
-		if t.Allows(configfile.AllowNew) {
-			to.Modes = append(to.Modes, registry.RestoreNew)
-		}
-		if t.Allows(configfile.AllowReplace) {
-			to.Modes = append(to.Modes, registry.RestoreReplace)
+		for _, m := range []struct{ allow, mode string }{
+			{configfile.AllowNew, registry.RestoreNew}, {configfile.AllowReplace, registry.RestoreReplace}, {configfile.AllowPart, registry.RestorePart},
+		} {
+			if t.Allows(m.allow) {
+				to.Modes = append(to.Modes, m.mode)
+			}
 		}
 		all = append(all, to)
 	}

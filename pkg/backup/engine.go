@@ -38,6 +38,8 @@ type Engine interface {
 	ProofServer(ctx context.Context, major int) (version string, err error)
 	// ProofRoom gives the bytes that a proof may restore, by what is free on this machine.
 	ProofRoom() (int64, error)
+	// CheckPart refuses contradictions, and what is no pattern or no name. It does not connect.
+	CheckPart(part Part) error
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.
 	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.

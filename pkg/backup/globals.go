@@ -10,21 +10,8 @@ import (
 	"cofre/pkg/stream"
 )
 
-// GlobalsReport says what became of the globals of a backup: the roles, memberships, settings of roles and tablespaces of its server.
-type GlobalsReport struct {
-	// Roles and Tablespaces were made, or would be. Memberships and Settings count what was given to those roles.
-	Roles       []string `json:"roles,omitempty"`
-	Tablespaces []string `json:"tablespaces,omitempty"`
-	Memberships int      `json:"memberships"`
-	Settings    int      `json:"settings"`
-	// There is how many roles and tablespaces were there, and left alone.
-	There int `json:"there"`
-	// NotMade is what the server did not take, with why; Lesser are roles that were made without what the restoring role may not give.
-	NotMade []string `json:"notMade,omitempty"`
-	Lesser  []string `json:"lesser,omitempty"`
-	// NoPassword are roles that were made, may log in, and have no password yet.
-	NoPassword []string `json:"noPassword,omitempty"`
-}
+// GlobalsReport says what became of the globals of a backup.
+type GlobalsReport = registry.MadeGlobals
 
 // wantsGlobals reports whether globals are to be kept with the backup, and whether somebody asked for them: then it fails without.
 func (r *run) wantsGlobals() (wanted, asked bool) {

@@ -60,7 +60,7 @@ type Rehearsal struct {
 // Plan looks at a backup and at the database that it would be restored into, as Restore does before it touches anything, and ends
 // there. What Restore would refuse is in the answer; an error means that one of them could not be looked at.
 func (s *Service) Plan(ctx context.Context, ref string, req RestoreRequest) (Plan, error) {
-	if req.URL == "" {
+	if req.URL == "" && req.Target == "" {
 		return Plan{}, invalid("For example: cofre restore ID --plan --to postgresql://user@host:5432/database", "no database to restore into was given")
 	}
 	b, err := s.restorable(ctx, ref, req)
@@ -94,6 +94,11 @@ func (s *Service) Plan(ctx context.Context, ref string, req RestoreRequest) (Pla
 	}
 	out.Last, err = s.rehearsal(ctx, b)
 	return out, err
+}
+
+// refuse adds a reason why the restore would be refused.
+func (p *Plan) refuse(err error) {
+	p.Refused, p.Problems = append(p.Refused, err), append(p.Problems, registry.ErrorOf(err))
 }
 
 // rehearsal finds the newest proof of a source's backups of the same kind.

@@ -3,6 +3,8 @@ package backup
 import (
 	"context"
 	"strings"
+
+	"cofre/pkg/registry"
 )
 
 // Part says which part of a backup is restored, in pg_dump's terms: lists are of patterns as in psql. The zero value is all of it.
@@ -22,6 +24,24 @@ type Part struct {
 	As string
 	// Strict refuses exclusions that mean nothing, too; what is chosen always has to mean something.
 	Strict bool
+}
+
+// record is the part as it stands in the record of a restore, where sections and lists have no place; nil for everything.
+func (p Part) record() *registry.ChosenPart {
+	if !p.Any() && !p.WithDependencies {
+		return nil
+	}
+	return &registry.ChosenPart{Schemas: p.Schemas, Tables: p.Tables, ExcludeSchemas: p.ExcludeSchemas, ExcludeTables: p.ExcludeTables,
+		WithDependencies: p.WithDependencies, As: p.As, DataOnly: p.DataOnly, SchemaOnly: p.SchemaOnly}
+}
+
+// PartOf is the part that the record of a restore says; everything for nil.
+func PartOf(c *registry.ChosenPart) Part {
+	if c == nil {
+		return Part{}
+	}
+	return Part{Schemas: c.Schemas, Tables: c.Tables, ExcludeSchemas: c.ExcludeSchemas, ExcludeTables: c.ExcludeTables,
+		WithDependencies: c.WithDependencies, As: c.As, DataOnly: c.DataOnly, SchemaOnly: c.SchemaOnly}
 }
 
 // Any reports whether a part is chosen.

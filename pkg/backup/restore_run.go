@@ -53,13 +53,13 @@ func (s *Service) RunRestore(ctx context.Context, id string) (registry.Restore, 
 
 // restore does what the record says. What may be done is looked at again: whoever may write to the storage may have changed the record.
 func (r *restoring) restore(ctx context.Context, x registry.Restore) (Restored, error) {
-	if err := r.s.checkOrder(RestoreOrder{Target: x.Target, Database: x.Database, Mode: x.Mode, Confirm: x.Database}); err != nil {
+	order := orderOf(x)
+	if err := r.s.checkOrder(order); err != nil {
 		return Restored{}, err
 	}
-	return r.s.Restore(ctx, x.Backup, RestoreRequest{
-		Target: x.Target, Database: x.Database, Create: x.Mode == registry.RestoreNew, Clean: x.Mode == registry.RestoreReplace,
-		NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges, Progress: r.progress, Remark: r.remark,
-	})
+	req := order.request()
+	req.Progress, req.Remark = r.progress, r.remark
+	return r.s.Restore(ctx, x.Backup, req)
 }
 
 // restoreStopped makes one fault of "somebody wanted an end" and whatever that made fail first.
@@ -150,7 +150,11 @@ func left(cause error, got RestoreReport, half bool, x registry.Restore) error {
 	switch {
 	case half:
 		f.Message += fmt.Sprintf("; the database %q of target %s may be half filled", x.Database, x.Target)
-		f.Hint = "Drop that database before anybody uses it. " + f.Hint
+		if x.Mode == registry.RestorePart {
+			f.Hint = "Look at what is there of the part, and drop it, before anybody uses it. " + f.Hint
+		} else {
+			f.Hint = "Drop that database before anybody uses it. " + f.Hint
+		}
 	case got.Created:
 		f.Message += fmt.Sprintf("; the database %q of target %s was made, and is empty", x.Database, x.Target)
 	default:
@@ -179,7 +183,7 @@ func (r *restoring) settle(ctx context.Context, got Restored, cause error) (regi
 	}
 	held, err := r.lease.End(ctx, state, r.s.Now(), cause, func(x *registry.Restore) {
 		r.show(x)
-		x.HalfFilled, x.Notice = half, ""
+		x.HalfFilled, x.Notice, x.GlobalsMade = half, "", got.Globals
 		if t := got.Target; cause == nil || fault.HasReason(cause, fault.RestoredInPart) {
 			x.Restored = &registry.Restored{Tool: t.Tool, Duration: max(r.s.Now().Sub(x.StartedAt).Milliseconds(), 0),
 				Failed: len(t.Failed), LeftOut: len(t.LeftOut), Warnings: t.Warnings, Statements: t.Statements}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
@@ -15,7 +14,7 @@ import (
 // RestoreTarget is a server that may be restored to by its name. Only the engine knows where it is.
 type RestoreTarget struct {
 	Name  string
-	Modes []string // registry.RestoreNew, registry.RestoreReplace
+	Modes []string // registry.RestoreNew, registry.RestoreReplace, registry.RestorePart
 }
 
 // RestoreOrder asks for a restore as work of its own, into a database of a target.
@@ -23,15 +22,41 @@ type RestoreOrder struct {
 	Backup   string // its id, or another way to name it
 	Target   string
 	Database string
-	Mode     string // registry.RestoreNew, also where it is "", or registry.RestoreReplace
+	Mode     string // registry.RestoreNew, also where it is "", registry.RestoreReplace or registry.RestorePart
 	// Confirm repeats the name of a database that is to be replaced.
-	Confirm      string
+	Confirm string
+	// Part is needed with registry.RestorePart, and possible with registry.RestoreNew.
+	Part         Part
+	Globals      bool // first make the roles and tablespaces that were kept with the backup and that the server lacks
 	NoOwner      bool
 	NoPrivileges bool
 	By           string
+	// IdempotencyKey names the order among those of By: the same one, sent again, gets the same restore. Backup is an id then.
+	IdempotencyKey string
 }
 
-// StartRestore refuses what can be refused without connecting, and reserves a restore: RunRestore makes it.
+// request is what an order asks for, of Service.Restore and Service.Plan.
+func (o RestoreOrder) request() RestoreRequest {
+	return RestoreRequest{
+		Target: o.Target, Database: o.Database, Create: o.Mode == registry.RestoreNew, Clean: o.Mode == registry.RestoreReplace,
+		Part: o.Part, Globals: o.Globals, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges,
+	}
+}
+
+// record is an order as it stands in a record.
+func (o RestoreOrder) record() registry.Restore {
+	return registry.Restore{Backup: o.Backup, Target: o.Target, Database: o.Database, Mode: o.Mode, Part: o.Part.record(), Globals: o.Globals,
+		NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, By: o.By}
+}
+
+// orderOf is the order that a record is of. What it confirmed is not on record.
+func orderOf(x registry.Restore) RestoreOrder {
+	return RestoreOrder{Backup: x.Backup, Target: x.Target, Database: x.Database, Mode: x.Mode, Part: PartOf(x.Part), Globals: x.Globals,
+		NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges, By: x.By, Confirm: x.Database}
+}
+
+// StartRestore refuses what can be refused without connecting, and reserves a restore: RunRestore makes it. For an order that was given
+// before, by its key, it returns the restore of that time, as it stands.
 func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Restore, error) {
 	if o.Mode == "" {
 		o.Mode = registry.RestoreNew
@@ -39,31 +64,64 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 	if err := s.checkOrder(o); err != nil {
 		return registry.Restore{}, err
 	}
-	b, err := s.restorable(ctx, o.Backup, RestoreRequest{Clean: o.Mode == registry.RestoreReplace})
+	if o.IdempotencyKey != "" {
+		if x, made, err := s.Registry.RestoreAskedFor(ctx, o.record(), o.IdempotencyKey); err != nil || made {
+			return x, err
+		}
+	}
+	b, err := s.restorable(ctx, o.Backup, o.request())
 	if err != nil {
 		return registry.Restore{}, err
 	}
 	if err := s.restoringAlready(ctx, o); err != nil {
+		if o.IdempotencyKey != "" { // it may be the same one, asked for at the same moment
+			if x, made, aerr := s.Registry.RestoreAskedFor(ctx, o.record(), o.IdempotencyKey); aerr == nil && made {
+				return x, nil
+			}
+		}
 		return registry.Restore{}, err
 	}
-	id, err := s.newID()
-	if err != nil {
+	x := o.record()
+	if x.ID, err = s.newID(); err != nil {
 		return registry.Restore{}, err
 	}
-	x, err := s.Registry.ReserveRestore(ctx, registry.Restore{
-		ID: id, Backup: b.ID, Target: o.Target, Database: o.Database, Mode: o.Mode, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges,
-		By: o.By, CreatedAt: s.Now(), Total: b.Size,
-	}, launchWithin)
+	x.Backup, x.CreatedAt, x.Total = b.ID, s.Now(), b.Size
+	if o.IdempotencyKey != "" {
+		x, err = s.Registry.ReserveRestoreOnce(ctx, x, o.IdempotencyKey, launchWithin)
+	} else {
+		x, err = s.Registry.ReserveRestore(ctx, x, launchWithin)
+	}
 	if err == nil {
 		s.Log.Info("restore asked for", "restore_id", x.ID, "backup_id", b.ID, "target", x.Target, "database", x.Database, "mode", x.Mode)
 	}
 	return x, err
 }
 
+// PlanRestore tells what the restore of an order would do, and all that it would be refused for, as Plan does. Nothing need be confirmed.
+func (s *Service) PlanRestore(ctx context.Context, o RestoreOrder) (Plan, error) {
+	if o.Mode == "" {
+		o.Mode = registry.RestoreNew
+	}
+	o.Confirm = o.Database
+	if err := s.checkOrder(o); err != nil {
+		return Plan{}, err
+	}
+	going := s.restoringAlready(ctx, o)
+	if going != nil && !fault.HasReason(going, fault.Busy) {
+		return Plan{}, going
+	}
+	plan, err := s.Plan(ctx, o.Backup, o.request())
+	if err == nil && going != nil {
+		plan.refuse(going)
+	}
+	return plan, err
+}
+
 // lookBack is how many of the newest restores are looked at for one that goes on.
 const lookBack = 100
 
-// restoringAlready refuses a second restore into a database while one goes on. Two that are asked for at the same moment may both pass.
+// restoringAlready refuses a second restore into a database while one goes on. Of two that are asked for at the same moment, which may both
+// pass, the target's server lets one begin.
 func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder) error {
 	newest, _, err := s.Registry.Restores(ctx, "", lookBack)
 	if err != nil {
@@ -77,6 +135,9 @@ func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder) error {
 	return nil
 }
 
+// restoreModes are all there are.
+var restoreModes = []string{registry.RestoreNew, registry.RestoreReplace, registry.RestorePart}
+
 // checkOrder refuses an order by what it says.
 func (s *Service) checkOrder(o RestoreOrder) error {
 	i := slices.IndexFunc(s.Targets, func(t RestoreTarget) bool { return t.Name == o.Target })
@@ -87,41 +148,46 @@ func (s *Service) checkOrder(o RestoreOrder) error {
 		}
 		return invalid(hint, "there is no target of this name") // which may be a connection string, with its password
 	}
-	if err := checkDatabaseName(o.Database); err != nil {
+	if err := dbname.CheckRequested(o.Database); err != nil {
 		return err
 	}
 	t := s.Targets[i]
 	switch {
-	case o.Mode != registry.RestoreNew && o.Mode != registry.RestoreReplace:
-		return invalid("Use new or replace.", "%.40q is not a way to restore", o.Mode)
+	case !slices.Contains(restoreModes, o.Mode):
+		return invalid("Use new, replace or part.", "%.40q is not a way to restore", o.Mode)
 	case !slices.Contains(t.Modes, o.Mode):
 		return invalid("What may be done at a target is in cofre.yaml, under allow.", "the target %s does not allow the mode %s", t.Name, o.Mode)
 	case o.Mode == registry.RestoreReplace && o.Confirm != o.Database:
 		return invalid("Repeat the database's name in confirm.", "what the database %q holds would be replaced, and that was not confirmed", o.Database)
 	}
-	return nil
+	return s.checkOrderedPart(o)
 }
 
-// systemDatabases are PostgreSQL's own, without which a server is hard to use.
-var systemDatabases = []string{"postgres", "template0", "template1"}
-
-// checkDatabaseName refuses what is not the plain name of a database to restore into.
-func checkDatabaseName(name string) error {
-	const hint = "Use letters, digits, dashes, dots and underscores, such as shop_restored."
-	plain := func(r rune) bool {
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$", r)
+// checkOrderedPart refuses what is no part, and what does not go with the mode.
+func (s *Service) checkOrderedPart(o RestoreOrder) error {
+	p := o.Part
+	switch {
+	case o.Mode == registry.RestorePart && !p.Any():
+		return invalid("Choose tables or schemas, or restore everything into a new database.", "a part is to be restored, and it is not said which")
+	case o.Mode == registry.RestoreReplace && (p.Any() || p.WithDependencies):
+		return invalid("Use the mode part, which adds it to what is there, or new.", "a part cannot replace what is there on request")
+	case o.Mode == registry.RestoreNew && p.As != "":
+		return invalid("Use the mode part.", "a table gets another name beside what is there, not in a new database")
+	case o.Mode == registry.RestoreNew && p.DataOnly:
+		return invalid("Restore the definitions, too, or use the mode part with tables that are there.", "a new database has no tables that rows could go into")
+	case p.As != "" && len(p.Tables) != 1:
+		return invalid("Name the one table in tables.", "another name is for one table, and there are %d patterns", len(p.Tables))
 	}
-	switch first, _ := utf8.DecodeRuneInString(name); {
-	case name == "":
-		return invalid(hint, "the database to restore into has no name")
-	case len(name) > 63:
-		return invalid("PostgreSQL allows 63 bytes.", "the name of the database is too long (%d bytes)", len(name))
-	case !utf8.ValidString(name), strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }), !unicode.IsLetter(first) && !unicode.IsDigit(first) && first != '_':
-		return invalid(hint, "this is not a name for a database that can be restored into on request")
-	case slices.Contains(systemDatabases, strings.ToLower(name)):
-		return invalid("Name a database of your own.", "the database %s belongs to PostgreSQL itself", name)
+	sel := registry.Selection{Schemas: p.Schemas, Tables: p.Tables, ExcludeSchemas: p.ExcludeSchemas, ExcludeTables: p.ExcludeTables}
+	if err := checkPatterns(&sel); err != nil {
+		return err
 	}
-	return nil
+	if p.As != "" {
+		if err := checkText("the table's other name", p.As, maxPattern); err != nil {
+			return err
+		}
+	}
+	return s.Engine.CheckPart(p)
 }
 
 func joined[T any](all []T, name func(T) string) string {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 func withTargets(t testing.TB, url string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace]\n  - name: fresh\n    connection: {env: STAGING_URL}\n"
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n  - name: fresh\n    connection: {env: STAGING_URL}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +132,34 @@ func TestRestoreOrdersRefused(t *testing.T) {
 		"not allowed there": {func(o *backup.RestoreOrder) {
 			o.Target, o.Mode, o.Confirm = "fresh", registry.RestoreReplace, "shop_restored"
 		}, fault.Validation, fault.InvalidInput},
+		"a part, and which is not said": {func(o *backup.RestoreOrder) { o.Mode = registry.RestorePart }, fault.Validation, fault.InvalidInput},
+		"a part, not allowed there": {func(o *backup.RestoreOrder) {
+			o.Target, o.Mode, o.Part = "fresh", registry.RestorePart, backup.Part{Tables: []string{"invoice"}}
+		}, fault.Validation, fault.InvalidInput},
+		"a part that replaces": {func(o *backup.RestoreOrder) {
+			o.Mode, o.Confirm, o.Part = registry.RestoreReplace, "shop_restored", backup.Part{Tables: []string{"invoice"}}
+		}, fault.Validation, fault.InvalidInput},
+		"another name in a new database": {func(o *backup.RestoreOrder) {
+			o.Part = backup.Part{Tables: []string{"invoice"}, As: "sales.rescued"}
+		}, fault.Validation, fault.InvalidInput},
+		"rows alone into a new database": {func(o *backup.RestoreOrder) { o.Part = backup.Part{DataOnly: true} }, fault.Validation, fault.InvalidInput},
+		"another name for two": {func(o *backup.RestoreOrder) {
+			o.Mode, o.Part = registry.RestorePart, backup.Part{Tables: []string{"invoice", "customer"}, As: "sales.rescued"}
+		}, fault.Validation, fault.InvalidInput},
+		"no name": {func(o *backup.RestoreOrder) {
+			o.Mode, o.Part = registry.RestorePart, backup.Part{Tables: []string{"invoice"}, As: "a.b.c"}
+		}, fault.Validation, fault.InvalidInput},
+		"no pattern":       {func(o *backup.RestoreOrder) { o.Part = backup.Part{Tables: []string{"a.b.c"}} }, fault.Validation, fault.InvalidInput},
+		"an empty pattern": {func(o *backup.RestoreOrder) { o.Part = backup.Part{Schemas: []string{""}} }, fault.Validation, fault.InvalidInput},
+		"too many patterns": {func(o *backup.RestoreOrder) {
+			o.Part = backup.Part{ExcludeTables: slices.Repeat([]string{"invoice"}, 600)}
+		}, fault.Validation, fault.InvalidInput},
+		"too long patterns": {func(o *backup.RestoreOrder) {
+			o.Part = backup.Part{ExcludeTables: slices.Repeat([]string{strings.Repeat("x", 300)}, 20)}
+		}, fault.Validation, fault.InvalidInput},
+		"both contents": {func(o *backup.RestoreOrder) {
+			o.Mode, o.Part = registry.RestorePart, backup.Part{DataOnly: true, SchemaOnly: true}
+		}, fault.Validation, fault.InvalidInput},
 		"no such backup": {func(o *backup.RestoreOrder) { o.Backup = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD" }, fault.Validation, fault.NotFound},
 	} {
 		o := good
@@ -162,7 +191,7 @@ func TestRestoreRecordIsNotTrusted(t *testing.T) {
 	before := fingerprint(t, url)
 	source := url[strings.LastIndex(url, "/")+1:]
 	for what, forged := range map[string]string{
-		"a mode that is not allowed": `"mode": "replace"`, "the server's own database": `"database": "postgres"`, "another target": `"target": "nowhere"`,
+		"a mode that is not allowed": `"mode": "replace"`, "a part": `"part": {"tables": ["invoice"], "as": "x.y"}, "mode": "new"`, "the server's own database": `"database": "postgres"`, "another target": `"target": "nowhere"`,
 	} {
 		name := newName(t)
 		if what == "a mode that is not allowed" {
@@ -177,6 +206,9 @@ func TestRestoreRecordIsNotTrusted(t *testing.T) {
 			t.Fatal(err)
 		}
 		key, _, _ := strings.Cut(forged, ":")
+		if what == "a part" {
+			key = `"mode"`
+		}
 		start := strings.Index(string(data), key+":")
 		if start < 0 {
 			t.Fatalf("%s: no %s in %s", what, key, data)

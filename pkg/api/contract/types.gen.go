@@ -499,6 +499,7 @@ func (e RestoreState) Valid() bool {
 // Defines values for RestoreMode.
 const (
 	RestoreModeNew     RestoreMode = "new"
+	RestoreModePart    RestoreMode = "part"
 	RestoreModeReplace RestoreMode = "replace"
 )
 
@@ -506,6 +507,8 @@ const (
 func (e RestoreMode) Valid() bool {
 	switch e {
 	case RestoreModeNew:
+		return true
+	case RestoreModePart:
 		return true
 	case RestoreModeReplace:
 		return true
@@ -1081,7 +1084,11 @@ type CreateRestoreRequest struct {
 	// Database letters, digits, dashes, dots and underscores
 	Database string `json:"database"`
 
-	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+	// Globals first make the roles, memberships, settings of roles and tablespaces that were kept with the backup and that the server lacks. They stay, whatever becomes of the restore
+	Globals bool `json:"globals,omitempty,omitzero"`
+
+	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
+	// `part` adds a part of the backup to a database that is there, and is refused where something of it is there already.
 	Mode RestoreMode `json:"mode,omitempty,omitzero"`
 
 	// NoOwner everything belongs to the role that restores
@@ -1089,6 +1096,11 @@ type CreateRestoreRequest struct {
 
 	// NoPrivileges nobody is granted what the backup says
 	NoPrivileges bool `json:"noPrivileges,omitempty,omitzero"`
+
+	// Part A part of a backup: needed with the mode `part`, possible with `new`, refused with `replace`. `schemas` come with all that is in them;
+	// `tables` are tables, views and sequences, with their rows, indexes, constraints, sequences, triggers, policies, comments and grants.
+	// Patterns are pg_dump's, but a table without a schema means that table in any schema. What is chosen has to be in the backup.
+	Part RestorePart `json:"part,omitempty,omitzero"`
 
 	// Target the name of a target
 	//
@@ -1334,6 +1346,11 @@ type ListDatabasesResponse struct {
 	Databases []string `json:"databases"`
 }
 
+// ListRestoreTargetsResponse defines model for ListRestoreTargetsResponse.
+type ListRestoreTargetsResponse struct {
+	Targets []RestoreTarget `json:"targets"`
+}
+
 // ListRestoresResponse defines model for ListRestoresResponse.
 type ListRestoresResponse struct {
 	// Next the `cursor` of the next page; absent on the last
@@ -1503,7 +1520,12 @@ type Restore struct {
 	EndedAt   time.Time `json:"endedAt,omitempty,omitzero"`
 
 	// Error Why a backup failed.
-	Error BackupError `json:"error,omitempty,omitzero"`
+	Error   BackupError `json:"error,omitempty,omitzero"`
+	Globals bool        `json:"globals,omitempty,omitzero"`
+
+	// GlobalsMade What became, or would become, of the roles, memberships, settings of roles and tablespaces that were kept with the backup. What was made
+	// stays, also where the restore did not succeed.
+	GlobalsMade RestoreGlobals `json:"globalsMade,omitempty,omitzero"`
 
 	// HalfFilled it did not succeed and the database may have been changed
 	HalfFilled bool `json:"halfFilled"`
@@ -1516,10 +1538,16 @@ type Restore struct {
 	// Message what was said last while it runs
 	Message string `json:"message,omitempty,omitzero"`
 
-	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
+	// `part` adds a part of the backup to a database that is there, and is refused where something of it is there already.
 	Mode         RestoreMode `json:"mode"`
 	NoOwner      bool        `json:"noOwner,omitempty,omitzero"`
 	NoPrivileges bool        `json:"noPrivileges,omitempty,omitzero"`
+
+	// Part A part of a backup: needed with the mode `part`, possible with `new`, refused with `replace`. `schemas` come with all that is in them;
+	// `tables` are tables, views and sequences, with their rows, indexes, constraints, sequences, triggers, policies, comments and grants.
+	// Patterns are pg_dump's, but a table without a schema means that table in any schema. What is chosen has to be in the backup.
+	Part RestorePart `json:"part,omitempty,omitzero"`
 
 	// Phase how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
 	Phase RestorePhase `json:"phase,omitempty,omitzero"`
@@ -1539,13 +1567,194 @@ type RestorePhase string
 // RestoreState `interrupted`: its process was stopped, or died
 type RestoreState string
 
+// RestoreCount How many of a kind.
+type RestoreCount struct {
+	Count int `json:"count"`
+
+	// Kind Examples: TABLE, TABLE DATA, INDEX
+	Kind string `json:"kind"`
+}
+
+// RestoreGlobals What became, or would become, of the roles, memberships, settings of roles and tablespaces that were kept with the backup. What was made
+// stays, also where the restore did not succeed.
+type RestoreGlobals struct {
+	// Lesser roles without what the restoring role may not give
+	Lesser []string `json:"lesser,omitempty,omitzero"`
+
+	// Memberships that were given to those roles
+	Memberships int `json:"memberships"`
+
+	// NoPassword roles that may log in, and have no password yet
+	NoPassword []string `json:"noPassword,omitempty,omitzero"`
+
+	// NotMade what the server did not take, with why
+	NotMade []string `json:"notMade,omitempty,omitzero"`
+
+	// Roles roles that are made
+	Roles []string `json:"roles,omitempty,omitzero"`
+
+	// Settings of those roles
+	Settings int `json:"settings"`
+
+	// Tablespaces tablespaces that are made
+	Tablespaces []string `json:"tablespaces,omitempty,omitzero"`
+
+	// There roles and tablespaces that were there, and were left alone
+	There int `json:"there"`
+}
+
 // RestoreID A ULID, so that ids sort by age.
 //
 // Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
 type RestoreID = string
 
-// RestoreMode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+// RestoreLeftOut What would not be restored because of how the restore was asked for.
+type RestoreLeftOut struct {
+	Entry  string `json:"entry"`
+	Reason string `json:"reason"`
+}
+
+// RestoreMode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
+// `part` adds a part of the backup to a database that is there, and is refused where something of it is there already.
 type RestoreMode string
+
+// RestorePart A part of a backup: needed with the mode `part`, possible with `new`, refused with `replace`. `schemas` come with all that is in them;
+// `tables` are tables, views and sequences, with their rows, indexes, constraints, sequences, triggers, policies, comments and grants.
+// Patterns are pg_dump's, but a table without a schema means that table in any schema. What is chosen has to be in the backup.
+type RestorePart struct {
+	// As the one table of `tables` under another name, NAME or SCHEMA.NAME, beside what is there: rows, columns, keys, indexes, checks and grants.
+	// Only with the mode `part`
+	//
+	//
+	// Examples: sales.orders_rescued
+	As string `json:"as,omitempty,omitzero"`
+
+	// DataOnly only rows and values of sequences, into tables that are there and empty; only with the mode `part`
+	DataOnly bool `json:"dataOnly,omitempty,omitzero"`
+
+	// ExcludeSchemas Examples: ["sales.orders","sales.order_*"]
+	ExcludeSchemas RestorePatterns `json:"excludeSchemas,omitempty,omitzero"`
+
+	// ExcludeTables Examples: ["sales.orders","sales.order_*"]
+	ExcludeTables RestorePatterns `json:"excludeTables,omitempty,omitzero"`
+
+	// SchemaOnly only definitions
+	SchemaOnly bool `json:"schemaOnly,omitempty,omitzero"`
+
+	// Schemas Examples: ["sales.orders","sales.order_*"]
+	Schemas RestorePatterns `json:"schemas,omitempty,omitzero"`
+
+	// Tables Examples: ["sales.orders","sales.order_*"]
+	Tables RestorePatterns `json:"tables,omitempty,omitzero"`
+
+	// WithDependencies also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys
+	WithDependencies bool `json:"withDependencies,omitempty,omitzero"`
+}
+
+// RestorePatterns Examples: ["sales.orders","sales.order_*"]
+type RestorePatterns = []string
+
+// RestorePlan What a restore would do, and all that stands in its way. Of long lists these are the first entries.
+type RestorePlan struct {
+	// Backup A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	Backup BackupID `json:"backup"`
+
+	// Content what the database holds; absent where that is nothing, and where it would be made
+	//
+	// Examples: 3 tables, 1 function
+	Content  string `json:"content,omitempty,omitzero"`
+	Database string `json:"database"`
+
+	// Dropped what others have on what would be replaced, and would go with it
+	Dropped []string `json:"dropped,omitempty,omitzero"`
+
+	// Exists whether the database is there
+	Exists bool `json:"exists"`
+
+	// From the same of the backup's database, as far as it is known
+	From string `json:"from,omitempty,omitzero"`
+
+	// Globals What became, or would become, of the roles, memberships, settings of roles and tablespaces that were kept with the backup. What was made
+	// stays, also where the restore did not succeed.
+	Globals RestoreGlobals `json:"globals,omitempty,omitzero"`
+
+	// Jobs sessions at a time
+	Jobs int `json:"jobs"`
+
+	// Last The newest restore test of a backup of the same source and kind.
+	Last    RestoreRehearsal `json:"last,omitempty,omitzero"`
+	LeftOut []RestoreLeftOut `json:"leftOut,omitempty,omitzero"`
+
+	// Locale how the database stores and sorts text, or would
+	//
+	// Examples: UTF8, libc C.UTF-8
+	Locale string `json:"locale"`
+
+	// Makes how many of each kind would be restored, the most frequent first; absent of an SQL script
+	Makes []RestoreCount `json:"makes,omitempty,omitzero"`
+
+	// Mode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
+	// `part` adds a part of the backup to a database that is there, and is refused where something of it is there already.
+	Mode RestoreMode `json:"mode"`
+
+	// OneTransaction all of it would be restored, or nothing
+	OneTransaction bool `json:"oneTransaction"`
+
+	// Part in words which part of the backup would be restored; absent for all of it
+	Part string `json:"part,omitempty,omitzero"`
+
+	// Problems why the restore would be refused; none where it can begin
+	Problems []BackupError `json:"problems"`
+
+	// Read stored bytes that would be read
+	Read int64 `json:"read"`
+
+	// Ready nothing that can be known beforehand is in the way
+	Ready bool `json:"ready"`
+
+	// Role the PostgreSQL role that would restore
+	Role string `json:"role"`
+
+	// Server the target's version
+	//
+	// Examples: 18.1 (Debian 18.1-1)
+	Server string `json:"server"`
+	Target string `json:"target"`
+
+	// Tool Examples: pg_restore 18.1
+	Tool string `json:"tool"`
+
+	// Truncated some of the lists were longer
+	Truncated bool     `json:"truncated,omitempty,omitzero"`
+	Warnings  []string `json:"warnings,omitempty,omitzero"`
+}
+
+// RestoreRehearsal The newest restore test of a backup of the same source and kind.
+type RestoreRehearsal struct {
+	At time.Time `json:"at"`
+
+	// Backup A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	Backup BackupID `json:"backup"`
+
+	// Duration milliseconds
+	Duration int64 `json:"duration"`
+
+	// Size stored bytes of that backup
+	Size int64 `json:"size"`
+}
+
+// RestoreTarget defines model for RestoreTarget.
+type RestoreTarget struct {
+	// Modes what may be done there
+	Modes []RestoreMode `json:"modes"`
+
+	// Name Examples: staging
+	Name string `json:"name"`
+}
 
 // RestoredSummary What a restore did, in short.
 type RestoredSummary struct {
@@ -2038,6 +2247,12 @@ type GetMetricsSummaryParams struct {
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 }
 
+// CreateRestoreParams defines parameters for CreateRestore.
+type CreateRestoreParams struct {
+	// IdempotencyKey a name of the caller's choice for this request (a UUID does well); kept apart by caller
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListRestoresParams defines parameters for ListRestores.
 type ListRestoresParams struct {
 	// Limit at most so many on a page
@@ -2058,3 +2273,6 @@ type PutSettingsJSONRequestBody = Settings
 
 // CreateRestoreJSONRequestBody defines body for CreateRestore for application/json ContentType.
 type CreateRestoreJSONRequestBody = CreateRestoreRequest
+
+// PlanRestoreJSONRequestBody defines body for PlanRestore for application/json ContentType.
+type PlanRestoreJSONRequestBody = CreateRestoreRequest

@@ -260,6 +260,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/restore/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where restores may go
+         * @description The targets that the configuration names, in its order, and what each allows. Their connections are told to nobody. Where no
+         *     restores are made the list is empty.
+         */
+        get: operations["listRestoreTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/restore/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a restore would do
+         * @description Takes what `/api/restore/create` takes (`confirm` is not needed), looks at the backup and connects to the target, and says what would
+         *     be restored and all that would be refused, as `cofre restore --plan` does. Nothing is touched, and nothing is recorded but that
+         *     somebody asked.
+         *
+         *     What stands in the way is an answer (200, `ready` false), not an error. An error says that the backup or the target could not be looked
+         *     at. It ends after 20 seconds (503, reason `timeout`), and two are made at a time.
+         */
+        post: operations["planRestore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/restore/create": {
         parameters: {
             query?: never;
@@ -275,7 +321,11 @@ export interface paths {
          *     the address in `Location`. The target is not touched before the answer, so a database that exists already shows in the status.
          *
          *     A target is a server that the configuration names (`targets` in `cofre.yaml`), with what may be done there. One that is not named
-         *     cannot be reached, and neither can the databases `postgres`, `template0` and `template1`.
+         *     cannot be reached, and neither can the databases `postgres`, `template0` and `template1`. While a restore into a database goes on,
+         *     another one into it is refused (409, reason `busy`).
+         *
+         *     With an `Idempotency-Key`, the same request sent again makes no second restore: the answer names the first, as it stands by then.
+         *     Another request with the same key is refused (422).
          */
         post: operations["createRestore"];
         delete?: never;
@@ -950,10 +1000,50 @@ export interface components {
          */
         RestoreId: string;
         /**
-         * @description `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that.
+         * @description `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
+         *     `part` adds a part of the backup to a database that is there, and is refused where something of it is there already.
          * @enum {string}
          */
-        RestoreMode: "new" | "replace";
+        RestoreMode: "new" | "replace" | "part";
+        /**
+         * @description A part of a backup: needed with the mode `part`, possible with `new`, refused with `replace`. `schemas` come with all that is in them;
+         *     `tables` are tables, views and sequences, with their rows, indexes, constraints, sequences, triggers, policies, comments and grants.
+         *     Patterns are pg_dump's, but a table without a schema means that table in any schema. What is chosen has to be in the backup.
+         */
+        RestorePart: {
+            schemas?: components["schemas"]["RestorePatterns"];
+            tables?: components["schemas"]["RestorePatterns"];
+            excludeSchemas?: components["schemas"]["RestorePatterns"];
+            excludeTables?: components["schemas"]["RestorePatterns"];
+            /**
+             * @description also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys
+             * @default false
+             */
+            withDependencies: boolean;
+            /**
+             * @description the one table of `tables` under another name, NAME or SCHEMA.NAME, beside what is there: rows, columns, keys, indexes, checks and grants.
+             *     Only with the mode `part`
+             * @example sales.orders_rescued
+             */
+            as?: string;
+            /**
+             * @description only rows and values of sequences, into tables that are there and empty; only with the mode `part`
+             * @default false
+             */
+            dataOnly: boolean;
+            /**
+             * @description only definitions
+             * @default false
+             */
+            schemaOnly: boolean;
+        };
+        /**
+         * @example [
+         *       "sales.orders",
+         *       "sales.order_*"
+         *     ]
+         */
+        RestorePatterns: string[];
         CreateRestoreRequest: {
             backup: components["schemas"]["BackupId"];
             /**
@@ -966,6 +1056,12 @@ export interface components {
             mode?: components["schemas"]["RestoreMode"];
             /** @description with `replace`: the database's name again */
             confirm?: string;
+            part?: components["schemas"]["RestorePart"];
+            /**
+             * @description first make the roles, memberships, settings of roles and tablespaces that were kept with the backup and that the server lacks. They stay, whatever becomes of the restore
+             * @default false
+             */
+            globals: boolean;
             /**
              * @description everything belongs to the role that restores
              * @default false
@@ -977,6 +1073,123 @@ export interface components {
              */
             noPrivileges: boolean;
         };
+        RestoreTarget: {
+            /** @example staging */
+            name: string;
+            /** @description what may be done there */
+            modes: components["schemas"]["RestoreMode"][];
+        };
+        ListRestoreTargetsResponse: {
+            targets: components["schemas"]["RestoreTarget"][];
+        };
+        /** @description What a restore would do, and all that stands in its way. Of long lists these are the first entries. */
+        RestorePlan: {
+            /** @description nothing that can be known beforehand is in the way */
+            ready: boolean;
+            backup: components["schemas"]["BackupId"];
+            target: string;
+            database: string;
+            mode: components["schemas"]["RestoreMode"];
+            /** @description in words which part of the backup would be restored; absent for all of it */
+            part?: string;
+            /** @description whether the database is there */
+            exists: boolean;
+            /**
+             * @description what the database holds; absent where that is nothing, and where it would be made
+             * @example 3 tables, 1 function
+             */
+            content?: string;
+            /**
+             * @description how the database stores and sorts text, or would
+             * @example UTF8, libc C.UTF-8
+             */
+            locale: string;
+            /** @description the same of the backup's database, as far as it is known */
+            from?: string;
+            /**
+             * @description the target's version
+             * @example 18.1 (Debian 18.1-1)
+             */
+            server: string;
+            /** @description the PostgreSQL role that would restore */
+            role: string;
+            /** @example pg_restore 18.1 */
+            tool: string;
+            /** @description sessions at a time */
+            jobs: number;
+            /** @description all of it would be restored, or nothing */
+            oneTransaction: boolean;
+            /**
+             * Format: int64
+             * @description stored bytes that would be read
+             */
+            read: number;
+            /** @description how many of each kind would be restored, the most frequent first; absent of an SQL script */
+            makes?: components["schemas"]["RestoreCount"][];
+            /** @description what others have on what would be replaced, and would go with it */
+            dropped?: string[];
+            leftOut?: components["schemas"]["RestoreLeftOut"][];
+            warnings?: string[];
+            /** @description why the restore would be refused; none where it can begin */
+            problems: components["schemas"]["BackupError"][];
+            /** @description some of the lists were longer */
+            truncated?: boolean;
+            globals?: components["schemas"]["RestoreGlobals"];
+            last?: components["schemas"]["RestoreRehearsal"];
+        };
+        /** @description How many of a kind. */
+        RestoreCount: {
+            /**
+             * @example TABLE
+             * @example TABLE DATA
+             * @example INDEX
+             */
+            kind: string;
+            count: number;
+        };
+        /** @description What would not be restored because of how the restore was asked for. */
+        RestoreLeftOut: {
+            entry: string;
+            reason: string;
+        };
+        /** @description The newest restore test of a backup of the same source and kind. */
+        RestoreRehearsal: {
+            backup: components["schemas"]["BackupId"];
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description stored bytes of that backup
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description milliseconds
+             */
+            duration: number;
+        };
+        /**
+         * @description What became, or would become, of the roles, memberships, settings of roles and tablespaces that were kept with the backup. What was made
+         *     stays, also where the restore did not succeed.
+         */
+        RestoreGlobals: {
+            /** @description roles that are made */
+            roles?: string[];
+            /** @description tablespaces that are made */
+            tablespaces?: string[];
+            /** @description that were given to those roles */
+            memberships: number;
+            /** @description of those roles */
+            settings: number;
+            /** @description roles and tablespaces that were there, and were left alone */
+            there: number;
+            /** @description what the server did not take, with why */
+            notMade?: string[];
+            /** @description roles without what the restoring role may not give */
+            lesser?: string[];
+            /** @description roles that may log in, and have no password yet */
+            noPassword?: string[];
+        };
         /** @description The record of a restore. */
         Restore: {
             id: components["schemas"]["RestoreId"];
@@ -984,6 +1197,8 @@ export interface components {
             target: string;
             database: string;
             mode: components["schemas"]["RestoreMode"];
+            part?: components["schemas"]["RestorePart"];
+            globals?: boolean;
             noOwner?: boolean;
             noPrivileges?: boolean;
             /** @description the token's subject */
@@ -1020,6 +1235,7 @@ export interface components {
             halfFilled: boolean;
             error?: components["schemas"]["BackupError"];
             restored?: components["schemas"]["RestoredSummary"];
+            globalsMade?: components["schemas"]["RestoreGlobals"];
         };
         /** @description What a restore did, in short. */
         RestoredSummary: {
@@ -2160,7 +2376,34 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    createRestore: {
+    listRestoreTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The targets. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRestoreTargetsResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    planRestore: {
         parameters: {
             query?: never;
             header?: never;
@@ -2173,7 +2416,46 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Accepted. The record as it stands, `reserved`. */
+            /** @description What it would do. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestorePlan"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createRestore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description a name of the caller's choice for this request (a UUID does well); kept apart by caller */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted. The record as it stands: `reserved`, unless the same request was made before. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
