@@ -270,10 +270,10 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestExitCodesInProse: "exits with 6" names a code there is.
+// TestExitCodesInProse: "exits with 6", "termina com 6" names a code there is.
 func TestExitCodesInProse(t *testing.T) {
 	h := readHelp(t)
-	exits := regexp.MustCompile(`exits? with (\d+)`)
+	exits := regexp.MustCompile(`(?:exits? with|[Tt]ermina com) (\d+)`)
 	for _, d := range documents(t) {
 		for _, l := range d.lines {
 			for _, m := range exits.FindAllStringSubmatch(l.text, -1) {

@@ -16,6 +16,9 @@
 //
 // A block without a comment has to end with status 0. docs/benchmarks.md is made by a program and left alone.
 //
+// Pages in Portuguese (*.pt-BR.md) have the commands of the English ones, and these comments, unchanged. They are compared with
+// them, along with whatever stands in code face, and not run a second time.
+//
 // # Claims
 //
 // Commands, options, exit codes, environment variables with their defaults, error codes and messages, names of

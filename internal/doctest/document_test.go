@@ -39,7 +39,7 @@ type block struct {
 // documents reads every document, in the order in which somebody would read them.
 func documents(t *testing.T) []document {
 	t.Helper()
-	names := []string{"README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"}
+	names := []string{"README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "README.pt-BR.md"}
 	more, err := filepath.Glob(filepath.Join(testenv.Root(), "docs", "*.md"))
 	if err != nil || len(more) < 2 {
 		t.Fatalf("found %d documents in docs/: %v", len(more), err)

@@ -19,7 +19,9 @@ const documentTime = 5 * time.Minute
 
 // apart are documents whose commands are not run here at all, and why.
 var apart = map[string]string{
-	"docs/benchmarks.md": "made by a program; its commands measure for minutes, and bench has tests of its own",
+	"docs/benchmarks.md":    "made by a program; its commands measure for minutes, and bench has tests of its own",
+	"docs/restore.pt-BR.md": "its commands are those of docs/restore.md, which TestTranslations sees to",
+	"README.pt-BR.md":       "its commands are among those of README.md, which TestTranslations sees to",
 }
 
 // TestCommands runs the sh blocks of every document.
