@@ -58,6 +58,9 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if err := c.readFile(ctx); err != nil {
+		return nil, err
+	}
 	identities, err := c.identities()
 	if err != nil {
 		return nil, err

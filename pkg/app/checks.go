@@ -36,7 +36,7 @@ func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
 		c.Result, c.Error = backup.CheckWarning, nil
 		return c
 	}
-	t, err := e.c.RestoreTarget(name, "")
+	t, err := e.c.RestoreTarget(ctx, name, "")
 	if err != nil {
 		return warning(err)
 	}

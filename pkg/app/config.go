@@ -35,8 +35,9 @@ type Config struct {
 	// of them was set.
 	Database    postgres.Target
 	HasDatabase bool
-	// File is cofre.yaml (BACKUP_CONFIG), empty without one.
-	File configfile.File
+	// File is cofre.yaml (BACKUP_CONFIG), empty without one. FileURL is where it lies in S3: Open reads it there.
+	File    configfile.File
+	FileURL string
 	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
 	Source string
 
@@ -110,7 +111,7 @@ type variable struct {
 // limit does not go unnoticed.
 var variables = []variable{
 	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
-	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", func(c *Config, v string) (err error) { c.File, err = configfile.Read(v); return err }},
+	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", setFile},
 	{"BACKUP_SOURCE", "shop-production", func(c *Config, v string) error { c.Source = v; return source.CheckName(v) }},
 	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},
 	{"BACKUP_MAX_SIZE_GB", "10", decimal(func(c *Config, f float64) { c.MaxSizeGB = f })},
@@ -278,6 +279,15 @@ func choice(set func(*Config, string), words ...string) func(*Config, string) er
 		set(c, v)
 		return nil
 	}
+}
+
+func setFile(c *Config, v string) (err error) {
+	if strings.HasPrefix(v, "s3://") {
+		c.FileURL = v
+		return nil
+	}
+	c.File, err = configfile.Read(v)
+	return err
 }
 
 func setRecipients(c *Config, v string) error {

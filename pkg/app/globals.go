@@ -9,7 +9,7 @@ import (
 
 // Globals implements backup.Engine.
 func (e *database) Globals(ctx context.Context, o backup.RestoreOptions, script []byte, look bool) (backup.GlobalsReport, error) {
-	t, err := e.restoreTarget(o)
+	t, err := e.restoreTarget(ctx, o)
 	if err != nil {
 		return backup.GlobalsReport{}, err
 	}

@@ -18,7 +18,7 @@ import (
 // Restore implements backup.Engine. Into an empty database an archive goes in several sessions, tables and indexes at
 // the same time; with Clean, or from a stream that cannot be read by parts, in one.
 func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, error) {
-	t, err := e.restoreTarget(o)
+	t, err := e.restoreTarget(ctx, o)
 	if err != nil {
 		return backup.RestoreReport{}, err
 	}
@@ -30,9 +30,9 @@ func (e *database) Restore(ctx context.Context, o backup.RestoreOptions, in back
 }
 
 // restoreTarget is where a restore goes: the target of the file that it names, or its URL.
-func (e *database) restoreTarget(o backup.RestoreOptions) (postgres.Target, error) {
+func (e *database) restoreTarget(ctx context.Context, o backup.RestoreOptions) (postgres.Target, error) {
 	if o.Target != "" {
-		return e.c.RestoreTarget(o.Target, o.Database)
+		return e.c.RestoreTarget(ctx, o.Target, o.Database)
 	}
 	return postgres.ParseTarget(o.URL, e.c.getenv)
 }
@@ -101,7 +101,7 @@ func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bo
 
 // Plan implements backup.Engine.
 func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.Target, error) {
-	t, err := e.restoreTarget(o)
+	t, err := e.restoreTarget(ctx, o)
 	if err != nil {
 		return backup.Target{}, err
 	}

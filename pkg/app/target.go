@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 
 	"cofre/pkg/backup"
@@ -8,16 +9,17 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
+	"cofre/pkg/secret"
 )
 
 // RestoreTarget is the connection to a database of a target of the file, which may not exist yet; "" for none in particular. A name that
-// is not in the file leads nowhere. Errors name the target, never its connection.
-func (c Config) RestoreTarget(name, database string) (postgres.Target, error) {
+// is not in the file leads nowhere. Where the connection is a secret, it is read now. Errors name the target, never its connection.
+func (c Config) RestoreTarget(ctx context.Context, name, database string) (postgres.Target, error) {
 	t := c.File.Target(name)
 	if t == nil {
 		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, "Name servers to restore to under targets in cofre.yaml, the file that BACKUP_CONFIG leads to.", "there is no target of this name in cofre.yaml")
 	}
-	url, err := t.URL(c.getenv)
+	url, err := t.URL(ctx, c.getenv, secret.URL)
 	if err != nil {
 		return postgres.Target{}, err
 	}

@@ -38,12 +38,12 @@ func TestRestoreTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := c.RestoreTarget("staging", "shop_restored")
+	to, err := c.RestoreTarget(t.Context(), "staging", "shop_restored")
 	if err != nil || to.Database() != "shop_restored" {
 		t.Fatalf("%v: %q", err, to.Database())
 	}
 	for name, reason := range map[string]fault.Reason{"": fault.NotFound, "Staging": fault.NotFound, "postgresql://u@h/d": fault.NotFound, "unset": fault.InvalidInput, "broken": fault.InvalidInput} {
-		_, err := c.RestoreTarget(name, "shop")
+		_, err := c.RestoreTarget(t.Context(), name, "shop")
 		if f := fault.From(err); !fault.HasReason(err, reason) || strings.Contains(f.Message+f.Hint+fault.Whole(err)+err.Error(), "hidden") {
 			t.Errorf("%q: %v (%+v)", name, err, f)
 		}

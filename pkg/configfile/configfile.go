@@ -67,10 +67,11 @@ type Thresholds struct {
 	RowsLostMinimum int64 `yaml:"rowsLostMinimum"`
 }
 
-// Connection says where a connection URL is to be had. One of the two is set.
+// Connection says where a connection URL is to be had. One of them is set.
 type Connection struct {
-	Env  string `yaml:"env"`
-	File string `yaml:"file"`
+	Env    string `yaml:"env"`
+	File   string `yaml:"file"`
+	Secret string `yaml:"secret"` // of a target: the ARN of a secret in AWS Secrets Manager
 }
 
 // MaxAge is how old the last good backup may be; 0 where the file does not say.
@@ -110,7 +111,7 @@ func (c Connection) url(of, database string, getenv func(string) string) (string
 			"%s has its connection in the variable %s, which is not set", of, name)
 	}
 	const hint = "Let it hold the connection URL, readable by this user."
-	data, err := namedfile.Read(c.File, maxSize)
+	data, err := namedfile.Read(c.File, MaxSize)
 	if err != nil {
 		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "the connection of %s cannot be read", of)
 	}
@@ -121,12 +122,12 @@ func (c Connection) url(of, database string, getenv func(string) string) (string
 	return url, nil
 }
 
-// maxSize bounds the file, and each file that it names.
-const maxSize = 1 << 20
+// MaxSize bounds the file, and each file that it names, in bytes.
+const MaxSize = 1 << 20
 
 // Read reads the file. Whatever is wrong with it is a ValidationError that says where.
 func Read(name string) (File, error) {
-	data, err := namedfile.Read(name, maxSize)
+	data, err := namedfile.Read(name, MaxSize)
 	if err != nil {
 		return File{}, fault.Wrap(err, fault.Validation, fault.InvalidInput, "BACKUP_CONFIG names the file cofre.yaml.", "the configuration cannot be read")
 	}

@@ -1,7 +1,9 @@
 package configfile
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -80,21 +82,57 @@ func TestTargets(t *testing.T) {
 		t.Errorf("it says %+v", f.Targets)
 	}
 	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/postgres"}[k] }
-	if url, err := f.Target("shop").URL(env); err != nil || url != "postgresql://shop@db/postgres" {
+	noSecret := func(context.Context, string) (string, error) { return "", errors.New("no secret was named") }
+	if url, err := f.Target("shop").URL(t.Context(), env, noSecret); err != nil || url != "postgresql://shop@db/postgres" {
 		t.Errorf("%q %v", url, err)
 	}
-	if _, err := f.Target("staging").URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `target "staging"`) || !strings.Contains(err.Error(), "STAGING_URL") {
+	if _, err := f.Target("staging").URL(t.Context(), env, noSecret); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `target "staging"`) || !strings.Contains(err.Error(), "STAGING_URL") {
 		t.Errorf("a variable that is not set: %v", err)
 	}
 	empty := filepath.Join(t.TempDir(), "url")
 	if err := os.WriteFile(empty, []byte(" \n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range []interface {
-		URL(func(string) string) (string, error)
-	}{Target{Name: "a", Connection: Connection{File: empty}}, Source{Name: "a", Connection: Connection{File: empty}}} {
-		if url, err := u.URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), empty) {
+	for _, u := range []func() (string, error){
+		func() (string, error) {
+			return Target{Name: "a", Connection: Connection{File: empty}}.URL(t.Context(), env, noSecret)
+		},
+		func() (string, error) { return Source{Name: "a", Connection: Connection{File: empty}}.URL(env) },
+	} {
+		if url, err := u(); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), empty) {
 			t.Errorf("an empty file: %q %v", url, err)
+		}
+	}
+}
+
+// The connection of a target may be a secret of a certain kind of name, that of a source may not; what the secret holds is asked for when it is needed.
+func TestTargetOfASecret(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cofre/shop/staging-AbCdEf"
+	f, err := Parse("cofre.yaml", []byte("targets:\n  - name: staging\n    connection: {secret: '"+arn+"'}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	url, err := f.Target("staging").URL(t.Context(), os.Getenv, func(_ context.Context, arn string) (string, error) {
+		asked = append(asked, arn)
+		return "postgresql://staging@db/postgres", nil
+	})
+	if err != nil || url != "postgresql://staging@db/postgres" || !slices.Equal(asked, []string{arn}) {
+		t.Errorf("%q %v, asked for %q", url, err, asked)
+	}
+	denied := fault.New(fault.Permission, fault.AccessDenied, "Grant it.", "it may not be read")
+	if _, err := f.Target("staging").URL(t.Context(), os.Getenv, func(context.Context, string) (string, error) { return "", denied }); !fault.HasReason(err, fault.AccessDenied) || !strings.Contains(err.Error(), `target "staging"`) {
+		t.Errorf("a secret that cannot be read: %v", err)
+	}
+	for name, text := range map[string]string{
+		"another name":   "targets:\n  - name: a\n    connection: {secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing-AbCdEf'}\n",
+		"another way up": "targets:\n  - name: a\n    connection: {secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/cofre/x'}\n",
+		"a URL":          "targets:\n  - name: a\n    connection: {secret: 'postgresql://u:hidden@h/d'}\n",
+		"of a source":    "sources:\n  - name: a\n    connection: {secret: '" + arn + "'}\n",
+		"two ways":       "targets:\n  - name: a\n    connection: {env: A, secret: '" + arn + "'}\n",
+	} {
+		if _, err := Parse("cofre.yaml", []byte(text)); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "line 3") || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -131,7 +169,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	large := filepath.Join(t.TempDir(), "large.yaml")
-	if err := os.WriteFile(large, make([]byte, maxSize+1), 0o600); err != nil {
+	if err := os.WriteFile(large, make([]byte, MaxSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(large); !fault.HasReason(err, fault.InvalidInput) {

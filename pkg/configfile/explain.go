@@ -40,7 +40,7 @@ var keys = map[string][]string{
 	"sources.connection": {"env", "file"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
 	"targets":            {"name", "connection", "allow"},
-	"targets.connection": {"env", "file"},
+	"targets.connection": {"env", "file", "secret"},
 }
 
 // explain says what does not fit, where, and what may stand there.
@@ -68,6 +68,9 @@ func explain(name string, doc *yaml.Node, v jsonschema.Violation) error {
 			return wrong(name, line, "%s%.40q is no age: want a number of hours or days, such as 26h or 7d", at, v.Got)
 		case "env": // what stands there may be the URL itself, with its password
 			return wrong(name, line, "%swant the name of a variable that holds the connection URL, such as SHOP_URL", at)
+		case "secret": // so may it here
+			return wrong(name, line, "%swant the ARN of a secret in AWS Secrets Manager whose name begins with cofre/, such as "+
+				"arn:aws:secretsmanager:eu-west-1:123456789012:secret:cofre/shop/staging-AbCdEf", at)
 		}
 	}
 	return wrong(name, line, "%s%s", at, limits(v))

@@ -1,6 +1,7 @@
 package configfile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -28,9 +29,18 @@ func (t Target) Allows(what string) bool {
 	return slices.Contains(t.Allow, what)
 }
 
-// URL returns the connection URL. Errors name the variable or the file, never what is in it.
-func (t Target) URL(getenv func(string) string) (string, error) {
-	return t.Connection.url(fmt.Sprintf("target %q", t.Name), "postgres", getenv)
+// URL returns the connection URL. secret reads the one that the secret with an ARN holds. Errors name the variable, the file or the
+// secret, never what is in it.
+func (t Target) URL(ctx context.Context, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (string, error) {
+	of := fmt.Sprintf("target %q", t.Name)
+	if t.Connection.Secret == "" {
+		return t.Connection.url(of, "postgres", getenv)
+	}
+	url, err := secret(ctx, t.Connection.Secret)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", of, err)
+	}
+	return url, nil
 }
 
 // Target returns the target of this name, or nil.
