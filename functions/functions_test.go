@@ -111,6 +111,13 @@ func TestLifeOfABackup(t *testing.T) {
 		t.Error("the backup is not valid, says the workflow's step")
 	}
 	w.start("cancel").invoke(event(t, "cancel", made.ID)).http(409, nil)
+	w.start("prove").invoke(event(t, "prove", made.ID)).http(409, nil) // without a workflow
+	var restores struct{ Restores []any }
+	restore := w.start("restore")
+	if restore.invoke(event(t, "restore-list", "")).http(200, &restores); restores.Restores == nil || len(restores.Restores) != 0 {
+		t.Errorf("the restores are %v", restores)
+	}
+	restore.invoke(event(t, "restore", made.ID)).http(400, nil) // neither
 	w.start("metrics").invoke(event(t, "metrics", "")).http(200, nil)
 	var trail struct {
 		Records []struct{ Actor, Action, Resource string }

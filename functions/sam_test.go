@@ -176,6 +176,8 @@ func TestSamLocalInvoke(t *testing.T) {
 		t.Error("the backup is not valid")
 	}
 	s.invoke("CancelFunction", event(t, "cancel", made.ID)).http(409, nil)
+	s.invoke("RestoreFunction", event(t, "restore-list", "")).http(200, nil)
+	s.invoke("ProveFunction", event(t, "prove", made.ID)).http(409, nil)
 	var swept struct{ Kept int }
 	if s.invoke("CleanupFunction", event(t, "cleanup-schedule", "")).into(&swept); swept.Kept != 3 {
 		t.Errorf("the cleanup gave %+v", swept)

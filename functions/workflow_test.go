@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/minio/minio-go/v7"
+
 	"cofre/internal/testenv"
 )
 
@@ -109,6 +111,61 @@ func TestWorkflow(t *testing.T) {
 	// A schedule without a state machine of its own hands over, too.
 	if create.invoke(event(t, "create-schedule", "")).into(&again); again.Status != "in_progress" || len(states.executions()) != 2 {
 		t.Errorf("the schedule gave %+v", again)
+	}
+}
+
+// A restore is taken for a target of the configuration in the bucket, and started once; one whose container did not begin it is ended by
+// the workflow's last step. A schedule has the newest backup of each source proven.
+func TestRestoresAndProofs(t *testing.T) {
+	states := newStepFunctions(t)
+	w := newWorld(t)
+	var made outcome
+	w.start("create").invoke(event(t, "create-schedule", "")).into(&made)
+	config := "targets:\n  - name: staging\n    connection: {secret: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/shop/staging-AbCdEf'}\n"
+	if _, err := testenv.MinIO(t).Client(t).PutObject(t.Context(), w.bucket, "config/cofre.yaml", strings.NewReader(config), int64(len(config)), minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	long := []string{"BACKUP_WORKFLOW_ARN=" + stateMachine, "AWS_ENDPOINT_URL_SFN=" + states.URL, "BACKUP_CONFIG=s3://" + w.bucket + "/config/cofre.yaml", "DATABASE_URL="}
+	restore := w.start("restore", long...)
+	var x struct {
+		ID, State  string
+		HalfFilled bool
+		Error      struct{ Code, Reason string }
+	}
+	if headers := restore.invoke(event(t, "restore", made.ID)).http(202, &x); headers["Location"] != "/api/restore/status/"+x.ID || x.State != "reserved" {
+		t.Errorf("it gave %+v, %v", x, headers)
+	}
+	if started := states.executions(); len(started) != 1 || started[0].Name != x.ID || started[0].Input != `{"id":"`+x.ID+`"}` {
+		t.Errorf("started was %+v", started)
+	}
+	restore.invoke(event(t, "restore", made.ID)).http(409, nil) // it goes on already
+	id := x.ID
+	for range 2 {
+		if restore.invoke(event(t, "restore-settle", id)).into(&x); x.State != "failed" || x.HalfFilled || x.Error.Code != "BackupCreationError" || x.Error.Reason != "not_started" {
+			t.Errorf("settle gave %+v", x)
+		}
+	}
+	restore.invoke(event(t, "restore-status", id)).http(200, &x)
+	restore.invoke(event(t, "restore-cancel", id)).http(409, nil)
+	restore.invoke(task("settle", sampleID)).failed("ValidationError")
+	restore.invoke(task("run", id)).failed("ValidationError")
+
+	prove := w.start("prove", long...)
+	prove.invoke(event(t, "prove", made.ID)).http(202, nil)
+	var proving struct{ IDs []string }
+	for range 2 {
+		if prove.invoke(event(t, "prove-schedule", "")).into(&proving); len(proving.IDs) != 1 || proving.IDs[0] != made.ID {
+			t.Errorf("the schedule has %+v proven", proving)
+		}
+	}
+	if started := states.executions(); len(started) != 3 {
+		t.Errorf("started was %+v", started)
+	}
+	// A configuration that cannot be read stops restores, and is told to whoever runs it alone.
+	wrong := w.start("restore", append(long, "BACKUP_CONFIG=s3://"+w.bucket+"/config/none.yaml")...)
+	var problem map[string]any
+	if wrong.invoke(event(t, "restore-list", "")).http(500, &problem); strings.Contains(fmt.Sprint(problem), "none.yaml") || !strings.Contains(wrong.log.String(), "none.yaml") {
+		t.Errorf("it answers %v\n%s", problem, wrong.log)
 	}
 }
 

@@ -1,11 +1,10 @@
-// Validate is the Lambda function that reads backups back to see whether they are good. It has no server to restore them into, and says so
-// to whoever wants a proof.
+// Validate is the Lambda function that reads backups back to see whether they are good.
 package main
 
 import "cofre/functions/internal/entry"
 
 func main() {
 	entry.Start(entry.Function{
-		Operations: []string{"validateBackup", "proveBackup"},
+		Operations: []string{"validateBackup"},
 	})
 }

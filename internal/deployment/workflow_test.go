@@ -14,11 +14,17 @@ import (
 	"cofre/internal/testenv"
 )
 
-// definition reads the workflow, with what the template puts into it, and with seconds in place of minutes: retries and
-// waits of one second, and for tasks and containers the time that a test asks for.
+// definition is the workflow of backups.
 func (c *cloud) definition(t *testing.T, seconds int, container bool) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(testenv.Root(), "workflow", "backup.asl.json"))
+	return c.definitionOf(t, "backup", seconds, container)
+}
+
+// definitionOf reads a workflow, with what the template puts into it, and with seconds in place of minutes: retries and
+// waits of one second, and for tasks and containers the time that a test asks for.
+func (c *cloud) definitionOf(t *testing.T, name string, seconds int, container bool) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "workflow", name+".asl.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,9 +33,9 @@ func (c *cloud) definition(t *testing.T, seconds int, container bool) []byte {
 		enabled = "enabled"
 	}
 	filled := strings.NewReplacer(
-		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${Container}", enabled,
+		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${RestoreFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${Container}", enabled,
 		"${ContainerTimeoutSeconds}", strconv.Itoa(seconds),
-		"${Cluster}", c.name, "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${AssignPublicIp}", "DISABLED",
+		"${Cluster}", c.name, "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${SecurityGroup}", "sg-2", "${AssignPublicIp}", "DISABLED",
 	).Replace(string(data))
 	if strings.Contains(filled, "${") {
 		t.Fatalf("the test does not know a value that the template fills in: %s", filled[strings.Index(filled, "${"):][:40])
@@ -220,6 +226,118 @@ func TestWorkflow(t *testing.T) {
 			}
 			if !slices.Equal(args, c.container) {
 				t.Errorf("the container ran %v, want %v", args, c.container)
+			}
+		})
+	}
+}
+
+// restored gives a record in this state, as the function Restore answers.
+func restored(state string) func() (any, *failure) {
+	return func() (any, *failure) { return object{"id": anID, "state": state}, nil }
+}
+
+// TestRestoreWorkflow takes every way through the workflow of restores: whatever becomes of the container, the record ends.
+func TestRestoreWorkflow(t *testing.T) {
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	var looked, settled atomic.Int32
+	for _, c := range []struct {
+		name                string
+		input               object
+		settle              func() (any, *failure)
+		exit                int
+		hang                bool
+		seconds             int
+		status, error, last string
+		cause               string
+		functions           []string
+		container           []string
+	}{
+		{name: "a restore runs in a container", settle: restored("succeeded"), status: "SUCCEEDED", last: "Done", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "one that fails, fails", settle: restored("failed"), exit: 4, status: "FAILED", error: "RestoreFailed", cause: `"state":"failed"`, last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "a canceled one is no failure of the workflow", settle: restored("canceled"), exit: 130, status: "SUCCEEDED", last: "Canceled", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "one that was interrupted is", settle: restored("interrupted"), exit: 130, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "a container that hangs is stopped", settle: restored("interrupted"), hang: true, seconds: 4, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "the end of a killed one is waited for", exit: 137, settle: func() (any, *failure) {
+			if looked.Add(1) < 3 {
+				return restored("running")()
+			}
+			return restored("interrupted")()
+		}, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle", "settle", "settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "recording is tried again", settle: func() (any, *failure) {
+			if settled.Add(1) == 1 {
+				return nil, &failure{kind: "FileSystemError.Transient", message: "storage is away"}
+			}
+			return restored("succeeded")()
+		}, status: "SUCCEEDED", last: "Done", functions: []string{"settle", "settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", cause: "PermissionError", last: "NotRecorded", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "nonsense is refused", input: object{"action": "validate", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+		{name: "emptiness too", input: object{}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cl := newCloud(t)
+			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle})
+			var args []string
+			cl.container = func(a []string, stop <-chan struct{}) int {
+				args = a
+				if c.hang {
+					select {
+					case <-stop:
+					case <-over:
+					}
+				}
+				return c.exit
+			}
+			if c.seconds == 0 {
+				c.seconds = 60
+			}
+			if c.input == nil {
+				c.input = object{"id": anID}
+			}
+			o := cl.start(t, cl.definitionOf(t, "restore", c.seconds, true), c.input).wait()
+			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
+				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
+			}
+			if made := cl.made(); !slices.Equal(made, c.functions) {
+				t.Errorf("the function was asked for %v, want %v", made, c.functions)
+			}
+			if !slices.Equal(args, c.container) {
+				t.Errorf("the container ran %v, want %v", args, c.container)
+			}
+		})
+	}
+}
+
+// TestProofWorkflow takes every way through the workflow of proofs: what is not proven is a failure, which an alarm tells.
+func TestProofWorkflow(t *testing.T) {
+	for _, c := range []struct {
+		name                       string
+		input                      object
+		exit                       int
+		status, error, cause, last string
+		container                  []string
+	}{
+		{name: "a backup is proven in a container", input: object{"id": anID}, status: "SUCCEEDED", last: "Done", container: []string{"prove", anID}},
+		{name: "one that is not what it was is told", input: object{"id": anID}, exit: 6, status: "FAILED", error: "NotProven", cause: "ExitCode", last: "NotProven", container: []string{"prove", anID}},
+		{name: "nonsense is refused", input: object{"id": 5}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+		{name: "another workflow's input too", input: object{"action": "validate", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cl := newCloud(t)
+			cl.function = answers(nil, nil)
+			var args []string
+			cl.container = func(a []string, _ <-chan struct{}) int {
+				args = a
+				return c.exit
+			}
+			o := cl.start(t, cl.definitionOf(t, "proof", 60, true), c.input).wait()
+			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
+				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
+			}
+			if made := cl.made(); len(made) != 0 || !slices.Equal(args, c.container) {
+				t.Errorf("the container ran %v, want %v; the function was asked for %v", args, c.container, made)
 			}
 		})
 	}

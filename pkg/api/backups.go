@@ -181,7 +181,7 @@ func (a *API) prove(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	if a.LaunchProof == nil {
-		return answer{}, fault.New(fault.Validation, fault.TargetLacks, "Prove it on a machine that has a PostgreSQL server's programs.", "no proofs are made here")
+		return answer{}, fault.New(fault.Validation, fault.TargetLacks, "Prove it on a machine that has a PostgreSQL server's programs; on AWS, proofs need the parameter ProofImage.", "no proofs are made here")
 	}
 	at := a.Now().UTC().Truncate(time.Millisecond)
 	if err := a.LaunchProof(ctx, b.ID); err != nil {

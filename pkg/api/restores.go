@@ -56,7 +56,7 @@ func (a *API) restoreOrder(c *call, params any) (backup.RestoreOrder, error) {
 		return backup.RestoreOrder{}, err
 	}
 	if a.LaunchRestore == nil {
-		return backup.RestoreOrder{}, fixed(fault.Validation, fault.InvalidInput, "Ask cofre's own server.", "no restores are made here")
+		return backup.RestoreOrder{}, fixed(fault.Validation, fault.InvalidInput, "Ask a cofre server; on AWS, restores need the parameters ContainerImage and ConfigurationKey.", "no restores are made here")
 	}
 	c.note("backup", fault.Shorten(body.Backup, 100))
 	c.note("mode", fault.Shorten(string(body.Mode), 100))

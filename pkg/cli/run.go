@@ -1,27 +1,42 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cofre/pkg/backup"
+	"cofre/pkg/cli/term"
 	"cofre/pkg/metrics"
+	"cofre/pkg/registry"
 )
 
 const runLong = `Makes a backup that was reserved elsewhere: by the API, which hands it to a workflow or a container. It
 exits as "cofre create" would have. Started a second time for the same backup, it does nothing and says
-so with exit code 2: a delivery that comes twice does no harm.`
+so with exit code 2: a delivery that comes twice does no harm.
+
+With --restore the id is that of a restore that was asked for over the API: it goes into the target that it
+names, which stands in the file of BACKUP_CONFIG.`
 
 const runExamples = `  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA
-  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json`
+  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json
+  cofre run 01JH5W2C5D6E7F8G9H0J1K2M3N --restore`
 
 func (p *program) runCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "run ID", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
+	var restore bool
+	c := &cobra.Command{
+		Use: "run ID [--restore]", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.make(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if restore {
+				return p.makeRestore(cmd.Context(), args[0])
+			}
+			return p.make(cmd, args[0])
+		},
 	}
+	c.Flags().BoolVar(&restore, "restore", false, "ID is that of a restore")
+	return c
 }
 
 func (p *program) make(cmd *cobra.Command, id string) error {
@@ -39,4 +54,42 @@ func (p *program) make(cmd *cobra.Command, id string) error {
 		}
 	}
 	return p.made(cmd, a, b, err)
+}
+
+// ranRestore is the document of run --restore --json: what whoever asked for the restore sees of its record.
+type ranRestore struct {
+	ID         string                `json:"id"`
+	Backup     string                `json:"backup"`
+	Target     string                `json:"target"`
+	Database   string                `json:"database"`
+	Mode       string                `json:"mode"`
+	State      registry.RestoreState `json:"state"`
+	HalfFilled bool                  `json:"halfFilled,omitempty"`
+	Restored   *registry.Restored    `json:"restored,omitempty"`
+	Error      *registry.Error       `json:"error,omitempty"`
+}
+
+// makeRestore makes a reserved restore. Its record says how far it is, and how it ended.
+func (p *program) makeRestore(ctx context.Context, id string) error {
+	a, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	bar := p.bar("restoring")
+	x, err := a.Service.RunRestore(ctx, id)
+	bar.Close()
+	p.acted(ctx, a, "run", id, err, map[string]string{"what": "restore"})
+	if err != nil && ctx.Err() != nil {
+		err = stopped(ctx, err)
+	}
+	if err != nil && (x.ID == "" || !p.json) {
+		return err
+	}
+	perr := p.print(ranRestore{x.ID, x.Backup, x.Target, x.Database, x.Mode, x.State, x.HalfFilled, x.Restored, recordOf(err)}, func() error {
+		return p.printf("restored %s into database %s of target %s\n", x.Backup, term.Clean(x.Database), term.Clean(x.Target))
+	})
+	if err == nil || perr != nil {
+		return perr
+	}
+	return told{err}
 }

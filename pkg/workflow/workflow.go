@@ -1,12 +1,15 @@
 // Package workflow hands long work to a state machine of AWS Step Functions, which runs it for as long as it takes and
 // records the failure when whoever ran it dies.
 //
-// An execution bears the id of its backup as its name, and Step Functions runs each name once. So starting the
-// same backup twice is harmless, also at the same time and from several functions.
+// There is one for backups, one for restores and one for proofs, and a Workflow is one of them. An execution bears the id of its backup or
+// restore as its name, and Step Functions runs each name once. So starting the same one twice is harmless, also at the same time and from
+// several functions.
 package workflow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +48,7 @@ func Open(ctx context.Context, arn string) (*Workflow, error) {
 	return &Workflow{client: sfn.NewFromConfig(cfg), arn: arn, now: time.Now}, nil
 }
 
-// input is what an execution starts with. Without an action it makes the backup.
+// input is what an execution starts with. Without an action it does what its state machine is for.
 type input struct {
 	ID     string `json:"id"`
 	Action string `json:"action,omitempty"`
@@ -61,6 +64,22 @@ func (w *Workflow) Launch(ctx context.Context, id string) error {
 // often that is asked for.
 func (w *Workflow) LaunchValidation(ctx context.Context, id string, bytes int64) error {
 	return w.start(ctx, "validate-"+id+"-"+strconv.FormatInt(w.now().Unix()/60, 10), input{ID: id, Action: "validate", Bytes: bytes})
+}
+
+// LaunchRestore starts the execution that makes a reserved restore.
+func (w *Workflow) LaunchRestore(ctx context.Context, id string) error {
+	return w.start(ctx, id, input{ID: id})
+}
+
+// LaunchProof starts one that proves a backup. One occasion proves it once, however often that comes; "" is this minute.
+func (w *Workflow) LaunchProof(ctx context.Context, id, occasion string) error {
+	if occasion == "" {
+		occasion = strconv.FormatInt(w.now().Unix()/60, 10)
+	} else {
+		sum := sha256.Sum256([]byte(occasion))
+		occasion = hex.EncodeToString(sum[:8])
+	}
+	return w.start(ctx, "prove-"+id+"-"+occasion, input{ID: id})
 }
 
 func (w *Workflow) start(ctx context.Context, name string, in input) error {
@@ -89,7 +108,7 @@ func explain(err error) error {
 	}
 	switch code := api.ErrorCode(); code {
 	case "StateMachineDoesNotExist", "InvalidArn":
-		return fault.Wrap(err, fault.Validation, fault.NotFound, "Correct BACKUP_WORKFLOW_ARN.", "the workflow that makes backups does not exist")
+		return fault.Wrap(err, fault.Validation, fault.NotFound, "Correct BACKUP_WORKFLOW_ARN.", "the workflow does not exist")
 	case "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException":
 		return fault.Wrap(err, fault.Permission, fault.AccessDenied, "Grant states:StartExecution on the state machine of BACKUP_WORKFLOW_ARN.", "the workflow may not be started")
 	default:

@@ -80,6 +80,32 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
+// A restore is started by its id; a proof once for each occasion, whatever that is called: a schedule's is too long for a name.
+func TestLaunchRestoresAndProofs(t *testing.T) {
+	w, all := functions(t, "")
+	for _, launch := range []func() error{
+		func() error { return w.LaunchRestore(t.Context(), id) },
+		func() error { return w.LaunchRestore(t.Context(), id) },
+		func() error { return w.LaunchProof(t.Context(), id, "") },
+		func() error { return w.LaunchProof(t.Context(), id, "2026-11-25T02:00:00Z "+strings.Repeat("x", 200)) },
+		func() error { return w.LaunchProof(t.Context(), id, "2026-11-25T02:00:00Z "+strings.Repeat("x", 200)) },
+		func() error { return w.LaunchProof(t.Context(), id, "2026-12-02T02:00:00Z "+strings.Repeat("x", 200)) },
+	} {
+		if err := launch(); err != nil {
+			t.Error(err)
+		}
+	}
+	names := map[string]int{}
+	for _, s := range *all {
+		if names[s.Name]++; s.Input != `{"id":"`+id+`"}` || len(s.Name) > 80 {
+			t.Errorf("%+v", s)
+		}
+	}
+	if names[id] != 2 || names["prove-"+id+"-10"] != 1 || len(names) != 4 {
+		t.Errorf("the names are %v", names)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for code, want := range map[string]struct {
 		code      fault.Code

@@ -26,7 +26,7 @@ const (
 type Job struct {
 	// Action is one of those in the package comment; "" in a scheduled event.
 	Action string `json:"action"`
-	ID     string `json:"id"` // of the backup
+	ID     string `json:"id"` // of the backup, or of the restore
 	// Key names what is to be made: two jobs with the same key make one backup.
 	Key     string `json:"idempotencyKey"`
 	Trigger string `json:"trigger"`

@@ -20,34 +20,35 @@ var version = "dev"
 // decompresses well within the gateway's 30 seconds.
 const validateInline = 64 << 20
 
-// secretLife is how long a secret that was read is relied on: a password may be changed while a process lives on.
-const secretLife = 5 * time.Minute
+// readLife is how long a secret, or a configuration, that was read is relied on: either may be changed while a process lives on.
+const readLife = 5 * time.Minute
 
 // Instance is a wired function, for as long as its process lives.
 type Instance struct {
 	*app.App
 	api      http.Handler
-	workflow *workflow.Workflow // nil: backups are made here
+	workflow *workflow.Workflow // the one that this function starts; nil: backups are made here
 	log      *slog.Logger
 	current  *atomic.Pointer[string]
-	secret   bool // the database's URL came out of a secret
+	read     bool // the database's URL came out of a secret, or the configuration out of storage
 	opened   time.Time
 }
 
-func (s *Instance) stale(now time.Time) bool { return s.secret && now.Sub(s.opened) > secretLife }
+func (s *Instance) stale(now time.Time) bool { return s.read && now.Sub(s.opened) > readLife }
 
-// open wires the parts as the environment says. It makes no request to storage and none to the database.
+// open wires the parts as the environment says. It makes no request to the database, and none to storage unless BACKUP_CONFIG lies there.
 func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 	log := d.log
 	s := &Instance{log: log, current: &d.current, opened: time.Now()}
 	var err error
-	if environ, s.secret, err = secret.Environment(ctx, environ); err != nil {
+	if environ, s.read, err = secret.Environment(ctx, environ); err != nil {
 		return nil, err
 	}
 	config, err := app.Load(environ)
 	if err != nil {
 		return nil, err
 	}
+	s.read = s.read || config.FileURL != ""
 	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true}); err != nil {
 		return nil, err
 	}
@@ -63,6 +64,8 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 			return nil, err
 		}
 		options.Launcher, options.LaunchValidation, options.ValidateInline = s.workflow, s.launchValidation, validateInline
+		options.LaunchRestore = s.workflow.LaunchRestore
+		options.LaunchProof = func(ctx context.Context, id string) error { return s.workflow.LaunchProof(ctx, id, "") }
 	}
 	s.api, err = s.API(options)
 	return s, err

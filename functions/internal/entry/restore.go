@@ -1,0 +1,87 @@
+package entry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+)
+
+// RestoreOutcome is what a function answers about a restore.
+type RestoreOutcome struct {
+	ID         string                `json:"id"`
+	State      registry.RestoreState `json:"state"`
+	HalfFilled bool                  `json:"halfFilled,omitempty"`
+	Error      *Problem              `json:"error,omitempty"` // why it did not succeed
+}
+
+// SettleRestore gives the record of a restore whose container has ended. One that nobody has begun by then is ended: the container
+// could not be started, or ended at once. One that still runs goes on somewhere, or was killed: it is interrupted once its lease is over, so that
+// whoever asks again sees its end.
+func SettleRestore(ctx context.Context, s *Instance, j Job) (any, error) {
+	x, err := s.Service.RestoreStatus(ctx, j.ID)
+	if err == nil && x.State == registry.RestoreReserved && j.Error != nil {
+		if x, err = s.Service.WithdrawRestore(ctx, j.ID, notStarted(j.Error)); backup.Elsewhere(err) {
+			x, err = s.Service.RestoreStatus(ctx, j.ID)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := RestoreOutcome{ID: x.ID, State: x.State, HalfFilled: x.HalfFilled}
+	if e := x.Error; e != nil {
+		o.Error = &Problem{e.Code, e.Reason, e.Message, e.Hint}
+	}
+	return o, nil
+}
+
+// notStarted is why nobody began a restore. What Step Functions says besides is in its execution: it may name what is nobody's business.
+func notStarted(c *Caught) error {
+	return fault.New(fault.BackupCreation, fault.NotStarted, "Whoever runs cofre finds the reason in the execution of the workflow for restores. Nothing was changed: ask for the restore again.",
+		"the container that was to make the restore did not begin it (%.100s)", c.Error)
+}
+
+// Proving is what a schedule of proofs has begun.
+type Proving struct {
+	IDs []string `json:"ids"` // of the backups that are being proven
+}
+
+// Prove has the newest good whole backup of each source proven, because its time has come. A source whose backup cannot be proven does not
+// keep others from it, and fails the invocation in the end.
+func Prove(ctx context.Context, s *Instance, j Job) (any, error) {
+	if s.workflow == nil {
+		return nil, fault.New(fault.Validation, fault.TargetLacks, "Deploy with ProofImage.", "no proofs are made here")
+	}
+	refs, err := s.Service.LatestProvable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := Proving{IDs: []string{}}
+	var failed error
+	for _, ref := range refs {
+		id := ref
+		b, err := s.Service.Provable(ctx, ref)
+		if err == nil {
+			id, err = b.ID, s.workflow.LaunchProof(ctx, b.ID, j.Key)
+		}
+		s.record(ctx, proofNote(id), err)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("prove %s: %w", id, err))
+			continue
+		}
+		out.IDs = append(out.IDs, id)
+	}
+	return out, failed
+}
+
+// proofNote is what the audit trail has of a proof that was asked for by schedule.
+func proofNote(ref string) contract.AuditRecord {
+	if registry.ValidID(ref) {
+		return contract.AuditRecord{Action: "prove", Resource: ref}
+	}
+	return contract.AuditRecord{Action: "prove", Detail: map[string]string{"ref": fault.Shorten(ref, 100)}}
+}
