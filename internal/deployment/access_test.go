@@ -2,10 +2,16 @@ package deployment
 
 import (
 	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,13 +31,18 @@ var mayDo = map[string]string{
 	"RowsRole":       "g files/*  g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"DownloadRole":   "g files/*  g registry.json  g registry/*  g manifests/*",
 	"DeleteRole":     "gatd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock",
-	"CleanupRole":    "gaTtd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*",
+	"CleanupRole":    "gaTtd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gp clock  d audit/*  d limits/*  gpd restores/*",
 	"CancelRole":     "gp manifests/*  gp registry.json  gp registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  g verifications/*  gp clock",
 	"ValidateRole":   "gt files/*  g contents/*  g globals/*  gp registry.json  gp registry/*  g settings.json  g sources/*  gp verifications/*  g manifests/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"SettingsRole":   "gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"AuditRole":      "",
-	"MetricsRole":    "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"HealthRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
+	"ProveRole":      "g files/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RestoreRole":    "g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	// Both read backups whole, and record what came of it; that which restores keeps its record, too.
+	"RestoreTaskRole": "g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  gp sources/*  g manifests/*  gp verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"ProofTaskRole":   "g files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g sources/*  g manifests/*  gp verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"SettingsRole":    "gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"AuditRole":       "",
+	"MetricsRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"HealthRole":      "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
 }
 
 var letters = map[string]string{
@@ -108,6 +119,7 @@ func TestWhoMayDelete(t *testing.T) {
 		"verifications/*": {"CleanupRole", "DeleteRole"},
 		"registry/*":      {"CleanupRole", "DeleteRole"},
 		"removals/*":      {"CleanupRole", "DeleteRole"},
+		"restores/*":      {"CleanupRole", "RestoreTaskRole"},
 		"audit/*":         {"CleanupRole"},
 		"limits/*":        {"CleanupRole"},
 		"registry.json":   nil,
@@ -142,19 +154,20 @@ func TestWhoMayDoTheRest(t *testing.T) {
 			}
 		}
 	}
+	runs := []string{"ProofWorkflowRole", "RestoreWorkflowRole", "WorkflowRole"}
 	want := map[string][]string{
-		"secretsmanager:GetSecretValue": {"BackupTaskRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole"},
+		"secretsmanager:GetSecretValue": {"BackupTaskRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "RestoreTaskRole"},
 		"kms:Decrypt":                   {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
 		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
 		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
-		"states:StartExecution":         {"CreateRole", "ValidateRole"},
-		"lambda:InvokeFunction":         {"ScheduleRole", "WorkflowRole"},
-		"sqs:SendMessage":               {"CleanupRole", "CreateRole", "MetricsRole", "ScheduleRole"},
-		"iam:PassRole":                  {"WorkflowRole"},
-		"ecs:RunTask":                   {"WorkflowRole"}, "ecs:StopTask": {"WorkflowRole"}, "ecs:DescribeTasks": {"WorkflowRole"}, "ecs:TagResource": {"WorkflowRole"},
-		"events:PutTargets": {"WorkflowRole"}, "events:PutRule": {"WorkflowRole"}, "events:DescribeRule": {"WorkflowRole"},
-		"ecr:GetAuthorizationToken": {"BackupTaskExecutionRole"}, "ecr:BatchCheckLayerAvailability": {"BackupTaskExecutionRole"},
-		"ecr:BatchGetImage": {"BackupTaskExecutionRole"}, "ecr:GetDownloadUrlForLayer": {"BackupTaskExecutionRole"},
+		"states:StartExecution":         {"CreateRole", "ProveRole", "RestoreRole", "ValidateRole"},
+		"lambda:InvokeFunction":         {"RestoreWorkflowRole", "ScheduleRole", "WorkflowRole"},
+		"sqs:SendMessage":               {"CleanupRole", "CreateRole", "MetricsRole", "ProveRole", "ScheduleRole"},
+		"iam:PassRole":                  runs,
+		"ecs:RunTask":                   runs, "ecs:StopTask": runs, "ecs:DescribeTasks": runs, "ecs:TagResource": runs,
+		"events:PutTargets": runs, "events:PutRule": runs, "events:DescribeRule": runs,
+		"ecr:GetAuthorizationToken": {"TaskExecutionRole"}, "ecr:BatchCheckLayerAvailability": {"TaskExecutionRole"},
+		"ecr:BatchGetImage": {"TaskExecutionRole"}, "ecr:GetDownloadUrlForLayer": {"TaskExecutionRole"},
 	}
 	for a := range want {
 		if !slices.Equal(got[a], want[a]) {
@@ -165,6 +178,182 @@ func TestWhoMayDoTheRest(t *testing.T) {
 		if want[a] == nil {
 			t.Errorf("%s is allowed to %v, and not expected", a, got[a])
 		}
+	}
+}
+
+// resourcesOf are those of which a role may do something.
+func resourcesOf(t *testing.T, role, action string) []string {
+	t.Helper()
+	var out []string
+	all, _ := policies(t, role)
+	for _, s := range all {
+		if s.Effect == "Allow" && slices.Contains(s.Actions, action) {
+			out = append(out, s.Resources...)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestWhoMayRestore: connections of targets are read by what restores and by nobody else, and it reads no other secret. Who may start one
+// workflow may not start another, and each workflow starts its own container, with its own role.
+func TestWhoMayRestore(t *testing.T) {
+	const targets = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:cofre/AWS::StackName/*"
+	for _, role := range roles(t) {
+		may := resourcesOf(t, role, "secretsmanager:GetSecretValue")
+		restores := role == "RestoreTaskRole"
+		if got := slices.Contains(may, targets); got != restores || restores && len(may) != 1 {
+			t.Errorf("%s may read the secrets %v", role, may)
+		}
+		if role == "ProofTaskRole" && len(may) != 0 {
+			t.Errorf("what is proven could read the secrets %v", may)
+		}
+	}
+	const machine = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:stateMachine:AWS::StackName-"
+	for role, want := range map[string]string{"CreateRole": "backup", "ValidateRole": "backup", "RestoreRole": "restore", "ProveRole": "proof"} {
+		if got := resourcesOf(t, role, "states:StartExecution"); !slices.Equal(got, []string{machine + want}) {
+			t.Errorf("%s may start %v", role, got)
+		}
+	}
+	for role, want := range map[string]string{"WorkflowRole": "Backup", "RestoreWorkflowRole": "Restore", "ProofWorkflowRole": "Proof"} {
+		if got := resourcesOf(t, role, "ecs:RunTask"); !slices.Equal(got, []string{want + "Task"}) {
+			t.Errorf("%s may run %v", role, got)
+		}
+		if got := resourcesOf(t, role, "iam:PassRole"); !slices.Equal(got, []string{want + "TaskRole", "TaskExecutionRole"}) {
+			t.Errorf("%s may hand over %v", role, got)
+		}
+	}
+}
+
+// TestContainersKnowNoMore: only what makes backups knows the database, what is proven knows no target, and reaches nobody but S3 and the
+// endpoints of the VPC.
+func TestContainersKnowNoMore(t *testing.T) {
+	for name, want := range map[string]struct{ database, targets, writes bool }{"BackupTask": {database: true}, "RestoreTask": {targets: true}, "ProofTask": {writes: true}} {
+		r := resources(t)[name]
+		var variables []string
+		definition := r.Properties["ContainerDefinitions"].([]any)[0].(object)
+		for _, v := range definition["Environment"].([]any) {
+			variables = append(variables, text(v.(object)["Name"]))
+		}
+		if got := slices.Contains(variables, "DATABASE_URL"); got != want.database {
+			t.Errorf("%s knows the database: %v", name, got)
+		}
+		if got := slices.Contains(variables, "BACKUP_CONFIG"); got != want.targets {
+			t.Errorf("%s knows targets: %v", name, got)
+		}
+		if definition["ReadonlyRootFilesystem"] != true || text(definition["User"]) != "65532:65532" || definition["Secrets"] != nil {
+			t.Errorf("%s runs as %v on a file system that it can write to, or with secrets in its environment", name, definition["User"])
+		}
+		if got := definition["MountPoints"] != nil; got != want.writes {
+			t.Errorf("%s has a disk: %v", name, got)
+		}
+		role, _ := r.Properties["TaskRoleArn"].(object)
+		if got := arn(role); got != name+"Role" {
+			t.Errorf("%s has the role %s", name, got)
+		}
+	}
+	group := resources(t)["ProofSecurityGroup"].Properties
+	if group["SecurityGroupIngress"] != nil {
+		t.Errorf("a proof can be reached: %v", group["SecurityGroupIngress"])
+	}
+	var to []string
+	for _, e := range group["SecurityGroupEgress"].([]any) {
+		rule := e.(object)
+		if rule["CidrIp"] != nil || rule["CidrIpv6"] != nil || text(rule["IpProtocol"]) != "tcp" || rule["FromPort"] != rule["ToPort"] || fmt.Sprint(rule["ToPort"]) != "443" {
+			t.Errorf("a proof reaches %v", rule)
+		}
+		for _, place := range []string{"DestinationPrefixListId", "DestinationSecurityGroupId"} {
+			if rule[place] != nil {
+				to = append(to, arn(rule[place]))
+			}
+		}
+	}
+	if !slices.Equal(to, []string{"S3PrefixListId", "EndpointSecurityGroupId"}) {
+		t.Errorf("a proof reaches %v", to)
+	}
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "workflow", "proof.asl.json"))
+	if err != nil || !strings.Contains(string(data), `"SecurityGroups": ["${SecurityGroup}"]`) || strings.Contains(string(data), "${SecurityGroups}") || !strings.Contains(string(data), `"AssignPublicIp": "DISABLED"`) {
+		t.Errorf("proofs run in another network: %v\n%s", err, data)
+	}
+	if group, _ := resources(t)["ProofWorkflow"].Properties["DefinitionSubstitutions"].(object)["SecurityGroup"].(object); arn(group) != "ProofSecurityGroup" {
+		t.Errorf("the workflow gives a proof the network of %v", group)
+	}
+}
+
+// served reads out of a function's source which operations it serves.
+func served(t *testing.T, function string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(testenv.Root(), "functions", function, "main.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		kv, _ := n.(*ast.KeyValueExpr)
+		if kv == nil {
+			return true
+		}
+		if key, _ := kv.Key.(*ast.Ident); key == nil || key.Name != "Operations" {
+			return true
+		}
+		for _, e := range kv.Value.(*ast.CompositeLit).Elts {
+			id, err := strconv.Unquote(e.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, id)
+		}
+		return false
+	})
+	return all
+}
+
+// TestEveryOperationHasItsFunction: each operation of the contract is served by one function, and the gateway sends it there. Whoever adds
+// one decides which function serves it, and so what that may do.
+func TestEveryOperationHasItsFunction(t *testing.T) {
+	by := map[string][]string{} // functions by operation
+	mains, err := filepath.Glob(filepath.Join(testenv.Root(), "functions", "*", "main.go"))
+	if err != nil || len(mains) == 0 {
+		t.Fatalf("no functions: %v", err)
+	}
+	for _, m := range mains {
+		name := filepath.Base(filepath.Dir(m))
+		for _, id := range served(t, name) {
+			by[id] = append(by[id], name)
+		}
+	}
+	function := regexp.MustCompile(`\$\{(\w+Function)\.Arn\}`)
+	sent := map[string]string{} // resource of the function by route
+	for _, r := range resources(t) {
+		if r.Type != "AWS::ApiGatewayV2::Api" {
+			continue
+		}
+		for path, methods := range r.Properties["Body"].(object)["paths"].(object) {
+			for method, operation := range methods.(object) {
+				uri, _ := operation.(object)["x-amazon-apigateway-integration"].(object)["uri"].(object)
+				if m := function.FindStringSubmatch(text(uri["Fn::Sub"])); m != nil {
+					sent[strings.ToUpper(method)+" "+path] = m[1]
+				}
+			}
+		}
+	}
+	c, err := contract.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range c.Operations() {
+		route := op.Method + " " + op.Path
+		to := sent[route]
+		if names := by[op.ID]; len(names) != 1 || to != strings.ToUpper(names[0][:1])+names[0][1:]+"Function" {
+			t.Errorf("%s (%s) is served by %v, and sent to %q", op.ID, route, names, to)
+		}
+		if says := text(resources(t)[to].Properties["Description"]); !slices.Contains(strings.Split(says, ", "), route) {
+			t.Errorf("the description of %s does not say %s", to, route)
+		}
+		delete(by, op.ID)
+	}
+	for id, names := range by {
+		t.Errorf("%v serve %s, which is no operation", names, id)
 	}
 }
 
@@ -192,12 +381,6 @@ func TestEveryRouteAsksForAToken(t *testing.T) {
 	}
 	for _, op := range c.Operations() {
 		route := op.Method + " " + op.Path
-		if strings.HasPrefix(op.Path, "/api/restore/") { // only cofre serve makes restores
-			if _, there := routes[route]; there {
-				t.Errorf("%s is a route, and nobody answers there", route)
-			}
-			continue
-		}
 		asks, there := routes[route]
 		if !there {
 			t.Errorf("%s is no route", route)

@@ -2,6 +2,8 @@ package deployment
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,16 +17,17 @@ import (
 	"cofre/internal/testenv"
 )
 
-// TestContainer makes a backup with just what is in the container, as its user: the root is what container/context put together,
-// which is what the Dockerfile copies. The database's URL comes out of a secret, as on AWS.
-func TestContainer(t *testing.T) {
+// newContainer makes a root that holds what is in the container: what container/context puts together, which is what the Dockerfile
+// copies, and a /dev, which containers have.
+func newContainer(t *testing.T, more ...string) string {
+	t.Helper()
 	dockerfile, err := os.ReadFile(filepath.Join(testenv.Root(), "container", "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := filepath.Join(t.TempDir(), "root")
 	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
-	if out, err := exec.Command(filepath.Join(testenv.Root(), "container", "context"), architecture, root).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(testenv.Root(), "container", "context"), append([]string{architecture, root}, more...)...).CombinedOutput(); err != nil {
 		t.Fatalf("container/context: %v\n%s", err, out)
 	}
 	folders, err := os.ReadDir(root)
@@ -36,7 +39,16 @@ func TestContainer(t *testing.T) {
 			t.Errorf("the Dockerfile does not copy %s", f.Name())
 		}
 	}
+	null := filepath.Join(root, "dev", "null")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(null), 0o755), os.WriteFile(null, nil, 0o666), os.Chmod(null, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
 
+// TestContainer makes a backup with just what is in the container, as its user. The database's URL comes out of a secret, as on AWS.
+func TestContainer(t *testing.T) {
+	root := newContainer(t)
 	d := deploy(t, false)
 	out, f := invoke(t, "create", d.env("CreateRole"), object{"action": "reserve", "key": "k"})
 	if f != nil {
@@ -58,19 +70,50 @@ func TestContainer(t *testing.T) {
 	cmd.Env = append(without(d.env("BackupTaskRole"), "PGDUMP_PATH=", "DATABASE_URL="), "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+secrets.URL, "DATABASE_URL="+arn)
 	cmd.SysProcAttr = testenv.InRoot(root, 65532)
-	// Containers have a /dev.
-	if err := os.MkdirAll(filepath.Join(root, "dev"), 0o755); err == nil {
-		err = os.WriteFile(filepath.Join(root, "dev", "null"), nil, 0o666)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("cofre run: %v\n%s", err, said)
 	}
 	if b := d.api("list", "GET", "/api/backup/"+text(out["id"]), "", 200); b["status"] != "success" {
 		t.Errorf("the backup is %v\n%s", b, said)
+	}
+}
+
+// TestProofContainer proves a backup with just what is in the image for proofs, as its user and with the rights of its role. It writes
+// nowhere but in its scratch folder, and leaves nothing there.
+func TestProofContainer(t *testing.T) {
+	root := newContainer(t, "proof")
+	d := deploy(t, false)
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	if o := d.follow(id); o.status != "SUCCEEDED" {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	var variables []string
+	for _, v := range resources(t)["ProofTask"].Properties["ContainerDefinitions"].([]any)[0].(object)["Environment"].([]any) {
+		name := text(v.(object)["Name"])
+		if value := text(v.(object)["Value"]); value != "" { // others are CloudFormation's to fill in
+			variables = append(variables, name+"="+value)
+		}
+	}
+	cmd := exec.Command("/usr/bin/cofre", "prove", id, "--json")
+	cmd.Dir = "/"
+	cmd.Env = append(without(d.env("ProofTaskRole"), "PGDUMP_PATH=", "BACKUP_PROOF_SERVER="), append(variables, "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")...)
+	cmd.SysProcAttr = testenv.InRoot(root, 65532)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("cofre prove: %v\n%s", err, said)
+	}
+	for _, want := range []string{`"proven": true`, `"level": "proven"`, `"rows": 5000`} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("it does not say %s:\n%s", want, said)
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(root, "var", "scratch"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "proven") {
+		t.Errorf("the backup is not proven: %v", b)
 	}
 }
 

@@ -237,6 +237,222 @@ func TestDeployedContainer(t *testing.T) {
 	}
 }
 
+// staging is the ARN of a secret whose name begins as those of the stack's targets do.
+const staging = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/cofre/staging-AbCdEf"
+
+// targets are restores' own server, and two that cannot be reached: one whose secret is another stack's, one whose secret is not there.
+const targets = `targets:
+  - name: staging
+    connection: {secret: "` + staging + `"}
+    allow: [new, replace]
+  - name: foreign
+    connection: {secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/other/staging-AbCdEf"}
+  - name: gone
+    connection: {secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/cofre/gone-AbCdEf"}
+`
+
+// settled waits until a restore has ended, and gives its record.
+func (d *deployed) settled(id string) object {
+	d.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		x := d.api("restore", "GET", "/api/restore/status/"+id, "", 200)
+		if state := text(x["state"]); state != "reserved" && state != "running" {
+			return x
+		}
+		if time.Now().After(end) {
+			d.Fatalf("the restore does not end: %v", x)
+		}
+	}
+}
+
+// TestDeployedRestore restores as users do, into a target whose connection only the container can read.
+func TestDeployedRestore(t *testing.T) {
+	d := deploy(t, false)
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	if o := d.follow(id); o.status != "SUCCEEDED" {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	d.put(configuration, targets)
+	d.held[staging] = d.database
+	d.held[strings.Replace(staging, "cofre/cofre", "cofre/other", 1)] = d.database
+	order := func(target, database, more string) string {
+		return fmt.Sprintf(`{"backup": %q, "target": %q, "database": %q%s}`, id, target, database, more)
+	}
+	name := "restored_" + strings.ToLower(id)
+	restore := text(d.api("restore", "POST", "/api/restore/create", order("staging", name, ""), 202)["id"])
+	if o := d.followIn(d.restores, restore); o.status != "SUCCEEDED" || !slices.Contains(o.states, "Restore") {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	if x := d.api("restore", "GET", "/api/restore/status/"+restore, "", 200); x["state"] != "succeeded" || x["halfFilled"] == true {
+		t.Errorf("the record says %v", x)
+	}
+	conn, err := pgx.Connect(t.Context(), d.database[:strings.LastIndex(d.database, "/")+1]+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	err = conn.QueryRow(t.Context(), "SELECT count(*) FROM orders").Scan(&rows)
+	conn.Close(t.Context())
+	if err != nil || rows != 5000 {
+		t.Errorf("%d rows came back: %v", rows, err)
+	}
+	if list, _ := d.api("restore", "GET", "/api/restore/list", "", 200)["restores"].([]any); len(list) != 1 {
+		t.Errorf("the list is %v", list)
+	}
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "restored") {
+		t.Errorf("the backup is not said to have been restored: %v", b)
+	}
+	// What is there already is left alone, and replaced only when its name is repeated.
+	again := text(d.api("restore", "POST", "/api/restore/create", order("staging", name, ""), 202)["id"])
+	if o := d.followIn(d.restores, again); o.error != "RestoreFailed" {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	d.api("restore", "POST", "/api/restore/create", order("staging", name, `, "mode": "replace"`), 422)
+	replaced := text(d.api("restore", "POST", "/api/restore/create", order("staging", name, fmt.Sprintf(`, "mode": "replace", "confirm": %q`, name)), 202)["id"])
+	if o := d.followIn(d.restores, replaced); o.status != "SUCCEEDED" {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	// Targets that are not named, and secrets that the role may not read or that are not there.
+	d.api("restore", "POST", "/api/restore/create", order("production", "x", ""), 422)
+	for target, reason := range map[string]string{"foreign": "access_denied", "gone": "not_found"} {
+		refused := text(d.api("restore", "POST", "/api/restore/create", order(target, "x", ""), 202)["id"])
+		if o := d.followIn(d.restores, refused); o.error != "RestoreFailed" {
+			t.Errorf("%s: the workflow ended as %+v", target, o)
+		}
+		x := d.settled(refused)
+		if e, _ := x["error"].(object); x["state"] != "failed" || e["reason"] != reason {
+			t.Errorf("%s: the record says %v", target, x)
+		}
+	}
+	d.api("cleanup", "POST", "/api/backup/cleanup", "", 200)
+	d.restoreRefusals(id)
+}
+
+// restoreRefusals tries what the roles of restores and proofs may not.
+func (d *deployed) restoreRefusals(id string) {
+	for _, role := range []string{"RestoreRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
+		k := d.role(role)
+		c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(k.AccessKeyID, k.SecretAccessKey, k.SessionToken), Region: testenv.Region})
+		if err != nil {
+			d.Fatal(err)
+		}
+		for _, key := range []string{configuration, "files/x", "manifests/" + id + ".json", "intents/x.json", "settings.json", "contents/x.jsonl.zst", "removals/x.json"} {
+			if _, err := c.PutObject(context.Background(), d.bucket, key, strings.NewReader("x"), 1, minio.PutObjectOptions{}); minio.ToErrorResponse(err).Code != "AccessDenied" {
+				d.Errorf("%s writes %s: %v", role, key, err)
+			}
+		}
+		for _, key := range []string{"manifests/" + id + ".json", "audit/head.json", "registry.json"} {
+			if err := c.RemoveObject(context.Background(), d.bucket, key, minio.RemoveObjectOptions{}); minio.ToErrorResponse(err).Code != "AccessDenied" {
+				d.Errorf("%s deletes %s: %v", role, key, err)
+			}
+		}
+	}
+}
+
+// TestDeployedRestoreDies: a container that cannot be started, or is killed, leaves no record that says it goes on.
+func TestDeployedRestoreDies(t *testing.T) {
+	d := deploy(t, false)
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	d.follow(id)
+	d.put(configuration, targets)
+	d.held[staging] = d.database
+	body := fmt.Sprintf(`{"backup": %q, "target": "staging", "database": "never_made"}`, id)
+
+	makes := d.cloud.container
+	d.cloud.container = func([]string, <-chan struct{}) int { return 1 }
+	restore := text(d.api("restore", "POST", "/api/restore/create", body, 202)["id"])
+	if o := d.followIn(d.restores, restore); o.error != "RestoreFailed" || !strings.Contains(o.cause, "not_started") {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	x := d.api("restore", "GET", "/api/restore/status/"+restore, "", 200)
+	if e, _ := x["error"].(object); x["state"] != "failed" || e["reason"] != "not_started" || x["halfFilled"] == true {
+		t.Errorf("the record says %v", x)
+	}
+
+	// Killed: the record says that it runs, and its lease is over.
+	d.cloud.container = func(args []string, _ <-chan struct{}) int {
+		key := "restores/" + args[1] + ".json"
+		record := regexp.MustCompile(`"leaseMs": \d+`).ReplaceAllString(d.object(key), `"leaseMs": -60000, "runner": "01JZ8Q4M9T4Y3V6K2W1X0N5BCD", "phase": "restoring"`)
+		d.put(key, strings.Replace(record, `"state": "reserved"`, `"state": "running"`, 1))
+		return 137
+	}
+	killed := text(d.api("restore", "POST", "/api/restore/create", body, 202)["id"])
+	if o := d.followIn(d.restores, killed); o.error != "RestoreFailed" || !strings.Contains(o.cause, "interrupted") {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	if x := d.api("restore", "GET", "/api/restore/status/"+killed, "", 200); x["state"] != "interrupted" || x["halfFilled"] != true {
+		t.Errorf("the record says %v", x)
+	}
+
+	// Canceled before it begins: the container finds nothing to do, and nobody is alarmed.
+	d.cloud.container = func(args []string, stop <-chan struct{}) int {
+		d.api("restore", "POST", "/api/restore/cancel/"+args[1], "", 202)
+		return makes(args, stop)
+	}
+	canceled := text(d.api("restore", "POST", "/api/restore/create", body, 202)["id"])
+	if o := d.followIn(d.restores, canceled); o.states[len(o.states)-1] != "Canceled" {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	if x := d.api("restore", "GET", "/api/restore/status/"+canceled, "", 200); x["state"] != "canceled" {
+		t.Errorf("the record says %v", x)
+	}
+}
+
+// TestDeployedProof proves a backup on request and by schedule: the same occasion once, however often its event comes. A file that was
+// changed is told.
+func TestDeployedProof(t *testing.T) {
+	d := deploy(t, false)
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	d.follow(id)
+	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
+	names := d.executions(d.proofs)
+	if len(names) != 1 || !strings.HasPrefix(names[0], "prove-"+id) {
+		t.Fatalf("the proofs are %v", names)
+	}
+	if o := d.followIn(d.proofs, names[0]); o.status != "SUCCEEDED" {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "proven") {
+		t.Errorf("the backup is not proven: %v", b)
+	}
+	// Without an image for proofs, whoever asks is told so.
+	proofs := d.proofs
+	d.proofs = ""
+	if p := d.api("prove", "POST", "/api/backup/prove/"+id, "", 409); p["reason"] != "target_lacks" {
+		t.Errorf("it is refused with %v", p)
+	}
+	d.proofs = proofs
+	due := object{"detail-type": "Scheduled Event", "id": "1", "time": "2026-11-29T06:00:00Z", "resources": []string{"arn:aws:scheduler:us-east-1:123456789012:schedule/default/cofre-proof"}}
+	for range 2 {
+		out, f := invoke(t, "prove", d.env("ProveRole"), due)
+		if ids, _ := out["ids"].([]any); f != nil || len(ids) != 1 || ids[0] != id {
+			t.Fatalf("the scheduled event: %v %+v", out, f)
+		}
+	}
+	names = d.executions(d.proofs)
+	if len(names) != 2 {
+		t.Fatalf("the proofs are %v", names)
+	}
+	for _, name := range names {
+		d.followIn(d.proofs, name)
+	}
+	file := text(d.api("list", "GET", "/api/backup/"+id, "", 200)["filepath"])
+	d.put(file, strings.Repeat("x", len(d.object(file))))
+	due["time"] = "2026-12-06T06:00:00Z"
+	if _, f := invoke(t, "prove", d.env("ProveRole"), due); f != nil {
+		t.Fatalf("the scheduled event: %+v", f)
+	}
+	failed := 0
+	for _, name := range d.executions(d.proofs) {
+		if o := d.followIn(d.proofs, name); o.error == "NotProven" {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d proofs failed, want that of the changed file", failed)
+	}
+}
+
 // TestDeployedFailure takes the database away: the workflow fails, in the function and in the container, and the record says why.
 func TestDeployedFailure(t *testing.T) {
 	for _, large := range []bool{false, true} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -29,9 +30,14 @@ type deployed struct {
 	bucket   string
 	database string // URL
 	cloud    *cloud
-	machine  string // the workflow's ARN
-	keys     map[string]credentials.Value
-	kms      testenv.KMSServer
+	machine  string // the ARN of the workflow of backups
+	restores string // that of restores
+	proofs   string // that of proofs
+	// secrets is the URL of Secrets Manager, which hands held out to whoever the template allows to read them.
+	secrets string
+	held    map[string]string // by ARN
+	keys    map[string]credentials.Value
+	kms     testenv.KMSServer
 	// signing is the ARN of the key in KMS that signs backups, and trusted its public half; "" without one.
 	signing, trusted string
 	more             []string // settings of all functions
@@ -45,6 +51,9 @@ func deploy(t *testing.T, large bool) *deployed {
 	d.bucket = d.minio.NewBucket(t)
 	testenv.LoadSQL(t, d.database, "CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS code FROM generate_series(1, 5000) n")
 	d.cloud.function = func(payload object) (any, *failure) {
+		if payload["action"] == "settle" {
+			return invoke(t, "restore", d.env("RestoreRole"), payload)
+		}
 		out, f := invoke(t, "create", d.env("CreateRole"), payload)
 		if large && f == nil && payload["action"] == "plan" {
 			out["engine"] = "container"
@@ -53,15 +62,61 @@ func deploy(t *testing.T, large bool) *deployed {
 	}
 	d.cloud.container = d.container
 	in := theInterpreter(t)
-	definition := d.cloud.definition(t, 60, true)
-	d.machine = text(in.call(t, "CreateStateMachine", object{"name": d.cloud.name, "definition": string(definition), "roleArn": "arn:aws:iam::123456789012:role/workflow"})["stateMachineArn"])
+	for name, machine := range map[string]*string{"backup": &d.machine, "restore": &d.restores, "proof": &d.proofs} {
+		definition := d.cloud.definitionOf(t, name, 60, true)
+		*machine = text(in.call(t, "CreateStateMachine", object{"name": d.cloud.name + "-" + name, "definition": string(definition), "roleArn": "arn:aws:iam::123456789012:role/workflow"})["stateMachineArn"])
+	}
+	d.held = map[string]string{}
+	manager := httptest.NewServer(http.HandlerFunc(d.readSecret))
+	t.Cleanup(manager.Close)
+	d.secrets = manager.URL
 	return d
+}
+
+// readSecret is Secrets Manager, as far as reading goes: it asks the policies of the role whose keys have signed the request.
+func (d *deployed) readSecret(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ SecretId string }
+	_ = json.NewDecoder(r.Body).Decode(&asked)
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	key, _, _ := strings.Cut(credential, "/")
+	d.cloud.mu.Lock()
+	role := ""
+	for name, k := range d.keys {
+		if k.AccessKeyID == key {
+			role = name
+		}
+	}
+	value, there := d.held[asked.SecretId]
+	d.cloud.mu.Unlock()
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	may := role != "" && slices.ContainsFunc(resourcesOf(d.T, role, "secretsmanager:GetSecretValue"), func(resource string) bool {
+		allowed := strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "us-east-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre").Replace(resource)
+		prefix, wild := strings.CutSuffix(allowed, "*")
+		return allowed == asked.SecretId || wild && strings.HasPrefix(asked.SecretId, prefix)
+	})
+	switch {
+	case !may:
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(object{"__type": "AccessDeniedException"})
+	case !there:
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(object{"__type": "ResourceNotFoundException"})
+	default:
+		_ = json.NewEncoder(w).Encode(object{"SecretString": value})
+	}
 }
 
 // container runs cofre, and sends it SIGTERM when the task is stopped.
 func (d *deployed) container(args []string, stop <-chan struct{}) int {
 	cmd := exec.Command(filepath.Join(built(d.T), "cofre"), args...)
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env("BackupTaskRole")...)
+	role := "BackupTaskRole"
+	switch {
+	case slices.Contains(args, "--restore"):
+		role = "RestoreTaskRole"
+	case args[0] == "prove":
+		role = "ProofTaskRole"
+	}
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env(role)...)
 	said, err := process.NewLog() // not the test's: it may end before the container
 	if err != nil {
 		d.Error(err)
@@ -81,12 +136,15 @@ func (d *deployed) container(args []string, stop <-chan struct{}) int {
 			d.Error(err)
 		}
 	}
-	if name := map[bool]string{true: "BackupSuccess", false: "BackupFailure"}[p.Err() == nil]; !strings.Contains(said.String(), name) {
+	if name := map[bool]string{true: "BackupSuccess", false: "BackupFailure"}[p.Err() == nil]; role == "BackupTaskRole" && !strings.Contains(said.String(), name) {
 		d.Errorf("the container's log has no metric %s", name)
 	}
 	d.Logf("cofre %s: status %d\n%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), said.String())
 	return cmd.ProcessState.ExitCode()
 }
+
+// configuration is the parameter ConfigurationKey.
+const configuration = "config/cofre.yaml"
 
 // env is what a function's environment has, with the keys of its role.
 func (d *deployed) env(role string) []string {
@@ -94,9 +152,17 @@ func (d *deployed) env(role string) []string {
 	env := []string{
 		"AWS_REGION=" + testenv.Region, "AWS_ENDPOINT_URL_S3=" + d.minio.Endpoint, "AWS_ENDPOINT_URL_SFN=" + theInterpreter(d.T).url, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=" + k.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + k.SecretAccessKey, "AWS_SESSION_TOKEN=" + k.SessionToken,
-		"BACKUP_DIRECTORY=s3://" + d.bucket, "DATABASE_URL=" + d.database, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
-		"BACKUP_WORKFLOW_ARN=" + d.machine, "BACKUP_CONNECT_RETRIES=0", "BACKUP_SCHEDULE=CRON_TZ=UTC cron(0 2 * * ? *)",
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + d.secrets, "BACKUP_DIRECTORY=s3://" + d.bucket, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
+		"BACKUP_CONNECT_RETRIES=0", "BACKUP_SCHEDULE=CRON_TZ=UTC cron(0 2 * * ? *)",
 		"BACKUP_TRUSTED_KEYS=" + d.trusted,
+	}
+	switch role {
+	case "RestoreRole", "RestoreTaskRole":
+		env = append(env, "BACKUP_CONFIG=s3://"+d.bucket+"/"+configuration, "BACKUP_WORKFLOW_ARN="+d.restores)
+	case "ProveRole", "ProofTaskRole":
+		env = append(env, "BACKUP_PROOF_SERVER="+testenv.ServerBin(testenv.NewestMajor), "BACKUP_WORKFLOW_ARN="+d.proofs)
+	default:
+		env = append(env, "DATABASE_URL="+d.database, "BACKUP_WORKFLOW_ARN="+d.machine)
 	}
 	env = append(env, d.more...)
 	all, _ := policies(d.T, role)
@@ -126,7 +192,7 @@ func (d *deployed) role(name string) credentials.Value {
 		}
 		for _, r := range s.Resources {
 			if rest, ok := strings.CutPrefix(r, "BackupBucket"); ok {
-				places = append(places, "arn:aws:s3:::"+d.bucket+rest)
+				places = append(places, "arn:aws:s3:::"+d.bucket+strings.Replace(rest, "ConfigurationKey", configuration, 1))
 			}
 		}
 		switch {
@@ -190,7 +256,25 @@ func (d *deployed) api(function, method, path, body string, status int) object {
 // follow waits for the end of the workflow that makes a backup.
 func (d *deployed) follow(id string) outcome {
 	d.Helper()
-	return (&execution{d.T, theInterpreter(d.T), strings.Replace(d.machine, ":stateMachine:", ":execution:", 1) + ":" + id}).wait()
+	return d.followIn(d.machine, id)
+}
+
+// followIn waits for the end of an execution of a workflow.
+func (d *deployed) followIn(machine, name string) outcome {
+	d.Helper()
+	return (&execution{d.T, theInterpreter(d.T), strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name}).wait()
+}
+
+// executions are the names of those that a workflow has had.
+func (d *deployed) executions(machine string) []string {
+	d.Helper()
+	var names []string
+	list, _ := theInterpreter(d.T).call(d.T, "ListExecutions", object{"stateMachineArn": machine})["executions"].([]any)
+	for _, e := range list {
+		names = append(names, text(e.(object)["name"]))
+	}
+	slices.Sort(names)
+	return names
 }
 
 // fetch gives the SHA-256 of what is at a URL.
