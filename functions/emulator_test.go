@@ -66,7 +66,7 @@ type function struct {
 // the first event comes.
 func start(tb testing.TB, name string, env ...string) *function {
 	tb.Helper()
-	layer := name == "create" || name == "health" // which says whether a dump would work
+	layer := name == "create" || name == "plan" || name == "health" // which says whether a dump would work
 	f := &function{tb: tb, log: testenv.Log(tb)}
 	address := freeAddress(tb)
 	f.url = "http://" + address + "/2015-03-31/functions/function/invocations"

@@ -117,7 +117,9 @@ func TestLifeOfABackup(t *testing.T) {
 	if restore.invoke(event(t, "restore-list", "")).http(200, &restores); restores.Restores == nil || len(restores.Restores) != 0 {
 		t.Errorf("the restores are %v", restores)
 	}
+	restore.invoke(event(t, "restore-targets", "")).http(200, nil)
 	restore.invoke(event(t, "restore", made.ID)).http(422, nil) // neither
+	w.start("plan").invoke(event(t, "plan", made.ID)).http(422, nil)
 	w.start("metrics").invoke(event(t, "metrics", "")).http(200, nil)
 	var trail struct {
 		Records []struct{ Actor, Action, Resource string }

@@ -6,7 +6,7 @@ import "cofre/functions/internal/entry"
 
 func main() {
 	entry.Start(entry.Function{
-		Operations: []string{"createRestore", "listRestores", "getRestoreStatus", "cancelRestore"},
+		Operations: []string{"listRestoreTargets", "createRestore", "listRestores", "getRestoreStatus", "cancelRestore"},
 		Actions:    map[string]entry.Action{"settle": entry.SettleRestore},
 	})
 }

@@ -279,6 +279,13 @@ func TestDeployedRestore(t *testing.T) {
 		return fmt.Sprintf(`{"backup": %q, "target": %q, "database": %q%s}`, id, target, database, more)
 	}
 	name := "restored_" + strings.ToLower(id)
+	if all, _ := d.api("restore", "GET", "/api/restore/targets", "", 200)["targets"].([]any); len(all) != 3 {
+		t.Errorf("the targets are %v", all)
+	}
+	if plan := d.api("plan", "POST", "/api/restore/plan", order("staging", name, ""), 200); plan["ready"] != true || plan["exists"] != false || text(plan["role"]) == "" {
+		t.Errorf("the plan is %v", plan)
+	}
+	d.api("plan", "POST", "/api/restore/plan", order("foreign", name, ""), 500) // which is for whoever runs it to put right
 	restore := text(d.api("restore", "POST", "/api/restore/create", order("staging", name, ""), 202)["id"])
 	if o := d.followIn(d.restores, restore); o.status != "SUCCEEDED" || !slices.Contains(o.states, "Restore") {
 		t.Fatalf("the workflow ended as %+v", o)
@@ -301,6 +308,9 @@ func TestDeployedRestore(t *testing.T) {
 	}
 	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "restored") {
 		t.Errorf("the backup is not said to have been restored: %v", b)
+	}
+	if plan := d.api("plan", "POST", "/api/restore/plan", order("staging", name, ""), 200); plan["ready"] != false || plan["exists"] != true {
+		t.Errorf("the plan is %v", plan)
 	}
 	// What is there already is left alone, and replaced only when its name is repeated.
 	again := text(d.api("restore", "POST", "/api/restore/create", order("staging", name, ""), 202)["id"])
@@ -330,7 +340,7 @@ func TestDeployedRestore(t *testing.T) {
 
 // restoreRefusals tries what the roles of restores and proofs may not.
 func (d *deployed) restoreRefusals(id string) {
-	for _, role := range []string{"RestoreRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
+	for _, role := range []string{"RestoreRole", "PlanRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
 		k := d.role(role)
 		c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(k.AccessKeyID, k.SecretAccessKey, k.SessionToken), Region: testenv.Region})
 		if err != nil {
