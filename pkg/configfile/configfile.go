@@ -53,6 +53,8 @@ type Source struct {
 	Proofs     string     `yaml:"proofs"` // daily, weekly, monthly or never; "" is never
 	Jobs       int        `yaml:"jobs"`   // connections that read rows at once; 0 is the environment's
 	Rows       string     `yaml:"rows"`   // how rows are written, text or binary; "" is the environment's
+	// Restore is what may be restored to its own server on request; nil is nothing. It stands among the file's targets then, under the source's name.
+	Restore []string `yaml:"restore"`
 	// Thresholds is nil where the file says nothing of them.
 	Thresholds *Thresholds `yaml:"thresholds"`
 	Line       int         `yaml:"-"` // in the file, from 1
@@ -177,6 +179,15 @@ func Parse(name string, data []byte) (File, error) {
 		if before := targets.add(t.Name, t.Line); before > 0 {
 			return f, wrong(name, t.Line, "the target %q stands in line %d already", t.Name, before)
 		}
+	}
+	for _, s := range f.Sources {
+		if len(s.Restore) == 0 {
+			continue
+		}
+		if before := targets.add(s.Name, s.Line); before > 0 {
+			return f, wrong(name, s.Line, "the source %q allows restores, and a target of its name stands in line %d", s.Name, before)
+		}
+		f.Targets = append(f.Targets, Target{Name: s.Name, Connection: s.Connection, Allow: s.Restore, Line: s.Line})
 	}
 	return f, nil
 }

@@ -259,3 +259,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The server of a source is a target where the source says so, under its name, and not otherwise.
+func TestSourceAsTarget(t *testing.T) {
+	const sources = "sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n    restore: [new, part]\n  - name: wiki\n    connection: {env: WIKI_URL}\n"
+	f, err := Parse("cofre.yaml", []byte(sources))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := f.Target("shop")
+	if shop == nil || !shop.Allows(AllowNew) || !shop.Allows(AllowPart) || shop.Allows(AllowReplace) || shop.Line != 2 || f.Target("wiki") != nil {
+		t.Fatalf("targets are %+v", f.Targets)
+	}
+	url, err := shop.URL(t.Context(), func(name string) string { return "postgresql://" + name }, nil)
+	if err != nil || url != "postgresql://SHOP_URL" {
+		t.Errorf("%q %v", url, err)
+	}
+	for what, text := range map[string]string{
+		"two of a name":    sources + "targets:\n  - name: Shop\n    connection: {env: OTHER_URL}\n",
+		"what nobody does": strings.Replace(sources, "part", "drop", 1),
+	} {
+		if _, err := Parse("cofre.yaml", []byte(text)); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "line ") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -36,7 +36,7 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "targets"},
-	"sources":            {"name", "connection", "maxAge", "proofs", "jobs", "rows", "thresholds"},
+	"sources":            {"name", "connection", "maxAge", "proofs", "restore", "jobs", "rows", "thresholds"},
 	"sources.connection": {"env", "file"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
 	"targets":            {"name", "connection", "allow"},
