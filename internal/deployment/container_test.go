@@ -40,7 +40,7 @@ func newContainer(t *testing.T, more ...string) string {
 		}
 	}
 	null := filepath.Join(root, "dev", "null")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(null), 0o755), os.WriteFile(null, nil, 0o666), os.Chmod(null, 0o666)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(null), 0o755), os.WriteFile(null, nil, 0o666), os.Chmod(null, 0o666), os.Symlink("/proc/self/fd", filepath.Join(root, "dev", "fd"))); err != nil {
 		t.Fatal(err)
 	}
 	return root
@@ -82,7 +82,11 @@ func TestContainer(t *testing.T) {
 // TestProofContainer proves a backup with just what is in the image for proofs, as its user and with the rights of its role. It writes
 // nowhere but in its scratch folder, and leaves nothing there.
 func TestProofContainer(t *testing.T) {
+	if !testenv.InMountNamespace(t) {
+		return
+	}
 	root := newContainer(t, "proof")
+	testenv.Proc(t, root)
 	d := deploy(t, false)
 	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
 	if o := d.follow(id); o.status != "SUCCEEDED" {

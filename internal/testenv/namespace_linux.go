@@ -3,6 +3,7 @@ package testenv
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"syscall"
 	"testing"
@@ -48,6 +49,20 @@ func Disk(t *testing.T, options string) (dir string) {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
+}
+
+// Proc mounts /proc in a root, which containers have. Only in a process of InMountNamespace.
+func Proc(t *testing.T, root string) {
+	t.Helper()
+	dir := filepath.Join(root, "proc")
+	err := os.Mkdir(dir, 0o555)
+	if err == nil {
+		err = syscall.Mount("/proc", dir, "", syscall.MS_BIND|syscall.MS_REC, "")
+	}
+	if err != nil {
+		t.Fatalf("mount /proc in %s: %v", root, err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 }
 
 // ReadOnly makes a disk read-only, or writable again.

@@ -30,3 +30,9 @@ func Fill(t *testing.T, _ string) func() {
 	InMountNamespace(t)
 	return nil
 }
+
+// Proc is for a process of InMountNamespace.
+func Proc(t *testing.T, _ string) {
+	t.Helper()
+	InMountNamespace(t)
+}

@@ -1,7 +1,9 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -10,7 +12,7 @@ import (
 func InRoot(folder string, user int) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Chroot: folder}
 	switch {
-	case os.Geteuid() != 0:
+	case os.Geteuid() != 0 || !known(user): // as in a process of InMountNamespace that another user than root has started
 		a.Cloneflags = syscall.CLONE_NEWUSER
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: user, HostID: os.Getuid(), Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: user, HostID: os.Getgid(), Size: 1}}
@@ -18,4 +20,19 @@ func InRoot(folder string, user int) *syscall.SysProcAttr {
 		a.Credential = &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}
 	}
 	return a
+}
+
+// known reports whether this user namespace has a user of this number.
+func known(user int) bool {
+	data, err := os.ReadFile("/proc/self/uid_map") // user_namespaces(7): first here, first outside, how many
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(data)) {
+		var here, outside, n int
+		if _, err := fmt.Sscan(line, &here, &outside, &n); err == nil && user >= here && user-here < n {
+			return true
+		}
+	}
+	return false
 }
