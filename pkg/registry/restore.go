@@ -175,12 +175,15 @@ func (x *Restore) die(lastSign time.Time) {
 		return
 	}
 	x.HalfFilled = true // whatever it said last: it may have gone on
-	left, hint := "may be half filled", "Look at that database before anybody uses it. "
+	became, left, hint := "died without reporting an error", "may be half filled", "Look at that database before anybody uses it. "
+	if !x.abandoned() {
+		became = "died without reporting an error, or was cut off from the storage"
+	}
 	switch {
 	case x.Phase == RestoreFinishing:
 		left += "; it had read the whole backup by then, and may also have finished"
-	case x.Mode == RestorePart:
-		left += " with that part"
+	case !x.abandoned():
+		left += "; it may also have finished unseen"
 	}
 	if x.Mode == RestorePart {
 		hint += "Drop what is there of the part, and ask for the restore again."
@@ -188,8 +191,8 @@ func (x *Restore) die(lastSign time.Time) {
 		hint += "Drop it, and ask for the restore again."
 	}
 	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost, hint,
-		"the process that restored into the database %q of target %s died without reporting an error; its last sign of life was at %s, and that database %s",
-		x.Database, x.Target, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), left))
+		"the process that restored into the database %q of target %s %s; its last sign of life was at %s, and that database %s",
+		x.Database, x.Target, became, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), left))
 }
 
 // givenUp reports whether it was ended because its process gave no sign of life, which nobody else goes on with.

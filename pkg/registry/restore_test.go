@@ -126,7 +126,7 @@ func TestRestoreInterrupted(t *testing.T) {
 		must(t, err)
 		got, err := later(store).Restore(ctx, l.Restore().ID) // whoever asks finds out
 		if err != nil || got.State != RestoreInterrupted || got.Error.Reason != fault.RunLost || !got.HalfFilled ||
-			!strings.Contains(got.Error.Message, `"shop_restored" of target staging`) || !strings.Contains(got.Error.Message, "may be half filled") {
+			!strings.Contains(got.Error.Message, `"shop_restored" of target staging`) || !strings.Contains(got.Error.Message, "cut off from the storage") || !strings.Contains(got.Error.Message, "may be half filled; it may also have finished") {
 			t.Errorf("%+v (%+v), %v", got, got.Error, err)
 		}
 		died, err := later(store).SettleRestores(ctx)
@@ -296,8 +296,8 @@ func TestRestoreOfADeadProcess(t *testing.T) {
 	}
 	must(t, child.Process.Kill())
 	_ = child.Wait()
-	if got, err := r.Restore(ctx, ids[0]); err != nil || got.State != RestoreInterrupted {
-		t.Errorf("%+v, %v", got, err)
+	if got, err := r.Restore(ctx, ids[0]); err != nil || got.State != RestoreInterrupted || !strings.HasSuffix(got.Error.Message, "that database may be half filled") || strings.Contains(got.Error.Message, "cut off") {
+		t.Errorf("%+v (%+v), %v", got, got.Error, err)
 	}
 	if got, err := r.CancelRestore(ctx, ids[1], "ben", time.Now()); err != nil || got.State != RestoreInterrupted {
 		t.Errorf("%+v, %v", got, err)
