@@ -231,7 +231,8 @@ func standing(t *testing.T, phase string) (w *world, x registry.Restore, env []s
 	case registry.RestoreFinishing:
 		testenv.LoadSQL(t, url, tail)
 	case registry.RestoreRestoring:
-		proxy.Throttle(testenv.ToServer, 50<<10)
+		testenv.LoadSQL(t, url, "CREATE TABLE long AS SELECT g, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, 150000) g") // more than lies in pipes
+		proxy.Throttle(testenv.ToServer, 200<<10)
 	}
 	env = withTargets(t, server.URLThrough(proxy.Addr(), "postgres"))
 	w = open(t, "", url, env...)
