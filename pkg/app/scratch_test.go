@@ -168,3 +168,38 @@ func TestHostileArchiveIsContained(t *testing.T) {
 	}
 	testenv.LoadSQL(t, url, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'harmed') THEN RAISE 'another server was reached'; END IF; END $$`)
 }
+
+// Checks of rows run while a backup is restored, and may make what they like for their own session: it takes the place of nothing that a
+// function with the superuser's rights names.
+func TestHostileArchiveGetsNoRights(t *testing.T) {
+	url := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+	mark := filepath.Join(os.TempDir(), "cofre-proof-rights-"+filepath.Base(t.TempDir()))
+	t.Cleanup(func() { os.Remove(mark) })
+	testenv.LoadSQL(t, url, `
+		CREATE FUNCTION harm(t text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN
+			EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch `+mark+`'''; RETURN true;
+		EXCEPTION WHEN insufficient_privilege THEN RETURN true; END $f$;
+		CREATE FUNCTION take(i int) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN
+			IF session_user = 'cofre_restore' THEN
+				CREATE DOMAIN pg_temp.harmful AS text CHECK (public.harm(VALUE));
+				CREATE TYPE pg_temp.record AS (a pg_temp.harmful);
+				CREATE SCHEMA other;
+				DROP SCHEMA other;
+			END IF;
+			RETURN true;
+		END $f$;
+		CREATE TABLE victims (id int CHECK (take(id)));
+		INSERT INTO victims VALUES (1);`)
+	a := open(t, url)
+	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{})
+	if err != nil || done.Err() != nil {
+		t.Errorf("%v, %v", err, done.Err())
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("a program was run")
+	}
+}

@@ -86,10 +86,11 @@ func Prepare(ctx context.Context, t Target, role string, roles []string, extensi
 	return schemas, nil
 }
 
-// openSchemas lets everybody create in public, and in every schema from its beginning.
+// openSchemas lets everybody create in public, and in every schema from its beginning. The function runs with the superuser's rights in sessions
+// of whoever restores: without pg_temp at its end, the search path would begin there, with types of theirs.
 const openSchemas = `GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC;
 CREATE SCHEMA cofre_proof;
-CREATE FUNCTION cofre_proof.open() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION cofre_proof.open() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	DECLARE made record;
 	BEGIN
 		FOR made IN SELECT object_identity FROM pg_event_trigger_ddl_commands() WHERE object_type = 'schema' LOOP
