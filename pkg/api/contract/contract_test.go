@@ -69,7 +69,7 @@ func TestRoutes(t *testing.T) {
 		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}", "POST /api/backup/prove/{id}",
 		"POST /api/backup/cancel/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
 		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
-		"POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}",
+		"GET /api/restore/targets", "POST /api/restore/plan", "POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
