@@ -33,6 +33,7 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
+	"cofre/pkg/registry"
 )
 
 // Caller is who asks.
@@ -90,8 +91,8 @@ type Config struct {
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.
 	// Without it every validation is made within its request.
 	LaunchValidation func(ctx context.Context, id string) error
-	// LaunchRestore hands a reserved restore to whoever makes it; it calls Service.RunRestore there. Without it none is taken.
-	LaunchRestore func(ctx context.Context, id string) error
+	// LaunchRestore hands a reserved restore to whoever makes it; it calls Service.RunRestoreAsked, or RunRestore, there. Without it none is taken.
+	LaunchRestore func(ctx context.Context, x registry.Restore) error
 	// PlanTime bounds a look at what a restore would do; default 20 s.
 	PlanTime time.Duration
 	// LaunchProof hands a proof to whoever makes it; it calls Service.Prove there. Without it none is taken.

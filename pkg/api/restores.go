@@ -39,7 +39,7 @@ func (a *API) createRestore(ctx context.Context, c *call) (answer, error) {
 	c.resource = x.ID
 	c.noteRestore(x)
 	if x.State == registry.RestoreReserved { // not one that an earlier delivery of this request has begun
-		if err := a.LaunchRestore(ctx, x.ID); err != nil {
+		if err := a.LaunchRestore(ctx, x); err != nil {
 			if !x.CreatedAt.Before(c.started.Truncate(time.Millisecond)) { // an earlier one may wait elsewhere
 				a.abandonRestore(ctx, c, x.ID, err)
 			}

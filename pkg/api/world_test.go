@@ -26,6 +26,7 @@ import (
 	"cofre/pkg/api/gateway"
 	"cofre/pkg/app"
 	"cofre/pkg/backup"
+	"cofre/pkg/registry"
 )
 
 func TestMain(m *testing.M) {
@@ -68,7 +69,7 @@ type launcher struct {
 }
 
 // LaunchRestore makes a restore in a goroutine, as a server does.
-func (l *launcher) LaunchRestore(_ context.Context, id string) error {
+func (l *launcher) LaunchRestore(_ context.Context, x registry.Restore) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil || l.idle {
@@ -78,7 +79,7 @@ func (l *launcher) LaunchRestore(_ context.Context, id string) error {
 		l.filling.Lock()
 		defer l.filling.Unlock()
 		if l.ctx.Err() == nil {
-			l.app.Service.RunRestore(l.ctx, id) // the outcome stands in the record
+			l.app.Service.RunRestoreAsked(l.ctx, x) // the outcome stands in the record
 		}
 	})
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"cofre/pkg/access"
 	"cofre/pkg/api"
+	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
 
@@ -16,12 +17,12 @@ type APIOptions struct {
 	Launcher     api.Launcher
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
-	LaunchRestore    func(ctx context.Context, id string) error // see api.Config
-	LaunchProof      func(ctx context.Context, id string) error // see api.Config
-	ValidateInline   int64                                      // see api.Config
-	Link             func(r *http.Request, link string) string  // see api.Config
-	Operations       []string                                   // see api.Config
-	Version          string                                     // cofre's own
+	LaunchRestore    func(ctx context.Context, x registry.Restore) error // see api.Config
+	LaunchProof      func(ctx context.Context, id string) error          // see api.Config
+	ValidateInline   int64                                               // see api.Config
+	Link             func(r *http.Request, link string) string           // see api.Config
+	Operations       []string                                            // see api.Config
+	Version          string                                              // cofre's own
 	Log              *slog.Logger
 }
 

@@ -27,6 +27,15 @@ type restoring struct {
 // delivery of the same id does nothing and gets reason busy or already_exists. When ctx ends, the restore is stopped and recorded as
 // interrupted within seconds.
 func (s *Service) RunRestore(ctx context.Context, id string) (registry.Restore, error) {
+	return s.runRestore(ctx, id, nil)
+}
+
+// RunRestoreAsked is RunRestore for whoever knows what was asked for: where the record says something else by then, nothing is done.
+func (s *Service) RunRestoreAsked(ctx context.Context, asked registry.Restore) (registry.Restore, error) {
+	return s.runRestore(ctx, asked.ID, &asked)
+}
+
+func (s *Service) runRestore(ctx context.Context, id string, asked *registry.Restore) (registry.Restore, error) {
 	runner, err := s.newID()
 	if err != nil {
 		return registry.Restore{}, err
@@ -37,6 +46,10 @@ func (s *Service) RunRestore(ctx context.Context, id string) (registry.Restore, 
 	}
 	x := lease.Restore()
 	r := &restoring{s: s, lease: lease, phase: registry.RestoreChecking, total: x.Total}
+	if asked != nil && (x.By != asked.By || !x.SameRequest(asked)) {
+		return r.settle(ctx, Restored{}, invalid("Find out who could write to the storage, and ask for the restore again.",
+			"the record of restore %s does not say any more what was asked for; nothing was changed", id))
+	}
 	work, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	beat, stop := context.WithCancel(work)

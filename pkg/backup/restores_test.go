@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -224,6 +225,48 @@ func TestRestoreRecordIsNotTrusted(t *testing.T) {
 	}
 	if after := fingerprint(t, url); !reflect.DeepEqual(after, before) {
 		t.Error("the database was changed")
+	}
+}
+
+// Whoever knows what was asked for does nothing else, although it is allowed: somebody wrote another database, another mode, another backup or
+// another user into the record while it waited.
+func TestRestoreIsWhatWasAskedFor(t *testing.T) {
+	url := newShop(t, testenv.NewestMajor)
+	before := fingerprint(t, url)
+	w := open(t, "", url, withTargets(t, url)...)
+	b, other := w.create(backup.Request{}), w.create(backup.Request{})
+	order := backup.RestoreOrder{Backup: b.ID, Target: "staging", By: "anna"}
+	for what, change := range map[string]func(x *registry.Restore){
+		"another backup":   func(x *registry.Restore) { x.Backup = other.ID },
+		"another database": func(x *registry.Restore) { x.Database = newName(t) },
+		"another mode": func(x *registry.Restore) {
+			x.Mode, x.Database = registry.RestoreReplace, url[strings.LastIndex(url, "/")+1:]
+		},
+		"another user": func(x *registry.Restore) { x.By = "ben" },
+		"a part":       func(x *registry.Restore) { x.Part = &registry.ChosenPart{Tables: []string{"items"}} },
+	} {
+		order.Database = newName(t)
+		asked := w.startRestore(order)
+		x := asked
+		change(&x)
+		data, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Store.Put(t.Context(), registry.RestoreKey(x.ID), data, storage.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.Service.RunRestoreAsked(t.Context(), asked)
+		if want(t, err, fault.Validation, fault.InvalidInput); got.State != registry.RestoreFailed || got.HalfFilled {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	if after := fingerprint(t, url); !reflect.DeepEqual(after, before) {
+		t.Error("the database was changed")
+	}
+	order.Database = newName(t)
+	if x, err := w.Service.RunRestoreAsked(t.Context(), w.startRestore(order)); err != nil || x.State != registry.RestoreSucceeded {
+		t.Errorf("as it was asked for: %+v, %v", x, err)
 	}
 }
 

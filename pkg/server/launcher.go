@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
 )
 
 // launcher makes backups, restores, validations and proofs in this process: a bounded number of each at once, and one proof. They do not
@@ -61,8 +62,8 @@ func (l *launcher) LaunchValidation(_ context.Context, id string) error {
 }
 
 // LaunchRestore makes a restore as soon as there is a slot.
-func (l *launcher) LaunchRestore(_ context.Context, id string) error {
-	return l.start("restore", id, func() { l.restore(id) })
+func (l *launcher) LaunchRestore(_ context.Context, x registry.Restore) error {
+	return l.start("restore", x.ID, func() { l.restore(x) })
 }
 
 // LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once.
@@ -186,7 +187,8 @@ func (l *launcher) awaitTurn(id string) (slot, wanted bool) {
 }
 
 // restore waits for a slot and makes a restore. One that is interrupted before its turn is recorded as failed.
-func (l *launcher) restore(id string) {
+func (l *launcher) restore(asked registry.Restore) {
+	id := asked.ID
 	slot, wanted := l.awaitTurn(id)
 	if slot {
 		defer func() { <-l.restores }()
@@ -203,7 +205,7 @@ func (l *launcher) restore(id string) {
 		}
 		return
 	}
-	x, err := l.service.RunRestore(l.filling, id)
+	x, err := l.service.RunRestoreAsked(l.filling, asked)
 	if backup.Elsewhere(err) && x.ID == "" {
 		l.log.Info("nothing to do for this restore", "restore_id", id, "error", err.Error())
 	} else if err != nil {

@@ -41,6 +41,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
 	"cofre/pkg/pause"
+	"cofre/pkg/registry"
 )
 
 // Config is what a server is made of.
@@ -85,7 +86,7 @@ type Config struct {
 type Doors struct {
 	Launcher         api.Launcher
 	LaunchValidation func(ctx context.Context, id string) error
-	LaunchRestore    func(ctx context.Context, id string) error
+	LaunchRestore    func(ctx context.Context, x registry.Restore) error
 	LaunchProof      func(ctx context.Context, id string) error
 	Link             func(r *http.Request, link string) string
 }

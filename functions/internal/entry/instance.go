@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/api"
 	"cofre/pkg/app"
+	"cofre/pkg/registry"
 	"cofre/pkg/secret"
 	"cofre/pkg/workflow"
 )
@@ -64,7 +65,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 			return nil, err
 		}
 		options.Launcher, options.LaunchValidation, options.ValidateInline = s.workflow, s.launchValidation, validateInline
-		options.LaunchRestore = s.workflow.LaunchRestore
+		options.LaunchRestore = func(ctx context.Context, x registry.Restore) error { return s.workflow.LaunchRestore(ctx, x.ID) }
 		options.LaunchProof = func(ctx context.Context, id string) error { return s.workflow.LaunchProof(ctx, id, "") }
 	}
 	s.api, err = s.API(options)
