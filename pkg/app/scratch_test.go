@@ -203,3 +203,22 @@ func TestHostileArchiveGetsNoRights(t *testing.T) {
 		t.Error("a program was run")
 	}
 }
+
+// A server may have roles that are called as a proof's own.
+func TestProofWithItsOwnRolesInTheBackup(t *testing.T) {
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	url := server.NewDatabase(t)
+	testenv.LoadSQL(t, url, `CREATE ROLE cofre_restore; CREATE TABLE theirs (id int); INSERT INTO theirs VALUES (1); ALTER TABLE theirs OWNER TO cofre_restore`)
+	t.Cleanup(func() {
+		testenv.LoadSQL(t, url, `DROP TABLE theirs; DROP ROLE cofre_restore`)
+	})
+	a := open(t, url)
+	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{})
+	if err != nil || done.Err() != nil || done.Proof.Level != registry.LevelProven {
+		t.Errorf("%v, %v, %+v", err, done.Err(), done.Proof)
+	}
+}

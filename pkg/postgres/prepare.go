@@ -55,7 +55,7 @@ func Prepare(ctx context.Context, t Target, role string, roles []string, extensi
 				return schemas, err
 			}
 		}
-		if !strings.HasPrefix(name, "pg_") && name != t.User() {
+		if !strings.HasPrefix(name, "pg_") && name != t.User() && name != role {
 			if err := run("GRANT " + QuoteIdent(name) + " TO " + QuoteIdent(role)); err != nil {
 				return schemas, err
 			}
