@@ -18,8 +18,9 @@ const listLong = `Lists the backups there are, newest first. Filters add up.
 
 SOURCE is whose backup it is; a question mark behind it says that nobody knows of which server. HOLDS is there
 when one of them is a part. VERIFIED is the best proof of each: yes (while it was written), checksum, full
-(read back whole) or restored. WARNING is there when one is half the size of the one before, or tables lost
-rows since. "cofre info ID" tells everything about one.`
+(read back whole), restored or proven. Its dots are the steps of that: stored, checked while it was made,
+read back, restored, proven; a half one is in part. WARNING is there when one is half the size of the one
+before, or tables lost rows since. "cofre info ID" tells everything about one.`
 
 const listExamples = `  cofre list
   cofre list --source shop --since 7d
@@ -174,8 +175,10 @@ func (p *program) backupTable(backups []backup.Backup, fates map[string]backup.F
 		if b.Size == 0 {
 			size = term.Cell{Text: "-", Paint: p.out.Dim}
 		}
+		verified := verifiedWord(b, p.out)
+		verified.Text += ladder(b, p.out)
 		cells := []term.Cell{{Text: b.ID}, statusWord(b, p.out), sourceCell(b, p.out), {Text: shortPath(b)},
-			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verifiedWord(b, p.out)}
+			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verified}
 		if parts {
 			cells = slices.Insert(cells, 3, holdsCell(b, p.out))
 		}

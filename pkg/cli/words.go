@@ -50,6 +50,28 @@ func verifiedWord(b backup.Backup, l term.Look) term.Cell {
 	return term.Cell{Text: v.Level, Paint: l.Green}
 }
 
+// ladder shows in dots how far a backup was looked into: stored, checked while it was made, read back, restored, proven. There are none where
+// they cannot be shown.
+func ladder(b backup.Backup, l term.Look) string {
+	if !l.Unicode || b.Status != registry.Success || b.Verification == nil {
+		return ""
+	}
+	dots := " ●"
+	for _, v := range b.Ladder()[registry.RungChecked:] {
+		switch {
+		case v == nil:
+			dots += "○"
+		case !v.OK:
+			dots += "×"
+		case v.InPart():
+			dots += "◐"
+		default:
+			dots += "●"
+		}
+	}
+	return dots
+}
+
 // verifiedLong says the same in a sentence.
 func verifiedLong(b backup.Backup) string {
 	if b.Verification == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"cofre/pkg/cli/term"
 	"cofre/pkg/registry"
 )
 
@@ -16,6 +17,29 @@ func TestDamagedWithoutAText(t *testing.T) {
 		if got := verifiedAs(registry.Verification{Problems: problems}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// The ladder shows each step that was taken, what was left out of it, and damage, and nothing where there are no dots.
+func TestLadder(t *testing.T) {
+	look := func(level string, ok bool) registry.Verification { return registry.Verification{OK: ok, Level: level} }
+	for want, list := range map[string]registry.Verifications{
+		" ●●○○○": {look(registry.LevelStream, true)},
+		" ●●●○●": {look(registry.LevelProven, true), look(registry.LevelProvenInPart, true), look(registry.LevelFull, true), look(registry.LevelStream, true)},
+		" ●●●◐◐": {look(registry.LevelProvenInPart, true), look(registry.LevelRestoredInPart, true), look(registry.LevelChecksum, true), look(registry.LevelStream, true)},
+		" ●●×○×": {look(registry.LevelProven, true), look(registry.LevelProvenInPart, false), look(registry.LevelFull, false), look(registry.LevelStream, true)},
+		" ●○○○○": {look("of a newer version", true)},
+	} {
+		b := registry.Backup{Status: registry.Success, Verification: &list[0], Verifications: list}
+		if got := ladder(b, term.Look{Unicode: true}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := ladder(b, term.Look{}); got != "" {
+			t.Errorf("%q for who sees no dots", got)
+		}
+	}
+	if got := ladder(registry.Backup{Status: registry.Failed}, term.Look{Unicode: true}); got != "" {
+		t.Errorf("%q of a failure", got)
 	}
 }
 

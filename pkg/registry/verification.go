@@ -135,8 +135,48 @@ func (b *Backup) Proven() (v Verification, ok bool) {
 	return b.proof(true)
 }
 
-// InPart reports whether a proof was one in part: something was left out, or could not be compared.
-func (v Verification) InPart() bool { return v.Level == LevelProvenInPart }
+// InPart reports whether something was left out of a restore or a proof, or could not be compared.
+func (v Verification) InPart() bool {
+	return v.Level == LevelProvenInPart || v.Level == LevelRestoredInPart
+}
+
+// Rungs of the ladder: how far a backup was looked into. That it is stored is the first, and needs no look.
+const (
+	RungStored = iota
+	RungChecked
+	RungRead
+	RungRestored
+	RungProven
+	rungs
+)
+
+// rung returns the rung of a level; RungStored for one that is not known.
+func (v Verification) rung() int {
+	switch v.Level {
+	case LevelStream:
+		return RungChecked
+	case LevelChecksum, LevelFull:
+		return RungRead
+	case LevelRestored, LevelRestoredInPart:
+		return RungRestored
+	case LevelProven, LevelProvenInPart:
+		return RungProven
+	}
+	return RungStored
+}
+
+// Ladder returns for each rung what is known: the look that found the backup bad, or else the strongest that found it good; nil where there was
+// none, and for RungStored.
+func (b *Backup) Ladder() []*Verification {
+	ladder, known := make([]*Verification, rungs), b.Proofs()
+	for i := range known { // the strongest first
+		v := &known[i]
+		if at := &ladder[v.rung()]; v.rung() != RungStored && (*at == nil || (*at).OK && !v.OK) {
+			*at = v
+		}
+	}
+	return ladder
+}
 
 // Why a backup can never be proven.
 const (

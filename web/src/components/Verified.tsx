@@ -38,5 +38,26 @@ export function proofsOf(b: Backup): Verification[] {
   return v && !all.some((x) => x.level === v.level && x.at === v.at) ? [v, ...all] : all;
 }
 
+/** steps are those of the ladder behind "stored", with the levels that a look of each may have. */
+export const steps = { checked: ["stream"], read: ["full", "checksum"], restored: ["restored", "restored_in_part"], proven: ["proven", "proven_in_part"] } as const;
+
+/** stepOf gives what is known of a step: what found the backup damaged, or else the strongest look. */
+export function stepOf(b: Backup, levels: readonly string[]): Verification | undefined {
+  const of = proofsOf(b).filter((v) => levels.includes(v.level));
+  return of.find((v) => !v.ok) ?? of[0];
+}
+
+/** Rungs is the ladder as a mark of five dots; in words, with its dates, it is the mark's title. */
+export function Rungs({ backup: b }: { backup: Backup }) {
+  const { t, f } = useText();
+  let dots = "●", title = `${t.stored} ${f.dateTime(b.createdAt)}`;
+  for (const levels of Object.values(steps)) {
+    const v = stepOf(b, levels);
+    dots += !v ? "○" : !v.ok ? "×" : v.level.endsWith("_in_part") ? "◐" : "●";
+    title += `; ${v ? `${word(t.levels, v.level)}${v.ok ? "" : `, ${t.status.damaged}`} ${f.dateTime(v.at)}` : `${t.levels[levels[0]]}: ${t.notYet}`}`;
+  }
+  return <span className="rungs" role="img" title={title} aria-label={title}>{dots}</span>;
+}
+
 /** reasonText says in the user's language why a backup is kept or goes; an unknown code as the API says it. */
 export const reasonText = (t: Messages, reason: { code: string; text: string }): string => word(t.retention.reasons, reason.code, reason.text);

@@ -66,6 +66,8 @@ export const en = {
     proven: "proven",
     proven_in_part: "proven in part",
   },
+  stored: "stored",
+  notYet: "not yet",
   content: { all: "everything", schema: "schema only", data: "data only" },
   home: { title: "Backups", create: "Create backup", allSources: "All sources" },
   tiles: {

@@ -68,6 +68,8 @@ export const ptBR: Messages = {
     proven: "comprovado",
     proven_in_part: "comprovado em parte",
   },
+  stored: "armazenado",
+  notYet: "ainda não",
   content: { all: "tudo", schema: "só estrutura", data: "só dados" },
   home: { title: "Backups", create: "Criar backup", allSources: "Todas as origens" },
   tiles: {

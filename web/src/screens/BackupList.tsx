@@ -6,7 +6,7 @@ import { useMay } from "../api/context";
 import { Icon, Time, word } from "../components/basics";
 import { Empty } from "../components/states";
 import { PartBadge, sourceText } from "../components/Part";
-import { reasonText, StatusBadge, Verified } from "../components/Verified";
+import { reasonText, Rungs, StatusBadge, Verified } from "../components/Verified";
 import { useText } from "../i18n";
 import { parseHash, readFilters, sortings, standings, type Filters, type Sorting, type Standing } from "../url";
 
@@ -208,7 +208,7 @@ function Row({ backup: b, selected, onSelect, onDelete, onDownload }: {
       <td role="cell" data-label={t.columns.duration} className="number">{running ? "—" : f.duration(b.duration)}</td>
       <td role="cell" data-label={t.columns.size} className="number size">{b.size ? <>{f.bytes(b.size)} <Change backup={b} /></> : "—"}</td>
       <td role="cell" data-label={t.columns.verified} className="verified">
-        {b.status === "failed" && b.error ? <span className="muted">{word(t.reasons, b.error.reason, t.codes[b.error.code])}</span> : <Verified backup={b} />}
+        {b.status === "failed" && b.error ? <span className="muted">{word(t.reasons, b.error.reason, t.codes[b.error.code])}</span> : <><Verified backup={b} />{b.verification && <Rungs backup={b} />}</>}
       </td>
       <td role="cell" data-label={t.columns.kept} className="kept"><Kept backup={b} /></td>
       <td role="cell" className="buttons">

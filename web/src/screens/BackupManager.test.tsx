@@ -22,6 +22,21 @@ test("a row tells size with its change, how it was verified, until when it is ke
   expect(time.tabIndex).toBe(0);
 });
 
+test("a row shows in dots how far it was looked into, and says it in words with dates", async () => {
+  const at = "2026-11-20T10:00:00Z";
+  const damaged = { ok: false, level: "full" as const, at }, proven = { ok: true, level: "proven_in_part" as const, at }, stream = { ok: true, level: "stream" as const, at };
+  const failed = backup({ filename: "failed.dump", status: "failed" });
+  delete failed.verification;
+  serve(answers({ backups: [backup({ filename: "new.dump", verification: stream }), backup({ filename: "old.dump", verification: damaged, verifications: [proven, damaged, stream] }), failed], total: 3 }));
+  show(<BackupManager userRole="ADMIN" />, { language: "pt-BR" });
+  const mark = async (name: string) => within((await screen.findByRole("link", { name })).closest("tr")!).queryByRole("img");
+  expect((await mark("new.dump"))!.textContent).toBe("●●○○○");
+  expect((await mark("new.dump"))!.getAttribute("aria-label")).toMatch(/^armazenado .*; durante a criação .*; relido .*: ainda não; restaurado: ainda não; comprovado: ainda não$/);
+  expect((await mark("old.dump"))!.textContent).toBe("●●×○◐");
+  expect((await mark("old.dump"))!.title).toMatch(/relido.*, Corrompido .*2026.*; comprovado em parte .*2026/);
+  expect(await mark("failed.dump")).toBeNull();
+});
+
 test("filters go into the address and into the question to the API", async () => {
   const asked = serve(answers());
   show(<BackupManager userRole="ADMIN" />);
