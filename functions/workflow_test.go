@@ -13,6 +13,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/registry"
 )
 
 // stepFunctions takes executions as AWS Step Functions does, and runs nothing.
@@ -152,7 +153,21 @@ func TestRestoresAndProofs(t *testing.T) {
 
 	prove := w.start("prove", long...)
 	prove.invoke(event(t, "prove", made.ID)).http(202, nil)
+	// It waits for the container, as the backup's record says, and until then nothing more is begun.
+	var one struct {
+		ProofAttempt struct{ State, RequestedBy string }
+	}
+	if w.start("list").invoke(event(t, "list-info", made.ID)).http(200, &one); one.ProofAttempt.State != "waiting" || one.ProofAttempt.RequestedBy == "" {
+		t.Errorf("the record says %+v", one)
+	}
+	prove.invoke(event(t, "prove", made.ID)).http(202, nil)
 	var proving struct{ IDs []string }
+	if prove.invoke(event(t, "prove-schedule", "")).into(&proving); len(proving.IDs) != 1 || len(states.executions()) != 2 {
+		t.Errorf("of one that waits the schedule has %+v proven, %+v", proving, states.executions())
+	}
+	if err := testenv.MinIO(t).Client(t).RemoveObject(t.Context(), w.bucket, "backups/"+registry.ProofKey(made.ID), minio.RemoveObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		if prove.invoke(event(t, "prove-schedule", "")).into(&proving); len(proving.IDs) != 1 || proving.IDs[0] != made.ID {
 			t.Errorf("the schedule has %+v proven", proving)

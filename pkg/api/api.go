@@ -95,8 +95,8 @@ type Config struct {
 	LaunchRestore func(ctx context.Context, x registry.Restore) error
 	// PlanTime bounds a look at what a restore would do; default 20 s.
 	PlanTime time.Duration
-	// LaunchProof hands a proof to whoever makes it; it calls Service.Prove there. Without it none is taken.
-	LaunchProof func(ctx context.Context, id string) error
+	// LaunchProof hands a proof that by wants to whoever makes it; it calls Service.AskProof there. Without it none is taken.
+	LaunchProof func(ctx context.Context, id, by string) error
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
 	// cannot reach themselves.
 	Link func(r *http.Request, link string) string

@@ -102,7 +102,15 @@ func (a *API) info(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(withFate(b, fate)), nil
+	out := withFate(b, fate)
+	if b.Status == registry.Success {
+		last, err := a.Service.LastAttempt(ctx, b.ID)
+		if err != nil {
+			c.log.Warn("the backup's last proof is left out of the answer", "backup_id", b.ID, "error", err.Error())
+		}
+		out.ProofAttempt = proofAttempt(last)
+	}
+	return ok(out), nil
 }
 
 // pollEvery is what whoever follows a backup is told to wait, in seconds; progress is published every three.
@@ -184,7 +192,7 @@ func (a *API) prove(ctx context.Context, c *call) (answer, error) {
 		return answer{}, fault.New(fault.Validation, fault.TargetLacks, "Prove it on a machine that has a PostgreSQL server's programs; on AWS, proofs need the parameter ProofImage.", "no proofs are made here")
 	}
 	at := a.Now().UTC().Truncate(time.Millisecond)
-	if err := a.LaunchProof(ctx, b.ID); err != nil {
+	if err := a.LaunchProof(ctx, b.ID, c.caller.Subject); err != nil {
 		return answer{}, fmt.Errorf("start the proof of %s: %w", b.ID, err)
 	}
 	return accepted("/api/backup/"+b.ID, contract.ValidationAccepted{ID: b.ID, RequestedAt: at}), nil

@@ -65,6 +65,15 @@ func withFate(b backup.Backup, f backup.Fate) contract.BackupMetadata {
 	return m
 }
 
+// proofAttempt tells of a proof that was asked for; nil is none.
+func proofAttempt(a *registry.ProofAttempt) (out contract.ProofAttempt) {
+	if a == nil {
+		return out
+	}
+	return contract.ProofAttempt{State: contract.ProofAttemptState(a.State), Step: contract.ProofAttemptStep(a.Step), RequestedBy: a.By, RequestedAt: a.AskedAt,
+		StartedAt: a.StartedAt, EndedAt: a.EndedAt, Error: errorOf(a.Error)}
+}
+
 func retentionReason(r retention.Reason) contract.RetentionReason {
 	return contract.RetentionReason{Code: string(r.Code), Text: r.Text}
 }

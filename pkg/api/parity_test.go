@@ -20,7 +20,7 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 	database := newDatabase(t)
 	target := withTarget(t, database)
 	// A proof that ends does so nowhere at the same moment: what both say of one that they took is compared.
-	taken := func(c *api.Config) { c.LaunchProof = func(context.Context, string) error { return nil } }
+	taken := func(c *api.Config) { c.LaunchProof = func(context.Context, string, string) error { return nil } }
 	server, function := newWorld(t, database, taken, target...), newWorld(t, database, taken, target...)
 	server.launcher.idle, function.launcher.idle = true, true // a restore that runs is nowhere the same at the same moment
 	first := server.created(server.http, `{"options":{"filename":"same"}}`)

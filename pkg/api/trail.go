@@ -86,6 +86,12 @@ func RecordRoomMade(ctx context.Context, trail Auditor, by string, rep backup.Cl
 	}}, log, err)
 }
 
+// RecordEnded writes into the audit trail how work ended that r.Actor had asked for and that took longer than the request. It works as
+// RecordScheduled does.
+func RecordEnded(ctx context.Context, trail Auditor, r contract.AuditRecord, log *slog.Logger, err error) {
+	recordDone(ctx, trail, r, log, err)
+}
+
 func recordDone(ctx context.Context, trail Auditor, r contract.AuditRecord, log *slog.Logger, err error) {
 	r.Outcome = contract.AuditOutcomeAllowed
 	if err != nil {

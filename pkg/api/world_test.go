@@ -85,16 +85,20 @@ func (l *launcher) LaunchRestore(_ context.Context, x registry.Restore) error {
 	return nil
 }
 
-// LaunchProof proves a backup in a goroutine.
-func (l *launcher) LaunchProof(_ context.Context, id string) error {
+// LaunchProof proves a backup in a goroutine, and nothing while one is being proven.
+func (l *launcher) LaunchProof(ctx context.Context, id, by string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil || l.proving {
 		return l.err
 	}
+	asked, err := l.app.Service.AskProof(ctx, id, by)
+	if err != nil {
+		return err
+	}
 	l.proving = true
 	l.work.Go(func() {
-		l.app.Service.Prove(l.ctx, id, backup.ProveOptions{}) // the outcome stands in the record
+		asked.Make(l.ctx, backup.ProveOptions{}) // the outcome stands in the record
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.proving = false

@@ -18,7 +18,7 @@ type APIOptions struct {
 	// LaunchValidation, see api.Config.
 	LaunchValidation func(ctx context.Context, id string) error
 	LaunchRestore    func(ctx context.Context, x registry.Restore) error // see api.Config
-	LaunchProof      func(ctx context.Context, id string) error          // see api.Config
+	LaunchProof      func(ctx context.Context, id, by string) error      // see api.Config
 	ValidateInline   int64                                               // see api.Config
 	Link             func(r *http.Request, link string) string           // see api.Config
 	Operations       []string                                            // see api.Config

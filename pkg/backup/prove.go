@@ -18,6 +18,7 @@ import (
 
 // ProveOptions tune a proof.
 type ProveOptions struct {
+	By            string // who wants it, for its record
 	AllowUnsigned bool
 	Jobs          int           // of the restore; 0 chooses
 	Timeout       time.Duration // of the whole; 0 is none
@@ -27,7 +28,7 @@ type ProveOptions struct {
 	Remark func(line string)
 	// Progress is called with the stored bytes read so far and their total, from any goroutine.
 	Progress func(read, total int64)
-	// Enter is called as each step begins: counting, starting, restoring, comparing.
+	// Enter is called as each step begins: registry.ProofChecking and those behind it.
 	Enter func(step string)
 }
 
@@ -70,27 +71,43 @@ const (
 // Prove restores a backup into a server of its own and compares what came out with what was counted when the backup was made:
 // every table's rows by number and hash, sequences, large objects and definitions. It asks the checks, and records the outcome. The
 // server is gone afterwards. The error is for a proof that could not be made; a backup that is not what it was is a Proved
-// that is not OK, which removes nothing.
+// that is not OK, which removes nothing. While it lasts and afterwards the backup's record of proofs says how it stands with it.
 func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved, error) {
-	b, err := s.good(ctx, ref, o.AllowUnsigned)
+	b, err := s.toProve(ctx, ref, o.AllowUnsigned)
+	if err != nil {
+		return Proved{}, err
+	}
+	asked, err := s.askProof(ctx, b.ID, o.By, true)
+	if err != nil {
+		s.Log.Warn("nobody else sees how far this proof is: its record was not written", "backup_id", b.ID, "error", err.Error())
+		asked = &AskedProof{s: s, id: b.ID}
+	}
+	return asked.make(ctx, func() (Backup, error) { return b, nil }, o)
+}
+
+// toProve returns a backup that can be proven, as far as that can be told before.
+func (s *Service) toProve(ctx context.Context, ref string, unsigned bool) (Backup, error) {
+	b, err := s.good(ctx, ref, unsigned)
 	if err == nil {
 		err = provable(b)
 	}
 	if err == nil {
 		err = s.readable(ctx, b)
 	}
-	if err != nil {
-		return Proved{}, err
-	}
+	return b, err
+}
+
+// prove makes a proof and records what it found.
+func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time (--timeout, or BACKUP_PROOF_TIMEOUT_MINUTES where the server makes it).", "the proof took longer than %s", o.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time: BACKUP_PROOF_TIMEOUT_MINUTES of the server that makes it (--timeout on the command line).", "the proof took longer than %s", o.Timeout))
 		defer cancel()
 	}
 	start := s.Now()
 	p := &proof{s: s, b: b, o: o, record: registry.Proof{}}
 	if err := p.make(ctx); err != nil {
-		return Proved{Backup: b}, err
+		return Proved{Backup: b}, proofStopped(ctx, err)
 	}
 	done := Proved{Backup: b, Notes: p.notes, DurationMS: s.Now().Sub(start).Milliseconds()}
 	done.Proof = p.verification(s.Now())
@@ -109,13 +126,7 @@ func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved
 
 // Provable returns a backup that can be proven on this machine; the error says why it cannot.
 func (s *Service) Provable(ctx context.Context, ref string) (Backup, error) {
-	b, err := s.good(ctx, ref, false)
-	if err == nil {
-		err = provable(b)
-	}
-	if err == nil {
-		err = s.readable(ctx, b)
-	}
+	b, err := s.toProve(ctx, ref, false)
 	if err == nil && s.Engine == nil {
 		err = fault.New(fault.Validation, fault.TargetLacks, "Prove it where a database is configured.", "no proofs can be made here")
 	}
@@ -177,6 +188,7 @@ func (p *proof) verification(now time.Time) registry.Verification {
 }
 
 func (p *proof) make(ctx context.Context) (err error) {
+	p.enter(registry.ProofChecking)
 	if p.proven, err = p.s.proveFirst(ctx, p.b); err != nil {
 		return err
 	}
@@ -184,7 +196,7 @@ func (p *proof) make(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.enter("starting a server")
+	p.enter(registry.ProofStarting)
 	major, _ := strconv.Atoi(contents.Major(p.b.DatabaseVersion))
 	o := ScratchOptions{Major: major}
 	if o.Room, err = p.takeSample(want, room(p.b, want)); err != nil {
@@ -206,7 +218,7 @@ func (p *proof) make(ctx context.Context) (err error) {
 	if done, err := p.restore(ctx, scratch); done || err != nil {
 		return err
 	}
-	p.enter("comparing")
+	p.enter(registry.ProofComparing)
 	got, err := p.found(ctx, scratch)
 	if err != nil {
 		return err
@@ -230,7 +242,7 @@ func (p *proof) expected(ctx context.Context) (*contents.Contents, error) {
 	default:
 		return nil, err
 	}
-	p.enter("counting")
+	p.enter(registry.ProofCounting)
 	p.record.Computed = true
 	in, err := p.s.restoreInput(ctx, p.b, p.proven, false, p.o.Progress).Open(ctx)
 	if err != nil {
@@ -253,7 +265,7 @@ func (p *proof) expected(ctx context.Context) (*contents.Contents, error) {
 
 // restore restores. done tells that the proof has ended with what was found wrong.
 func (p *proof) restore(ctx context.Context, scratch Scratch) (done bool, err error) {
-	p.enter("restoring")
+	p.enter(registry.ProofRestoring)
 	start := p.s.Now()
 	o := RestoreOptions{Format: p.b.Format, Jobs: p.o.Jobs, Log: p.o.Log, Remark: p.o.Remark}
 	if p.sample != nil {

@@ -6,11 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
 	"cofre/pkg/source"
 )
 
@@ -42,15 +44,58 @@ func (p *program) infoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b = located(a, b)
-			return p.print(b, func() error { return p.info(b, fate) })
+			last, err := a.Service.LastAttempt(cmd.Context(), b.ID)
+			if err != nil {
+				p.log.Warn("whether it is being proven is not known", "error", err.Error())
+			}
+			doc := infoDoc{located(a, b), attemptOf(last)}
+			return p.print(doc, func() error { return p.info(doc, fate) })
 		},
 	}
 	c.Flags().StringVar(&dir, "certificate", "", "write a signed certificate of the backup's proof into this `DIRECTORY`")
 	return c
 }
 
-func (p *program) info(b backup.Backup, fate backup.Fate) error {
+// infoDoc is the document of info --json.
+type infoDoc struct {
+	backup.Backup
+	ProofAttempt *attemptDoc `json:"proofAttempt,omitempty"`
+}
+
+// attemptDoc is the last time that somebody wanted the backup proven, as in the API.
+type attemptDoc struct {
+	State       registry.ProofState `json:"state"`
+	Step        string              `json:"step,omitempty"`
+	RequestedBy string              `json:"requestedBy"`
+	RequestedAt time.Time           `json:"requestedAt"`
+	StartedAt   time.Time           `json:"startedAt,omitzero"`
+	EndedAt     time.Time           `json:"endedAt,omitzero"`
+	Error       *registry.Error     `json:"error,omitempty"`
+}
+
+func attemptOf(a *registry.ProofAttempt) *attemptDoc {
+	if a == nil {
+		return nil
+	}
+	return &attemptDoc{a.State, a.Step, a.By, a.AskedAt, a.StartedAt, a.EndedAt, a.Error}
+}
+
+// addAttempt says how it stands with a proof that goes on, and why the last one could not be made. What one found is among the verifications.
+func addAttempt(t *term.Pairs, a *attemptDoc) {
+	switch {
+	case a == nil:
+	case a.State == registry.ProofWaiting:
+		t.Add("proof", "waits for its turn since "+term.Moment(a.RequestedAt)+", asked for by "+a.RequestedBy)
+	case a.State == registry.ProofRunning:
+		t.Add("proof", "being made since "+term.Moment(a.StartedAt)+" ("+cmp.Or(a.Step, registry.ProofChecking)+"), asked for by "+a.RequestedBy)
+	case a.State == registry.ProofFailed:
+		t.Add("proof", "could not be made, "+term.Moment(a.EndedAt)+": "+term.OwnTimes(a.Error.Message)+"; asked for by "+a.RequestedBy)
+		t.Add("what to do", a.Error.Hint)
+	}
+}
+
+func (p *program) info(doc infoDoc, fate backup.Fate) error {
+	b := doc.Backup
 	s := statusWord(b, p.out)
 	if err := p.printf("backup %s  %s\n", p.out.Bold(b.ID), s.Paint(s.Text)); err != nil {
 		return err
@@ -75,6 +120,7 @@ func (p *program) info(b backup.Backup, fate backup.Fate) error {
 			t.Add("also", verifiedAs(v)+", "+term.Moment(v.At))
 		}
 	}
+	addAttempt(&t, doc.ProofAttempt)
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))
 	if l := b.Locale; l != nil {

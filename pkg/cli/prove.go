@@ -109,6 +109,7 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, certificat
 	}
 	o.Log = func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) }
 	o.Remark = func(line string) { p.log.Debug("restore", slog.String("remark", line)) }
+	o.By = actor()
 	doc := proofs{Results: []proved{}}
 	ends := several{p: p, of: len(refs)}
 	for _, ref := range refs {

@@ -24,6 +24,7 @@ const (
 	CancelPrefix     = "cancel/"
 	SourcesPrefix    = "sources/"
 	RestoresPrefix   = "restores/"
+	ProofsPrefix     = "proofs/"
 	metadataBackupID = "backup-id" // object metadata: whose upload this is
 )
 
@@ -50,6 +51,9 @@ func CancelKey(id string) string { return CancelPrefix + id + ".json" }
 
 // RestoreKey is where the record of a restore stands.
 func RestoreKey(id string) string { return RestoresPrefix + id + ".json" }
+
+// ProofKey is where the record of the last proof of a backup stands that somebody asked for.
+func ProofKey(id string) string { return ProofsPrefix + id + ".json" }
 
 // cancelSuffix is what names of notes end with that a running restore is to stop.
 const cancelSuffix = ".cancel"

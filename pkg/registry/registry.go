@@ -7,7 +7,8 @@
 // is missing or damaged. intents/<id>.json stands for work in flight, with a lease; [Registry.Reconcile] ends
 // what a dead process left.
 //
-// restores/<id>.json is a restore that was asked for: its record, progress and lease in one object.
+// restores/<id>.json is a restore that was asked for: its record, progress and lease in one object. proofs/<id>.json is the same of the last
+// proof of a backup that was asked for.
 //
 // The order of a backup is Reserve, Claim, Lease.SetUpload, Commit (or Fail). Every step may be the last one
 // before the power goes out; ARCHITECTURE.md says what is found then, and the tests stop after each of them.

@@ -85,7 +85,8 @@ func (r *Registry) Signed(ctx context.Context, id string) (Manifest, error) {
 	return m, nil
 }
 
-// sweepBesides removes signatures, contents and globals whose manifest was never written: a run that died, or lost, between the two.
+// sweepBesides removes signatures, contents and globals whose manifest was never written: a run that died, or lost, between the two. The
+// records of proofs go where there is no backup any more.
 func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) error {
 	manifests, signatures := idSet{}, []string{}
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ManifestsPrefix}) {
@@ -106,7 +107,7 @@ func (r *Registry) sweepBesides(ctx context.Context, x *Index, rep *Report) erro
 			return err
 		}
 	}
-	return nil
+	return r.sweepAttempts(ctx, x, manifests, rep)
 }
 
 // owned tells whether what lies beside a manifest has one, or may get one. What has settled was looked at before that.

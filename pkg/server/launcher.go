@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync"
@@ -28,6 +29,8 @@ type launcher struct {
 
 	runs, validations, proofs, restores chan struct{} // slots
 	proofTime                           time.Duration // of one
+	// proved is told what came of a proof that by asked for.
+	proved func(by string, asked *backup.AskedProof, proved backup.Proved, err error)
 
 	mu       sync.Mutex
 	stopping bool
@@ -66,20 +69,39 @@ func (l *launcher) LaunchRestore(_ context.Context, x registry.Restore) error {
 	return l.start("restore", x.ID, func() { l.restore(x) })
 }
 
-// LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once.
-func (l *launcher) LaunchProof(ctx context.Context, id string) error {
+// LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once. While the backup is being
+// proven, or waits for that, wherever that is, nothing more is begun: it says the same again, for hours.
+func (l *launcher) LaunchProof(ctx context.Context, id, by string) error {
 	if err := l.service.CanProve(ctx, id); err != nil {
 		return err
 	}
-	return l.start("proof", id, func() {
-		proved, err := l.proof(id)
+	asked, err := l.service.AskProof(ctx, id, by)
+	if fault.HasReason(err, fault.Busy) {
+		l.log.Info("nothing to do for this proof", "backup_id", id, "error", err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return l.startProof(asked, func() {
+		proved, err := l.proof(asked)
 		switch {
 		case err != nil:
 			l.log.Log(context.Background(), fault.Level(err), "the proof could not be made", "backup_id", id, "error", err.Error(), "hint", fault.From(err).Hint)
 		case !proved.Proof.OK:
 			l.log.Error("the proof failed", "backup_id", id, "error", proved.Err().Error())
 		}
+		l.proved(by, asked, proved, err)
 	})
+}
+
+// startProof runs do, which makes a proof. Each is work of its own: whether another one of the backup is in hand its record has told.
+func (l *launcher) startProof(asked *backup.AskedProof, do func()) error {
+	err := l.start("proof", rand.Text(), do)
+	if err != nil {
+		return asked.GiveUp(err)
+	}
+	return nil
 }
 
 // start runs do in a goroutine of its own, unless the same is in hand already.
@@ -92,7 +114,7 @@ func (l *launcher) start(kind, id string, do func()) error {
 		f.Transient = true
 		return f
 	case l.busy[kind+id] != nil:
-		l.busy[kind+id].again = kind != "proof" // which says the same again, for hours
+		l.busy[kind+id].again = true
 		return nil
 	case mostInHand[kind] > 0 && l.inHand[kind] >= mostInHand[kind]:
 		return fault.New(fault.Validation, fault.LimitReached, "Wait until some have ended.", "%d %ss are waiting already", l.inHand[kind], kind)
@@ -231,17 +253,19 @@ func (l *launcher) validate(id string) {
 }
 
 // proof waits for its turn and proves a backup.
-func (l *launcher) proof(id string) (backup.Proved, error) {
+func (l *launcher) proof(asked *backup.AskedProof) (backup.Proved, error) {
 	select {
 	case l.proofs <- struct{}{}:
 		defer func() { <-l.proofs }()
 	case <-l.reading.Done():
-		return backup.Proved{}, context.Cause(l.reading)
+	}
+	if l.reading.Err() != nil {
+		return backup.Proved{}, asked.GiveUp(context.Cause(l.reading))
 	}
 	line := func(what, key string) func(string) {
-		return func(s string) { l.log.Debug(what, "backup_id", id, key, s) }
+		return func(s string) { l.log.Debug(what, "backup_id", asked.ID(), key, s) }
 	}
-	return l.service.Prove(l.reading, id, backup.ProveOptions{Timeout: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
+	return asked.Make(l.reading, backup.ProveOptions{Timeout: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
 }
 
 // running tells how many backups are in hand, and how many restores.
@@ -257,7 +281,7 @@ func (l *launcher) stop(grace, abort context.Context) error {
 	l.mu.Lock()
 	l.stopping = true
 	l.mu.Unlock()
-	l.unread(errStopping)
+	l.unread(fault.Wrap(errStopping, fault.Canceled, "", "Ask for it again.", "the server was stopped before this was finished"))
 	ended := make(chan struct{})
 	go func() {
 		l.ended.Wait()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
@@ -80,24 +81,38 @@ func (p *prover) one(ctx context.Context) (made bool, err error) {
 	return true, nil
 }
 
+// proved says in the audit trail what came of a proof that by asked for.
+func (s *Server) proved(by string, asked *backup.AskedProof, proved backup.Proved, err error) {
+	note := contract.AuditRecord{Actor: by, Action: "prove", Resource: asked.ID(), Detail: map[string]string{"requested": asked.At().Format(time.RFC3339)}}
+	if err == nil {
+		note.Detail["proven"] = strconv.FormatBool(proved.Proof.OK)
+	}
+	api.RecordEnded(context.Background(), s.Audit, note, s.Log, err)
+}
+
 // prove proves a backup and says everywhere what came of it.
 func (p *prover) prove(ctx context.Context, id, source string, due time.Time) {
 	s := p.s
 	request := rand.Text()
 	log := s.Log.With("task", "proof", "request_id", request, "backup_id", id)
+	asked, err := s.Service.AskProof(ctx, id, backup.Scheduler)
+	if fault.HasReason(err, fault.Busy) { // somebody else has it proven: what comes of that counts as well
+		p.failed[id] = attempt{next: s.Now().Add(lookForProofs), wait: p.failed[id].wait}
+		log.Info("the backup is being proven already", "source", source, "error", err.Error())
+		return
+	}
 	log.Info("scheduled proof", "source", source, "due", due.UTC())
 	type outcome struct {
 		proved backup.Proved
 		err    error
 	}
 	done := make(chan outcome, 1)
-	err := s.launcher.start("scheduled proof", id, func() {
-		proved, err := s.launcher.proof(id)
-		select {
-		case done <- outcome{proved, err}:
-		default: // of a second one, nobody waits for
-		}
-	})
+	if err == nil {
+		err = s.launcher.startProof(asked, func() {
+			proved, err := s.launcher.proof(asked)
+			done <- outcome{proved, err}
+		})
+	}
 	ended := outcome{err: err}
 	if err == nil {
 		ended = <-done

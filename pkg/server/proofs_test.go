@@ -14,6 +14,7 @@ import (
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/server"
+	"cofre/pkg/storage"
 )
 
 // losing is an engine whose private servers restore definitions without rows.
@@ -275,10 +276,11 @@ func TestProveByRequest(t *testing.T) {
 	if r := w.do("GET", "/api/backup/"+b.ID, "", admin); !strings.Contains(r.body, `"level":"proven"`) {
 		t.Errorf("the record is %s", r.body)
 	}
+	w.wait("the audit record", func() bool { got := w.outcomes(); return len(got) == 1 && got[0] == b.ID+" allowed true" })
 	outcomes := map[string]int{}
 	for _, role := range []string{"ADMIN", "SUPERVISOR", "USUARIO"} {
 		for _, rec := range w.recorded("development:" + role) {
-			if rec.Action == "prove" {
+			if rec.Action == "prove" && rec.Detail["requested"] == "" {
 				outcomes[string(rec.Outcome)]++
 			}
 		}
@@ -300,6 +302,199 @@ func TestProveByRequest(t *testing.T) {
 	}
 }
 
+// gate is a folder of a server's programs of which initdb waits for what the test wants.
+type gate struct {
+	t   *testing.T
+	dir string
+}
+
+func newGate(t *testing.T) gate {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gate-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate{t, dir}
+	bin := testenv.ServerBin(testenv.NewestMajor)
+	programs, err := os.ReadDir(bin)
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	for _, p := range programs {
+		if err == nil && p.Name() != "initdb" {
+			err = os.Symlink(filepath.Join(bin, p.Name()), filepath.Join(dir, p.Name()))
+		}
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "initdb"), []byte(`#!/bin/sh
+[ "$1" != --version ] || exec `+bin+`/initdb --version
+while [ ! -e `+dir+`/go ] && [ ! -e `+dir+`/fail ]; do sleep 0.05; done
+[ ! -e `+dir+`/fail ] || { echo "initdb: there is no room" >&2; exit 1; }
+exec `+bin+`/initdb "$@"
+`), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// let lets initdb "go" on, or "fail".
+func (g gate) let(what string) {
+	g.t.Helper()
+	for _, other := range []string{"go", "fail"} {
+		os.Remove(filepath.Join(g.dir, other))
+	}
+	if what == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(g.dir, what), nil, 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// attempt is how it stands with the last proof of a backup that somebody asked for, as the API says.
+type attempt struct {
+	State, Step, RequestedBy string
+	Error                    struct{ Code, Reason, Message, Hint string }
+}
+
+func (w *world) attempt(id string) attempt {
+	w.t.Helper()
+	var b struct{ ProofAttempt attempt }
+	if r := w.do("GET", "/api/backup/"+id, "", w.signedIn("SUPERVISOR")); r.StatusCode != 200 || json.Unmarshal([]byte(r.body), &b) != nil {
+		w.t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	return b.ProofAttempt
+}
+
+// stands is attempt without a request, of which there may be so many in a minute.
+func (w *world) stands(id string) registry.ProofAttempt {
+	w.t.Helper()
+	a, err := w.Service.LastAttempt(w.t.Context(), id)
+	if err != nil || a == nil {
+		w.t.Fatalf("%+v, %v", a, err)
+	}
+	return *a
+}
+
+// asked has a backup proven by request.
+func (w *world) asked(id string) {
+	w.t.Helper()
+	if r := w.do("POST", "/api/backup/prove/"+id, "", w.signedIn("ADMIN")); r.StatusCode != 202 {
+		w.t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+}
+
+// outcomes are the audit records of what came of proofs that were asked for over the API, the newest first.
+func (w *world) outcomes() (out []string) {
+	for _, r := range w.recorded("development:ADMIN") {
+		if r.Action == "prove" && r.Detail["requested"] != "" {
+			out = append(out, strings.Join(strings.Fields(strings.Join([]string{r.Resource, string(r.Outcome), r.Reason, r.Detail["proven"]}, " ")), " "))
+		}
+	}
+	return out
+}
+
+// Whoever asked for a proof, and everybody else who may see the backup, knows how it stands with it, and in the end why it could not be made. That
+// is no verdict about the backup. The trail has what came of it.
+func TestProofByRequestIsFollowed(t *testing.T) {
+	openTemp(t)
+	g := newGate(t)
+	o := options{database: newDatabase(t), directory: filepath.Join(t.TempDir(), "backups"), env: []string{"BACKUP_SOURCE=shop", "BACKUP_PROOF_SERVER=" + g.dir}}
+	w := serve(t, o)
+	first, second := w.made(), w.made()
+	if a := w.attempt(first.ID); a.State != "" {
+		t.Errorf("nobody asked: %+v", a)
+	}
+	w.asked(first.ID)
+	w.wait("its turn", func() bool { return w.stands(first.ID).Step == registry.ProofStarting })
+	if a := w.attempt(first.ID); a.State != "running" || a.RequestedBy != "development:ADMIN" {
+		t.Errorf("under way: %+v", a)
+	}
+	w.asked(second.ID)
+	w.asked(first.ID) // begins nothing
+	if a := w.attempt(second.ID); a.State != "waiting" {
+		t.Errorf("one at a time: %+v", a)
+	}
+	other, _ := configure(t, o) // another process
+	if a, err := other.Service.LastAttempt(t.Context(), first.ID); err != nil || a == nil || a.State != registry.ProofRunning {
+		t.Errorf("another process sees %+v, %v", a, err)
+	}
+	g.let("fail")
+	w.wait("the ends", func() bool { a, b := w.stands(first.ID), w.stands(second.ID); return !a.Live() && !b.Live() })
+	if a := w.attempt(first.ID); a.Step != "starting" || a.Error.Message != "a PostgreSQL server for the proof could not be started" || a.Error.Hint == "" {
+		t.Errorf("it says %+v", a)
+	}
+	for _, b := range w.backups() {
+		if !b.Verified() || b.Verification.Level != registry.LevelStream {
+			t.Errorf("a proof that could not be made is a verdict: %+v", b.Verification)
+		}
+	}
+	w.wait("the audit records", func() bool { return len(w.outcomes()) == 2 })
+	if got := w.outcomes(); got[0] != second.ID+" failed" || got[1] != first.ID+" failed" {
+		t.Errorf("recorded are %q", got)
+	}
+	g.let("go")
+	w.asked(first.ID)
+	w.wait("the proof", func() bool { a := w.stands(first.ID); return !a.Live() })
+	if a := w.attempt(first.ID); a.State != "proven" || a.Error.Message != "" {
+		t.Errorf("it says %+v", a)
+	}
+	w.wait("the audit record", func() bool { return len(w.outcomes()) == 3 })
+	if got := w.outcomes(); got[0] != first.ID+" allowed true" {
+		t.Errorf("recorded are %q", got)
+	}
+	if _, err := w.Service.Delete(t.Context(), first.ID, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Store.Head(t.Context(), registry.ProofKey(first.ID)); !storage.IsNotFound(err) {
+		t.Errorf("its record outlives the backup: %v", err)
+	}
+}
+
+// A proof that takes too long, and one that the end of the server stops, are known as such afterwards, also to the next server.
+func TestProofByRequestIsStopped(t *testing.T) {
+	openTemp(t)
+	g := newGate(t)
+	o := options{database: newDatabase(t), directory: filepath.Join(t.TempDir(), "backups"), env: []string{"BACKUP_SOURCE=shop", "BACKUP_PROOF_SERVER=" + g.dir}}
+	long := o
+	long.change = func(c *server.Config) { c.ProofTimeout = 300 * time.Millisecond }
+	w := serve(t, long)
+	b := w.made()
+	w.asked(b.ID)
+	w.wait("the end", func() bool { a := w.stands(b.ID); return !a.Live() })
+	if a := w.attempt(b.ID); a.State != "failed" || a.Error.Reason != "timeout" || a.Error.Message != "the proof took longer than 300ms" || !strings.Contains(a.Error.Hint, "BACKUP_PROOF_TIMEOUT_MINUTES") {
+		t.Errorf("it says %+v", a)
+	}
+	w.wait("the audit record", func() bool { got := w.outcomes(); return len(got) == 1 && got[0] == b.ID+" failed timeout" })
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	w = serve(t, o)
+	another := w.made()
+	w.asked(b.ID)
+	w.asked(another.ID)
+	w.wait("its turn", func() bool { return w.stands(b.ID).Step == registry.ProofStarting })
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	w = serve(t, o)
+	for _, id := range []string{b.ID, another.ID} {
+		if a := w.attempt(id); a.State != "failed" || a.Error.Code != "CanceledError" || !strings.Contains(a.Error.Message, "the server was stopped") || a.Error.Hint == "" {
+			t.Errorf("it says %+v", a)
+		}
+	}
+	if got := w.outcomes(); len(got) != 3 {
+		t.Errorf("recorded are %q", got)
+	}
+	g.let("go")
+	w.asked(b.ID)
+	w.wait("the proof", func() bool { return w.stands(b.ID).State == registry.ProofProven })
+}
+
 // Where no server's programs are installed health says so once, and with what to install; it is tried again later, not at once.
 func TestNoServerForProofs(t *testing.T) {
 	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
@@ -315,6 +510,11 @@ func TestNoServerForProofs(t *testing.T) {
 	}
 	if log := w.log.String(); !strings.Contains(log, "the proof could not be made") || !strings.Contains(log, "BACKUP_PROOF_SERVER does not lead to a PostgreSQL server") {
 		t.Errorf("the log says %s", log)
+	}
+	for _, b := range w.backups() {
+		if a, err := w.Service.LastAttempt(t.Context(), b.ID); err != nil || a == nil || a.State != registry.ProofFailed || a.By != backup.Scheduler || a.Error.Hint == "" {
+			t.Errorf("the backup's record says %+v, %v", a, err)
+		}
 	}
 	d := w.Service.Doctor(t.Context())
 	n := 0

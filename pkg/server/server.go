@@ -87,7 +87,7 @@ type Doors struct {
 	Launcher         api.Launcher
 	LaunchValidation func(ctx context.Context, id string) error
 	LaunchRestore    func(ctx context.Context, x registry.Restore) error
-	LaunchProof      func(ctx context.Context, id string) error
+	LaunchProof      func(ctx context.Context, id, by string) error
 	Link             func(r *http.Request, link string) string
 }
 
@@ -129,6 +129,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c, sources: newSources(c.SignIn), crowd: newCrowd(cmp.Or(c.MaxConnections, maxConnections))}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
+	s.launcher.proved = s.proved
 	s.launcher.proofTime = cmp.Or(c.ProofTimeout, proofTimeout)
 	s.launcher.keepEvery = cmp.Or(c.KeepRestoreEvery, backup.KeepRestoreEvery)
 	handler, err := c.NewAPI(Doors{s.launcher, s.launcher.LaunchValidation, s.launcher.LaunchRestore, s.launcher.LaunchProof, s.Link})

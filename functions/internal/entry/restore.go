@@ -66,7 +66,7 @@ func Prove(ctx context.Context, s *Instance, j Job) (any, error) {
 		id := ref
 		b, err := s.Service.Provable(ctx, ref)
 		if err == nil {
-			id, err = b.ID, s.workflow.LaunchProof(ctx, b.ID, j.Key)
+			id, err = b.ID, s.launchProof(ctx, b.ID, backup.Scheduler, j.Key)
 		}
 		s.record(ctx, proofNote(id), err)
 		if err != nil {

@@ -445,6 +445,60 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for ProofAttemptState.
+const (
+	ProofAttemptStateDisproven ProofAttemptState = "disproven"
+	ProofAttemptStateFailed    ProofAttemptState = "failed"
+	ProofAttemptStateProven    ProofAttemptState = "proven"
+	ProofAttemptStateRunning   ProofAttemptState = "running"
+	ProofAttemptStateWaiting   ProofAttemptState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ProofAttemptState enum.
+func (e ProofAttemptState) Valid() bool {
+	switch e {
+	case ProofAttemptStateDisproven:
+		return true
+	case ProofAttemptStateFailed:
+		return true
+	case ProofAttemptStateProven:
+		return true
+	case ProofAttemptStateRunning:
+		return true
+	case ProofAttemptStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProofAttemptStep.
+const (
+	ProofAttemptStepChecking  ProofAttemptStep = "checking"
+	ProofAttemptStepComparing ProofAttemptStep = "comparing"
+	ProofAttemptStepCounting  ProofAttemptStep = "counting"
+	ProofAttemptStepRestoring ProofAttemptStep = "restoring"
+	ProofAttemptStepStarting  ProofAttemptStep = "starting"
+)
+
+// Valid indicates whether the value is a known member of the ProofAttemptStep enum.
+func (e ProofAttemptStep) Valid() bool {
+	switch e {
+	case ProofAttemptStepChecking:
+		return true
+	case ProofAttemptStepComparing:
+		return true
+	case ProofAttemptStepCounting:
+		return true
+	case ProofAttemptStepRestoring:
+		return true
+	case ProofAttemptStepStarting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RestorePhase.
 const (
 	RestorePhaseChecking  RestorePhase = "checking"
@@ -752,6 +806,10 @@ type BackupMetadata struct {
 
 	// PreviousSize stored bytes of the successful backup of the same source, content and format before this one; absent when there is none
 	PreviousSize int64 `json:"previousSize,omitempty,omitzero"`
+
+	// ProofAttempt The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
+	// the backup, and what one found is among `verifications`.
+	ProofAttempt ProofAttempt `json:"proofAttempt,omitempty,omitzero"`
 
 	// Retention What becomes of the backup by the settings as they are now; in lists and single records.
 	Retention Retention `json:"retention,omitempty,omitzero"`
@@ -1482,6 +1540,32 @@ type Progress struct {
 	StartedAt     time.Time `json:"startedAt"`
 	UpdatedAt     time.Time `json:"updatedAt"`
 }
+
+// ProofAttempt The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
+// the backup, and what one found is among `verifications`.
+type ProofAttempt struct {
+	EndedAt time.Time `json:"endedAt,omitempty,omitzero"`
+
+	// Error Why a backup failed.
+	Error       BackupError `json:"error,omitempty,omitzero"`
+	RequestedAt time.Time   `json:"requestedAt"`
+
+	// RequestedBy the token's subject; `schedule`; or `local:` and a user of the machine
+	RequestedBy string    `json:"requestedBy"`
+	StartedAt   time.Time `json:"startedAt,omitempty,omitzero"`
+
+	// State `waiting` for its turn, `running`, `proven`, `disproven`; `failed`: it could not be made, as `error` says
+	State ProofAttemptState `json:"state"`
+
+	// Step of a running one what it does, of one that ended where it was: `checking` the stored file, `counting` what it holds, `starting` a server, `restoring`, `comparing`
+	Step ProofAttemptStep `json:"step,omitempty,omitzero"`
+}
+
+// ProofAttemptState `waiting` for its turn, `running`, `proven`, `disproven`; `failed`: it could not be made, as `error` says
+type ProofAttemptState string
+
+// ProofAttemptStep of a running one what it does, of one that ended where it was: `checking` the stored file, `counting` what it holds, `starting` a server, `restoring`, `comparing`
+type ProofAttemptStep string
 
 // ProvenBackup a backup that holds everything, was restored into a server of its own and compared
 type ProvenBackup struct {

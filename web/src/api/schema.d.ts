@@ -225,7 +225,8 @@ export interface paths {
          *     come back as it was made is marked as damaged, and nothing is removed.
          *
          *     That takes longer than a request may, and is made in the server's own process, one at a time: the answer is always 202.
-         *     Ask for the backup until there is a verification of one of these levels whose `at` is later than `requestedAt`. A machine
+         *     Ask for the backup until the `state` of its `proofAttempt` is neither `waiting` nor `running`: `failed` says why the proof could not be made,
+         *     which is no verdict about the backup. While a backup is being proven already nothing more is begun. A machine
          *     without the programs of a PostgreSQL server as new as the backup's, and a deployment without a server, refuse (409). An SQL
          *     script, and a backup of rows without their tables, cannot be proven (400).
          */
@@ -739,6 +740,7 @@ export interface components {
             verification?: components["schemas"]["Verification"];
             /** @description the newest one of each level, the strongest first */
             verifications?: components["schemas"]["Verification"][];
+            proofAttempt?: components["schemas"]["ProofAttempt"];
             error?: components["schemas"]["BackupError"];
             /** @description whole attempts made, from 1 */
             attempt: number;
@@ -980,6 +982,31 @@ export interface components {
             /** Format: date-time */
             at: string;
             problems?: components["schemas"]["IntegrityProblem"][];
+        };
+        /**
+         * @description The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
+         *     the backup, and what one found is among `verifications`.
+         */
+        ProofAttempt: {
+            /**
+             * @description `waiting` for its turn, `running`, `proven`, `disproven`; `failed`: it could not be made, as `error` says
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "proven" | "disproven" | "failed";
+            /**
+             * @description of a running one what it does, of one that ended where it was: `checking` the stored file, `counting` what it holds, `starting` a server, `restoring`, `comparing`
+             * @enum {string}
+             */
+            step?: "checking" | "counting" | "starting" | "restoring" | "comparing";
+            /** @description the token's subject; `schedule`; or `local:` and a user of the machine */
+            requestedBy: string;
+            /** Format: date-time */
+            requestedAt: string;
+            /** Format: date-time */
+            startedAt?: string;
+            /** Format: date-time */
+            endedAt?: string;
+            error?: components["schemas"]["BackupError"];
         };
         IntegrityProblem: {
             /** @example checksum_mismatch */
@@ -2323,7 +2350,7 @@ export interface operations {
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description where the outcome will stand, in `verification` and `verifications` */
+                    /** @description where the outcome will stand, in `proofAttempt` and `verifications` */
                     Location: string;
                     [name: string]: unknown;
                 };

@@ -78,22 +78,49 @@ test("a validation's outcome is told, good or bad", async () => {
 });
 
 test.each([
-  ["en", "Prove now", /every row is compared/, "Proven: every row compared", "not yet"],
-  ["pt-BR", "Provar agora", /todas as linhas são comparadas/, "Provado: todas as linhas comparadas", "ainda não"],
-] as const)("a backup is proven by request, and the ladder says what was never done (%s)", async (language, button, note, step, never) => {
+  ["en", "Prove now", /every row is compared.* It waits for its turn since/, /every row is compared.* Under way since .*: restoring\./, "Proven: every row compared", "not yet"],
+  ["pt-BR", "Provar agora", /todas as linhas são comparadas.* Aguarda a vez desde/, /todas as linhas são comparadas.* Em andamento desde .*: restaurando\./, "Provado: todas as linhas comparadas", "ainda não"],
+] as const)("a backup is proven by request, and the ladder says what was never done (%s)", async (language, button, waits, runs, step, never) => {
   const b = backup();
-  let looks = 0;
+  const asked = { requestedBy: "ana", requestedAt: "2026-11-26T10:00:00Z" };
+  const looks = [
+    b,
+    { ...b, proofAttempt: { ...asked, state: "waiting" } },
+    { ...b, proofAttempt: { ...asked, state: "running", startedAt: "2026-11-26T10:01:00Z", step: "restoring" } },
+    { ...b, proofAttempt: { ...asked, state: "proven", endedAt: "2026-11-26T10:02:00Z" }, verification: { ok: true, level: "proven", at: "2026-11-26T10:02:00Z" } },
+  ];
   serve({
     ...noAudit,
-    "GET /api/backup/:id": () => (++looks < 3 ? b : { ...b, verification: { ok: true, level: "proven", at: "2026-11-26T10:00:00.25Z" } }),
-    "POST /api/backup/prove/:id": () => Response.json({ id: b.id, requestedAt: "2026-11-26T10:00:00Z" }, { status: 202 }),
+    "GET /api/backup/:id": () => (looks.length > 1 ? looks.shift()! : looks[0]!),
+    "POST /api/backup/prove/:id": () => Response.json({ id: b.id, requestedAt: asked.requestedAt }, { status: 202 }),
   });
   show(<BackupDetails id={b.id} />, { language });
   const rung = async () => (await screen.findByText(step)).closest("li")!;
   expect((await rung()).textContent).toContain(never);
   await userEvent.click(screen.getByRole("button", { name: button }));
-  expect(await screen.findByText(note)).toBeTruthy();
+  const status = () => screen.getAllByRole("status").map((x) => x.textContent).join("\n");
+  await waitFor(() => expect(status()).toMatch(waits));
+  await waitFor(() => expect(status()).toMatch(runs), { timeout: 12_000 });
   await waitFor(async () => expect((await rung()).className).toBe("ok"), { timeout: 12_000 });
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: button }).disabled).toBe(false);
+}, 30_000);
+
+test.each([
+  ["en", "Prove now", "Proving…", /could not be made .*That says nothing about the backup/],
+  ["pt-BR", "Provar agora", "Provando…", /Não foi possível fazer a prova .*Isso nada diz sobre o backup/],
+] as const)("how it stands with a proof is known to whoever opens the page, and why it could not be made (%s)", async (language, button, proving, failed) => {
+  const b = backup();
+  const error = { code: "ValidationError" as const, reason: "timeout", message: "the proof took longer than 6h0m0s", hint: "Allow more time." };
+  let attempt: Record<string, unknown> = { state: "running", requestedBy: "schedule", requestedAt: "2026-11-26T10:00:00Z", startedAt: "2026-11-26T10:00:00Z" };
+  serve({ ...noAudit, "GET /api/backup/:id": () => ({ ...b, proofAttempt: attempt }) });
+  show(<BackupDetails id={b.id} />, { language });
+  expect((await screen.findByRole<HTMLButtonElement>("button", { name: proving })).disabled).toBe(true);
+  attempt = { ...attempt, state: "failed", step: "restoring", endedAt: "2026-11-26T16:00:00Z", error };
+  const text = await screen.findByText(failed, {}, { timeout: 12_000 });
+  const notice = text.closest(".notice")!;
+  expect(notice.textContent).toContain(error.message);
+  expect(notice.textContent).toContain(error.hint);
+  expect(notice.className).not.toMatch(/bad|ok/);
   expect(screen.getByRole<HTMLButtonElement>("button", { name: button }).disabled).toBe(false);
 }, 20_000);
 

@@ -1,0 +1,314 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+// ProofState is where a proof stands that somebody asked for.
+type ProofState string
+
+// The states of a proof. It waits for its turn, then runs, and ends as one of the others.
+const (
+	ProofWaiting   ProofState = "waiting"
+	ProofRunning   ProofState = "running"
+	ProofProven    ProofState = "proven"    // the backup came back as it was made; more is among its verifications
+	ProofDisproven ProofState = "disproven" // it did not, as its verifications say
+	ProofFailed    ProofState = "failed"    // the proof could not be made, which says nothing about the backup
+)
+
+// Steps of a running proof, in their order.
+const (
+	ProofChecking  = "checking"  // the stored object, where signatures count
+	ProofCounting  = "counting"  // what the backup holds, where that was not counted when it was made
+	ProofStarting  = "starting"  // a server for it
+	ProofRestoring = "restoring" // into that server
+	ProofComparing = "comparing"
+)
+
+// ProofAttempt is proofs/<id>.json: the last time that somebody wanted a backup proven, how far that came, and its lease while it lasts. It
+// is no verdict: a verification alone says what a backup is worth.
+type ProofAttempt struct {
+	Version   int        `json:"version"`
+	Backup    string     `json:"backup"` // its id
+	By        string     `json:"by"`     // who wanted it
+	State     ProofState `json:"state"`
+	Step      string     `json:"step,omitempty"` // of a running one; where it stopped, of one that failed
+	AskedAt   time.Time  `json:"askedAt"`
+	StartedAt time.Time  `json:"startedAt,omitzero"`
+	EndedAt   time.Time  `json:"endedAt,omitzero"`
+	Error     *Error     `json:"error,omitempty"` // why it could not be made
+	// Reserved says of one that waits that another process is going to make it, which takes the record over.
+	Reserved bool `json:"reserved,omitempty"`
+
+	Process *Process `json:"process,omitempty"`
+	LeaseMS int64    `json:"leaseMs"`
+	Token   string   `json:"token"` // as an intent's, and so is Beat
+	Beat    int64    `json:"beat"`
+}
+
+// Live reports whether it waits or runs, as far as its record says.
+func (a *ProofAttempt) Live() bool { return a.State == ProofWaiting || a.State == ProofRunning }
+
+// end makes a record that of a proof which has ended.
+func (a *ProofAttempt) end(at time.Time, proven bool, cause error) {
+	switch {
+	case cause != nil:
+		a.State = ProofFailed
+	case proven:
+		a.State = ProofProven
+	default:
+		a.State = ProofDisproven
+	}
+	a.EndedAt, a.Error, a.Process, a.LeaseMS = at.UTC().Truncate(time.Millisecond), ErrorOf(cause), nil, 0
+}
+
+// die makes a record that of a proof whose process is gone, by its last sign of life.
+func (a *ProofAttempt) die(lastSign time.Time) {
+	if a.Reserved {
+		a.end(lastSign, false, fault.New(fault.BackupCreation, fault.NotStarted, "Ask for the proof again.", "it was asked for, and nobody began it in time"))
+		return
+	}
+	a.end(lastSign, false, fault.New(fault.BackupCreation, fault.RunLost, "Ask for the proof again.",
+		"the process that was to make it died without reporting an error; its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST")))
+}
+
+// expired reports whether its holder has been silent for longer than its lease.
+func (a *ProofAttempt) expired(written, now time.Time) bool {
+	return now.Sub(written) > lasting(a.LeaseMS)+dateStep
+}
+
+func (a ProofAttempt) bounded() ProofAttempt {
+	shorten(maxName, &a.By)
+	if a.Error != nil {
+		e := a.Error.bounded()
+		a.Error = &e
+	}
+	return a
+}
+
+// check refuses what cannot be the record of a proof.
+func (a *ProofAttempt) check() error {
+	if !ValidID(a.Backup) {
+		return fmt.Errorf("%.40q is not the id of a backup", a.Backup)
+	}
+	if a.Token == "" || len(a.Token) > maxName {
+		return fmt.Errorf("it has no token")
+	}
+	switch a.State {
+	case ProofWaiting, ProofRunning, ProofProven, ProofDisproven:
+	case ProofFailed:
+		if a.Error == nil {
+			return fmt.Errorf("it does not say why it could not be made")
+		}
+	default:
+		return fmt.Errorf("%.40q is not a state", a.State)
+	}
+	switch a.Step {
+	case "", ProofChecking, ProofCounting, ProofStarting, ProofRestoring, ProofComparing:
+		return nil
+	}
+	return fmt.Errorf("%.40q is not a step", a.Step)
+}
+
+// parseAttempt reads the record of the last proof of the backup with this id. Its texts are bounded.
+func parseAttempt(id string, data []byte) (ProofAttempt, error) {
+	var a ProofAttempt
+	var version struct{ Version int }
+	key := ProofKey(id)
+	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
+		return a, newerVersion(key, version.Version, recordVersion)
+	}
+	if len(data) > maxRecord {
+		return a, damagedRecord(fmt.Errorf("it has %d bytes", len(data)), key)
+	}
+	if err := decode(key, data, &a); err != nil {
+		return a, err
+	}
+	if err := a.check(); err != nil || a.Backup != id || a.Version < 1 {
+		return a, damagedRecord(err, key)
+	}
+	return a.bounded(), nil
+}
+
+// attempt reads a record; found is false where there is none. Its ETag and date are in the object, also where it is damaged.
+func (r *Registry) attempt(ctx context.Context, id string) (a ProofAttempt, o storage.Object, found bool, err error) {
+	data, o, err := r.get(ctx, ProofKey(id))
+	switch {
+	case storage.IsNotFound(err):
+		return a, storage.Object{}, false, nil
+	case err != nil:
+		return a, o, false, fmt.Errorf("read the last proof of %s: %w", id, err)
+	}
+	a, err = parseAttempt(id, data)
+	return a, o, true, err
+}
+
+// LastAttempt returns the last proof of a backup that somebody asked for as it stands, nil where none ever did. One whose process died could
+// not be made.
+func (r *Registry) LastAttempt(ctx context.Context, id string) (*ProofAttempt, error) {
+	if !ValidID(id) {
+		return nil, nil
+	}
+	a, o, found, err := r.attempt(ctx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	dead, err := r.deadAttempt(ctx, a, o)
+	if fault.HasCode(err, fault.Permission) { // who may only read goes by the clock of this machine
+		dead, err = true, nil
+	}
+	if dead {
+		a.die(o.LastModified)
+	}
+	return &a, err
+}
+
+// deadAttempt reports whether a proof that waits or runs by its record is known to be at its end. The service's clock alone decides: it is
+// asked where this machine's says that there may be a reason.
+func (r *Registry) deadAttempt(ctx context.Context, a ProofAttempt, o storage.Object) (bool, error) {
+	switch {
+	case !a.Live():
+		return false, nil
+	case a.Process.gone(self()):
+		return true, nil
+	case !a.expired(o.LastModified, time.Now().Add(r.ahead)):
+		return false, nil
+	}
+	now, err := r.storeNow(ctx)
+	return err == nil && a.expired(o.LastModified, now), err
+}
+
+// ProofLease is the right of one holder to write the record of a proof. It is safe for use by several goroutines.
+type ProofLease struct {
+	r     *Registry
+	token string // ours in the record
+
+	mu      sync.Mutex
+	rec     ProofAttempt // as last written
+	etag    string
+	written bool // by this holder
+}
+
+// BeginAttempt puts on record that by wants a backup proven. While another one waits or runs that is refused (busy), unless over says that
+// this one takes its place in the record: that one goes on, and its verification counts as any. One that was reserved is the same proof, which
+// begins: who wanted it, and when, stays.
+func (r *Registry) BeginAttempt(ctx context.Context, id, by string, at time.Time, over bool) (*ProofLease, error) {
+	return r.beginAttempt(ctx, ProofAttempt{Backup: id, By: by, AskedAt: at, Process: self(), LeaseMS: r.lease.Milliseconds()}, over)
+}
+
+// ReserveAttempt is BeginAttempt for a proof that another process is going to make: it has to begin within so long.
+func (r *Registry) ReserveAttempt(ctx context.Context, id, by string, at time.Time, within time.Duration) (*ProofLease, error) {
+	return r.beginAttempt(ctx, ProofAttempt{Backup: id, By: by, AskedAt: at, Reserved: true, LeaseMS: within.Milliseconds()}, false)
+}
+
+func (r *Registry) beginAttempt(ctx context.Context, a ProofAttempt, over bool) (*ProofLease, error) {
+	a.Version, a.State, a.Token, a.AskedAt = recordVersion, ProofWaiting, rand.Text(), a.AskedAt.UTC().Truncate(time.Millisecond)
+	for try := 0; ; try++ {
+		before, o, found, err := r.attempt(ctx, a.Backup)
+		if isDamaged(err) { // it says nothing that could be lost
+			found, err = false, nil
+		}
+		if err != nil { // also where a newer version wrote it
+			return nil, err
+		}
+		mine := a
+		if found && before.Live() {
+			busy := fault.New(fault.Validation, fault.Busy, "Follow it by the backup's record.", "backup %s is being proven already, since %s", a.Backup, before.AskedAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+			dead := false
+			if !over {
+				dead, err = r.deadAttempt(ctx, before, o)
+			}
+			switch {
+			case err != nil:
+				return nil, err
+			case !over && !dead || try > maxTakeovers:
+				return nil, busy
+			case over && before.Reserved && !before.expired(o.LastModified, time.Now().Add(r.ahead)):
+				mine.By, mine.AskedAt = before.By, before.AskedAt
+			}
+		}
+		l := &ProofLease{r: r, token: a.Token, rec: mine, etag: o.ETag}
+		if err = l.Update(ctx, func(*ProofAttempt) {}); !lost(err) || try > maxTakeovers {
+			return l, err
+		}
+	}
+}
+
+// Attempt returns the record as it was last written.
+func (l *ProofLease) Attempt() ProofAttempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rec
+}
+
+// Interval is how often to call Update at least.
+func (l *ProofLease) Interval() time.Duration { return l.r.lease / 3 }
+
+// Update changes the record, and so extends the lease, by compare-and-swap. Reason precondition_failed means that the record is another
+// one's, or gone with the backup: nothing is left to be written.
+func (l *ProofLease) Update(ctx context.Context, change func(*ProofAttempt)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.rec
+	change(&a)
+	a = a.bounded()
+	a.Beat++
+	data, err := encode(a)
+	if err != nil {
+		return err
+	}
+	etag, err := l.r.exchange(ctx, ProofKey(a.Backup), l.etag, data, l.written && a.Live(), func(now []byte) bool {
+		cur, err := parseAttempt(a.Backup, now)
+		return err == nil && cur.Token == l.token
+	})
+	switch {
+	case err == nil:
+		l.rec, l.etag, l.written = a, etag, true
+		return nil
+	case taken(err):
+		return fault.Wrap(err, fault.Validation, fault.Precondition, "", "the record of the proof of %s is another one's by now, or gone", a.Backup)
+	}
+	return fmt.Errorf("write the record of the proof of %s: %w", a.Backup, err)
+}
+
+// Start puts on record that it is this proof's turn.
+func (l *ProofLease) Start(ctx context.Context, at time.Time) error {
+	return l.Update(ctx, func(a *ProofAttempt) { a.State, a.StartedAt = ProofRunning, at.UTC().Truncate(time.Millisecond) })
+}
+
+// End puts on record what came of it: what it found, or why it could not be made, and at which step.
+func (l *ProofLease) End(ctx context.Context, at time.Time, step string, proven bool, cause error) error {
+	return l.Update(ctx, func(a *ProofAttempt) {
+		a.Step = step
+		a.end(at, proven, cause)
+	})
+}
+
+// sweepAttempts removes the records of proofs of backups that are gone: one may be written while its backup is removed.
+func (r *Registry) sweepAttempts(ctx context.Context, x *Index, manifests idSet, rep *Report) error {
+	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: ProofsPrefix}) {
+		if err != nil {
+			return fmt.Errorf("list the proofs: %w", err)
+		}
+		if id := idOf(o.Key, ProofsPrefix); id != "" && !manifests.has(id) && x.Find(id) == nil {
+			rep.note(id, r.sweepAttempt(ctx, id))
+		}
+	}
+	return nil
+}
+
+// sweepAttempt looks once more whether there is a backup: one that is known by its tags alone may have settled.
+func (r *Registry) sweepAttempt(ctx context.Context, id string) error {
+	if b, err := r.find(ctx, id); b != nil || err != nil {
+		return err
+	}
+	return r.store.Delete(ctx, ProofKey(id))
+}
