@@ -33,3 +33,12 @@ export async function open(browser, { language = "en", theme = "light", width = 
   });
   return page;
 }
+
+/** signIn takes a role, with the secret where the page asks for it. The page is where it was before. */
+export async function signIn(page, role) {
+  await page.locator(".roles").waitFor();
+  const secret = page.getByLabel(/^(Secret|Segredo)/);
+  if (await secret.count()) await secret.fill(process.env.COFRE_SECRET);
+  await page.locator(".roles button", { hasText: new RegExp(`^${role}`) }).click();
+  await page.locator("header.top").waitFor();
+}

@@ -4,21 +4,12 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { launch, open } from "./browser.mjs";
+import { launch, open, signIn } from "./browser.mjs";
 import { calm, inspect, picture, secretless, step } from "./checks.mjs";
 import { makeHistory } from "./history.mjs";
 import { screens } from "./screens.mjs";
 
 const { COFRE_URL: origin, COFRE_BACKUPS: backups, COFRE_CLIENT_BIN: bin, COFRE_SOURCE: source, COFRE_TARGET: target } = process.env;
-
-/** signIn takes a role, with the secret where the page asks for it. The page is where it was before. */
-export async function signIn(page, role) {
-  await page.locator(".roles").waitFor();
-  const secret = page.getByLabel(/^(Secret|Segredo)/);
-  if (await secret.count()) await secret.fill(process.env.COFRE_SECRET);
-  await page.locator(".roles button", { hasText: new RegExp(`^${role}`) }).click();
-  await page.locator("header.top").waitFor();
-}
 
 const psql = (url, sql) => execFileSync(join(bin, "psql"), ["-X", "-A", "-t", "-d", url, "-c", sql], { encoding: "utf8" }).trim();
 const id = (page) => page.url().match(/#\/backups\/([0-9A-Z]{26})/)[1];
@@ -64,7 +55,7 @@ async function roles(browser) {
     assert.equal(await page.evaluate(() => sessionStorage.getItem("cofre.session")), null);
     await page.context().close();
   };
-  const all = ["Backups", "Cleanup", "Health", "Settings", "Create backup"];
+  const all = ["Backups", "Restore", "Cleanup", "Health", "Settings", "Create backup"];
   await shown("SUPERADMIN", all, []);
   await shown("ADMIN", all, []);
   await shown("SUPERVISOR", ["Backups"], all.slice(1));

@@ -16,6 +16,7 @@ const all = [
   ["home", "#/", "table.backups tbody tr:nth-child(10)"],
   ["filtered", "#/?status=failed&sort=oldest", ".filters"],
   ["new", "#/new", "form.create"],
+  ["restores", "#/restore", ".items li"],
   ["cleanup", "#/cleanup", ".items li"],
   ["health", "#/health", ".checks li"],
   ["settings", "#/settings", ".facts"],
@@ -80,6 +81,11 @@ async function details(page, origin, tag) {
   await inspect(page, `dialog ${tag}`);
   await picture(page, `dialog-${tag}`);
   await page.keyboard.press("Escape");
+  await page.locator(".page-head a[href*='#/restore?']").click();
+  await page.getByText("STAGING_URL").first().waitFor(); // there is no target
+  await page.waitForLoadState("networkidle");
+  await inspect(page, `no target ${tag}`);
+  await picture(page, `no-target-${tag}`);
   await page.goto(`${origin}/#/?search=nothing-is-called-so`);
   await page.locator(".empty").waitFor();
   await inspect(page, `nothing found ${tag}`);

@@ -20,6 +20,7 @@ const BackupDetails = lazy(() => import("./screens/BackupDetails").then((m) => (
 const CleanupPreview = lazy(() => import("./screens/CleanupPreview").then((m) => ({ default: m.CleanupPreview })));
 const CreateBackupForm = lazy(() => import("./screens/CreateBackupForm").then((m) => ({ default: m.CreateBackupForm })));
 const HealthScreen = lazy(() => import("./screens/HealthScreen").then((m) => ({ default: m.HealthScreen })));
+const RestoreScreen = lazy(() => import("./screens/restore/RestoreScreen").then((m) => ({ default: m.RestoreScreen })));
 const SettingsScreen = lazy(() => import("./screens/SettingsScreen").then((m) => ({ default: m.SettingsScreen })));
 
 export function App({ problem }: { problem?: SignInError | undefined }) {
@@ -70,6 +71,8 @@ function Screens({ session }: { session: SessionInfo }) {
   if (path === "/") return <BackupManager userRole={session.role} />;
   if (id) return <BackupDetails key={id} id={id} />;
   if (path === "/new" && may("create")) return <CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} />;
+  const restore = path.match(/^\/restore(?:\/([^/]+))?$/);
+  if (restore) return <RestoreScreen id={restore[1]} />;
   if (path === "/cleanup" && may("cleanup")) return <CleanupPreview />;
   if (path === "/health" && may("metrics")) return <HealthScreen />;
   if (path === "/settings" && may("settings_read")) return <SettingsScreen />;
@@ -94,6 +97,7 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
   const may = (p: string) => session?.permissions.includes(p) ?? false;
   const links: [string, string, boolean][] = [
     ["/", t.nav.backups, may("list")],
+    ["/restore", t.nav.restore, may("restore")],
     ["/cleanup", t.nav.cleanup, may("cleanup")],
     ["/health", t.nav.health, may("metrics")],
     ["/settings", t.nav.settings, may("settings_read")],
@@ -112,7 +116,7 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
         <a className="brand" href="#/"><img src="./icon.svg" alt="" width="28" height="28" /><span>cofre</span></a>
         <nav aria-label={t.nav.main}>
           {links.filter(([, , shown]) => shown).map(([to, name]) => (
-            <a key={to} href={`#${to}`} aria-current={path === to || (to === "/" && (path.startsWith("/backups/") || path === "/new")) ? "page" : undefined}>{name}</a>
+            <a key={to} href={`#${to}`} aria-current={path === to || path.startsWith(to === "/" ? "/backups/" : `${to}/`) || (to === "/" && path === "/new") ? "page" : undefined}>{name}</a>
           ))}
         </nav>
         <div className="who">

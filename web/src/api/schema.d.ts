@@ -1046,7 +1046,7 @@ export interface components {
              * @description also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys
              * @default false
              */
-            withDependencies: boolean;
+            withDependencies?: boolean;
             /**
              * @description the one table of `tables` under another name, NAME or SCHEMA.NAME, beside what is there: rows, columns, keys, indexes, checks and grants.
              *     Only with the mode `part`
@@ -1057,12 +1057,12 @@ export interface components {
              * @description only rows and values of sequences, into tables that are there and empty; only with the mode `part`
              * @default false
              */
-            dataOnly: boolean;
+            dataOnly?: boolean;
             /**
              * @description only definitions
              * @default false
              */
-            schemaOnly: boolean;
+            schemaOnly?: boolean;
         };
         /**
          * @example [
@@ -1088,17 +1088,17 @@ export interface components {
              * @description first make the roles, memberships, settings of roles and tablespaces that were kept with the backup and that the server lacks. They stay, whatever becomes of the restore
              * @default false
              */
-            globals: boolean;
+            globals?: boolean;
             /**
              * @description everything belongs to the role that restores
              * @default false
              */
-            noOwner: boolean;
+            noOwner?: boolean;
             /**
              * @description nobody is granted what the backup says
              * @default false
              */
-            noPrivileges: boolean;
+            noPrivileges?: boolean;
         };
         RestoreTarget: {
             /** @example staging */

@@ -43,10 +43,10 @@ export function explain(t: Messages, e: { code?: string; reason?: string | undef
   return { title, detail: e.message && ownTimes(e.message), hint: e.hint };
 }
 
-/** Explanation shows an error that a record or an answer holds. */
-export function Explanation({ error, tone = "bad", children }: { error: BackupError; tone?: "bad" | "none"; children?: ReactNode }) {
+/** Explanation shows an error that a record or an answer holds; `reasons` are words of a screen's own for some of them. */
+export function Explanation({ error, tone = "bad", reasons, children }: { error: BackupError; tone?: "bad" | "none"; reasons?: Record<string, string>; children?: ReactNode }) {
   const { t } = useText();
-  const e = explain(t, error);
+  const e = explain(reasons ? { ...t, reasons: { ...t.reasons, ...reasons } } : t, error);
   return (
     <div className={`notice ${tone}`}>
       <Icon name={tone === "none" ? "stop" : tone} />

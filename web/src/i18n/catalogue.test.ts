@@ -2,6 +2,10 @@ import { expect, test } from "vitest";
 import { chooseLanguage } from "./index";
 import { en } from "./en";
 import { ptBR } from "./pt-BR";
+import { restoreEn } from "./restore.en";
+import { restorePtBR } from "./restore.pt-BR";
+
+const catalogues: [string, object, object][] = [["of the first screen", en, ptBR], ["of restoring", restoreEn, restorePtBR]];
 
 /** leaves gives every message with its path; functions are called with numbers and words. */
 function leaves(of: object, path = ""): [string, string][] {
@@ -9,13 +13,14 @@ function leaves(of: object, path = ""): [string, string][] {
     const here = path ? `${path}.${key}` : key;
     if (typeof value === "string") return [[here, value]];
     if (typeof value === "function") return [1, 2].map((n) => [here, String(value(n, n, n, n))]);
+    if (Array.isArray(value)) return value.map((v) => [here, String(v)]);
     return leaves(value as object, here);
   });
 }
 
-test("no message is empty, and both languages say the same things", () => {
-  const english = leaves(en);
-  const portuguese = leaves(ptBR);
+test.each(catalogues)("no message is empty, and both languages say the same things: %s", (_, inEnglish, inPortuguese) => {
+  const english = leaves(inEnglish);
+  const portuguese = leaves(inPortuguese);
   expect(portuguese.map(([path]) => path)).toEqual(english.map(([path]) => path));
   for (const [path, text] of [...english, ...portuguese]) {
     expect(text.trim(), path).not.toBe("");
@@ -23,9 +28,9 @@ test("no message is empty, and both languages say the same things", () => {
   }
 });
 
-test("sentences are translated, not copied", () => {
-  const portuguese = new Map(leaves(ptBR));
-  const same = leaves(en).filter(([path, text]) => text.includes(" ") && portuguese.get(path) === text);
+test.each(catalogues)("sentences are translated, not copied: %s", (_, inEnglish, inPortuguese) => {
+  const portuguese = new Map(leaves(inPortuguese));
+  const same = leaves(inEnglish).filter(([path, text]) => text.includes(" ") && portuguese.get(path) === text);
   expect(same).toEqual([]);
 });
 

@@ -4,18 +4,20 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { ApiError, type Backup, type Options } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useBackup } from "../api/queries";
-import { Command, CopyButton, Facts, Icon, Page, Time, word } from "../components/basics";
+import { CopyButton, Facts, Icon, Page, Time, word } from "../components/basics";
 import { ConfirmDialog } from "../components/ConfirmDialog";
 import { DownloadDialog } from "../components/DownloadDialog";
 import { Empty, Explanation, Failed, Loading } from "../components/states";
 import { PartBadge, partText, sourceText } from "../components/Part";
 import { proofsOf, reasonText, StatusBadge } from "../components/Verified";
-import { restoreCommand, stockCommand } from "../cli";
 import { useText } from "../i18n";
 import { navigate } from "../url";
 import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
 import { Ladder, Proofs, useProof } from "./Proof";
+import { restorable, standingOf } from "./restore/order";
+import { restoreLink } from "./restore/parts";
+import { RestoreCard } from "./restore/RestoreCard";
 import { RunningBackup } from "./RunningBackup";
 
 const Tables = lazy(() => import("./Contents").then((m) => ({ default: m.Tables })));
@@ -76,6 +78,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
   const proof = useProof(b);
   const [dialog, setDialog] = useState<"delete" | "download" | null>(null);
   const running = b.status === "in_progress";
+  const good = standingOf(b) === "good"; // a green button is a promise
   const check = () =>
     validate.mutate(b.id, {
       onSuccess: (found) => {
@@ -88,7 +91,8 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
       zoned
       actions={!running && (
         <>
-          {may("download") && b.status === "success" && <button type="button" className="primary" onClick={() => setDialog("download")}><Icon name="download" />{t.download.button}</button>}
+          {may("restore") && restorable(b) && <a className={good ? "button primary" : "button"} href={restoreLink(b.id)}>{t.nav.restore}</a>}
+          {may("download") && b.status === "success" && <button type="button" className={good && !may("restore") ? "primary" : undefined} onClick={() => setDialog("download")}><Icon name="download" />{t.download.button}</button>}
           {may("validate") && b.status === "success" && <button type="button" onClick={check} disabled={validate.isPending || awaited}><Icon name="ok" />{validate.isPending || awaited ? t.details.validating : t.details.validate}</button>}
           {proof.button}
           {may("delete") && <button type="button" className="danger-text" onClick={() => setDialog("delete")}><Icon name="trash" />{t.list.deleteButton}</button>}
@@ -132,7 +136,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
         </div>
       </div>
       {b.status === "success" && <Contents backup={b} />}
-      {b.status === "success" && <Restore backup={b} />}
+      {b.status === "success" && <Suspense fallback={<Loading />}><RestoreCard backup={b} /></Suspense>}
       {may("audit") && <AuditTrail resource={b.id} />}
       {dialog === "download" && <DownloadDialog backup={b} onClose={() => setDialog(null)} />}
       {dialog === "delete" && <ConfirmDialog backups={[b]} onClose={() => setDialog(null)} onDeleted={(gone) => (gone.length ? navigate("/") : setDialog(null))} />}
@@ -193,7 +197,7 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [d.id, <span key="id" className="with-copy"><code>{b.id}</code><CopyButton text={b.id} what={d.id} /></span>],
         [d.databaseVersion, b.databaseVersion],
         [d.pgDumpVersion, b.pgDumpVersion],
-        [d.read, b.engine && (b.engine === "parallel" ? d.readParallel(b.jobs ?? 1) : <>{d.readOne} {b.engineReason && <span className="muted">({b.engineReason})</span>}</>)],
+        [d.read, b.engine && (b.engine === "parallel" ? d.readParallel(b.jobs ?? 1) + (b.waitedPercent ? `, ${d.waited(b.waitedPercent)}` : "") : <>{d.readOne} {b.engineReason && <span className="muted">({b.engineReason})</span>}</>)],
         [t.create.rows, b.binaryTables ? d.rowsBinary(b.binaryTables) : b.textRows && <>{t.create.rowsText} <span className="muted">({b.textRows})</span></>],
         [d.schemaVersion, b.schemaVersion && <code className="hash">{b.schemaVersion}</code>],
         [d.createdBy, b.createdBy],
@@ -282,20 +286,6 @@ function KeepCard({ backup: b }: { backup: Backup }) {
       <p>{r.removed ? t.retention.goes : r.expiresAt ? t.retention.until(f.date(r.expiresAt)) : t.retention.forever}</p>
       <ul>{r.reasons.map((x) => <li key={x.code}>{reasonText(t, x)}</li>)}</ul>
       {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{t.retention.onlyVerified(b.source)}</p>}
-    </section>
-  );
-}
-
-function Restore({ backup: b }: { backup: Backup }) {
-  const { t } = useText();
-  return (
-    <section className="card">
-      <h2>{t.restore.title}</h2>
-      {b.whole ? <p>{t.restore.whole(sourceText(t, b))}</p> : <p className="notice warn"><Icon name="warn" /><span>{t.restore.part(sourceText(t, b), partText(t, b))}</span></p>}
-      <p>{t.restore.cofre}</p>
-      <Command text={restoreCommand(b)} what={t.restore.title} />
-      <p>{b.encryption === "age" ? t.restore.stockEncrypted : t.restore.stock}</p>
-      <Command text={stockCommand(b)} what={b.format === "custom" ? "pg_restore" : "psql"} />
     </section>
   );
 }

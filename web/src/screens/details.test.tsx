@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { backup, problem, serve, show } from "../test/world";
 import { BackupDetails, optionsOf } from "./BackupDetails";
 
-const noAudit = { "GET /api/audit": () => ({ records: [] }) };
+const noAudit = { "GET /api/audit": () => ({ records: [] }), "GET /api/backup/list": (): object => ({ backups: [], total: 0 }) };
 
 test("everything that is known is shown, and the commands to restore it", async () => {
   const b = backup({ filename: "x.dump", createdBy: "ana", labels: { why: "test" } });
@@ -12,7 +12,7 @@ test("everything that is known is shown, and the commands to restore it", async 
   show(<BackupDetails id={b.id} />);
   expect(await screen.findByRole("heading", { level: 1, name: "x.dump" })).toBeTruthy();
   for (const part of [b.checksum, b.id, b.filepath, "zstd:1", "18.1", "ana"]) expect(screen.getAllByText(part).length).toBeGreaterThan(0);
-  expect(screen.getByText(`cofre restore ${b.id} --to "$TARGET_DATABASE_URL"`)).toBeTruthy();
+  expect(await screen.findByText(`cofre restore ${b.id} --to "$TARGET_DATABASE_URL"`)).toBeTruthy();
   expect(screen.getByRole("link", { name: "why=test" }).getAttribute("href")).toBe("#/?label=why%3Dtest");
   const trail = await screen.findByRole("region", { name: "Audit trail" });
   expect(trail.textContent).toContain("Ana · ADMINcreatedallowed10.0.0.1");
@@ -235,8 +235,8 @@ test("a part says what it holds and whose it is: in the first line, and before i
   const { unmount } = show(<BackupDetails id={b.id} />);
   expect(await screen.findByText("Partial")).toBeTruthy();
   expect(document.querySelector(".summary")!.textContent).toMatch(/^Verified Partial data only; only the tables public\.orders · loja · app · /);
-  const restore = screen.getByRole("heading", { name: "Restore" }).closest("section")!;
-  expect(restore.querySelector(".notice.warn")!.textContent).toBe("This is a partial backup of loja · app: data only; only the tables public.orders. It does not restore the whole database.");
+  const restore = (await screen.findByRole("heading", { name: "Restore" })).closest("section")!;
+  expect(restore.querySelector(".notice.warn strong")!.textContent).toBe("This is a partial backup of loja · app: data only; only the tables public.orders. It does not restore the whole database.");
   expect(screen.getByText("db.example:5433")).toBeTruthy();
   unmount();
   show(<BackupDetails id={b.id} />, { language: "pt-BR" });
@@ -445,4 +445,35 @@ test.each([
   show(<BackupDetails id={b.id} />);
   expect(await screen.findByText(said)).toBeTruthy();
   expect(screen.queryByRole("button", { name: "Show tables" })).toBeNull();
+});
+
+const damaged = { verification: { ok: false, level: "checksum", at: "2026-11-21T02:00:00Z", problems: [{ reason: "checksum_mismatch", detail: "is ab, was cd" }] } };
+const holds = { whole: false, content: "schema" as const, part: "schema only" };
+
+test.each([
+  ["a good one, in green", {}, undefined, "button primary"],
+  ["a part, and not in green", holds, undefined, "button"],
+  ["not a damaged one", damaged, undefined, null],
+  ["not by who may not", {}, ["list", "download"], null],
+] as const)("a restore begins at the backup: %s", async (_, change, permissions, restores) => {
+  const b = backup({ ...change } as object);
+  const good = backup({ createdAt: "2026-11-19T02:00:00Z" });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b, "GET /api/backup/list": () => ({ backups: [b, good], total: 2 }) });
+  show(<BackupDetails id={b.id} />, permissions ? { permissions: [...permissions] } : {});
+  const card = (await screen.findByRole("heading", { name: "Restore" })).closest("section")!;
+  const link = screen.queryByRole("link", { name: "Restore" });
+  expect(link?.className ?? null).toBe(restores);
+  if (link) expect(link.getAttribute("href")).toBe(`#/restore?backup=${b.id}`);
+  // What is no promise is not green, and the way to one that is stands there.
+  const green = [...document.querySelectorAll(".primary")].map((x) => x.textContent);
+  expect(green).toEqual(Object.keys(change).length ? [] : [restores ? "Restore" : "Download"]);
+  if (Object.keys(change).length) expect((await within(card).findByRole("link", { name: /^Take the last good one/ })).getAttribute("href")).toBe(`#/restore?backup=${good.id}`);
+  if (permissions) expect(within(card).getByText(/Your role does not allow restoring here: ask an administrator/)).toBeTruthy();
+});
+
+test("for how long the connections waited for storage is said", async () => {
+  const b = backup({ engine: "parallel", jobs: 4, waitedPercent: 37 });
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  expect(await screen.findByText("over 4 connections at once, waiting for storage 37% of the time")).toBeTruthy();
 });

@@ -2,10 +2,11 @@
 
 import { QueryClientProvider } from "@tanstack/react-query";
 import { render } from "@testing-library/react";
-import type { ReactNode } from "react";
+import { Suspense, type ReactNode } from "react";
 import { vi } from "vitest";
 import { createApi, type Backup, type DaySummary, type Metrics, type SessionInfo, type SourceSummary } from "../api/client";
 import { ServicesContext, SessionContext } from "../api/context";
+import type { Restore, RestoreOrder, RestorePlan } from "../api/restores";
 import { createQueryClient } from "../api/queries";
 import { App } from "../App";
 import { SessionStore } from "../auth/session";
@@ -13,6 +14,10 @@ import type { Config } from "../config";
 import { LanguageProvider, type Language } from "../i18n";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
+import { useRestoreWords } from "../i18n/restore";
+
+// What a screen suspends for is there: a test may look at once.
+await Promise.all([useRestoreWords.load("en"), useRestoreWords.load("pt-BR")]);
 
 export interface Asked {
   method: string;
@@ -68,7 +73,7 @@ export function show(part: ReactNode, options: { permissions?: string[]; languag
     <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
       <QueryClientProvider client={createQueryClient()}>
         <ServicesContext value={services(development, true)}>
-          <SessionContext value={session}>{part}</SessionContext>
+          <SessionContext value={session}><Suspense>{part}</Suspense></SessionContext>
         </ServicesContext>
       </QueryClientProvider>
     </LanguageProvider>,
@@ -135,5 +140,21 @@ export function metrics(change: Partial<Metrics> = {}): Metrics {
     trend: [day({ date: "2026-11-19", succeeded: 1, bytes: 1 })],
     errors: [], sources: [source()],
     ...change,
+  };
+}
+
+/** restore is one that goes on. */
+export function restore(change: Partial<Restore> = {}): Restore {
+  return {
+    id: "01JZ8R7S3E5T0RE6K2W1X0N5BC", backup: "01JZ8Q4M9T4Y3V6K2W1X0N0001", target: "staging", database: "shop_restored_20261119", mode: "new", state: "running", phase: "restoring",
+    createdAt: "2026-11-20T12:00:00Z", startedAt: "2026-11-20T12:00:01Z", bytesRead: 512, bytesTotal: 2048, halfFilled: false, createdBy: "ana", ...change,
+  };
+}
+
+/** plan is one of a restore that may begin. */
+export function plan(order: RestoreOrder, change: Partial<RestorePlan> = {}): RestorePlan {
+  return {
+    ready: true, backup: order.backup, target: order.target, database: order.database, mode: order.mode ?? "new", exists: false, locale: "UTF8, libc C.UTF-8", server: "18.1",
+    role: "restorer", tool: "pg_restore 18.1", jobs: 4, oneTransaction: false, read: 2048, makes: [{ kind: "TABLE", count: 12 }, { kind: "INDEX", count: 3 }], problems: [], ...change,
   };
 }

@@ -1,0 +1,37 @@
+// The newest restores.
+
+import { useRestores, type Restore } from "../../api/restores";
+import { Time } from "../../components/basics";
+import { Failed, Loading } from "../../components/states";
+import { useText } from "../../i18n";
+import { useRestoreWords } from "../../i18n/restore";
+import { plainName } from "./order";
+import { RestoreBadge } from "./parts";
+
+/** partOf says which part of the backup was asked for; "" is all of it. */
+export const partOf = (x: Restore): string => [...(x.part?.tables ?? []), ...(x.part?.schemas ?? [])].map(plainName).join(", ");
+
+export function RestoreList() {
+  const { t } = useText();
+  const { start, run } = useRestoreWords();
+  const query = useRestores();
+  const all = query.data?.pages.flatMap((p) => p.restores);
+  return (
+    <section className="card">
+      <h2>{start.newest}</h2>
+      {query.error && <Failed error={query.error} retry={() => query.refetch()} />}
+      {!all ? !query.error && <Loading /> : all.length === 0 ? <p>{start.noRestores}</p> : (
+        <ul className="items">
+          {all.map((x) => (
+            <li key={x.id}>
+              <span className="item-head"><a href={`#/restore/${x.id}`}>{run.into(x.database, x.target)}</a></span>
+              <span><RestoreBadge restore={x} />{partOf(x) && <span className="muted"> {run.part1(partOf(x))}</span>}</span>
+              <span><Time at={x.createdAt} />{x.createdBy && <span className="muted"> {run.by(x.createdBy)}</span>}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {query.hasNextPage && <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>{t.list.more}</button>}
+    </section>
+  );
+}

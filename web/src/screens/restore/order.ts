@@ -1,0 +1,167 @@
+// What is asked for: what stands on the page, as the API takes it and as a command.
+
+import type { Backup } from "../../api/client";
+import type { RestoreMode, RestoreOrder, RestoreTarget } from "../../api/restores";
+import { quote, tableName } from "../../cli";
+
+export interface Table {
+  schema: string;
+  name: string;
+}
+
+/** What stands on the page. What is undefined was left as it is proposed. */
+export interface Draft {
+  target?: string | undefined;
+  mode?: RestoreMode | undefined;
+  /** undefined is all of the backup. */
+  tables?: Table[] | undefined;
+  database?: string | undefined;
+  as?: string | undefined;
+  withDependencies: boolean;
+  globals: boolean;
+  noOwner: boolean;
+  noPrivileges: boolean;
+}
+
+export const blank: Draft = { withDependencies: false, globals: false, noOwner: false, noPrivileges: false };
+
+/** mostTables is how many the API takes at a time. */
+export const mostTables = 100;
+
+/** How a backup stands where it is to be restored. Only a good one is offered without a word of warning. */
+export type Standing = "good" | "partial" | "damaged" | "unverified" | "running" | "ended";
+
+export function standingOf(b: Backup): Standing {
+  if (b.status === "in_progress") return "running";
+  if (b.status !== "success") return "ended";
+  if (!b.verification) return "unverified";
+  if (!b.verification.ok) return "damaged";
+  return b.whole ? "good" : "partial";
+}
+
+/** restorable reports whether the API would take it. */
+export const restorable = (b: Backup): boolean => !["damaged", "running", "ended"].includes(standingOf(b));
+
+/** choices are the ways into a database that there are for a draft, the safest first. */
+export const choices = (d: Draft): RestoreMode[] => (d.tables ? ["part", "new"] : ["new", "replace"]);
+
+/** modeOf is the way that is meant: the chosen one, or the first that the target allows. */
+export function modeOf(d: Draft, target: RestoreTarget | undefined): RestoreMode {
+  const all = choices(d);
+  if (d.mode && all.includes(d.mode)) return d.mode;
+  return all.find((m) => target?.modes.includes(m)) ?? all[0]!;
+}
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+/** day is the backup's day by the reader's clock, as part of a name. */
+function day(b: Backup): string {
+  const at = new Date(b.createdAt);
+  return `${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}`;
+}
+
+const utf8 = new TextEncoder();
+
+/** shortened cuts a name so that it fits with what is put behind it: PostgreSQL takes 63 bytes. */
+function shortened(name: string, behind: string): string {
+  const letters = [...name];
+  while (utf8.encode(letters.join("") + behind).length > 63) letters.pop();
+  return letters.join("") + behind;
+}
+
+/** proposedDatabase is a name that is likely to be free for a new database, and otherwise that of the backup's. */
+export function proposedDatabase(b: Backup, mode: RestoreMode): string {
+  if (mode !== "new") return b.database;
+  // What the API would refuse in a name is not proposed.
+  const plain = b.database.replace(/[^\p{L}\p{Nd}_.$-]/gu, "_").replace(/^[.$-]+/, "");
+  return shortened(plain || "database", `_restored_${day(b)}`);
+}
+
+/** proposedName is another name for a table, in its own schema. */
+export function proposedName(b: Backup, t: Table): string {
+  return nameOf({ schema: t.schema, name: shortened(t.name, `_${day(b)}`) });
+}
+
+/** nameOf is a table's name as SQL takes it, without quotes where it needs none. */
+export const nameOf = (t: Table): string => plainName(tableName(t));
+
+/** plainName takes quotes away that a name does not need. */
+export const plainName = (name: string): string => (/^(?:"[a-z_][a-z0-9_]*"\.?)+$/.test(name) ? name.replaceAll('"', "") : name);
+
+/** goodDatabase reports whether the API takes the name. */
+export function goodDatabase(name: string): boolean {
+  return /^[\p{L}\p{Nd}_][\p{L}\p{Nd}_.$-]*$/u.test(name) && utf8.encode(name).length <= 63 && !["postgres", "template0", "template1"].includes(name.toLowerCase());
+}
+
+/** parseTables reads names that were typed, one on each line: schema.name, quoted where they have to be. Lines that are no names are wrong. */
+export function parseTables(text: string): { tables: Table[]; wrong: string[] } {
+  const word = `(?:"((?:[^"]|"")+)"|([^".\\s]+))`;
+  const line = new RegExp(`^${word}(?:\\.${word})?$`);
+  const part = (quoted?: string, plain?: string) => quoted?.replaceAll('""', '"') ?? plain?.toLowerCase();
+  const tables: Table[] = [];
+  const wrong: string[] = [];
+  for (const typed of text.split("\n").map((l) => l.trim()).filter(Boolean)) {
+    const m = typed.match(line);
+    const [first, second] = m ? [part(m[1], m[2]), part(m[3], m[4])] : [];
+    if (first === undefined) wrong.push(typed);
+    else tables.push(second === undefined ? { schema: "", name: first } : { schema: first, name: second });
+  }
+  return { tables, wrong };
+}
+
+/** orderOf is what the API is asked for; undefined while something is missing or wrong. */
+export function orderOf(b: Backup, d: Draft, target: RestoreTarget | undefined): RestoreOrder | undefined {
+  const mode = modeOf(d, target);
+  const database = (d.database ?? proposedDatabase(b, mode)).trim();
+  if (!target?.modes.includes(mode) || !goodDatabase(database)) return undefined;
+  if (d.tables && (d.tables.length === 0 || d.tables.length > mostTables)) return undefined;
+  const as = asOf(b, d, mode);
+  return {
+    backup: b.id,
+    target: target.name,
+    database,
+    mode,
+    ...(d.tables ? { part: { tables: d.tables.map(tableName), ...(as ? { as } : {}), ...(d.withDependencies ? { withDependencies: true } : {}) } } : {}),
+    ...(d.globals ? { globals: true } : {}),
+    ...(d.noOwner ? { noOwner: true } : {}),
+    ...(d.noPrivileges ? { noPrivileges: true } : {}),
+  };
+}
+
+/** asOf is the name that the one table gets: beside the one that is there, unless it was left empty. */
+export function asOf(b: Backup, d: Draft, mode: RestoreMode): string | undefined {
+  if (mode !== "part" || d.tables?.length !== 1) return undefined;
+  return (d.as ?? proposedName(b, d.tables[0]!)).trim() || undefined;
+}
+
+/** orderCommand is the same as a command. Where the target is, only the configuration knows. */
+export function orderCommand(o: RestoreOrder): string {
+  const words = [`cofre restore ${o.backup} --to "$TARGET_DATABASE_URL"`];
+  if (o.mode === "new") words.push("--create");
+  if (o.mode === "replace") words.push("--clean");
+  for (const t of o.part?.tables ?? []) words.push(`--table ${quote(plainName(t))}`);
+  if (o.part?.as) words.push(`--as ${quote(o.part.as)}`);
+  if (o.part?.withDependencies) words.push("--with-dependencies");
+  if (o.globals) words.push("--globals");
+  if (o.noOwner) words.push("--no-owner");
+  if (o.noPrivileges) words.push("--no-privileges");
+  return words.join(" ");
+}
+
+const identifier = (name: string) => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+
+/** dropCommand removes a database that is half filled. */
+export const dropCommand = (database: string) => `DROP DATABASE ${identifier(database)};`;
+
+const url = (database: string) => quote(`postgresql://user@host:5432/${encodeURIComponent(database)}`);
+
+/** switchCommand gives a restored database the name of the one that it is to be. */
+export const switchCommand = (restored: string, database: string) => `cofre switch ${quote(restored)} --to ${url(database)} --keep ${quote(shortened(database, "_broken"))}`;
+
+/** lookCommand lists what a database holds. */
+export const lookCommand = (database: string) => `psql ${url(database)} -c '\\dt+'`;
+
+export const analyzeCommand = (database: string) => `psql ${url(database)} -c ANALYZE`;
+
+/** mergeStatements give a table the rows that it lacks out of its copy. */
+export const mergeStatements = (table: string, copy: string) => `INSERT INTO ${table} SELECT * FROM ${copy} ON CONFLICT DO NOTHING;\nDROP TABLE ${copy};`;
