@@ -43,11 +43,16 @@ func (r *Registry) askedOnce(ctx context.Context, at string) (id, etag string, e
 	case err != nil:
 		return "", "", fmt.Errorf("read which restore was asked for: %w", err)
 	}
+	return parseOnce(data), o.ETag, nil
+}
+
+// parseOnce returns the id in such an object; "" where there is none.
+func parseOnce(data []byte) string {
 	var asked once
 	if len(data) > usualRecord || json.Unmarshal(data, &asked) != nil || !ValidID(asked.ID) {
-		return "", o.ETag, nil
+		return ""
 	}
-	return asked.ID, o.ETag, nil
+	return asked.ID
 }
 
 // RestoreAskedFor gives the restore that the same user asked for with this idempotency key, and true; false where there was none, or one

@@ -425,3 +425,16 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// FuzzOnce: whatever says which restore was asked for leads to an id, or to none.
+func FuzzOnce(f *testing.F) {
+	id := newID()
+	for _, data := range []string{`{"version":1,"id":"` + id + `"}`, `{"id":"../` + id + `"}`, `{"id":1}`, `[`, ``} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if id := parseOnce(data); id != "" && (!ValidID(id) || !strings.Contains(string(data), id)) && !strings.Contains(string(data), `\`) {
+			t.Errorf("%q in %q", id, data)
+		}
+	})
+}
