@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"cofre/internal/testenv"
-	"cofre/pkg/registry"
 )
 
 // stepFunctions takes executions as AWS Step Functions does, and runs nothing.
@@ -152,28 +152,39 @@ func TestRestoresAndProofs(t *testing.T) {
 	restore.invoke(task("run", id)).failed("ValidationError")
 
 	prove := w.start("prove", long...)
-	prove.invoke(event(t, "prove", made.ID)).http(202, nil)
-	// It waits for the container, as the backup's record says, and until then nothing more is begun.
+	var proving struct{ IDs []string }
+	var proof struct {
+		ID, State string
+		Error     struct{ Reason string }
+	}
 	var one struct {
 		ProofAttempt struct{ State, RequestedBy string }
 	}
-	if w.start("list").invoke(event(t, "list-info", made.ID)).http(200, &one); one.ProofAttempt.State != "waiting" || one.ProofAttempt.RequestedBy == "" {
-		t.Errorf("the record says %+v", one)
-	}
-	prove.invoke(event(t, "prove", made.ID)).http(202, nil)
-	var proving struct{ IDs []string }
-	if prove.invoke(event(t, "prove-schedule", "")).into(&proving); len(proving.IDs) != 1 || len(states.executions()) != 2 {
-		t.Errorf("of one that waits the schedule has %+v proven, %+v", proving, states.executions())
-	}
-	if err := testenv.MinIO(t).Client(t).RemoveObject(t.Context(), w.bucket, "backups/"+registry.ProofKey(made.ID), minio.RemoveObjectOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if prove.invoke(event(t, "prove-schedule", "")).into(&proving); len(proving.IDs) != 1 || proving.IDs[0] != made.ID {
+	// Its time has come, whatever this machine's clock says.
+	due := bytes.ReplaceAll(event(t, "prove-schedule", ""), []byte("2026-11-29"), []byte("2025-11-30"))
+	for range 2 { // what waits already is not begun again
+		prove.invoke(event(t, "prove", made.ID)).http(202, nil)
+		if prove.invoke(due).into(&proving); len(proving.IDs) != 1 || proving.IDs[0] != made.ID {
 			t.Errorf("the schedule has %+v proven", proving)
 		}
 	}
-	if started := states.executions(); len(started) != 3 {
+	if started := states.executions(); len(started) != 2 || !strings.HasPrefix(started[1].Name, "prove-"+made.ID+"-") || started[1].Input != `{"id":"`+made.ID+`"}` {
+		t.Errorf("started was %+v", started)
+	}
+	// It waits for the container, as the backup's record says.
+	if w.start("list").invoke(event(t, "list-info", made.ID)).http(200, &one); one.ProofAttempt.State != "waiting" || one.ProofAttempt.RequestedBy == "" {
+		t.Errorf("the record says %+v", one)
+	}
+	for range 2 {
+		if prove.invoke(event(t, "prove-settle", made.ID)).into(&proof); proof.State != "failed" || proof.Error.Reason != "not_started" {
+			t.Errorf("settle gave %+v", proof)
+		}
+	}
+	for range 2 { // delivered twice, it is begun once
+		prove.invoke(due).into(&proving)
+		prove.invoke(event(t, "prove-settle", made.ID)).into(&proof)
+	}
+	if started := states.executions(); len(started) != 3 || len(proving.IDs) != 1 {
 		t.Errorf("started was %+v", started)
 	}
 	// A configuration that cannot be read stops restores, and is told to whoever runs it alone.

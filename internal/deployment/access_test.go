@@ -121,6 +121,7 @@ func TestWhoMayDelete(t *testing.T) {
 		"registry/*":      {"CleanupRole", "DeleteRole"},
 		"removals/*":      {"CleanupRole", "DeleteRole"},
 		"restores/*":      {"CleanupRole", "RestoreTaskRole"},
+		"proofs/*":        {"CleanupRole", "DeleteRole"},
 		"audit/*":         {"CleanupRole"},
 		"limits/*":        {"CleanupRole"},
 		"registry.json":   nil,
@@ -162,7 +163,7 @@ func TestWhoMayDoTheRest(t *testing.T) {
 		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
 		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
 		"states:StartExecution":         {"CreateRole", "ProveRole", "RestoreRole", "ValidateRole"},
-		"lambda:InvokeFunction":         {"RestoreWorkflowRole", "ScheduleRole", "WorkflowRole"},
+		"lambda:InvokeFunction":         {"ProofWorkflowRole", "RestoreWorkflowRole", "ScheduleRole", "WorkflowRole"},
 		"sqs:SendMessage":               {"CleanupRole", "CreateRole", "MetricsRole", "ProveRole", "ScheduleRole"},
 		"iam:PassRole":                  runs,
 		"ecs:RunTask":                   runs, "ecs:StopTask": runs, "ecs:DescribeTasks": runs, "ecs:TagResource": runs,

@@ -409,21 +409,35 @@ func TestDeployedRestoreDies(t *testing.T) {
 }
 
 // TestDeployedProof proves a backup on request and by schedule: the same occasion once, however often its event comes. A file that was
-// changed is told.
+// changed is told, and so is a container that does not start.
 func TestDeployedProof(t *testing.T) {
 	d := deploy(t, false)
+	d.settles = "prove"
 	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
 	d.follow(id)
-	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
-	names := d.executions(d.proofs)
-	if len(names) != 1 || !strings.HasPrefix(names[0], "prove-"+id) {
-		t.Fatalf("the proofs are %v", names)
+	attempt := func() (state, by, reason string) {
+		t.Helper()
+		a, _ := d.api("list", "GET", "/api/backup/"+id, "", 200)["proofAttempt"].(object)
+		e, _ := a["error"].(object)
+		return text(a["state"]), text(a["requestedBy"]), text(e["reason"])
 	}
-	if o := d.followIn(d.proofs, names[0]); o.status != "SUCCEEDED" {
+	ended := func(n int) (last outcome) {
+		t.Helper()
+		names := d.executions(d.proofs)
+		if len(names) != n || !strings.HasPrefix(names[n-1], "prove-"+id) {
+			t.Fatalf("the proofs are %v, want %d", names, n)
+		}
+		return d.followIn(d.proofs, names[n-1])
+	}
+	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
+	if o := ended(1); o.status != "SUCCEEDED" {
 		t.Fatalf("the workflow ended as %+v", o)
 	}
 	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "proven") {
 		t.Errorf("the backup is not proven: %v", b)
+	}
+	if state, by, _ := attempt(); state != "proven" || by != "s1" {
+		t.Errorf("the record of the proof says %s, for %s", state, by)
 	}
 	// Without an image for proofs, whoever asks is told so.
 	proofs := d.proofs
@@ -432,34 +446,40 @@ func TestDeployedProof(t *testing.T) {
 		t.Errorf("it is refused with %v", p)
 	}
 	d.proofs = proofs
-	due := object{"detail-type": "Scheduled Event", "id": "1", "time": "2026-11-29T06:00:00Z", "resources": []string{"arn:aws:scheduler:us-east-1:123456789012:schedule/default/cofre-proof"}}
+
+	due := object{"detail-type": "Scheduled Event", "id": "1", "time": time.Now().UTC().Truncate(time.Second).Format(time.RFC3339), "resources": []string{"arn:aws:scheduler:us-east-1:123456789012:schedule/default/cofre-proof"}}
 	for range 2 {
 		out, f := invoke(t, "prove", d.env("ProveRole"), due)
 		if ids, _ := out["ids"].([]any); f != nil || len(ids) != 1 || ids[0] != id {
 			t.Fatalf("the scheduled event: %v %+v", out, f)
 		}
-	}
-	names = d.executions(d.proofs)
-	if len(names) != 2 {
-		t.Fatalf("the proofs are %v", names)
-	}
-	for _, name := range names {
-		d.followIn(d.proofs, name)
-	}
-	file := text(d.api("list", "GET", "/api/backup/"+id, "", 200)["filepath"])
-	d.put(file, strings.Repeat("x", len(d.object(file))))
-	due["time"] = "2026-12-06T06:00:00Z"
-	if _, f := invoke(t, "prove", d.env("ProveRole"), due); f != nil {
-		t.Fatalf("the scheduled event: %+v", f)
-	}
-	failed := 0
-	for _, name := range d.executions(d.proofs) {
-		if o := d.followIn(d.proofs, name); o.error == "NotProven" {
-			failed++
+		if o := ended(2); o.status != "SUCCEEDED" {
+			t.Errorf("the workflow ended as %+v", o)
 		}
 	}
-	if failed != 1 {
-		t.Errorf("%d proofs failed, want that of the changed file", failed)
+	if state, by, _ := attempt(); state != "proven" || by != "schedule" {
+		t.Errorf("the record of the proof says %s, for %s", state, by)
+	}
+
+	makes := d.cloud.container
+	d.cloud.container = func([]string, <-chan struct{}) int { return 1 }
+	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
+	if o := ended(3); o.error != "NotProven" {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	if state, by, reason := attempt(); state != "failed" || by != "s1" || reason != "not_started" {
+		t.Errorf("the record of the proof says %s, for %s: %s", state, by, reason)
+	}
+	d.cloud.container = makes
+
+	file := text(d.api("list", "GET", "/api/backup/"+id, "", 200)["filepath"])
+	d.put(file, strings.Repeat("x", len(d.object(file))))
+	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
+	if o := ended(4); o.error != "NotProven" {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+	if state, _, _ := attempt(); state != "disproven" && state != "failed" {
+		t.Errorf("the record of the proof of a changed file says %s", state)
 	}
 }
 

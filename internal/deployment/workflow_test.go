@@ -33,7 +33,7 @@ func (c *cloud) definitionOf(t *testing.T, name string, seconds int, container b
 		enabled = "enabled"
 	}
 	filled := strings.NewReplacer(
-		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${RestoreFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${Container}", enabled,
+		"${CreateFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${RestoreFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${ProveFunction}", "arn:aws:lambda:us-east-1:123456789012:function:"+c.name, "${Container}", enabled,
 		"${ContainerTimeoutSeconds}", strconv.Itoa(seconds),
 		"${Cluster}", c.name, "${TaskDefinition}", "cofre:1", "${Subnets}", "subnet-1,subnet-2", "${SecurityGroups}", "sg-1", "${SecurityGroup}", "sg-2", "${AssignPublicIp}", "DISABLED",
 	).Replace(string(data))
@@ -311,33 +311,46 @@ func TestRestoreWorkflow(t *testing.T) {
 
 // TestProofWorkflow takes every way through the workflow of proofs: what is not proven is a failure, which an alarm tells.
 func TestProofWorkflow(t *testing.T) {
+	var looked atomic.Int32
 	for _, c := range []struct {
 		name                       string
 		input                      object
+		settle                     func() (any, *failure)
 		exit                       int
 		status, error, cause, last string
-		container                  []string
+		functions, container       []string
 	}{
-		{name: "a backup is proven in a container", input: object{"id": anID}, status: "SUCCEEDED", last: "Done", container: []string{"prove", anID}},
-		{name: "one that is not what it was is told", input: object{"id": anID}, exit: 6, status: "FAILED", error: "NotProven", cause: "ExitCode", last: "NotProven", container: []string{"prove", anID}},
+		{name: "a backup is proven in a container", settle: restored("proven"), status: "SUCCEEDED", last: "Done", functions: []string{"settle"}, container: []string{"prove", anID}},
+		{name: "one that is not what it was is told", settle: restored("disproven"), exit: 6, status: "FAILED", error: "NotProven", cause: `"state":"disproven"`, last: "NotProven", functions: []string{"settle"}, container: []string{"prove", anID}},
+		{name: "so is a proof that could not be made", settle: restored("failed"), exit: 5, status: "FAILED", error: "NotProven", last: "NotProven", functions: []string{"settle"}, container: []string{"prove", anID}},
+		{name: "the end of a killed one is waited for", exit: 137, settle: func() (any, *failure) {
+			if looked.Add(1) < 3 {
+				return restored("running")()
+			}
+			return restored("failed")()
+		}, status: "FAILED", error: "NotProven", last: "NotProven", functions: []string{"settle", "settle", "settle"}, container: []string{"prove", anID}},
+		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", last: "NotRecorded", functions: []string{"settle"}, container: []string{"prove", anID}},
 		{name: "nonsense is refused", input: object{"id": 5}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 		{name: "another workflow's input too", input: object{"action": "validate", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cl := newCloud(t)
-			cl.function = answers(nil, nil)
+			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle})
 			var args []string
 			cl.container = func(a []string, _ <-chan struct{}) int {
 				args = a
 				return c.exit
 			}
+			if c.input == nil {
+				c.input = object{"id": anID}
+			}
 			o := cl.start(t, cl.definitionOf(t, "proof", 60, true), c.input).wait()
 			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
 				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
 			}
-			if made := cl.made(); len(made) != 0 || !slices.Equal(args, c.container) {
-				t.Errorf("the container ran %v, want %v; the function was asked for %v", args, c.container, made)
+			if made := cl.made(); !slices.Equal(made, c.functions) || !slices.Equal(args, c.container) {
+				t.Errorf("the container ran %v, want %v; the function was asked for %v, want %v", args, c.container, made, c.functions)
 			}
 		})
 	}

@@ -48,6 +48,12 @@ func (s *Service) ReserveProof(ctx context.Context, ref, by string) (*AskedProof
 	return &AskedProof{s: s, id: b.ID, lease: lease, stop: func() {}}, nil
 }
 
+// SettleProof ends the record of a proof that was reserved and that nobody has begun, for this cause, and of one whose process died. One that
+// runs stays as it is. The record is nil where nobody ever asked for a proof.
+func (s *Service) SettleProof(ctx context.Context, id string, cause error) (*registry.ProofAttempt, error) {
+	return s.Registry.SettleAttempt(ctx, id, s.Now(), cause)
+}
+
 func (s *Service) askProof(ctx context.Context, id, by string, over bool) (*AskedProof, error) {
 	lease, err := s.Registry.BeginAttempt(ctx, id, by, s.Now(), over)
 	if err != nil {

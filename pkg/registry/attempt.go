@@ -67,7 +67,7 @@ func (a *ProofAttempt) end(at time.Time, proven bool, cause error) {
 	default:
 		a.State = ProofDisproven
 	}
-	a.EndedAt, a.Error, a.Process, a.LeaseMS = at.UTC().Truncate(time.Millisecond), ErrorOf(cause), nil, 0
+	a.EndedAt, a.Error, a.Process, a.LeaseMS, a.Reserved = at.UTC().Truncate(time.Millisecond), ErrorOf(cause), nil, 0, false
 }
 
 // die makes a record that of a proof whose process is gone, by its last sign of life.
@@ -207,6 +207,34 @@ func (r *Registry) BeginAttempt(ctx context.Context, id, by string, at time.Time
 // ReserveAttempt is BeginAttempt for a proof that another process is going to make: it has to begin within so long.
 func (r *Registry) ReserveAttempt(ctx context.Context, id, by string, at time.Time, within time.Duration) (*ProofLease, error) {
 	return r.beginAttempt(ctx, ProofAttempt{Backup: id, By: by, AskedAt: at, Reserved: true, LeaseMS: within.Milliseconds()}, false)
+}
+
+// SettleAttempt ends the record of a proof that was reserved and that nobody has begun, for this cause, and of one whose process died. It
+// returns the record as it stands then, nil where there is none.
+func (r *Registry) SettleAttempt(ctx context.Context, id string, at time.Time, cause error) (*ProofAttempt, error) {
+	a, o, found, err := r.attempt(ctx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	dead, err := r.deadAttempt(ctx, a, o)
+	if err != nil || !dead && !(a.Live() && a.Reserved) {
+		return &a, err
+	}
+	a.Token = rand.Text()
+	l := &ProofLease{r: r, token: a.Token, rec: a, etag: o.ETag}
+	err = l.Update(ctx, func(a *ProofAttempt) {
+		if a.Reserved {
+			a.end(at, false, cause)
+		} else {
+			a.die(o.LastModified)
+		}
+	})
+	if fault.HasReason(err, fault.Precondition) { // it was begun just now, is alive after all, or somebody else was faster
+		a, _, _, err = r.attempt(ctx, id)
+		return &a, err
+	}
+	a = l.Attempt()
+	return &a, err
 }
 
 func (r *Registry) beginAttempt(ctx context.Context, a ProofAttempt, over bool) (*ProofLease, error) {

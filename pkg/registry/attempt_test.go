@@ -23,6 +23,50 @@ func attemptOf(t *testing.T, r *Registry, id string) ProofAttempt {
 	return *a
 }
 
+// A proof that was reserved and that nobody has begun is settled, for whatever cause; one that runs, or has ended, is left as it is.
+func TestProofSettled(t *testing.T) {
+	stores(t, func(t *testing.T, store storage.Store) {
+		ctx, r, other := t.Context(), New(store, Options{}), New(store, Options{})
+		b, err := makeBackup(ctx, r, record("a.dump"), "content")
+		must(t, err)
+		cause := fault.New(fault.BackupCreation, fault.NotStarted, "Ask again.", "nobody began it")
+		settled := func() ProofAttempt {
+			t.Helper()
+			a, err := other.SettleAttempt(ctx, b.ID, time.Now(), cause)
+			must(t, err)
+			if a == nil {
+				t.Fatal("there is no record of a proof")
+			}
+			if held := attemptOf(t, r, b.ID); held.State != a.State || held.By != a.By {
+				t.Errorf("settled as %+v, the record says %+v", a, held)
+			}
+			return *a
+		}
+		if a, err := other.SettleAttempt(ctx, b.ID, time.Now(), cause); a != nil || err != nil {
+			t.Errorf("before anybody asked: %+v, %v", a, err)
+		}
+		_, err = r.ReserveAttempt(ctx, b.ID, "ana", time.Now(), time.Minute)
+		must(t, err)
+		l, err := other.BeginAttempt(ctx, b.ID, "local:cofre", time.Now(), true)
+		must(t, err)
+		must(t, l.Start(ctx, time.Now()))
+		if a := settled(); a.State != ProofRunning || a.By != "ana" {
+			t.Errorf("taken over: %+v", a)
+		}
+		must(t, l.End(ctx, time.Now(), ProofComparing, true, nil))
+		if a := settled(); a.State != ProofProven || a.By != "ana" || a.Error != nil {
+			t.Errorf("ended: %+v", a)
+		}
+		_, err = r.ReserveAttempt(ctx, b.ID, "ben", time.Now(), time.Minute)
+		must(t, err)
+		for range 2 {
+			if a := settled(); a.State != ProofFailed || a.By != "ben" || a.Error == nil || a.Error.Reason != fault.NotStarted || a.EndedAt.IsZero() {
+				t.Errorf("nobody took it over: %+v", a)
+			}
+		}
+	})
+}
+
 // A proof that was asked for is on record from then on, for every process: that it waits, which step it is at, and what came of it. While it
 // lasts nobody else begins one; whoever wants one all the same takes its place in the record.
 func TestProofAttempt(t *testing.T) {

@@ -8,8 +8,6 @@ package workflow
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,15 +69,9 @@ func (w *Workflow) LaunchRestore(ctx context.Context, id string) error {
 	return w.start(ctx, id, input{ID: id})
 }
 
-// LaunchProof starts one that proves a backup. One occasion proves it once, however often that comes; "" is this minute.
-func (w *Workflow) LaunchProof(ctx context.Context, id, occasion string) error {
-	if occasion == "" {
-		occasion = strconv.FormatInt(w.now().Unix()/60, 10)
-	} else {
-		sum := sha256.Sum256([]byte(occasion))
-		occasion = hex.EncodeToString(sum[:8])
-	}
-	return w.start(ctx, "prove-"+id+"-"+occasion, input{ID: id})
+// LaunchProof starts the execution that makes a proof which was asked for at a time.
+func (w *Workflow) LaunchProof(ctx context.Context, id string, asked time.Time) error {
+	return w.start(ctx, "prove-"+id+"-"+strconv.FormatInt(asked.UnixMilli(), 10), input{ID: id})
 }
 
 func (w *Workflow) start(ctx context.Context, name string, in input) error {

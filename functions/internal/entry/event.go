@@ -30,6 +30,8 @@ type Job struct {
 	// Key names what is to be made: two jobs with the same key make one backup.
 	Key     string `json:"idempotencyKey"`
 	Trigger string `json:"trigger"`
+	// Due is when the time of a scheduled event had come; zero where that does not say.
+	Due time.Time `json:"-"`
 	// Error is why a workflow gives a backup up: what its Catch has caught.
 	Error *Caught `json:"error"`
 }
@@ -90,7 +92,7 @@ func read(payload []byte, requestID string) (event, error) {
 		if err := json.Unmarshal(payload, &s); err != nil {
 			return event{}, unknownEvent(err)
 		}
-		return event{kind: scheduled, job: Job{Trigger: backup.TriggerSchedule, Key: s.key(requestID)}}, nil
+		return event{kind: scheduled, job: Job{Trigger: backup.TriggerSchedule, Key: s.key(requestID), Due: s.Time}}, nil
 	}
 	return event{}, unknownEvent(fmt.Errorf("neither an API call nor a scheduled event nor an action"))
 }

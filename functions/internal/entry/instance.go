@@ -9,7 +9,6 @@ import (
 
 	"cofre/pkg/api"
 	"cofre/pkg/app"
-	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/secret"
 	"cofre/pkg/workflow"
@@ -67,7 +66,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 		}
 		options.Launcher, options.LaunchValidation, options.ValidateInline = s.workflow, s.launchValidation, validateInline
 		options.LaunchRestore = func(ctx context.Context, x registry.Restore) error { return s.workflow.LaunchRestore(ctx, x.ID) }
-		options.LaunchProof = func(ctx context.Context, id, by string) error { return s.launchProof(ctx, id, by, "") }
+		options.LaunchProof = s.launchProof
 	}
 	s.api, err = s.API(options)
 	return s, err
@@ -80,22 +79,6 @@ func (s *Instance) launchValidation(ctx context.Context, id string) error {
 		return err
 	}
 	return s.workflow.LaunchValidation(ctx, id, b.Size)
-}
-
-// launchProof has a backup proven, once for each occasion, and says in its record that it waits for that. While it is being proven, or waits,
-// nothing is begun.
-func (s *Instance) launchProof(ctx context.Context, id, by, occasion string) error {
-	asked, err := s.Service.ReserveProof(ctx, id, by)
-	if fault.HasReason(err, fault.Busy) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.workflow.LaunchProof(ctx, id, occasion); err != nil {
-		return asked.GiveUp(err)
-	}
-	return nil
 }
 
 // invocation is the id of the event that is handled now.

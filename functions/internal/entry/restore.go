@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
@@ -47,7 +48,7 @@ func notStarted(c *Caught) error {
 
 // Proving is what a schedule of proofs has begun.
 type Proving struct {
-	IDs []string `json:"ids"` // of the backups that are being proven
+	IDs []string `json:"ids"` // of the backups that are being proven, or were because of this event
 }
 
 // Prove has the newest good whole backup of each source proven, because its time has come. A source whose backup cannot be proven does not
@@ -63,12 +64,10 @@ func Prove(ctx context.Context, s *Instance, j Job) (any, error) {
 	out := Proving{IDs: []string{}}
 	var failed error
 	for _, ref := range refs {
-		id := ref
-		b, err := s.Service.Provable(ctx, ref)
-		if err == nil {
-			id, err = b.ID, s.launchProof(ctx, b.ID, backup.Scheduler, j.Key)
+		id, begun, err := s.scheduledProof(ctx, ref, j.Due)
+		if begun || err != nil {
+			s.record(ctx, proofNote(id), err)
 		}
-		s.record(ctx, proofNote(id), err)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("prove %s: %w", id, err))
 			continue
@@ -78,10 +77,74 @@ func Prove(ctx context.Context, s *Instance, j Job) (any, error) {
 	return out, failed
 }
 
+// scheduledProof has a backup proven, unless an earlier delivery of the same event has seen to that.
+func (s *Instance) scheduledProof(ctx context.Context, ref string, due time.Time) (id string, begun bool, err error) {
+	b, err := s.Service.Provable(ctx, ref)
+	if err != nil {
+		return ref, false, err
+	}
+	last, err := s.Service.LastAttempt(ctx, b.ID)
+	if err != nil {
+		return b.ID, false, err
+	}
+	if last != nil && last.By == backup.Scheduler && !due.IsZero() && !last.AskedAt.Before(due) {
+		return b.ID, false, nil
+	}
+	return b.ID, true, s.launchProof(ctx, b.ID, backup.Scheduler)
+}
+
+// launchProof puts a proof on record and starts the workflow that makes it. While the backup is being proven, or waits for that, there is
+// nothing to do.
+func (s *Instance) launchProof(ctx context.Context, id, by string) error {
+	asked, err := s.Service.ReserveProof(ctx, id, by)
+	if fault.HasReason(err, fault.Busy) {
+		s.log.Info("nothing to do for this proof", "backup_id", id, "error", err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.workflow.LaunchProof(ctx, id, asked.At()); err != nil {
+		return asked.GiveUp(err)
+	}
+	return nil
+}
+
 // proofNote is what the audit trail has of a proof that was asked for by schedule.
 func proofNote(ref string) contract.AuditRecord {
 	if registry.ValidID(ref) {
 		return contract.AuditRecord{Action: "prove", Resource: ref}
 	}
 	return contract.AuditRecord{Action: "prove", Detail: map[string]string{"ref": fault.Shorten(ref, 100)}}
+}
+
+// ProofOutcome is what a function answers about a proof.
+type ProofOutcome struct {
+	ID    string              `json:"id"` // of the backup
+	State registry.ProofState `json:"state"`
+	Error *Problem            `json:"error,omitempty"` // why it could not be made
+}
+
+// SettleProof gives the record of a proof whose container has ended. One that nobody has begun by then could not be made; one that still
+// runs goes on somewhere, or was killed: then it could not be made either, once its lease is over.
+func SettleProof(ctx context.Context, s *Instance, j Job) (any, error) {
+	a, err := s.Service.LastAttempt(ctx, j.ID)
+	if err == nil && j.Error != nil {
+		a, err = s.Service.SettleProof(ctx, j.ID, fault.New(fault.BackupCreation, fault.NotStarted,
+			"Whoever runs cofre finds the reason in the execution of the workflow for proofs. Ask for the proof again.", "the container that was to make the proof did not begin it (%.100s)", j.Error.Error))
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := ProofOutcome{ID: j.ID, State: registry.ProofProven} // as the container has said by its end
+	switch {
+	case a != nil:
+		o.State = a.State
+		if e := a.Error; e != nil {
+			o.Error = &Problem{e.Code, e.Reason, e.Message, e.Hint}
+		}
+	case j.Error != nil:
+		o.State = registry.ProofFailed
+	}
+	return o, nil
 }
