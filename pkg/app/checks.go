@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cofre/pkg/backup"
+	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
@@ -49,7 +50,16 @@ func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
 	if err != nil {
 		return warning(reached.Explain(ctx, err))
 	}
-	return backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("PostgreSQL %s, as the role %s", server.Version, server.Role)}
+	detail := fmt.Sprintf("PostgreSQL %s, as the role %s", server.Version, server.Role)
+	if e.c.File.Target(name).Allows(configfile.AllowProof) {
+		place, err := postgres.OpenProofServer(ctx, t, 0)
+		if err != nil {
+			return warning(err)
+		}
+		place.Close()
+		detail += "; proofs can be made there"
+	}
+	return backup.Check{Name: what, Result: backup.CheckOK, Detail: detail}
 }
 
 // checkSource looks whether a source of the file can be reached and read.

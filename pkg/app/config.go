@@ -92,6 +92,7 @@ type Config struct {
 
 	ProofTimeout time.Duration // BACKUP_PROOF_TIMEOUT_MINUTES: of a proof that the server makes
 	ProofMaxGB   float64       // BACKUP_PROOF_MAX_GB: what a proof may restore; 0: as much as there is room for
+	ProofTarget  string        // BACKUP_PROOF_TARGET: the target of the file where proofs are made; "" makes them in servers of their own
 	ProofServer  string        // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
@@ -156,6 +157,7 @@ var variables = []variable{
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
 	{"BACKUP_PROOF_TIMEOUT_MINUTES", "360", number(1, 100_000, func(c *Config, n int) { c.ProofTimeout = time.Duration(n) * time.Minute })},
 	{"BACKUP_PROOF_MAX_GB", "50", decimal(func(c *Config, f float64) { c.ProofMaxGB = f })},
+	{"BACKUP_PROOF_TARGET", "staging", func(c *Config, v string) error { c.ProofTarget = v; return nil }},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},

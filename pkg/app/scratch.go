@@ -29,6 +29,9 @@ type scratchServer struct {
 
 // Scratch implements backup.Engine.
 func (e *database) Scratch(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
+	if o.On != "" {
+		return e.scratchOn(ctx, o)
+	}
 	server, err := scratch.Start(ctx, scratch.Options{Bin: e.c.ProofServer, Major: o.Major, Room: o.Room})
 	if err != nil {
 		return nil, err
@@ -42,7 +45,15 @@ func (e *database) Scratch(ctx context.Context, o backup.ScratchOptions) (backup
 }
 
 // ProofServer implements backup.Engine.
-func (e *database) ProofServer(ctx context.Context, major int) (string, error) {
+func (e *database) ProofServer(ctx context.Context, on string, major int) (string, error) {
+	if on != "" {
+		place, err := e.proofPlace(ctx, on, major)
+		if err != nil {
+			return "", err
+		}
+		defer place.Close()
+		return place.Version, nil
+	}
 	p, err := scratch.Find(ctx, e.c.ProofServer, major)
 	return p.Version, err
 }
@@ -65,16 +76,22 @@ func (s *scratchServer) prepare(ctx context.Context, l registry.Locale) (err err
 	if err != nil {
 		return err
 	}
-	want := postgres.Locale{Encoding: l.Encoding, Provider: l.Provider, Collate: l.Collate, CharType: l.CharType, Name: l.Name, ICURules: l.ICURules}
-	created := postgres.CreateDatabase(ctx, maintenance, proofDatabase, want)
-	if fault.HasReason(created, fault.InvalidInput) || fault.HasReason(created, fault.TargetLacks) {
-		s.notes = append(s.notes, fmt.Sprintf("this machine cannot sort text as the backup's database does (%s): it was restored with the order of C", want))
-		created = postgres.CreateDatabase(ctx, maintenance, proofDatabase, postgres.Locale{Encoding: l.Encoding, Collate: "C", CharType: "C"})
-	}
-	if created != nil {
-		return created
+	s.notes, err = createLike(l, func(l postgres.Locale) error { return postgres.CreateDatabase(ctx, maintenance, proofDatabase, l) })
+	if err != nil {
+		return err
 	}
 	return postgres.CreateOwner(ctx, maintenance, scratch.Role, password, proofDatabase)
+}
+
+// createLike has a database made as the backup's was, as far as the server can.
+func createLike(l registry.Locale, create func(postgres.Locale) error) (notes []string, err error) {
+	want := postgres.Locale{Encoding: l.Encoding, Provider: l.Provider, Collate: l.Collate, CharType: l.CharType, Name: l.Name, ICURules: l.ICURules}
+	err = create(want)
+	if fault.HasReason(err, fault.InvalidInput) || fault.HasReason(err, fault.TargetLacks) {
+		notes = append(notes, fmt.Sprintf("the server of the proof cannot sort text as the backup's database does (%s): it was restored with the order of C", want))
+		err = create(postgres.Locale{Encoding: l.Encoding, Collate: "C", CharType: "C"})
+	}
+	return notes, err
 }
 
 // Version implements backup.Scratch.

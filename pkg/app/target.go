@@ -30,6 +30,24 @@ func (c Config) RestoreTarget(ctx context.Context, name, database string) (postg
 	return to.WithDatabase(database), nil
 }
 
+// proofTarget is the connection to the server of a target of the file that allows proofs.
+func (c Config) proofTarget(ctx context.Context, name string) (postgres.Target, error) {
+	if t := c.File.Target(name); t != nil && !t.Allows(configfile.AllowProof) {
+		return postgres.Target{}, fault.New(fault.Validation, fault.InvalidInput, "What may be done at a target is in cofre.yaml, under allow: [proof] lets proofs be made there.",
+			"the target %s does not allow proofs", name)
+	}
+	return c.RestoreTarget(ctx, name, "")
+}
+
+// checkProofTarget refuses a BACKUP_PROOF_TARGET where no proof can be made.
+func (c Config) checkProofTarget() error {
+	if t := c.File.Target(c.ProofTarget); c.ProofTarget != "" && (t == nil || !t.Allows(configfile.AllowProof)) {
+		return fault.New(fault.Validation, fault.InvalidInput, "Name a target of cofre.yaml with allow: [proof], or leave the variable out: then proofs are made in servers of their own.",
+			"BACKUP_PROOF_TARGET names no target of cofre.yaml that allows proofs")
+	}
+	return nil
+}
+
 // targets are those of the file, and what each allows.
 func (c Config) targets() []backup.RestoreTarget {
 	var all []backup.RestoreTarget

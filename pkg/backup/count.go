@@ -37,6 +37,8 @@ type counter struct {
 	close   func() error
 	counted Counted // may be nil
 	err     error
+	// ownerless hashes definitions as if they were nobody's, and without rights.
+	ownerless bool
 
 	all    contents.Contents
 	tables map[[2]string]int // index in all.Tables
@@ -156,6 +158,12 @@ func (c *counter) entry(e archive.Entry) {
 	}
 	if passedOver[e.Desc] || strings.HasPrefix(e.Tag, "LARGE OBJECT") {
 		return
+	}
+	if c.ownerless {
+		// The definition of public says that it is not its usual owner's.
+		if e.Owner = ""; e.Desc == "ACL" || e.Desc == "DEFAULT ACL" || e.Desc == "SCHEMA" && e.Tag == "public" {
+			return
+		}
 	}
 	c.all.Definitions = append(c.all.Definitions, contents.Definition{Kind: e.Desc, Schema: e.Namespace, Name: e.Tag,
 		Hash: contents.HashStrings(e.Defn, e.Owner, e.Tablespace, e.TableAM)})

@@ -45,13 +45,15 @@ type CleanupOptions struct {
 
 // CleanupReport says what a cleanup did, or would do, and why.
 type CleanupReport struct {
-	DryRun     bool             `json:"dryRun"`
-	Removed    []CleanupItem    `json:"removed"`
-	Kept       []CleanupItem    `json:"kept"`
-	FreedBytes int64            `json:"freedBytes"`
-	Leftovers  registry.Report  `json:"leftovers"`
-	Policy     retention.Policy `json:"policy"`
-	Failures   []CleanupFailure `json:"failures,omitempty"`
+	DryRun     bool            `json:"dryRun"`
+	Removed    []CleanupItem   `json:"removed"`
+	Kept       []CleanupItem   `json:"kept"`
+	FreedBytes int64           `json:"freedBytes"`
+	Leftovers  registry.Report `json:"leftovers"`
+	// Databases were left by proofs that were killed, at targets, and dropped.
+	Databases []string         `json:"databases,omitempty"`
+	Policy    retention.Policy `json:"policy"`
+	Failures  []CleanupFailure `json:"failures,omitempty"`
 	// RemovedCount and KeptCount count all; the lists hold maxListed at the most.
 	RemovedCount int `json:"removedCount"`
 	KeptCount    int `json:"keptCount"`
@@ -100,6 +102,10 @@ func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	if !o.DryRun {
 		if err := s.SettleRestores(ctx); err != nil {
 			s.Log.Warn("restores of dead processes were not looked for", "error", err.Error())
+		}
+		var err error
+		if rep.Databases, err = s.sweepProofs(ctx); err != nil {
+			s.Log.Warn("what killed proofs left at targets was not dropped", "error", err.Error())
 		}
 	}
 	now := s.Now()

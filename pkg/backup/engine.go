@@ -31,11 +31,13 @@ type Engine interface {
 	Globals(ctx context.Context, o RestoreOptions, script []byte, look bool) (GlobalsReport, error)
 	// Switch puts a database in another's place by their names, in one transaction; with look it only tells what it would do and refuse.
 	Switch(ctx context.Context, req SwitchRequest, look bool) (Switched, error)
-	// Scratch starts a server of its own for a proof, on this machine. The caller closes it.
+	// Scratch starts a server of its own for a proof, on this machine, or makes a database of its own at a target. The caller closes it.
 	Scratch(ctx context.Context, o ScratchOptions) (Scratch, error)
-	// ProofServer returns the version of the server that Scratch would start for a backup of a server of this major version; an error,
-	// target_lacks, where the machine has none.
-	ProofServer(ctx context.Context, major int) (version string, err error)
+	// ProofServer returns the version of the server that Scratch would start for a backup of a server of this major version, or use: that of
+	// the target on, unless it is "". The error is target_lacks where there is none.
+	ProofServer(ctx context.Context, on string, major int) (version string, err error)
+	// SweepProofs drops what killed proofs left at the targets that allow proofs, and names it.
+	SweepProofs(ctx context.Context) (dropped []string, err error)
 	// ProofRoom gives the bytes that a proof may restore, by what is free on this machine.
 	ProofRoom() (int64, error)
 	// CheckPart refuses contradictions, and what is no pattern or no name. It does not connect.
@@ -91,6 +93,8 @@ type DumpOptions struct {
 	// Catalog is set when the dump does not hold all definitions, by which a schema is named where there is no migration tool: then
 	// the server has to read its whole catalog once more.
 	Catalog bool
+	// Ownerless leaves owners and rights out of what is counted of the definitions. It changes nothing of the dump.
+	Ownerless bool
 	// Remark gets who waits for the dump, to change a table that it reads; may be nil.
 	Remark func(line string)
 	// Log gets pg_dump's messages line by line, redacted; may be nil.
@@ -99,8 +103,9 @@ type DumpOptions struct {
 
 // ScratchOptions say what server a proof needs.
 type ScratchOptions struct {
-	Major int   // of the server that the backup was made from: as new, or newer
-	Room  int64 // bytes that will be restored, about
+	On    string // a target's name; "" is a server of its own, on this machine
+	Major int    // of the server that the backup was made from: as new, or newer
+	Room  int64  // bytes that will be restored, about
 	// Locale is the backup's; where this machine does not have it, another takes its place.
 	Locale registry.Locale
 }
@@ -110,15 +115,15 @@ type Scratch interface {
 	// Version is the server's: "18.6". Isolated reports that it reaches no network.
 	Version() string
 	Isolated() bool
-	// Restore restores an archive as a role without rights, for which all that the archive needs was made before. notes say what is
-	// otherwise than at the backup's server. It is called once.
+	// Restore restores an archive as a role without rights, for which all that the archive needs was made before; at a target as its role, to which
+	// everything belongs then, and without grants. notes say what is otherwise than at the backup's server. It is called once.
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (rep RestoreReport, notes []string, err error)
 	// Open opens a session to look at what was restored.
 	Open(ctx context.Context) (Session, error)
 	// Ask gives the first value of the first row that a query gives, as text; found is false where there is no row, or it is null.
 	// It can change nothing.
 	Ask(ctx context.Context, query string) (value string, found bool, err error)
-	// Close ends the server, and removes all that it wrote.
+	// Close ends the server, and removes all that it wrote; at a target it drops the database.
 	Close() error
 }
 

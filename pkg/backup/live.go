@@ -87,6 +87,7 @@ func (s *Service) countLive(ctx context.Context, session Session, o DumpOptions,
 	}
 	defer dump.Close()
 	count := newCounter(ctx, o.Format, dump, s.Now)
+	count.ownerless = o.Ownerless
 	if _, err := io.CopyBuffer(io.MultiWriter(count, follow), dump, make([]byte, 256<<10)); err != nil {
 		count.abandon()
 		return nil, err

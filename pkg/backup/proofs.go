@@ -22,10 +22,13 @@ func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check
 	if len(expected) == 0 || s.Engine == nil {
 		return c, false
 	}
+	if s.ProofTarget != "" { // whether proofs can be made there the target's own check says
+		return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made at the target %s", plural(len(expected), "source"), s.ProofTarget)}, true
+	}
 	major, err := s.newestMajor(ctx, expected)
 	var version string
 	if err == nil {
-		version, err = s.Engine.ProofServer(ctx, major)
+		version, err = s.Engine.ProofServer(ctx, "", major)
 	}
 	if err != nil {
 		c = Failing("proofs", err)
@@ -35,14 +38,14 @@ func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check
 	return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made with PostgreSQL %s", plural(len(expected), "source"), version)}, true
 }
 
-// CanProve returns an error where this machine lacks the programs of a server as new as the backup's.
+// CanProve returns an error where this machine lacks the programs of a server as new as the backup's, or the target for proofs cannot take it.
 func (s *Service) CanProve(ctx context.Context, id string) error {
 	b, err := s.Info(ctx, id)
 	if err != nil {
 		return err
 	}
 	major, _ := strconv.Atoi(contents.Major(b.DatabaseVersion)) // 0: any will do
-	_, err = s.Engine.ProofServer(ctx, major)
+	_, err = s.Engine.ProofServer(ctx, s.ProofTarget, major)
 	return err
 }
 

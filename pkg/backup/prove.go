@@ -20,6 +20,7 @@ import (
 type ProveOptions struct {
 	By            string // who wants it, for its record
 	AllowUnsigned bool
+	On            string        // the target where it is made; "" is Service.ProofTarget, or a server of its own where that is ""
 	Jobs          int           // of the restore; 0 chooses
 	Timeout       time.Duration // of the whole; 0 is none
 	// Checks are questions of the user's own, asked of what was restored.
@@ -105,6 +106,7 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 		defer cancel()
 	}
 	start := s.Now()
+	o.On = cmp.Or(o.On, s.ProofTarget)
 	p := &proof{s: s, b: b, o: o, record: registry.Proof{}}
 	if err := p.make(ctx); err != nil {
 		return Proved{Backup: b}, proofStopped(ctx, err)
@@ -189,6 +191,12 @@ func (p *proof) verification(now time.Time) registry.Verification {
 
 func (p *proof) make(ctx context.Context) (err error) {
 	p.enter(registry.ProofChecking)
+	major, _ := strconv.Atoi(contents.Major(p.b.DatabaseVersion))
+	if p.o.On != "" { // before the backup is read
+		if _, err := p.s.Engine.ProofServer(ctx, p.o.On, major); err != nil {
+			return err
+		}
+	}
 	if p.proven, err = p.s.proveFirst(ctx, p.b); err != nil {
 		return err
 	}
@@ -197,8 +205,7 @@ func (p *proof) make(ctx context.Context) (err error) {
 		return err
 	}
 	p.enter(registry.ProofStarting)
-	major, _ := strconv.Atoi(contents.Major(p.b.DatabaseVersion))
-	o := ScratchOptions{Major: major}
+	o := ScratchOptions{On: p.o.On, Major: major}
 	if o.Room, err = p.takeSample(want, room(p.b, want)); err != nil {
 		return err
 	}
@@ -211,10 +218,15 @@ func (p *proof) make(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if err := scratch.Close(); err != nil {
-			p.s.Log.Warn("the proof's server was not removed", "error", err.Error())
+			p.s.Log.Warn("what the proof made was not removed", "error", err.Error())
 		}
 	}()
-	p.record.Server, p.record.Isolated = scratch.Version(), scratch.Isolated()
+	p.record.Server, p.record.Target, p.record.Isolated = scratch.Version(), p.o.On, scratch.Isolated()
+	if p.o.On != "" {
+		if want, err = p.ownerless(ctx, want); err != nil {
+			return err
+		}
+	}
 	if done, err := p.restore(ctx, scratch); done || err != nil {
 		return err
 	}
@@ -318,7 +330,7 @@ func (p *proof) found(ctx context.Context, scratch Scratch) (*contents.Contents,
 		return nil, err
 	}
 	defer session.Close()
-	return p.s.countLive(ctx, session, DumpOptions{ID: p.b.ID, Format: FormatCustom, Content: ContentAll, Rows: cmp.Or(p.b.Rows, RowsText)}, io.Discard)
+	return p.s.countLive(ctx, session, DumpOptions{ID: p.b.ID, Format: FormatCustom, Content: ContentAll, Rows: cmp.Or(p.b.Rows, RowsText), Ownerless: p.o.On != ""}, io.Discard)
 }
 
 // compare holds what came out of the backup against what was in it.

@@ -38,9 +38,11 @@ type Config struct {
 	Expected []overview.Expected
 	MaxAge   time.Duration
 	// Targets are the servers that may be restored to by their names.
-	Targets  []RestoreTarget
-	Limits   Limits
-	Defaults Defaults
+	Targets []RestoreTarget
+	// ProofTarget names the target where proofs are made; "" makes each in a server of its own.
+	ProofTarget string
+	Limits      Limits
+	Defaults    Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.
 	Recipients []age.Recipient
 	Identities []age.Identity

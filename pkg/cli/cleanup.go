@@ -101,6 +101,9 @@ func notRemoved(rep backup.CleanupReport) error {
 
 func (p *program) cleanupText(rep backup.CleanupReport) error {
 	p.leftovers(rep.Leftovers)
+	for _, d := range rep.Databases {
+		p.note("%s was left by a proof that was killed: dropped", term.Clean(d))
+	}
 	table := func(items []backup.CleanupItem) error {
 		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "SOURCE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "BECAUSE", Shrink: 30}}}
 		for _, it := range items {

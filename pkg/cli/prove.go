@@ -24,6 +24,8 @@ definitions. The outcome, and how long the restore took, are recorded.
 The server is started from the programs that are installed on this machine (initdb and postgres, as new as the
 backup's server or newer; BACKUP_PROOF_SERVER names their folder), as a user without rights, on a Unix socket
 alone and, where the system allows it, without a network. It lies in TMPDIR, and is gone at the end.
+--on NAME restores into a database of its own on the server of a target of cofre.yaml that allows proofs,
+and drops it: owners and rights are not compared then, and the backup's code runs where others work.
 
 --all takes the newest good backup of each source that holds everything and is no SQL script; a source
 without one fails.
@@ -84,6 +86,7 @@ func (p *program) proveCommand() *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.BoolVar(&all, "all", false, "the newest good backup of each source")
+	f.StringVar(&o.On, "on", "", "use the server of the target `NAME` of cofre.yaml (default: BACKUP_PROOF_TARGET, or a server of its own)")
 	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored, with the answers expected")
 	f.StringVar(&certificates, "certificate", "", "write a signed certificate of each proof into this `DIRECTORY` (see cofre info)")
 	f.BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
@@ -202,7 +205,10 @@ func compared(r *registry.Proof) []string {
 	}
 	f[len(f)-1] += " compared"
 	with := fmt.Sprintf("restored in %s into PostgreSQL %s", term.Duration(time.Duration(r.Restore)*time.Millisecond), r.Server)
-	if !r.Isolated {
+	switch {
+	case r.Target != "":
+		with += " of the target " + term.Clean(r.Target) + ", which others use"
+	case !r.Isolated:
 		with += " (which this system could not part from the network)"
 	}
 	f = append(f, with)

@@ -32,7 +32,7 @@ targets:
     connection: {env: STAGING_URL}
   - name: shop
     connection: {env: SHOP_URL}
-    allow: [new, replace, part]
+    allow: [new, replace, part, proof]
   - name: closed
     connection: {env: SHOP_URL}
     allow: []
@@ -74,7 +74,7 @@ func TestTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][2]bool{"staging": {true, false}, "shop": {true, true}, "closed": {false, false}} {
-		if target := f.Target(name); target == nil || target.Allows(AllowNew) != want[0] || target.Allows(AllowReplace) != want[1] || target.Allows("") {
+		if target := f.Target(name); target == nil || target.Allows(AllowNew) != want[0] || target.Allows(AllowReplace) != want[1] || target.Allows(AllowProof) != want[1] || target.Allows("") {
 			t.Errorf("%s: %+v", name, target)
 		}
 	}
@@ -195,7 +195,7 @@ func TestExplained(t *testing.T) {
 		source + "connection: {env: A}\n    proofs: hourly\n":              "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
 		source + "connection: {env: A}\n    maxAge: 26\n":                  "line 4: sources.0.maxAge: want a text, not a number",
 		"targets:\n  - name: a\n    conection: {env: A}\n":                 `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
-		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part'",
+		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'proof'",
 		"targets:\n  - {name: a, connection: 'postgresql://u:secret@h/d'}": "line 2: targets.0.connection: want keys with values, not a text",
 		"sources: {name: a}\n":                                             "line 1: sources: want a list, each item behind a dash, not keys with values",
 		"- a\n":                                                            "line 1: want keys with values, not a list",

@@ -11,6 +11,7 @@ const (
 	AllowNew     = "new"     // restores into databases that are made for them
 	AllowReplace = "replace" // restores that replace what a database holds
 	AllowPart    = "part"    // restores of tables and schemas into databases that are there, beside what they hold
+	AllowProof   = "proof"   // proofs, each in a database of its own that is dropped at its end
 )
 
 // Target is a server into which the API may restore. Its connection's database is of no account: a request names one.

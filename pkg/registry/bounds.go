@@ -105,7 +105,7 @@ func (e Error) bounded() Error {
 }
 
 func (p Proof) bounded() Proof {
-	shorten(maxName, &p.Server, &p.Tool)
+	shorten(maxName, &p.Server, &p.Target, &p.Tool)
 	room := fault.MaxText
 	p.Without = slices.Clone(p.Without)
 	for i := range p.Without {

@@ -51,7 +51,9 @@ type Proof struct {
 	// Restore is how long the restore took, in milliseconds: what a recovery takes, with this machine and this much data.
 	Restore int64  `json:"restore"`
 	Server  string `json:"server"` // version that it was restored into: 18.6
-	Tool    string `json:"tool"`   // pg_restore 18.6
+	// Target is whose server that was; "" for one of its own.
+	Target string `json:"target,omitempty"`
+	Tool   string `json:"tool"` // pg_restore 18.6
 	// Isolated reports that the server reached no network.
 	Isolated bool `json:"isolated"`
 	// Computed reports that what it was compared with was not counted when the backup was made, but afterwards, in the backup.

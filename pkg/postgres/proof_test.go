@@ -1,0 +1,105 @@
+package postgres_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"cofre/internal/testenv"
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
+	"cofre/pkg/postgres/postgrestest"
+)
+
+// Of all databases only those are dropped that a proof made and that no living one holds.
+func TestProofDatabases(t *testing.T) {
+	server := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
+	at := postgrestest.Target(t, server.URL("postgres"))
+	open := func() *postgres.ProofServer {
+		t.Helper()
+		p, err := postgres.OpenProofServer(t.Context(), at, testenv.NewestMajor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	ask := func(query string) string {
+		t.Helper()
+		value, _, err := postgres.FirstValue(t.Context(), at, query)
+		if err != nil {
+			t.Error(err)
+		}
+		return value
+	}
+	create := func(p *postgres.ProofServer, id string) string {
+		t.Helper()
+		to, err := p.Create(t.Context(), id, postgres.Locale{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return to.Database()
+	}
+	const living, killed, ended = "01JH5W0R8ZB3M7K2Q4X9T6V1NA", "01JH5W0R8ZB3M7K2Q4X9T6V1NB", "01JH5W0R8ZB3M7K2Q4X9T6V1NC"
+	others := []string{"cofre_proof", "cofre_proof_", "cofre_proof_shop", "cofre_proof_01JH5W0R8ZB3M7K2Q4X9T6V1NB", "cofre_proof_01jh5w0r8zb3m7k2q4x9t6v1nb2", "xcofre_proof_01jh5w0r8zb3m7k2q4x9t6v1nb",
+		"cofre_proof_01jh5w0r8zb3m7k2q4x9t6v1nu", "cofreXproofX01jh5w0r8zb3m7k2q4x9t6v1nb"}
+	for _, name := range others {
+		server.Exec(t, "postgres", "CREATE DATABASE "+postgres.QuoteIdent(name))
+	}
+	first, second, third := open(), open(), open()
+	name := create(first, living)
+	if name != "cofre_proof_"+strings.ToLower(living) {
+		t.Errorf("it is %s", name)
+	}
+	if _, err := second.Create(t.Context(), living, postgres.Locale{}); !fault.HasReason(err, fault.Busy) {
+		t.Errorf("two of a name: %v", err)
+	}
+	for _, id := range []string{"", "shop", "../shop", living + "2", "81JH5W0R8ZB3M7K2Q4X9T6V1NA"} {
+		if _, err := second.Create(t.Context(), id, postgres.Locale{}); fault.From(err).Code != fault.Internal {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	left := create(second, killed)
+	second.Close() // its process is gone
+	if err := third.Drop(); err != nil {
+		t.Errorf("nothing was made: %v", err)
+	}
+	fourth := open()
+	dropped, err := fourth.Sweep(t.Context())
+	if err != nil || !slices.Equal(dropped, []string{left}) {
+		t.Errorf("dropped %q, %v", dropped, err)
+	}
+	create(fourth, ended)
+	server.Exec(t, "cofre_proof_"+strings.ToLower(ended), "CREATE TABLE t (id int)")
+	if err := fourth.Drop(); err != nil {
+		t.Error(err)
+	}
+	there := ask("SELECT string_agg(datname, ' ' ORDER BY datname COLLATE \"C\") FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
+	want := append(slices.Clone(others), name)
+	slices.Sort(want)
+	if there != strings.Join(want, " ") {
+		t.Errorf("there are %s, want %q", there, want)
+	}
+	if err := first.Drop(); err != nil {
+		t.Error(err)
+	}
+	// What belongs to others stays.
+	role, password := server.NewRole(t, "CREATEDB")
+	fifth := open()
+	theirs := create(fifth, killed)
+	fifth.Close()
+	mine, err := postgres.OpenProofServer(t.Context(), postgrestest.Target(t, strings.Replace(server.URL("postgres"), "postgres:"+server.Password, role+":"+password, 1)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
+	if dropped, err := mine.Sweep(t.Context()); err != nil || len(dropped) > 0 {
+		t.Errorf("dropped %q, %v", dropped, err)
+	}
+	if n := ask(fmt.Sprintf("SELECT count(*) FROM pg_database WHERE datname = '%s'", theirs)); n != "1" {
+		t.Error("it is gone")
+	}
+	if _, err := postgres.OpenProofServer(t.Context(), at, testenv.NewestMajor+1); !fault.HasReason(err, fault.TargetLacks) {
+		t.Errorf("an older server: %v", err)
+	}
+}
