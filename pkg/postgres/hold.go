@@ -30,12 +30,15 @@ var (
 	tryHold = fmt.Sprintf("SELECT pg_catalog.pg_try_advisory_lock(%d, %d)", holdClass, holdObject)
 	endHold = fmt.Sprintf("SELECT pg_catalog.pg_advisory_unlock(%d, %d)", holdClass, holdObject)
 
-	// holderQuery gives the session that holds this database, for describeSession. objsubid 2 is a lock of two keys.
-	holderQuery = fmt.Sprintf(`SELECT coalesce(l.pid, 0), coalesce(a.usename::text, ''), coalesce(a.application_name, ''), coalesce(a.state, ''),
+	// heldLock is the condition for such a lock l in pg_locks. objsubid 2 is a lock of two keys.
+	heldLock = fmt.Sprintf("l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %d::oid AND l.objid = %d::oid", holdClass, holdObject)
+
+	// holderQuery gives the session that holds this database, for describeSession.
+	holderQuery = `SELECT coalesce(l.pid, 0), coalesce(a.usename::text, ''), coalesce(a.application_name, ''), coalesce(a.state, ''),
 		coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change), 0)::bigint
 	FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-	WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = %d::oid AND l.objid = %d::oid
-		AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) LIMIT 1`, holdClass, holdObject)
+	WHERE ` + heldLock + `
+		AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) LIMIT 1`
 )
 
 // holdWait is how long a holder is waited for that may just be ending, or dead without its server knowing yet.

@@ -73,16 +73,17 @@ func (s Switch) connect(ctx context.Context, t Target) (*pgx.Conn, Target, error
 	return t.ConnectMaintenance(ctx, "rename databases", Policy{})
 }
 
-// switchQuery gives of the databases $1 whether they are there, are templates, belong to this role, and who is in them that it may not
-// end; and of the role whether it may rename databases. What kind a backend is is hidden from other roles; autovacuum's have no user, and leave by themselves.
-const switchQuery = `WITH me AS (SELECT rolsuper, rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user)
+// switchQuery gives of the databases $1 whether they are there, are templates, belong to this role, who is in them that it may not
+// end, and whether a restore holds them; and of the role whether it may rename databases. What kind a backend is is hidden from other roles; autovacuum's have no user, and leave by themselves.
+var switchQuery = fmt.Sprintf(`WITH me AS (SELECT rolsuper, rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user)
 SELECT d.datname, d.datistemplate, pg_catalog.pg_has_role(d.datdba, 'USAGE') OR me.rolsuper, me.rolcreatedb OR me.rolsuper,
 	(SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid AND a.usesysid IS NOT NULL)::int,
 	coalesce((SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(a.usename), ', ') FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_roles r
 		WHERE a.datid = d.oid AND r.oid = a.usesysid AND NOT me.rolsuper
 			AND (r.rolsuper OR NOT pg_catalog.pg_has_role(r.oid, 'USAGE') AND NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))), ''),
-	(SELECT count(*) FROM pg_catalog.pg_prepared_xacts x WHERE x.database = d.datname)::int
-FROM pg_catalog.pg_database d, me WHERE d.datname = ANY ($1)`
+	(SELECT count(*) FROM pg_catalog.pg_prepared_xacts x WHERE x.database = d.datname)::int,
+	EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.database = d.oid AND %s)
+FROM pg_catalog.pg_database d, me WHERE d.datname = ANY ($1)`, heldLock)
 
 func (s Switch) look(ctx context.Context, conn *pgx.Conn, t Target) (Switched, error) {
 	var out Switched
@@ -91,10 +92,10 @@ func (s Switch) look(ctx context.Context, conn *pgx.Conn, t Target) (Switched, e
 		return out, t.Explain(ctx, err)
 	}
 	var name, others string
-	var template, owner, mayRename bool
+	var template, owner, mayRename, held bool
 	var sessions, prepared int
 	found := map[string]bool{}
-	_, err = pgx.ForEachRow(rows, []any{&name, &template, &owner, &mayRename, &sessions, &others, &prepared}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name, &template, &owner, &mayRename, &sessions, &others, &prepared, &held}, func() error {
 		found[name] = true
 		switch {
 		case name == s.Keep:
@@ -106,6 +107,8 @@ func (s Switch) look(ctx context.Context, conn *pgx.Conn, t Target) (Switched, e
 				"role %q may not rename databases, which takes CREATEDB; nothing was changed", t.User())
 		case !owner:
 			return fault.New(fault.Permission, fault.MissingPrivilege, "Switch as its owner, or as a superuser.", "the database %q does not belong to role %q; nothing was changed", name, t.User())
+		case held:
+			return fault.New(fault.Validation, fault.Busy, "Wait until it has ended, or cancel it.", "a restore into the database %q goes on; nothing was changed", name)
 		case prepared > 0:
 			return fault.New(fault.Validation, fault.TargetLacks, "Commit or roll them back first: SELECT gid, database FROM pg_prepared_xacts", "the database %q has %d prepared transactions, which hold it; nothing was changed", name, prepared)
 		case others != "":

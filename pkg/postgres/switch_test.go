@@ -203,3 +203,27 @@ func TestSwitchRefused(t *testing.T) {
 		t.Errorf("%q and %q", a, b)
 	}
 }
+
+// While a restore holds one of the two databases, neither gets another name: what is not whole takes nobody's place.
+func TestSwitchWaitsForRestores(t *testing.T) {
+	for _, major := range []int{15, 18} {
+		s := testenv.Postgres(t, major)
+		broken, restored := marked(t, s, "broken"), marked(t, s, "restored")
+		for _, held := range []string{broken, restored} {
+			h, err := postgres.HoldDatabase(t.Context(), switchTarget(t, s.URL(held)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sw := postgres.Switch{From: restored, Name: broken, Keep: broken + "_kept"}
+			for _, do := range []func(context.Context, postgres.Target) (postgres.Switched, error){sw.Look, sw.Do} {
+				if _, err := do(t.Context(), switchTarget(t, s.URL(broken))); !fault.HasReason(err, fault.Busy) {
+					t.Errorf("%d, %s is held: %v", major, held, err)
+				}
+			}
+			h.Release()
+		}
+		if b, r := markOf(t, s, broken), markOf(t, s, restored); b != "broken" || r != "restored" {
+			t.Errorf("%d: %s, %s", major, b, r)
+		}
+	}
+}
