@@ -42,6 +42,17 @@ func TestPageSaysAll(t *testing.T) {
 	}
 }
 
+// What was only read in the records is stated as that, in the sentence too.
+func TestSentenceSaysWhoKnows(t *testing.T) {
+	c := sample()
+	for _, witnessed := range []bool{true, false} {
+		c.Proof.Witnessed = witnessed
+		if s := Sentence(c.Backup, c.Proof); strings.HasPrefix(s, "According to its records, the backup ") == witnessed || strings.HasPrefix(s, "The backup ") != witnessed {
+			t.Errorf("witnessed %v: %s", witnessed, s)
+		}
+	}
+}
+
 // What was not compared stands in the first line, and one by one.
 func TestPageOfAPart(t *testing.T) {
 	c := sample()

@@ -110,6 +110,9 @@ func Sentence(b Backup, p Proof) string {
 	if b.Part != "" {
 		what = "The backup " + b.ID + " of a part of the database " + b.Database
 	}
+	if !p.Witnessed { // what the bucket says, and whoever may write there
+		what = "According to its records, the" + strings.TrimPrefix(what, "The")
+	}
 	if !p.Whole {
 		how = fmt.Sprintf("all but %s of what it holds was", things(p.NotCompared))
 	}
