@@ -59,7 +59,12 @@ func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
 		place.Close()
 		detail += "; proofs can be made there"
 	}
-	return backup.Check{Name: what, Result: backup.CheckOK, Detail: detail}
+	c := backup.Check{Name: what, Result: backup.CheckOK, Detail: detail}
+	if server.Superuser {
+		c.Result, c.Detail = backup.CheckWarning, detail+"; it is a superuser, and so is whatever runs in a backup"
+		c.Hint = "Name a role in the connection that has CREATEDB, and owns what is to be replaced."
+	}
+	return c
 }
 
 // checkSource looks whether a source of the file can be reached and read.

@@ -16,6 +16,8 @@ import (
 const targets = `targets:
   - name: staging
     connection: {env: STAGING_URL}
+  - name: super
+    connection: {env: SUPER_URL}
   - name: gone
     connection: {env: GONE_URL}
   - name: broken
@@ -31,9 +33,10 @@ func TestRestoreTarget(t *testing.T) {
 	if err := os.WriteFile(file, []byte(targets), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	role, password := server.NewRole(t, "CREATEDB")
 	c, err := app.Load([]string{
 		"BACKUP_CONFIG=" + file, "BACKUP_DIRECTORY=" + filepath.Join(t.TempDir(), "backups"), "DATABASE_URL=" + server.NewDatabase(t), "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
-		"STAGING_URL=" + server.NewDatabase(t), "GONE_URL=postgresql://u:hidden@127.0.0.1:1/postgres", "BROKEN_URL=postgresql://u:hidden@127.0.0.1:port/postgres",
+		"STAGING_URL=" + server.URLAs(role, password, "postgres"), "SUPER_URL=" + server.NewDatabase(t), "GONE_URL=postgresql://u:hidden@127.0.0.1:1/postgres", "BROKEN_URL=postgresql://u:hidden@127.0.0.1:port/postgres",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +57,7 @@ func TestRestoreTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	checks := a.Service.Engine.Checks(t.Context())
-	for name, result := range map[string]string{"staging": backup.CheckOK, "gone": backup.CheckWarning, "broken": backup.CheckWarning, "unset": backup.CheckWarning} {
+	for name, result := range map[string]string{"staging": backup.CheckOK, "super": backup.CheckWarning, "gone": backup.CheckWarning, "broken": backup.CheckWarning, "unset": backup.CheckWarning} {
 		i := slices.IndexFunc(checks, func(c backup.Check) bool { return c.Name == "target "+name })
 		if i < 0 || checks[i].Result != result || checks[i].Detail == "" || strings.Contains(checks[i].Detail+checks[i].Hint, "hidden") {
 			t.Errorf("%s: %+v", name, checks)
