@@ -66,6 +66,7 @@ var statuses = []struct {
 	{fault.FileSystem, fault.StorageFull, http.StatusInsufficientStorage},
 	{fault.FileSystem, "", http.StatusServiceUnavailable},
 	{fault.DiskSpace, "", http.StatusInsufficientStorage},
+	{fault.DatabaseConnection, fault.DatabaseMissing, http.StatusConflict},
 	{fault.DatabaseConnection, "", http.StatusServiceUnavailable},
 	{fault.Canceled, "", http.StatusServiceUnavailable},
 	{"", fault.Timeout, http.StatusServiceUnavailable},

@@ -192,6 +192,14 @@ func TestRestorePlans(t *testing.T) {
 	if w.http(plan(there, `,"mode":"replace"`)).want(200).into(&p); !p.Ready || p.Mode != "replace" {
 		t.Errorf("%+v", p)
 	}
+	for _, more := range []string{`,"mode":"replace"`, `,"mode":"part","part":{"tables":["sales.customer"]}`} { // nothing to wait for
+		if f := w.http(plan(name, more)).problem(409, "DatabaseConnectionError", "database_missing"); f.Hint == "" {
+			t.Errorf("%s: %+v", more, f)
+		}
+	}
+	if w.http(plan(there, `,"mode":"part","part":{"tables":["sales.customer"]}`)).want(200).into(&p); len(p.Problems) == 0 || p.Problems[0].Hint == "" {
+		t.Errorf("%+v", p.Problems)
+	}
 	w.http(plan(there, `,"mode":"part"`)).problem(422, "ValidationError", "invalid_input")
 	w.http(plan(name, `,"part":{"tables":["none"]}`)).problem(404, "ValidationError", "not_found")
 	w.http(plan(name, `,"part":{"tables":["a.b.c"]}`)).problem(422, "ValidationError", "invalid_input")

@@ -139,7 +139,7 @@ func (s *Service) restorable(ctx context.Context, ref string, req RestoreRequest
 	}
 	if b.Damaged() && !req.AllowDamaged {
 		p := b.Verification.Problem()
-		return b, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list), or try all the same with --allow-damaged.",
+		return b, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list). Or try all the same with --allow-damaged.",
 			"the last validation found backup %s damaged: %s", b.ID, p.Detail)
 	}
 	switch {

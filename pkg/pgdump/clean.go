@@ -23,7 +23,7 @@ func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropp
 	}
 	if len(theirs) > 0 {
 		return nil, fault.New(fault.Permission, fault.MissingPrivilege,
-			"Restore as their owner or a superuser, leave kinds such as EXTENSION as they are with --skip KIND, or restore into a database beside this one: another name with --create.",
+			"Restore as their owner or a superuser. Or leave kinds such as EXTENSION as they are with --skip KIND, or restore into a database beside this one: another name with --create.",
 			"role %q may not drop what belongs to others in database %q: %s; nothing was changed", o.Target.User(), o.Target.Database(), listed(theirs))
 	}
 	found, err := postgres.Obstacles(ctx, o.Target, objects)
@@ -42,11 +42,11 @@ func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropp
 	}
 	switch {
 	case len(others) > 0:
-		return nil, fault.New(fault.Validation, fault.NotEmpty, "Drop or rename them, or restore into a database beside this one: another name with --create.",
+		return nil, fault.New(fault.Validation, fault.NotEmpty, "Drop or rename them. Or restore into a database beside this one: another name with --create.",
 			"database %q has objects of other kinds in the place of the backup's: %s; nothing was changed", o.Target.Database(), listed(others))
 	case len(found) > 0 && !o.Cascade:
 		return nil, fault.New(fault.Validation, fault.NotEmpty,
-			"Drop them first, or let them be dropped too with --clean=cascade: "+whose+". Or restore into a database beside this one: another name with --create.",
+			"Drop them first. Or let them be dropped too with --clean=cascade: "+whose+". Or restore into a database beside this one: another name with --create.",
 			"in database %q %s: %s; nothing was changed", o.Target.Database(), what, listed(obstacleNames(found)))
 	}
 	if o.Cascade {

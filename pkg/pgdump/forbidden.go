@@ -240,7 +240,7 @@ func (l *leaver) refuseForbidden(o RestoreOptions, says func(trial) string) erro
 		found = append(found, fmt.Sprintf("what belongs to role %q: %s (%s)", role, listed(theirs[role]), reasons[role]))
 	}
 	return fault.New(fault.Permission, fault.MissingPrivilege,
-		"Restore as a role that may, or leave exactly these out with --skip-forbidden; --skip KIND leaves out one kind (\"EVENT TRIGGER\"), --no-owner all owners.",
+		"Restore as a role that may. Or leave exactly these out with --skip-forbidden; --skip KIND leaves out one kind (\"EVENT TRIGGER\"), --no-owner all owners.",
 		"role %q may not restore %s of the backup: %s; nothing was changed", o.Target.User(), count(n, "entry", "entries"), strings.Join(found, ", "))
 }
 

@@ -69,7 +69,7 @@ func prepareLoad(ctx context.Context, h *archive.Head, o RestoreOptions) error {
 	case len(found.NoInsert) > 0:
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Grant INSERT on them.", "role %q may not fill %s; nothing was changed", o.Target.User(), listed(found.NoInsert))
 	case len(filled) > 0 && !o.Clean:
-		return refuse(fault.NotEmpty, "Empty them, or let exactly these tables be emptied first with --clean.", "tables of the backup hold rows already, which would then be there twice: %s", listed(filled))
+		return refuse(fault.NotEmpty, "Empty them first. Or have exactly these tables emptied with --clean.", "tables of the backup hold rows already, which would then be there twice: %s", listed(filled))
 	case o.Clean && len(found.NoTruncate) > 0:
 		return fault.New(fault.Permission, fault.MissingPrivilege, "Grant TRUNCATE on them.", "role %q may not empty %s; nothing was changed", o.Target.User(), listed(found.NoTruncate))
 	case o.Clean && len(found.Outside) > 0:

@@ -97,7 +97,7 @@ func (p *plan) refusePart(s part.Settled) error {
 			lacking = append(lacking, fmt.Sprintf("%s (for %s)", n.Object, n.By))
 			possible = possible && n.Possible
 		}
-		hint := "Let them be restored too with --with-dependencies, or leave out what needs them: --skip \"FK CONSTRAINT\" leaves out foreign keys."
+		hint := "Choose what it needs, too. Or let it be restored with --with-dependencies, or leave out what needs them: --skip \"FK CONSTRAINT\" leaves out foreign keys."
 		if !possible {
 			hint = "Create by hand what the backup does not hold or was told to leave out, or leave out what needs it: --skip \"FK CONSTRAINT\" leaves out foreign keys."
 		}
@@ -108,7 +108,7 @@ func (p *plan) refusePart(s part.Settled) error {
 		for _, m := range s.InTheWay {
 			found = append(found, m.Found)
 		}
-		return refuse(fault.AlreadyExists, "Replace exactly these with --clean, fill tables that are empty with --data-only, or restore into a database beside this one: another name with --create.",
+		return refuse(fault.AlreadyExists, "Drop or rename it first. Or replace exactly these with --clean, fill tables that are empty with --data-only, or restore into a database beside this one: another name with --create.",
 			"in database %s there is already what was chosen: %s", database, listed(found))
 	}
 	empty := !slices.ContainsFunc(s.Head.Entries, func(e archive.Entry) bool { return !slices.Contains(settingEntries, e.Desc) && e.Desc != "DATABASE" })

@@ -90,7 +90,7 @@ func lookAt(ctx context.Context, t Target, create bool, p Policy, hold bool) (d 
 	conn, err := ConnectRetry(ctx, t, p)
 	if err != nil {
 		if fault.HasReason(err, fault.DatabaseMissing) {
-			err = fault.Wrap(err, fault.DatabaseConnection, fault.DatabaseMissing, "Create it first, or add --create.",
+			err = fault.Wrap(err, fault.DatabaseConnection, fault.DatabaseMissing, "Create it first. Or have it made: --create.",
 				"the database %q does not exist at %s", t.Database(), t.Host())
 		}
 		return d, err
