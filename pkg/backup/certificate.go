@@ -94,7 +94,7 @@ func certifiedBackup(b Backup, signed bool) certificate.Backup {
 func certifiedProof(v registry.Verification, witnessed bool) certificate.Proof {
 	p := v.Proof
 	c := certificate.Proof{
-		At: v.At.UTC(), Witnessed: witnessed, Whole: v.Level == registry.LevelProven && p.LeftOut == 0, Tables: p.Tables, Rows: p.Rows, Sequences: p.Sequences,
+		At: v.At.UTC(), Witnessed: witnessed, Whole: v.Level == registry.LevelProven && p.LeftOut == 0, Tables: p.Tables, Rows: p.Rows, OfRows: max(p.OfRows, 0), Sequences: p.Sequences,
 		LargeObjects: p.LargeObjects, Definitions: p.Definitions, Checks: p.Checks, RestoreMS: p.Restore, Server: p.Server, Tool: p.Tool, Isolated: p.Isolated,
 		Counted: certificate.DuringBackup, Without: p.Without, NotCompared: p.LeftOut,
 	}

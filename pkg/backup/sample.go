@@ -140,6 +140,7 @@ func (p *proof) takeSample(want *contents.Contents, need int64) (int64, error) {
 			"restoring backup %s takes about %d MB, and there is room for %d MB (%s), which is less than any of its tables needs", p.b.ID, need>>20, max(free, 0)>>20, limit)
 	}
 	p.sample = chosen
+	p.record.OfRows = want.Totals().Rows
 	p.lack("%s", chosen.describe(want))
 	return free, nil
 }

@@ -61,6 +61,7 @@ type Proof struct {
 	Whole        bool     `json:"whole"`
 	Tables       int      `json:"tables"`
 	Rows         int64    `json:"rows"`
+	OfRows       int64    `json:"ofRows,omitempty"` // that the backup holds, where there was room for a sample alone; 0 where all of its tables were restored
 	Sequences    int      `json:"sequences"`
 	LargeObjects int64    `json:"largeObjects"`
 	Definitions  int      `json:"definitions"`

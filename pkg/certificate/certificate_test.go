@@ -67,6 +67,22 @@ func TestPageOfAPart(t *testing.T) {
 	}
 }
 
+// Of a sample nobody reads that all but one thing was compared.
+func TestPageOfASample(t *testing.T) {
+	c := sample()
+	c.Proof.Whole, c.Proof.NotCompared, c.Proof.Rows, c.Proof.OfRows, c.Proof.Without = false, 1, 100, 1_500_100, []string{"there was room for a sample"}
+	c.Statement = Sentence(c.Backup, c.Proof)
+	got := page(t, c)
+	for _, want := range []string{"a sample of what it holds, 100 of 1,500,100 rows, was found", "25 with 100 of 1,500,100 rows"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(got, "all but") {
+		t.Error("the page of a sample says that all was compared but little")
+	}
+}
+
 // Names come from the database and from the bucket: none of them is markup.
 func TestPageIsNotMarkup(t *testing.T) {
 	c := sample()

@@ -64,7 +64,7 @@ func (p Proof) rows() []row {
 		row{"Restored and compared", moment(p.At)},
 		row{"Into", "PostgreSQL " + p.Server + ", by " + p.Tool + map[bool]string{true: ", without a network", false: ""}[p.Isolated]},
 		row{"Restore took", (time.Duration(p.RestoreMS) * time.Millisecond).String()},
-		row{"Tables, every row by number and hash", grouped(int64(p.Tables)) + " with " + grouped(p.Rows) + " rows"},
+		row{"Tables, every row by number and hash", grouped(int64(p.Tables)) + " with " + p.rowsCompared() + " rows"},
 		row{"Sequences", grouped(int64(p.Sequences))},
 		row{"Large objects", grouped(p.LargeObjects)},
 		row{"Definitions", grouped(int64(p.Definitions))},
@@ -73,6 +73,14 @@ func (p Proof) rows() []row {
 		row{"Known to who signed", map[bool]string{true: "by making the proof", false: "from the backup's records"}[p.Witnessed]},
 		row{"Not compared", grouped(int64(p.NotCompared))},
 	)
+}
+
+// rowsCompared is how many rows were, of how many where there was room for a sample.
+func (p Proof) rowsCompared() string {
+	if p.OfRows == 0 {
+		return grouped(p.Rows)
+	}
+	return grouped(p.Rows) + " of " + grouped(p.OfRows)
 }
 
 func filled(all ...row) []row {
@@ -113,7 +121,10 @@ func Sentence(b Backup, p Proof) string {
 	if !p.Witnessed { // what the bucket says, and whoever may write there
 		what = "According to its records, the" + strings.TrimPrefix(what, "The")
 	}
-	if !p.Whole {
+	switch {
+	case p.OfRows > 0:
+		how = "a sample of what it holds, " + p.rowsCompared() + " rows, was"
+	case !p.Whole:
 		how = fmt.Sprintf("all but %s of what it holds was", things(p.NotCompared))
 	}
 	return fmt.Sprintf("%s (%s) was restored at %s into a PostgreSQL server of its own, and %s found to be as in the backup.", what, b.Source, moment(p.At), how)

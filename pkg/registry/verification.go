@@ -44,6 +44,7 @@ type Verification struct {
 type Proof struct {
 	Tables       int   `json:"tables"`
 	Rows         int64 `json:"rows"`
+	OfRows       int64 `json:"ofRows,omitempty"` // that the backup holds, where a sample was compared; 0 where all were
 	Sequences    int   `json:"sequences"`
 	LargeObjects int64 `json:"largeObjects"`
 	Definitions  int   `json:"definitions"` // 0 where they could not be compared
