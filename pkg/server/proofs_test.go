@@ -225,6 +225,42 @@ func TestScheduledProofsOfScripts(t *testing.T) {
 	}
 }
 
+// What has to be left out of every proof does not make a source one that was never proven, and is never taken for all of it.
+func TestProvenInPart(t *testing.T) {
+	u := newDatabase(t)
+	testenv.LoadSQL(t, u, `CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER watching ON ddl_command_end EXECUTE FUNCTION watch()`)
+	o := proving(t, u, filepath.Join(t.TempDir(), "backups"))
+	openTemp(t)
+	w, one := idle(t, o)
+	b := w.made()
+	if made, err := one(t.Context()); !made || err != nil {
+		t.Fatalf("%v, %v\n%s", made, err, w.log)
+	}
+	s := w.source("shop")
+	if p := s.LastProven; p == nil || p.ID != b.ID || !p.InPart || s.LastFullyProven != nil || !s.ProofDue.IsZero() || s.State != overview.OK {
+		t.Errorf("proven is %+v, in full %+v, due %s, %+v\n%s", p, s.LastFullyProven, s.ProofDue, s.Findings, w.log)
+	}
+	if made, err := one(t.Context()); made || err != nil {
+		t.Errorf("and again: %v, %v", made, err)
+	}
+	said := ""
+	for _, c := range w.Service.Doctor(t.Context()).Checks {
+		if c.Name == "source shop" {
+			said = c.Detail
+		}
+	}
+	if !strings.Contains(said, "proven in part 0 minutes ago") {
+		t.Errorf("doctor says %q", said)
+	}
+	served := serve(t, o)
+	if r := served.do("GET", "/api/health", "", served.signedIn("ADMIN")); !strings.Contains(r.body, "; proven in part: shop") {
+		t.Errorf("health says %s", r.body)
+	}
+	if r := served.do("GET", "/metrics", "", nil); !strings.Contains(r.body, "cofre_last_proof_age_seconds{") || strings.Contains(r.body, "cofre_last_full_proof_age_seconds{") {
+		t.Errorf("the metrics say %s", r.body)
+	}
+}
+
 // A proof that fails is loud: record, state, metrics, log, health. Nothing is removed.
 func TestScheduledProofFails(t *testing.T) {
 	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
