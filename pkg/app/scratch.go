@@ -47,7 +47,7 @@ func (e *database) Scratch(ctx context.Context, o backup.ScratchOptions) (backup
 // ProofServer implements backup.Engine.
 func (e *database) ProofServer(ctx context.Context, on string, major int) (string, error) {
 	if on != "" {
-		place, err := e.proofPlace(ctx, on, major)
+		place, err := e.placeToProve(ctx, on, major)
 		if err != nil {
 			return "", err
 		}

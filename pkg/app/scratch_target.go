@@ -11,6 +11,7 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
+	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
 )
@@ -37,12 +38,23 @@ func (e *database) proofPlace(ctx context.Context, name string, major int) (*pos
 	return place, nil
 }
 
+// placeToProve is a proofPlace that may be restored into: whatever runs in a backup has the rights of the target's role.
+func (e *database) placeToProve(ctx context.Context, name string, major int) (*postgres.ProofServer, error) {
+	place, err := e.proofPlace(ctx, name, major)
+	if err == nil && place.Super {
+		place.Close()
+		return nil, fault.New(fault.Validation, fault.TargetLacks, "Name a role in the target's connection that has CREATEDB and nothing else, or prove the backup in a server of its own.",
+			"the role of the target %s is a superuser, and so would be whatever runs in the backup; nothing was made", name)
+	}
+	return place, err
+}
+
 func (e *database) scratchOn(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
 	id, err := ulid.New(ulid.Timestamp(time.Now()), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	place, err := e.proofPlace(ctx, o.On, o.Major)
+	place, err := e.placeToProve(ctx, o.On, o.Major)
 	if err != nil {
 		return nil, err
 	}

@@ -175,6 +175,7 @@ func TestProofAtTargetRefused(t *testing.T) {
 		{"no such target", "postgresql://u:hidden@h/d", source.URL("postgres"), "there is no target of this name", fault.Validation},
 		{"one that does not allow it", "closed", source.URL("postgres"), "the target closed does not allow proofs", fault.Validation},
 		{"a role that may not make databases", "staging", as(t, source, ""), "may not create databases", fault.Permission},
+		{"a superuser", "staging", source.URL("postgres"), "is a superuser", fault.Validation},
 		{"an older server", "staging", as(t, old, "CREATEDB"), "an older one does not take everything; nothing was made", fault.Validation},
 	} {
 		t.Run(c.name, func(t *testing.T) {

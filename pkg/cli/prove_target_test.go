@@ -20,6 +20,7 @@ import (
 func TestKilledProofAtTarget(t *testing.T) {
 	server := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
 	home := server.URL("postgres")
+	role, password := server.NewRole(t, "CREATEDB")
 	source := newSample(t)
 	testenv.LoadSQL(t, source, "CREATE TABLE large AS SELECT i, repeat(md5(i::text), 10) FROM generate_series(1, 300000) i; CREATE INDEX ON large (repeat)")
 	dir := t.TempDir()
@@ -28,7 +29,7 @@ func TestKilledProofAtTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"DATABASE_URL=" + source, "BACKUP_DIRECTORY=" + filepath.Join(dir, "backups"), "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "PATH=" + os.Getenv("PATH"), "HOME=" + dir,
-		"BACKUP_CONFIG=" + file, "STAGING_URL=" + home, "BACKUP_PROOF_TARGET=staging", "GORACE=" + testenv.GoRace}
+		"BACKUP_CONFIG=" + file, "STAGING_URL=" + server.URLAs(role, password, "postgres"), "BACKUP_PROOF_TARGET=staging", "GORACE=" + testenv.GoRace}
 	run := func(args ...string) string {
 		t.Helper()
 		out, err := cofre(t, env, args...).CombinedOutput()

@@ -19,6 +19,7 @@ import (
 type ProofServer struct {
 	Version string // "18.6"
 	Major   int
+	Super   bool // the target's role is a superuser, and so is whatever runs in a backup
 	target  Target
 	from    Target    // a maintenance database
 	conn    *pgx.Conn // there; it holds the lock
@@ -63,7 +64,8 @@ func (s *ProofServer) look(ctx context.Context, major int) error {
 	var num int
 	var standby, creates bool
 	err := s.conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::int, pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(),
-		EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper))`).Scan(&num, &s.Version, &standby, &creates)
+		EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)), pg_catalog.current_setting('is_superuser') = 'on'`).
+		Scan(&num, &s.Version, &standby, &creates, &s.Super)
 	if err != nil {
 		return s.from.Explain(ctx, err)
 	}
