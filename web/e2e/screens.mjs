@@ -48,8 +48,8 @@ export async function screens(browser, origin, signIn) {
       await page.context().close();
     });
   }
-  await step("no screen is wider than its window, from 360 to 1920 px", async () => {
-    for (const width of [360, 700, 980, 1400, 1920]) {
+  await step("no screen is wider than its window, from 320 to 1920 px", async () => {
+    for (const width of [320, 700, 980, 1400, 1920]) {
       const page = await open(browser, { language: "pt-BR", width, allowed: [origin] });
       await page.goto(`${origin}/`);
       await signIn(page, "ADMIN");
@@ -62,7 +62,7 @@ export async function screens(browser, origin, signIn) {
       await page.goto(`${origin}/`);
       await page.locator("table.backups").waitFor();
       await page.waitForLoadState("networkidle");
-      if (width === 360 || width === 1920) await picture(page, `home-${width}`);
+      if (width === 320 || width === 1920) await picture(page, `home-${width}`);
       await page.context().close();
     }
   });
