@@ -82,7 +82,7 @@ func (a *ProofAttempt) die(lastSign time.Time) {
 
 // expired reports whether its holder has been silent for longer than its lease.
 func (a *ProofAttempt) expired(written, now time.Time) bool {
-	return now.Sub(written) > lasting(a.LeaseMS)+dateStep
+	return now.Sub(written) > min(lasting(a.LeaseMS), longestWork)+dateStep
 }
 
 func (a ProofAttempt) bounded() ProofAttempt {

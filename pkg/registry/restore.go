@@ -150,8 +150,12 @@ func (x *Restore) Live() bool { return x.State == RestoreReserved || x.State == 
 
 // expired tells whether its holder has been silent for longer than its lease at the service's time now.
 func (x *Restore) expired(written, now time.Time) bool {
-	return now.Sub(written) > lasting(x.LeaseMS)+dateStep
+	return now.Sub(written) > min(lasting(x.LeaseMS), longestWork)+dateStep
 }
+
+// longestWork is how long whoever waits to begin a restore or a proof, or makes it, may be silent at most, whatever its record says: it waits
+// for a quarter of that, and says every minute that it lives.
+const longestWork = time.Hour
 
 // abandoned reports whether the process of the run is known to be gone.
 func (x *Restore) abandoned() bool {

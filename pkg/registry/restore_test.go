@@ -438,3 +438,15 @@ func FuzzOnce(f *testing.F) {
 		}
 	})
 }
+
+// A record that says to be live for a month, which anybody may write who may write to the storage, holds a database and a backup's proofs no
+// longer than an hour.
+func TestForgedLeases(t *testing.T) {
+	written := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	x, a := Restore{State: RestoreRunning, Runner: "x", LeaseMS: 1 << 60}, ProofAttempt{State: ProofRunning, LeaseMS: 1 << 60}
+	for after, gone := range map[time.Duration]bool{time.Minute: false, 2 * time.Hour: true} {
+		if x.expired(written, written.Add(after)) != gone || a.expired(written, written.Add(after)) != gone {
+			t.Errorf("after %s: a restore %v, a proof %v", after, x.expired(written, written.Add(after)), a.expired(written, written.Add(after)))
+		}
+	}
+}
