@@ -60,7 +60,7 @@ func (e *database) prepare(ctx context.Context, t postgres.Target, o backup.Rest
 		return tool, ro, nil, err
 	}
 	ro = pgdump.RestoreOptions{
-		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean && len(o.Schemas) == 0,
+		Target: t, Format: pgdump.Format(o.Format), Create: o.Create, Locale: postgres.LocaleChoice(o.Locale), MustBeEmpty: !o.Clean && !o.Prepared,
 		Clean: o.Clean, Cascade: o.Cascade, NoOwner: o.NoOwner, NoPrivileges: o.NoPrivileges, Retries: e.retries(), Verbose: o.Log, Remark: o.Remark,
 		WithDependencies: o.Part.WithDependencies, Reading: in.Reading, Adaptation: pgdump.Adaptation(o.Adaptation), Roles: o.Roles, DisableTriggers: o.DisableTriggers, KeepGoing: o.KeepGoing, Timeout: o.Timeout, LockWaitTimeout: e.c.LockWaitTimeout,
 	}

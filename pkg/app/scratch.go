@@ -102,13 +102,20 @@ func (s *scratchServer) Isolated() bool { return s.server.Isolated }
 
 // Restore implements backup.Scratch.
 func (s *scratchServer) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, []string, error) {
-	needs, err := s.needs(ctx, in)
+	needs, err := s.needs(ctx, o.Format, in)
 	if err != nil {
 		return backup.RestoreReport{}, nil, err
 	}
 	made, err := postgres.Prepare(ctx, s.super, scratch.Role, needs.Roles, needs.Extensions)
 	if err != nil {
 		return backup.RestoreReport{}, nil, err
+	}
+	if o.Prepared = true; o.Format == backup.FormatPlain {
+		rep, err := s.e.restore(ctx, s.role, o, in)
+		if settled := postgres.Settle(ctx, s.super); err == nil {
+			err = settled
+		}
+		return rep, s.notes, err
 	}
 	o.KeepGoing = true
 	o.Adaptation = backup.Adaptation{Rows: o.Rows, SkipMissingRoles: true, SkipForbidden: true, SkipMissingExtensions: true, Schemas: append([]string{"cofre_proof"}, made...)}
@@ -119,13 +126,20 @@ func (s *scratchServer) Restore(ctx context.Context, o backup.RestoreOptions, in
 	return rep, s.notes, err
 }
 
-// needs reads the archive's table of contents.
-func (s *scratchServer) needs(ctx context.Context, in backup.RestoreInput) (pgdump.Needs, error) {
+// needs reads the archive's table of contents, or a script to its end.
+func (s *scratchServer) needs(ctx context.Context, format string, in backup.RestoreInput) (pgdump.Needs, error) {
 	r, err := in.Open(ctx)
 	if err != nil {
 		return pgdump.Needs{}, err
 	}
 	defer r.Close()
+	if format == backup.FormatPlain {
+		needs, err := pgdump.NeedsOfScript(r)
+		for i := range needs.Extensions {
+			needs.Extensions[i].Owner = scratch.Role
+		}
+		return needs, err
+	}
 	h, err := archive.ReadHead(ctx, r, archive.Options{})
 	if err != nil {
 		return pgdump.Needs{}, err

@@ -222,3 +222,70 @@ func TestProofWithItsOwnRolesInTheBackup(t *testing.T) {
 		t.Errorf("%v, %v, %+v", err, done.Err(), done.Proof)
 	}
 }
+
+// An SQL script is restored with the roles and the extensions that it names, its rows are compared, and that is no proof. What only a superuser may
+// execute is no damage.
+func TestScriptIsRestored(t *testing.T) {
+	url := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+	testenv.LoadSQL(t, url, strings.NewReplacer("shop_owner", `"Owner of Scripts"`, "shop_reader", "script_reader").Replace(shop)+`;
+		CREATE ROLE script_writer; CREATE ROLE script_policy; CREATE ROLE script_default; CREATE SCHEMA apart AUTHORIZATION script_writer; CREATE EXTENSION dblink; CREATE EXTENSION citext SCHEMA apart;
+		CREATE TABLE apart.people (name apart.citext); INSERT INTO apart.people VALUES ('x'), (E'GRANT a TO \n ALTER TABLE x OWNER TO nobody;');
+		CREATE POLICY theirs ON orders TO script_policy USING (true); ALTER DEFAULT PRIVILEGES FOR ROLE script_default GRANT SELECT ON TABLES TO script_reader;
+		ALTER SCHEMA public OWNER TO script_writer`)
+	a := open(t, url)
+	b, err := a.Service.Create(t.Context(), backup.Request{Format: backup.FormatPlain}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := a.Service.Engine
+	for _, c := range []struct{ name, sql, want string }{
+		{"as it was", `DO $$ BEGIN IF (SELECT tableowner FROM pg_tables WHERE tablename = 'orders') <> 'Owner of Scripts' OR has_table_privilege('cofre_superuser', 'items', 'SELECT') AND NOT has_table_privilege('script_reader', 'items', 'SELECT') THEN RAISE 'owners and rights are not as they were'; END IF; END $$`, ""},
+		{"a wrong row", "UPDATE orders SET note = 'other' WHERE id = 77", "table public.orders has as many rows as in the backup (500), but other ones"},
+		{"a missing row", "DELETE FROM apart.people WHERE name = 'x'", "table apart.people has 1 row, and 2 rows in the backup"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a.Service.Engine = meddling{real, t, c.sql}
+			done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{Checks: []backup.ProofCheck{{Name: "orders", Query: "SELECT count(*) FROM orders", Expect: "500"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := done.Proof
+			if v.Level != registry.LevelRestored || !v.Proof.Isolated || v.Proof.Rows != 802 || v.Proof.Definitions != 0 || v.Proof.Checks != 1 || v.OK != (c.want == "") {
+				t.Errorf("%+v, %+v", v, v.Proof)
+			}
+			if c.want != "" {
+				if len(v.Problems) != 1 || v.Problems[0].Detail != c.want {
+					t.Errorf("found %+v", v.Problems)
+				}
+				return
+			}
+			if proven, _ := done.Backup.Proven(); proven.Proof != nil || !strings.HasPrefix(v.Proof.Without[0], "a proof: an SQL script") {
+				t.Errorf("it is called proven: %+v", proven)
+			}
+			if _, err := a.Service.CertifyProof(t.Context(), done, "test"); !fault.HasReason(err, fault.NotProven) {
+				t.Errorf("a certificate: %v", err)
+			}
+			if refs, err := a.Service.LatestProvable(t.Context()); err != nil || len(refs) > 0 && refs[0] == b.ID {
+				t.Errorf("to be proven are %q, %v", refs, err)
+			}
+			if _, err := a.Service.Provable(t.Context(), b.ID); !fault.HasReason(err, fault.InvalidInput) {
+				t.Errorf("%v", err)
+			}
+			if last, err := a.Service.LastAttempt(t.Context(), b.ID); err != nil || last != nil {
+				t.Errorf("on record %+v, %v", last, err)
+			}
+		})
+	}
+	a.Service.Engine = real
+	testenv.LoadSQL(t, url, "CREATE FUNCTION heard() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER hears ON ddl_command_end EXECUTE FUNCTION heard()")
+	hard, err := a.Service.Create(t.Context(), backup.Request{Format: backup.FormatPlain}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Service.Prove(t.Context(), hard.ID, backup.ProveOptions{}); err == nil || !strings.Contains(err.Error(), "event trigger") {
+		t.Errorf("%v", err)
+	}
+	if got, err := a.Service.Info(t.Context(), hard.ID); err != nil || got.Damaged() {
+		t.Errorf("on record %+v, %v", got.Verification, err)
+	}
+}

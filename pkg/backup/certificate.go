@@ -40,6 +40,9 @@ func (s *Service) CertifyProof(ctx context.Context, p Proved, program string) (C
 	if err := p.Err(); err != nil {
 		return Certified{}, err
 	}
+	if p.Proof.Level == registry.LevelRestored {
+		return Certified{}, fault.New(fault.Validation, fault.NotProven, "Prove a backup in the custom format.", "backup %s is an SQL script: it was restored, and not proven", p.Backup.ID)
+	}
 	return s.certify(ctx, p.Backup, p.Proof, program, true)
 }
 

@@ -183,6 +183,7 @@ type RestoreOptions struct {
 	Roles           []string
 	DisableTriggers bool          // of a backup that holds rows only
 	KeepGoing       bool          // after what cannot be restored
+	Prepared        bool          // the database was made ready for the backup: it is not empty
 	Timeout         time.Duration // of the whole restore; 0 is none
 	Log             func(line string)
 	// Remark gets what is worth knowing before anything is touched, and who holds up a restore that waits for a lock; may be nil.

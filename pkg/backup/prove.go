@@ -72,11 +72,15 @@ const (
 // Prove restores a backup into a server of its own and compares what came out with what was counted when the backup was made:
 // every table's rows by number and hash, sequences, large objects and definitions. It asks the checks, and records the outcome. The
 // server is gone afterwards. The error is for a proof that could not be made; a backup that is not what it was is a Proved
-// that is not OK, which removes nothing. While it lasts and afterwards the backup's record of proofs says how it stands with it.
+// that is not OK, which removes nothing. An SQL script is restored and its rows are compared, which is never called a proof: a script's definitions
+// are not looked at, and nothing of it can be left out. While it lasts and afterwards the backup's record of proofs says how it stands with it.
 func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved, error) {
 	b, err := s.toProve(ctx, ref, o.AllowUnsigned)
 	if err != nil {
 		return Proved{}, err
+	}
+	if b.Format == FormatPlain { // which is restored, and not proven
+		return s.prove(ctx, b, o)
 	}
 	asked, err := s.askProof(ctx, b.ID, o.By, true)
 	if err != nil {
@@ -89,7 +93,7 @@ func (s *Service) Prove(ctx context.Context, ref string, o ProveOptions) (Proved
 // toProve returns a backup that can be proven, as far as that can be told before.
 func (s *Service) toProve(ctx context.Context, ref string, unsigned bool) (Backup, error) {
 	b, err := s.good(ctx, ref, unsigned)
-	if err == nil {
+	if err == nil && b.Unprovable() == registry.UnprovableRows {
 		err = provable(b)
 	}
 	if err == nil {
@@ -119,7 +123,11 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 	}
 	done.Backup = nb
 	if done.Proof.OK {
-		s.Log.Info("backup proven", "backup_id", b.ID, "level", done.Proof.Level, "rows", p.record.Rows, "restore_ms", p.record.Restore, "duration_ms", done.DurationMS)
+		what := "backup proven"
+		if done.Proof.Level == registry.LevelRestored {
+			what = "script restored"
+		}
+		s.Log.Info(what, "backup_id", b.ID, "level", done.Proof.Level, "rows", p.record.Rows, "restore_ms", p.record.Restore, "duration_ms", done.DurationMS)
 	} else {
 		s.Log.Error("backup did not come back as it was made", "backup_id", b.ID, "problem", done.Proof.Problem().Detail, "problems", len(done.Proof.Problems))
 	}
@@ -129,6 +137,9 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 // Provable returns a backup that can be proven on this machine; the error says why it cannot.
 func (s *Service) Provable(ctx context.Context, ref string) (Backup, error) {
 	b, err := s.toProve(ctx, ref, false)
+	if err == nil {
+		err = provable(b)
+	}
 	if err == nil && s.Engine == nil {
 		err = fault.New(fault.Validation, fault.TargetLacks, "Prove it where a database is configured.", "no proofs can be made here")
 	}
@@ -139,8 +150,8 @@ func (s *Service) Provable(ctx context.Context, ref string) (Backup, error) {
 func provable(b Backup) error {
 	switch b.Unprovable() {
 	case registry.UnprovableScript:
-		return invalid("Restore it into an empty database of yours (cofre restore --create), or make backups in the custom format.",
-			"backup %s is an SQL script, which only its own roles can execute: scripts cannot be proven yet", b.ID)
+		return invalid("Have it restored and its rows compared on the command line (cofre prove "+b.ID+"), or make backups in the custom format.",
+			"backup %s is an SQL script, of which nothing can be left out and no definitions are compared: it cannot be proven", b.ID)
 	case registry.UnprovableRows:
 		return invalid("Prove a backup that holds definitions and rows.", "backup %s holds rows without the tables that they belong to", b.ID)
 	}
@@ -183,7 +194,10 @@ func (p *proof) lack(format string, args ...any) {
 
 func (p *proof) verification(now time.Time) registry.Verification {
 	v := registry.Verification{OK: len(p.problems) == 0, Level: registry.LevelProven, At: now.UTC().Truncate(time.Millisecond), Problems: p.problems, Proof: &p.record}
-	if p.record.LeftOut > 0 {
+	switch {
+	case p.b.Format == FormatPlain:
+		v.Level = registry.LevelRestored
+	case p.record.LeftOut > 0:
 		v.Level = registry.LevelProvenInPart
 	}
 	return v
@@ -192,6 +206,12 @@ func (p *proof) verification(now time.Time) registry.Verification {
 func (p *proof) make(ctx context.Context) (err error) {
 	p.enter(registry.ProofChecking)
 	major, _ := strconv.Atoi(contents.Major(p.b.DatabaseVersion))
+	if p.b.Format == FormatPlain {
+		if p.o.On != "" {
+			return invalid("Leave --on out and BACKUP_PROOF_TARGET unset: then it is restored in a server of its own.", "backup %s is an SQL script, whose roles a server of its own can be given alone", p.b.ID)
+		}
+		p.lack("a proof: an SQL script is restored and its rows are compared, and what it defines is not")
+	}
 	if p.o.On != "" { // before the backup is read
 		if _, err := p.s.Engine.ProofServer(ctx, p.o.On, major); err != nil {
 			return err
@@ -241,10 +261,14 @@ func (p *proof) make(ctx context.Context) (err error) {
 
 // room is what a restored backup takes on disk, about: rows, and their indexes.
 func room(b Backup, c *contents.Contents) int64 {
+	if c == nil {
+		return max(3*b.UncompressedSize/2, 2*b.Size)
+	}
 	return max(2*c.Totals().Bytes, 3*b.UncompressedSize/2, 2*b.Size)
 }
 
-// expected is what the backup holds: as it was counted when it was made, and else as it is counted now, in the backup itself.
+// expected is what the backup holds: as it was counted when it was made, and else as it is counted now, in the backup itself. It is nil of a script
+// that pg_dump did not write.
 func (p *proof) expected(ctx context.Context) (*contents.Contents, error) {
 	c, err := p.s.readContents(ctx, p.b)
 	switch {
@@ -264,6 +288,9 @@ func (p *proof) expected(ctx context.Context) (*contents.Contents, error) {
 	_, c, err = checkAndCount(ctx, in, p.s.Now)
 	if err != nil {
 		return nil, err
+	}
+	if c == nil && p.b.Format == FormatPlain {
+		return nil, nil
 	}
 	if c == nil {
 		return nil, fault.New(fault.Validation, fault.ContentsMissing, "Validate the backup: cofre validate "+p.b.ID, "nothing could be counted in backup %s", p.b.ID)
@@ -330,11 +357,15 @@ func (p *proof) found(ctx context.Context, scratch Scratch) (*contents.Contents,
 		return nil, err
 	}
 	defer session.Close()
-	return p.s.countLive(ctx, session, DumpOptions{ID: p.b.ID, Format: FormatCustom, Content: ContentAll, Rows: cmp.Or(p.b.Rows, RowsText), Ownerless: p.o.On != ""}, io.Discard)
+	return p.s.countLive(ctx, session, DumpOptions{ID: p.b.ID, Format: p.b.Format, Content: ContentAll, Rows: cmp.Or(p.b.Rows, RowsText), Ownerless: p.o.On != ""}, io.Discard)
 }
 
 // compare holds what came out of the backup against what was in it.
 func (p *proof) compare(want, got *contents.Contents) {
+	if want == nil {
+		p.lack("the rows, which could not be counted in the script")
+		p.record.Computed, want = false, got
+	}
 	if p.sample != nil {
 		want, got = p.sample.of(want), p.sample.of(got)
 	}

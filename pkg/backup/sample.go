@@ -130,6 +130,10 @@ func (p *proof) takeSample(want *contents.Contents, need int64) (int64, error) {
 	if need <= free {
 		return need, nil
 	}
+	if p.b.Format == FormatPlain {
+		return 0, fault.New(fault.FileSystem, fault.StorageFull, "Make room there, set TMPDIR to a folder on a larger disk, or raise BACKUP_PROOF_MAX_GB where it is set.",
+			"restoring backup %s takes about %d MB, and there is room for %d MB (%s): an SQL script is restored as a whole", p.b.ID, need>>20, max(free, 0)>>20, limit)
+	}
 	bytes := want.Totals().Bytes
 	if want.LargeObjects != nil {
 		bytes += want.LargeObjects.Bytes

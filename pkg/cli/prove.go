@@ -31,7 +31,10 @@ and drops it: owners and rights are not compared then, and the backup's code run
 without one fails.
 
 What only a superuser may restore, and extensions that this machine lacks, are left out and named: such
-a backup is proven in part. A failed proof removes nothing.`
+a backup is proven in part. A failed proof removes nothing.
+
+An SQL script is restored as a whole, by a role without rights that may act as all roles that the script
+names, and its rows are compared. That is recorded as a restore, never as a proof.`
 
 const proveExamples = `  cofre prove latest
   cofre prove latest:shop latest:crm
@@ -114,7 +117,7 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, certificat
 	o.Remark = func(line string) { p.log.Debug("restore", slog.String("remark", line)) }
 	o.By = actor()
 	doc := proofs{Results: []proved{}}
-	ends := several{p: p, of: len(refs)}
+	ends, whole := several{p: p, of: len(refs)}, true // no script among them
 	for _, ref := range refs {
 		bar := p.bar("connecting")
 		o.Enter = func(phase string) { bar.Set(term.State{Phase: phase}) }
@@ -130,7 +133,8 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, certificat
 			done.Backup = located(a, done.Backup)
 			res.Proved = &done
 		}
-		p.acted(ctx, a, "prove", cmp.Or(done.Backup.ID, ref), err, map[string]string{"proven": strconv.FormatBool(failed == nil)})
+		p.acted(ctx, a, "prove", cmp.Or(done.Backup.ID, ref), err, map[string]string{"proven": strconv.FormatBool(failed == nil && done.Proof.Level != registry.LevelRestored)})
+		whole = whole && done.Proof.Level != registry.LevelRestored
 		if ctx.Err() != nil && err != nil {
 			return err
 		}
@@ -146,7 +150,7 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, certificat
 		}
 		ends.ended(failed)
 	}
-	doc.Proved, doc.Error = ends.first == nil, recordOf(ends.first)
+	doc.Proved, doc.Error = ends.first == nil && whole, recordOf(ends.first)
 	return ends.end(doc)
 }
 
@@ -163,6 +167,10 @@ func (p *program) provedWords(d backup.Proved) error {
 			if err := p.printf("  %s\n", term.Clean(pr.Detail)); err != nil {
 				return err
 			}
+		}
+	case v.Level == registry.LevelRestored:
+		if err := p.printf("%s %s\n", p.out.Yellow(p.out.Sign("✓", "ok:")), name+"  restored, not proven"); err != nil {
+			return err
 		}
 	case v.Level == registry.LevelProvenInPart:
 		if err := p.printf("%s %s\n", p.out.Yellow(p.out.Sign("✓", "ok:")), name+"  proven in part"); err != nil {

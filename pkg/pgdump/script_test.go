@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/postgres"
 )
 
 func TestScriptFilter(t *testing.T) {
@@ -167,6 +171,46 @@ func FuzzOrigin(f *testing.F) {
 		}
 		if whole, err := io.ReadAll(all); err != nil || !bytes.Equal(whole, data) {
 			t.Errorf("%d of %d bytes, %v", len(whole), len(data), err)
+		}
+	})
+}
+
+// What a script expects of a server is found wherever pg_dump writes it, and not in rows.
+func TestNeedsOfScript(t *testing.T) {
+	script := strings.Join([]string{
+		`SET SESSION AUTHORIZATION 'quoted';`, `SET SESSION AUTHORIZATION granter;`, `SET ROLE acting;`, `ALTER SCHEMA public OWNER TO pg_database_owner;`, `CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public;`,
+		`CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA apart;`, `CREATE EXTENSION plain;`, `COMMENT ON EXTENSION hstore IS 'OWNER TO nobody';`, `ALTER FUNCTION public.f("OWNER TO" integer, b text) OWNER TO "Owner, of ""it""";`,
+		`COPY public.t (a) FROM stdin;`, `GRANT ALL ON TABLE x TO in_rows;`, `\.`, `GRANT SELECT ON TABLE public.t TO reader, PUBLIC, "Other";`, `REVOKE ALL ON SCHEMA public FROM revoked;`,
+		`CREATE POLICY p ON public.t TO looker USING (`, `    (a = 'TO nobody'));`, `ALTER DEFAULT PRIVILEGES FOR ROLE giver IN SCHEMA public GRANT SELECT ON TABLES TO taker;`, `ALTER TABLE ONLY public.t ALTER COLUMN a SET DEFAULT 1;`,
+		`-- ALTER TABLE x OWNER TO nobody;`, "GRANT SELECT ON TABLE " + strings.Repeat("x", 200<<10) + " TO far;", `ALTER TABLE public.t OWNER TO last`,
+	}, "\n")
+	got, err := NeedsOfScript(strings.NewReader(script))
+	want := []string{"Other", `Owner, of "it"`, "acting", "giver", "granter", "last", "looker", "pg_database_owner", "reader", "revoked", "taker"}
+	if err != nil || !slices.Equal(got.Roles, want) {
+		t.Errorf("%v: roles %q, want %q", err, got.Roles, want)
+	}
+	if want := []postgres.WantedExtension{{Name: "hstore", Schema: "public"}, {Name: "plain"}}; !slices.Equal(got.Extensions, want) {
+		t.Errorf("extensions %+v", got.Extensions)
+	}
+	var many strings.Builder
+	for i := range maxScriptRoles + 1 {
+		fmt.Fprintf(&many, "ALTER TABLE t OWNER TO r%d;\n", i)
+	}
+	if _, err := NeedsOfScript(strings.NewReader(many.String())); !fault.HasReason(err, fault.StructureDamaged) {
+		t.Errorf("more roles than any database has: %v", err)
+	}
+	broken := errors.New("broken")
+	if _, err := NeedsOfScript(io.MultiReader(strings.NewReader(script), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzNeedsOfScript(f *testing.F) {
+	f.Add([]byte("ALTER TABLE t OWNER TO x;\nCREATE EXTENSION a WITH SCHEMA public;\nCOPY t FROM stdin;\n\\.\nSET ROLE\nGRANT a TO b, \"c;\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n, err := NeedsOfScript(bytes.NewReader(data))
+		if err != nil && !fault.HasReason(err, fault.StructureDamaged) || len(n.Roles) > maxScriptRoles || slices.Contains(n.Roles, "") {
+			t.Errorf("%+v, %v", n, err)
 		}
 	})
 }

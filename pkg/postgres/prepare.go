@@ -18,6 +18,7 @@ type WantedExtension struct {
 	Name        string
 	Schema      string // that it lies in
 	SchemaOwner string // "" where the backup does not make that schema
+	Owner       string // who may say something about it and change it; "" is the superuser
 }
 
 // Prepare makes a server ready, as its superuser, for somebody without rights to restore a backup into the target's database:
@@ -81,6 +82,11 @@ func Prepare(ctx context.Context, t Target, role string, roles []string, extensi
 		err := run("CREATE EXTENSION IF NOT EXISTS " + QuoteIdent(x.Name) + in + " CASCADE")
 		if err != nil && !errors.As(err, new(*pgconn.PgError)) { // refused: it needs a library that is loaded at the start, for example
 			return schemas, err
+		}
+		if err == nil && x.Owner != "" { // there is no ALTER EXTENSION ... OWNER TO
+			if err := run("UPDATE pg_catalog.pg_extension SET extowner = " + quoteLiteral(QuoteIdent(x.Owner)) + "::pg_catalog.regrole WHERE extname = " + quoteLiteral(x.Name)); err != nil {
+				return schemas, err
+			}
 		}
 	}
 	return schemas, nil
