@@ -436,6 +436,9 @@ func FuzzOnce(f *testing.F) {
 		if id := parseOnce(data); id != "" && (!ValidID(id) || !strings.Contains(string(data), id)) && !strings.Contains(string(data), `\`) {
 			t.Errorf("%q in %q", id, data)
 		}
+		if isOnceKey(RestoresPrefix+string(data)) && len(data) != 32+len(onceSuffix) {
+			t.Errorf("%q is taken for one of our keys", data)
+		}
 	})
 }
 
