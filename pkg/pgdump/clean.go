@@ -46,7 +46,7 @@ func prepareClean(ctx context.Context, h *archive.Head, o RestoreOptions) (dropp
 			"database %q has objects of other kinds in the place of the backup's: %s; nothing was changed", o.Target.Database(), listed(others))
 	case len(found) > 0 && !o.Cascade:
 		return nil, fault.New(fault.Validation, fault.NotEmpty,
-			"Drop them first. Or let them be dropped too with --clean=cascade: "+whose+". Or restore into a database beside this one: another name with --create.",
+			"Drop them first: "+whose+". Or let them be dropped too with --clean=cascade. Or restore into a database beside this one: another name with --create.",
 			"in database %q %s: %s; nothing was changed", o.Target.Database(), what, listed(obstacleNames(found)))
 	}
 	if o.Cascade {
