@@ -72,7 +72,13 @@ func (r *restoring) restore(ctx context.Context, x registry.Restore) (Restored, 
 	}
 	req := order.request()
 	req.Progress, req.Remark = r.progress, r.remark
-	return r.s.Restore(ctx, x.Backup, req)
+	got, err := r.s.Restore(ctx, x.Backup, req)
+	if fault.HasReason(err, fault.AlreadyExists) { // nobody is to drop what another restore has just made
+		if going := r.s.restoringAlready(ctx, order, x.ID); fault.HasReason(going, fault.Busy) {
+			err = going
+		}
+	}
+	return got, err
 }
 
 // restoreStopped makes one fault of "somebody wanted an end" and whatever that made fail first.

@@ -73,7 +73,7 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 	if err != nil {
 		return registry.Restore{}, err
 	}
-	if err := s.restoringAlready(ctx, o); err != nil {
+	if err := s.restoringAlready(ctx, o, ""); err != nil {
 		if o.IdempotencyKey != "" { // it may be the same one, asked for at the same moment
 			if x, made, aerr := s.Registry.RestoreAskedFor(ctx, o.record(), o.IdempotencyKey); aerr == nil && made {
 				return x, nil
@@ -106,7 +106,7 @@ func (s *Service) PlanRestore(ctx context.Context, o RestoreOrder) (Plan, error)
 	if err := s.checkOrder(o); err != nil {
 		return Plan{}, err
 	}
-	going := s.restoringAlready(ctx, o)
+	going := s.restoringAlready(ctx, o, "")
 	if going != nil && !fault.HasReason(going, fault.Busy) {
 		return Plan{}, going
 	}
@@ -121,14 +121,14 @@ func (s *Service) PlanRestore(ctx context.Context, o RestoreOrder) (Plan, error)
 const lookBack = 100
 
 // restoringAlready refuses a second restore into a database while one goes on. Of two that are asked for at the same moment, which may both
-// pass, the target's server lets one begin.
-func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder) error {
+// pass, the target's server lets one begin. but is the id of one that does not count.
+func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder, but string) error {
 	newest, _, err := s.Registry.Restores(ctx, "", lookBack)
 	if err != nil {
 		return err
 	}
 	for _, x := range newest {
-		if x.Live() && x.Target == o.Target && x.Database == o.Database {
+		if x.Live() && x.ID != but && x.Target == o.Target && x.Database == o.Database {
 			return fault.New(fault.Validation, fault.Busy, "Wait until it has ended, or cancel it.", "restore %s into the database %q of target %s goes on", x.ID, x.Database, x.Target)
 		}
 	}

@@ -270,6 +270,34 @@ func TestRestoreIsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+// Of two that were asked for at the same moment, the one that comes too late says that the other one goes on, not that its database may be dropped.
+func TestRestoreBesideAnother(t *testing.T) {
+	url := newShop(t, testenv.NewestMajor)
+	w := open(t, "", url, withTargets(t, url)...)
+	b := w.create(backup.Request{})
+	first := w.startRestore(backup.RestoreOrder{Backup: b.ID, Target: "staging", Database: newName(t)})
+	second := first
+	second.ID = b.ID
+	second, err := w.Service.Registry.ReserveRestore(t.Context(), second, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testenv.LoadSQL(t, url, "CREATE DATABASE "+first.Database)
+	_, err = w.Service.RunRestore(t.Context(), second.ID)
+	if f := want(t, err, fault.Validation, fault.Busy); !strings.Contains(f.Message, first.ID) {
+		t.Error(f)
+	}
+	if _, err := w.Service.CancelRestore(t.Context(), first.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	second.ID = w.create(backup.Request{}).ID
+	if _, err := w.Service.Registry.ReserveRestore(t.Context(), second, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Service.RunRestore(t.Context(), second.ID)
+	want(t, err, fault.Validation, fault.AlreadyExists)
+}
+
 // What a target refuses is on record without the password that it was given, and nothing of the connection but what PostgreSQL's own
 // messages say.
 func TestRestoreSecretsStaySecret(t *testing.T) {
