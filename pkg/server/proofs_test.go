@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -573,6 +574,58 @@ func TestNoServerForProofs(t *testing.T) {
 	for _, c := range health.Checks {
 		if c.Name == "sources" && (c.Result != "warning" || strings.Count(c.Detail, "BACKUP_PROOF_SERVER") != 1 || !strings.Contains(c.Detail, "such as /usr/lib/postgresql/")) {
 			t.Errorf("health says %+v", c)
+		}
+	}
+}
+
+// A machine without a server's programs proves by its schedule, and on request, at the target that is named for that.
+func TestProofsAtTarget(t *testing.T) {
+	target := testenv.PostgresWith(t, testenv.Options{Major: testenv.NewestMajor})
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	text := "sources:\n  - name: shop\n    connection: {env: DATABASE_URL}\n    proofs: weekly\ntargets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [proof]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	as := func(options string) string {
+		role, password := target.NewRole(t, options)
+		return strings.Replace(target.URL("postgres"), "postgres:"+target.Password, role+":"+password, 1)
+	}
+	o.env = []string{"BACKUP_SOURCE=shop", "BACKUP_CONFIG=" + file, "STAGING_URL=" + as("CREATEDB"), "BACKUP_PROOF_TARGET=staging", "BACKUP_PROOF_SERVER=" + t.TempDir()}
+	w, one := idle(t, o)
+	b := w.made()
+	if made, err := one(t.Context()); !made || err != nil {
+		t.Fatalf("%v, %v\n%s", made, err, w.log)
+	}
+	if got, err := w.Service.Info(t.Context(), b.ID); err != nil || got.Verification.Proof == nil || got.Verification.Proof.Target != "staging" || got.Verification.Proof.Isolated {
+		t.Errorf("%v: on record %+v\n%s", err, got.Verification, w.log)
+	}
+	told := map[string]string{}
+	for _, c := range w.Service.Doctor(t.Context()).Checks {
+		told[c.Name] = string(c.Result) + " " + c.Detail
+	}
+	if told["proofs"] != "ok expected of 1 source; made at the target staging" || !strings.HasPrefix(told["target staging"], "ok ") || !strings.HasSuffix(told["target staging"], "; proofs can be made there") {
+		t.Errorf("doctor says %q", told)
+	}
+	s := serve(t, o)
+	second := s.made()
+	if r := s.do("POST", "/api/backup/prove/"+second.ID, "", s.signedIn("ADMIN")); r.StatusCode != 202 {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	s.wait("the proof", func() bool {
+		got, err := s.Service.Info(t.Context(), second.ID)
+		return err == nil && got.Verification.Proof != nil && got.Verification.Proof.Target == "staging"
+	})
+	none := o
+	none.env = append(slices.Clone(o.env), "STAGING_URL="+as(""))
+	n := serve(t, none)
+	third := n.made()
+	if r := n.do("POST", "/api/backup/prove/"+third.ID, "", n.signedIn("ADMIN")); r.StatusCode < 400 || !strings.Contains(r.body, "may not create databases") {
+		t.Errorf("a role without CREATEDB: %d %s", r.StatusCode, r.body)
+	}
+	for _, c := range n.Service.Doctor(t.Context()).Checks {
+		if c.Name == "target staging" && (c.Result != backup.CheckWarning || !strings.Contains(c.Detail, "may not create databases")) {
+			t.Errorf("doctor says %+v", c)
 		}
 	}
 }
