@@ -92,6 +92,13 @@ func verifiedAs(v registry.Verification) string {
 		}
 		return "DAMAGED: " + strings.Join(problems, "; ")
 	}
+	switch {
+	case v.Proof == nil:
+	case v.Proof.Target != "":
+		return "restored into a database at the target " + v.Proof.Target + " and compared, in part"
+	case v.Level == registry.LevelRestored:
+		return "restored into a server of its own, every row compared, and not proven"
+	}
 	switch v.Level {
 	case registry.LevelStream:
 		return "verified while it was written"
