@@ -394,6 +394,17 @@ func TestDeployedRestoreDies(t *testing.T) {
 		t.Errorf("the record says %v", x)
 	}
 
+	// Somebody writes another database into the record while the container starts: nothing is restored.
+	d.cloud.container = func(args []string, stop <-chan struct{}) int {
+		key := "restores/" + args[1] + ".json"
+		d.put(key, strings.Replace(d.object(key), `"never_made"`, `"somewhere_else"`, 1))
+		return makes(args, stop)
+	}
+	changed := text(d.api("restore", "POST", "/api/restore/create", body, 202)["id"])
+	if o := d.followIn(d.restores, changed); o.error != "RestoreFailed" || !strings.Contains(o.cause, "does not say any more what was asked for") {
+		t.Errorf("the workflow ended as %+v", o)
+	}
+
 	// Canceled before it begins: the container finds nothing to do, and nobody is alarmed.
 	d.cloud.container = func(args []string, stop <-chan struct{}) int {
 		d.api("restore", "POST", "/api/restore/cancel/"+args[1], "", 202)

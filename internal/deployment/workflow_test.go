@@ -253,25 +253,26 @@ func TestRestoreWorkflow(t *testing.T) {
 		functions           []string
 		container           []string
 	}{
-		{name: "a restore runs in a container", settle: restored("succeeded"), status: "SUCCEEDED", last: "Done", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
-		{name: "one that fails, fails", settle: restored("failed"), exit: 4, status: "FAILED", error: "RestoreFailed", cause: `"state":"failed"`, last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
-		{name: "a canceled one is no failure of the workflow", settle: restored("canceled"), exit: 130, status: "SUCCEEDED", last: "Canceled", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
-		{name: "one that was interrupted is", settle: restored("interrupted"), exit: 130, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
-		{name: "a container that hangs is stopped", settle: restored("interrupted"), hang: true, seconds: 4, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		{name: "a restore runs in a container", settle: restored("succeeded"), status: "SUCCEEDED", last: "Done", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
+		{name: "one that fails, fails", settle: restored("failed"), exit: 4, status: "FAILED", error: "RestoreFailed", cause: `"state":"failed"`, last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
+		{name: "a canceled one is no failure of the workflow", settle: restored("canceled"), exit: 130, status: "SUCCEEDED", last: "Canceled", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
+		{name: "one that was interrupted is", settle: restored("interrupted"), exit: 130, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
+		{name: "a container that hangs is stopped", settle: restored("interrupted"), hang: true, seconds: 4, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
 		{name: "the end of a killed one is waited for", exit: 137, settle: func() (any, *failure) {
 			if looked.Add(1) < 3 {
 				return restored("running")()
 			}
 			return restored("interrupted")()
-		}, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle", "settle", "settle"}, container: []string{"run", anID, "--restore"}},
+		}, status: "FAILED", error: "RestoreFailed", last: "Failed", functions: []string{"settle", "settle", "settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
 		{name: "recording is tried again", settle: func() (any, *failure) {
 			if settled.Add(1) == 1 {
 				return nil, &failure{kind: "FileSystemError.Transient", message: "storage is away"}
 			}
 			return restored("succeeded")()
-		}, status: "SUCCEEDED", last: "Done", functions: []string{"settle", "settle"}, container: []string{"run", anID, "--restore"}},
-		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", cause: "PermissionError", last: "NotRecorded", functions: []string{"settle"}, container: []string{"run", anID, "--restore"}},
+		}, status: "SUCCEEDED", last: "Done", functions: []string{"settle", "settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
+		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", cause: "PermissionError", last: "NotRecorded", functions: []string{"settle"}, container: []string{"run", anID, "--restore", "--asked", "abc"}},
 		{name: "nonsense is refused", input: object{"action": "validate", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
+		{name: "so is one that does not say what was asked for", input: object{"id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 		{name: "emptiness too", input: object{}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -293,7 +294,7 @@ func TestRestoreWorkflow(t *testing.T) {
 				c.seconds = 60
 			}
 			if c.input == nil {
-				c.input = object{"id": anID}
+				c.input = object{"id": anID, "asked": "abc"}
 			}
 			o := cl.start(t, cl.definitionOf(t, "restore", c.seconds, true), c.input).wait()
 			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {

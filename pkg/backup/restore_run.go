@@ -27,15 +27,23 @@ type restoring struct {
 // delivery of the same id does nothing and gets reason busy or already_exists. When ctx ends, the restore is stopped and recorded as
 // interrupted within seconds.
 func (s *Service) RunRestore(ctx context.Context, id string) (registry.Restore, error) {
-	return s.runRestore(ctx, id, nil)
+	return s.runRestore(ctx, id, "")
 }
 
 // RunRestoreAsked is RunRestore for whoever knows what was asked for: where the record says something else by then, nothing is done.
 func (s *Service) RunRestoreAsked(ctx context.Context, asked registry.Restore) (registry.Restore, error) {
-	return s.runRestore(ctx, asked.ID, &asked)
+	return s.RunRestoreRequest(ctx, asked.ID, asked.Request())
 }
 
-func (s *Service) runRestore(ctx context.Context, id string, asked *registry.Restore) (registry.Restore, error) {
+// RunRestoreRequest is RunRestoreAsked for whoever knows the registry.Restore.Request of what was asked for.
+func (s *Service) RunRestoreRequest(ctx context.Context, id, request string) (registry.Restore, error) {
+	if request == "" {
+		return registry.Restore{}, invalid("Give the one that came with the restore.", "what was asked for is not said")
+	}
+	return s.runRestore(ctx, id, request)
+}
+
+func (s *Service) runRestore(ctx context.Context, id, request string) (registry.Restore, error) {
 	runner, err := s.newID()
 	if err != nil {
 		return registry.Restore{}, err
@@ -46,7 +54,7 @@ func (s *Service) runRestore(ctx context.Context, id string, asked *registry.Res
 	}
 	x := lease.Restore()
 	r := &restoring{s: s, lease: lease, phase: registry.RestoreChecking, total: x.Total}
-	if asked != nil && (x.By != asked.By || !x.SameRequest(asked)) {
+	if request != "" && x.Request() != request {
 		return r.settle(ctx, Restored{}, invalid("Find out who could write to the storage, and ask for the restore again.",
 			"the record of restore %s does not say any more what was asked for; nothing was changed", id))
 	}

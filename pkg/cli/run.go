@@ -17,7 +17,8 @@ exits as "cofre create" would have. Started a second time for the same backup, i
 so with exit code 2: a delivery that comes twice does no harm.
 
 With --restore the id is that of a restore that was asked for over the API: it goes into the target that it
-names, which stands in the file of BACKUP_CONFIG.`
+names, which stands in the file of BACKUP_CONFIG. --asked says what was asked for, as the API handed it to the
+workflow: where the record says something else by now, nothing is done.`
 
 const runExamples = `  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json
@@ -25,17 +26,22 @@ const runExamples = `  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA
 
 func (p *program) runCommand() *cobra.Command {
 	var restore bool
+	var asked string
 	c := &cobra.Command{
-		Use: "run ID [--restore]", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
+		Use: "run ID [--restore] [--asked DIGEST]", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if restore {
-				return p.makeRestore(cmd.Context(), args[0])
+			switch {
+			case restore:
+				return p.makeRestore(cmd.Context(), args[0], asked)
+			case asked != "":
+				return usage("Add --restore, or leave it out.", "--asked is for restores")
 			}
 			return p.make(cmd, args[0])
 		},
 	}
 	c.Flags().BoolVar(&restore, "restore", false, "ID is that of a restore")
+	c.Flags().StringVar(&asked, "asked", "", "with --restore: the `DIGEST` of what was asked for")
 	return c
 }
 
@@ -70,13 +76,17 @@ type ranRestore struct {
 }
 
 // makeRestore makes a reserved restore. Its record says how far it is, and how it ended.
-func (p *program) makeRestore(ctx context.Context, id string) error {
+func (p *program) makeRestore(ctx context.Context, id, asked string) error {
 	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
 	bar := p.bar("restoring")
-	x, err := a.Service.RunRestore(ctx, id)
+	run := func() (registry.Restore, error) { return a.Service.RunRestore(ctx, id) }
+	if asked != "" {
+		run = func() (registry.Restore, error) { return a.Service.RunRestoreRequest(ctx, id, asked) }
+	}
+	x, err := run()
 	bar.Close()
 	p.acted(ctx, a, "run", id, err, map[string]string{"what": "restore"})
 	if err != nil && ctx.Err() != nil {

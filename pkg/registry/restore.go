@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -143,6 +145,14 @@ func (x *Restore) SameRequest(y *Restore) bool {
 	other, oerr := json.Marshal(y.Part)
 	return x.Backup == y.Backup && x.Target == y.Target && x.Database == y.Database && x.Mode == y.Mode && x.Globals == y.Globals &&
 		x.NoOwner == y.NoOwner && x.NoPrivileges == y.NoPrivileges && perr == nil && oerr == nil && string(part) == string(other)
+}
+
+// Request is the SHA-256 of what was asked for, and by whom, in hex: for whoever hands a restore on and keeps hold of what it is to be.
+func (x *Restore) Request() string {
+	part, _ := json.Marshal(x.Part) // of text and truths, which does not fail
+	what := fmt.Sprintf("%q %q %q %q %q %s %t %t %t %q", x.ID, x.Backup, x.Target, x.Database, x.Mode, part, x.Globals, x.NoOwner, x.NoPrivileges, x.By)
+	sum := sha256.Sum256([]byte(what))
+	return hex.EncodeToString(sum[:])
 }
 
 // Live reports whether it waits or runs, as far as its record says.

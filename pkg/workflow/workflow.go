@@ -51,6 +51,7 @@ type input struct {
 	ID     string `json:"id"`
 	Action string `json:"action,omitempty"`
 	Bytes  int64  `json:"bytes,omitempty"`
+	Asked  string `json:"asked,omitempty"`
 }
 
 // Launch starts the execution that makes a reserved backup.
@@ -64,9 +65,10 @@ func (w *Workflow) LaunchValidation(ctx context.Context, id string, bytes int64)
 	return w.start(ctx, "validate-"+id+"-"+strconv.FormatInt(w.now().Unix()/60, 10), input{ID: id, Action: "validate", Bytes: bytes})
 }
 
-// LaunchRestore starts the execution that makes a reserved restore.
-func (w *Workflow) LaunchRestore(ctx context.Context, id string) error {
-	return w.start(ctx, id, input{ID: id})
+// LaunchRestore starts the execution that makes a reserved restore. asked is what was asked for, which the container holds against the record:
+// who may write that is not who may start executions.
+func (w *Workflow) LaunchRestore(ctx context.Context, id, asked string) error {
+	return w.start(ctx, id, input{ID: id, Asked: asked})
 }
 
 // LaunchProof starts the execution that makes a proof which was asked for at a time.

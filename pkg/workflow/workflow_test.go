@@ -84,7 +84,7 @@ func TestLaunch(t *testing.T) {
 func TestLaunchRestoresAndProofs(t *testing.T) {
 	w, all := functions(t, "")
 	for range 2 {
-		if err := w.LaunchRestore(t.Context(), id); err != nil {
+		if err := w.LaunchRestore(t.Context(), id, "abc"); err != nil {
 			t.Error(err)
 		}
 		for _, asked := range []int64{1795604400123, 1795604400124} {
@@ -94,7 +94,7 @@ func TestLaunchRestoresAndProofs(t *testing.T) {
 		}
 	}
 	input := `{"id":"` + id + `"}`
-	want := []started{{arn, id, input}, {arn, "prove-" + id + "-1795604400123", input}, {arn, "prove-" + id + "-1795604400124", input}}
+	want := []started{{arn, id, `{"id":"` + id + `","asked":"abc"}`}, {arn, "prove-" + id + "-1795604400123", input}, {arn, "prove-" + id + "-1795604400124", input}}
 	for i, got := range *all {
 		if got != want[i%3] {
 			t.Errorf("request %d is %+v, want %+v", i, got, want[i%3])

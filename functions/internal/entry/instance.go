@@ -65,7 +65,9 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 			return nil, err
 		}
 		options.Launcher, options.LaunchValidation, options.ValidateInline = s.workflow, s.launchValidation, validateInline
-		options.LaunchRestore = func(ctx context.Context, x registry.Restore) error { return s.workflow.LaunchRestore(ctx, x.ID) }
+		options.LaunchRestore = func(ctx context.Context, x registry.Restore) error {
+			return s.workflow.LaunchRestore(ctx, x.ID, x.Request())
+		}
 		options.LaunchProof = s.launchProof
 	}
 	s.api, err = s.API(options)
