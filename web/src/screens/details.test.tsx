@@ -179,7 +179,7 @@ test.each([
   } finally {
     vi.useRealTimers();
   }
-}, 20_000);
+}, 60_000);
 
 test("a download is a plain link with its end, and none any more after that", async () => {
   const b = backup({ filename: "x.dump" });
