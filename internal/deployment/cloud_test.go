@@ -192,3 +192,21 @@ func (c *cloud) made() []string {
 	}
 	return out
 }
+
+// command is what a container was started with, which may go on when the test looks.
+type command struct {
+	mu   sync.Mutex
+	args []string
+}
+
+func (c *command) set(args []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.args = args
+}
+
+func (c *command) get() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.args
+}

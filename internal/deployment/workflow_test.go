@@ -194,10 +194,10 @@ func TestWorkflow(t *testing.T) {
 			t.Parallel()
 			cl := newCloud(t)
 			cl.function = answers(c.plan, c.actions)
-			var args []string
+			var args command
 			stopped := make(chan struct{})
 			cl.container = func(a []string, stop <-chan struct{}) int {
-				args = a
+				args.set(a)
 				if c.hang {
 					select {
 					case <-stop:
@@ -224,8 +224,8 @@ func TestWorkflow(t *testing.T) {
 					t.Error("the container was not stopped")
 				}
 			}
-			if !slices.Equal(args, c.container) {
-				t.Errorf("the container ran %v, want %v", args, c.container)
+			if ran := args.get(); !slices.Equal(ran, c.container) {
+				t.Errorf("the container ran %v, want %v", ran, c.container)
 			}
 		})
 	}
@@ -279,9 +279,9 @@ func TestRestoreWorkflow(t *testing.T) {
 			t.Parallel()
 			cl := newCloud(t)
 			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle})
-			var args []string
+			var args command
 			cl.container = func(a []string, stop <-chan struct{}) int {
-				args = a
+				args.set(a)
 				if c.hang {
 					select {
 					case <-stop:
@@ -303,8 +303,8 @@ func TestRestoreWorkflow(t *testing.T) {
 			if made := cl.made(); !slices.Equal(made, c.functions) {
 				t.Errorf("the function was asked for %v, want %v", made, c.functions)
 			}
-			if !slices.Equal(args, c.container) {
-				t.Errorf("the container ran %v, want %v", args, c.container)
+			if ran := args.get(); !slices.Equal(ran, c.container) {
+				t.Errorf("the container ran %v, want %v", ran, c.container)
 			}
 		})
 	}
@@ -338,9 +338,9 @@ func TestProofWorkflow(t *testing.T) {
 			t.Parallel()
 			cl := newCloud(t)
 			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle})
-			var args []string
+			var args command
 			cl.container = func(a []string, _ <-chan struct{}) int {
-				args = a
+				args.set(a)
 				return c.exit
 			}
 			if c.input == nil {
@@ -350,8 +350,8 @@ func TestProofWorkflow(t *testing.T) {
 			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
 				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
 			}
-			if made := cl.made(); !slices.Equal(made, c.functions) || !slices.Equal(args, c.container) {
-				t.Errorf("the container ran %v, want %v; the function was asked for %v, want %v", args, c.container, made, c.functions)
+			if made := cl.made(); !slices.Equal(made, c.functions) || !slices.Equal(args.get(), c.container) {
+				t.Errorf("the container ran %v, want %v; the function was asked for %v, want %v", args.get(), c.container, made, c.functions)
 			}
 		})
 	}
