@@ -53,28 +53,9 @@ func withTarget(t *testing.T, url string) []string {
 	return []string{"BACKUP_CONFIG=" + file, "STAGING_URL=" + url}
 }
 
-// atTarget is an engine whose proofs at targets find what do did to their database between the restore and the look at it.
-type atTarget struct {
-	backup.Engine
-	do func(database string) error
-}
-
-func (m atTarget) Scratch(ctx context.Context, o backup.ScratchOptions) (backup.Scratch, error) {
-	s, err := m.Engine.Scratch(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return atTargets{s, m}, nil
-}
-
-type atTargets struct {
-	backup.Scratch
-	m atTarget
-}
-
-func (s atTargets) Restore(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.RestoreReport, []string, error) {
-	rep, notes, err := s.Scratch.Restore(ctx, o, in)
-	return rep, notes, errors.Join(err, s.m.do(app.ProofDatabase(s.Scratch)))
+// inDatabase is do with the database of a proof at a target.
+func inDatabase(do func(database string) error) func(backup.Scratch) error {
+	return func(s backup.Scratch) error { return do(app.ProofDatabase(s)) }
 }
 
 // On the server of a target, whose role may make databases and nothing else, a proof finds what is otherwise than in the backup. Nobody else may
@@ -106,7 +87,7 @@ func TestProofAtTargetFinds(t *testing.T) {
 		{"a lost large object", "SELECT lo_unlink(4711)", "0 large objects of 0 bytes, and 1 of 14 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a.Service.Engine = atTarget{real, func(database string) error {
+			a.Service.Engine = meddling{real, inDatabase(func(database string) error {
 				if !strings.HasPrefix(database, "cofre_proof_") || left() != database {
 					t.Errorf("it is in %q, and there is %q", database, left())
 				}
@@ -119,7 +100,7 @@ func TestProofAtTargetFinds(t *testing.T) {
 					testenv.LoadSQL(t, target.URL(database), c.sql)
 				}
 				return nil
-			}}
+			})}
 			done, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{Checks: checks})
 			if err != nil {
 				t.Fatal(err)
@@ -153,11 +134,11 @@ func TestProofAtTargetFinds(t *testing.T) {
 	}
 	// It is stopped in the middle, and fails in the middle.
 	ctx, cancel := context.WithCancel(t.Context())
-	a.Service.Engine = atTarget{real, func(string) error { cancel(); return ctx.Err() }}
+	a.Service.Engine = meddling{real, func(backup.Scratch) error { cancel(); return ctx.Err() }}
 	if _, err := a.Service.Prove(ctx, b.ID, backup.ProveOptions{}); err == nil || left() != "" {
 		t.Errorf("stopped: %v, %s", err, left())
 	}
-	a.Service.Engine = atTarget{real, func(string) error { return errors.New("it fails") }}
+	a.Service.Engine = meddling{real, func(backup.Scratch) error { return errors.New("it fails") }}
 	if _, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{}); err == nil || left() != "" {
 		t.Errorf("failed: %v, %s", err, left())
 	}
