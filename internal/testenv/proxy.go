@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,10 @@ const (
 // TCPProxy stands between a client and a server and spoils their connection. Faults add up until
 // Heal. Its methods fail the test when the proxy refuses.
 type TCPProxy struct {
-	tb    testing.TB
+	tb     testing.TB
+	server *toxiproxy.ApiServer
+
+	mu    sync.Mutex
 	proxy *toxiproxy.Proxy
 }
 
@@ -33,28 +37,39 @@ func Proxy(tb testing.TB, upstream string) *TCPProxy {
 	tb.Helper()
 	upstream = strings.TrimPrefix(upstream, "http://")
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := &TCPProxy{tb: tb, proxy: toxiproxy.NewProxy(server, tb.Name(), "127.0.0.1:0", upstream)}
+	p := &TCPProxy{tb: tb, server: server, proxy: toxiproxy.NewProxy(server, tb.Name(), "127.0.0.1:0", upstream)}
 	if err := p.proxy.Start(); err != nil {
 		tb.Fatalf("start a proxy to %s: %v", upstream, err)
 	}
-	tb.Cleanup(p.proxy.Stop)
+	tb.Cleanup(p.Cut)
 	return p
 }
 
+func (p *TCPProxy) now() *toxiproxy.Proxy {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proxy
+}
+
 // Addr is the host and port of the proxy. It stays the same through Cut and Heal.
-func (p *TCPProxy) Addr() string { return p.proxy.Listen }
+func (p *TCPProxy) Addr() string { return p.now().Listen }
 
 // Cut closes all connections and refuses new ones.
-func (p *TCPProxy) Cut() { p.proxy.Stop() }
+func (p *TCPProxy) Cut() { p.now().Stop() }
 
 // Heal takes all faults away and accepts connections again.
 func (p *TCPProxy) Heal() {
 	p.tb.Helper()
-	p.proxy.Toxics.ResetToxics(context.Background())
-	if !p.proxy.Enabled {
-		if err := p.proxy.Start(); err != nil {
-			p.tb.Fatalf("start the proxy again: %v", err)
-		}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.proxy.Enabled {
+		p.proxy.Toxics.ResetToxics(context.Background())
+		return
+	}
+	// Another one at the same address: of one that was stopped, a connection may hang in a fault, and hold up every later one.
+	p.proxy = toxiproxy.NewProxy(p.server, p.tb.Name(), p.proxy.Listen, p.proxy.Upstream)
+	if err := p.proxy.Start(); err != nil {
+		p.tb.Fatalf("start the proxy again: %v", err)
 	}
 }
 
@@ -98,7 +113,7 @@ func (p *TCPProxy) add(dir Direction, kind string, attributes map[string]int64) 
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	if _, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(string(body))); err != nil {
+	if _, err := p.now().Toxics.AddToxicJson(strings.NewReader(string(body))); err != nil {
 		p.tb.Fatalf("proxy fault %s: %v", kind, err)
 	}
 }
