@@ -110,6 +110,13 @@ func (a *AskedProof) enter(step string) {
 	}
 }
 
+// current is the step that it is at.
+func (a *AskedProof) current() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.step
+}
+
 // keep writes each step, and says meanwhile that the proof is still being made or going to be.
 func (a *AskedProof) keep(ctx context.Context) {
 	tick := time.NewTicker(a.lease.Interval())
@@ -121,9 +128,7 @@ func (a *AskedProof) keep(ctx context.Context) {
 		case <-tick.C:
 		case <-a.entered:
 		}
-		a.mu.Lock()
-		step := a.step
-		a.mu.Unlock()
+		step := a.current()
 		if !a.note(ctx, "renewed", func(l *registry.ProofLease) error {
 			return l.Update(ctx, func(x *registry.ProofAttempt) { x.Step = step })
 		}) {
@@ -159,9 +164,7 @@ func (a *AskedProof) end(ctx context.Context, proven bool, cause error) {
 	a.kept.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 	defer cancel()
-	a.mu.Lock()
-	step := a.step
-	a.mu.Unlock()
+	step := a.current()
 	a.note(ctx, "ended", func(l *registry.ProofLease) error {
 		if err := l.End(ctx, a.s.Now(), step, proven, cause); err != nil {
 			return fmt.Errorf("say what came of it: %w", err)

@@ -362,12 +362,7 @@ func TestRestoreCanceledElsewhere(t *testing.T) {
 	if _, err := other.Service.CancelRestore(t.Context(), x.ID, "ben"); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-done:
-		want(t, err, fault.Canceled, fault.CanceledByUser)
-	case <-time.After(time.Minute):
-		t.Fatal("it does not stop")
-	}
+	canceled(t, done)
 	got, err := other.Service.RestoreStatus(t.Context(), x.ID)
 	if err != nil || got.State != registry.RestoreCanceled || !got.HalfFilled || !strings.Contains(got.Error.Message, `canceled by ben; the database "`+name+`" of target staging may be half filled`) {
 		t.Errorf("%v: %+v (%+v)", err, got, got.Error)
@@ -435,5 +430,16 @@ func TestRestoreKilled(t *testing.T) {
 	}
 	if _, err := w.Service.RunRestore(t.Context(), x.ID); !fault.HasReason(err, fault.AlreadyExists) {
 		t.Error(err)
+	}
+}
+
+// canceled waits until a run that was canceled has ended, and looks at what it says.
+func canceled(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		want(t, err, fault.Canceled, fault.CanceledByUser)
+	case <-time.After(time.Minute):
+		t.Fatal("it does not stop")
 	}
 }

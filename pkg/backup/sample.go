@@ -130,9 +130,12 @@ func (p *proof) takeSample(want *contents.Contents, need int64) (int64, error) {
 	if need <= free {
 		return need, nil
 	}
+	full := func(why string) error {
+		return fault.New(fault.FileSystem, fault.StorageFull, "Make room there, set TMPDIR to a folder on a larger disk, or raise BACKUP_PROOF_MAX_GB where it is set.",
+			"restoring backup %s takes about %d MB, and there is room for %d MB (%s)%s", p.b.ID, need>>20, max(free, 0)>>20, limit, why)
+	}
 	if p.b.Format == FormatPlain {
-		return 0, fault.New(fault.FileSystem, fault.StorageFull, "Make room there, set TMPDIR to a folder on a larger disk, or raise BACKUP_PROOF_MAX_GB where it is set.",
-			"restoring backup %s takes about %d MB, and there is room for %d MB (%s): an SQL script is restored as a whole", p.b.ID, need>>20, max(free, 0)>>20, limit)
+		return 0, full(": an SQL script is restored as a whole")
 	}
 	bytes := want.Totals().Bytes
 	if want.LargeObjects != nil {
@@ -140,8 +143,7 @@ func (p *proof) takeSample(want *contents.Contents, need int64) (int64, error) {
 	}
 	chosen, ok := chooseSample(p.b.ID, want, free*9/10, float64(need)/float64(max(bytes, 1)))
 	if !ok {
-		return 0, fault.New(fault.FileSystem, fault.StorageFull, "Make room there, set TMPDIR to a folder on a larger disk, or raise BACKUP_PROOF_MAX_GB where it is set.",
-			"restoring backup %s takes about %d MB, and there is room for %d MB (%s), which is less than any of its tables needs", p.b.ID, need>>20, max(free, 0)>>20, limit)
+		return 0, full(", which is less than any of its tables needs")
 	}
 	p.sample = chosen
 	p.record.OfRows = want.Totals().Rows

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -121,15 +120,8 @@ func (a *ProofAttempt) check() error {
 // parseAttempt reads the record of the last proof of the backup with this id. Its texts are bounded.
 func parseAttempt(id string, data []byte) (ProofAttempt, error) {
 	var a ProofAttempt
-	var version struct{ Version int }
 	key := ProofKey(id)
-	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
-		return a, newerVersion(key, version.Version, recordVersion)
-	}
-	if len(data) > maxRecord {
-		return a, damagedRecord(fmt.Errorf("it has %d bytes", len(data)), key)
-	}
-	if err := decode(key, data, &a); err != nil {
+	if err := decodeVersioned(key, data, maxRecord, &a); err != nil {
 		return a, err
 	}
 	if err := a.check(); err != nil || a.Backup != id || a.Version < 1 {

@@ -75,11 +75,7 @@ func (r *Registry) intentAt(ctx context.Context, key, id string) (Intent, storag
 
 func parseIntent(key, id string, data []byte) (Intent, error) {
 	var in Intent
-	var version struct{ Version int }
-	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
-		return in, newerVersion(key, version.Version, recordVersion)
-	}
-	if err := decode(key, data, &in); err != nil {
+	if err := decodeVersioned(key, data, 0, &in); err != nil {
 		return in, err
 	}
 	if err := checkRecord(&in.Backup); err != nil || in.Backup.ID != id || in.Version < 1 || key == RemovalKey(id) && in.Kind != kindRemove {

@@ -57,6 +57,19 @@ func decode(key string, data []byte, v any) error {
 	return nil
 }
 
+// decodeVersioned is decode for a record with a version: one that a newer cofre wrote is told apart from a damaged one. most bounds the others,
+// in bytes; 0 does not.
+func decodeVersioned(key string, data []byte, most int, v any) error {
+	var version struct{ Version int }
+	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
+		return newerVersion(key, version.Version, recordVersion)
+	}
+	if most > 0 && len(data) > most {
+		return damagedRecord(fmt.Errorf("it has %d bytes", len(data)), key)
+	}
+	return decode(key, data, v)
+}
+
 // damagedRecord is an error about an object that is no record. What is wrong with it may be quoted in the cause, and be as long as the object.
 func damagedRecord(err error, key string) error {
 	if err != nil {

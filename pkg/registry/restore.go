@@ -290,15 +290,8 @@ func (x *Restore) check() error {
 // parseRestore reads the record of the restore with this id. Its texts are bounded, and its figures within what can be.
 func parseRestore(id string, data []byte) (Restore, error) {
 	var x Restore
-	var version struct{ Version int }
 	key := RestoreKey(id)
-	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
-		return x, newerVersion(key, version.Version, recordVersion)
-	}
-	if len(data) > maxRecord {
-		return x, damagedRecord(fmt.Errorf("it has %d bytes", len(data)), key)
-	}
-	if err := decode(key, data, &x); err != nil {
+	if err := decodeVersioned(key, data, maxRecord, &x); err != nil {
 		return x, err
 	}
 	if err := x.check(); err != nil || x.ID != id || x.Version < 1 {

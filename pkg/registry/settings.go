@@ -36,11 +36,7 @@ func (r *Registry) readSettingsCopy(ctx context.Context) (settingsCopy, storage.
 
 func parseSettingsCopy(data []byte) (settingsCopy, error) {
 	var c settingsCopy
-	var version struct{ Version int }
-	if json.Unmarshal(data, &version) == nil && version.Version > recordVersion {
-		return c, newerVersion(SettingsKey, version.Version, recordVersion)
-	}
-	if err := decode(SettingsKey, data, &c); err != nil {
+	if err := decodeVersioned(SettingsKey, data, 0, &c); err != nil {
 		return c, err
 	}
 	if s := c.Settings; c.Version < 1 || s.Lost || s.MaxBackups < 0 || s.RetentionDays < 0 {
