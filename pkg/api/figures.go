@@ -119,6 +119,9 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 	if f := s.LastFail; f != nil {
 		out.LastFailureID, out.LastFailure = f.ID, errorOf(f.Error)
 	}
+	if s.Forecast != nil {
+		out.Forecast = forecast(*s.Forecast)
+	}
 	if s.Shrunk != nil {
 		out.ShrunkFrom, out.ShrunkTo = s.Shrunk.From, s.Shrunk.To
 	}
@@ -145,6 +148,13 @@ func point(r overview.Ref) contract.BackupPoint {
 
 func proven(p overview.ProofRef) contract.ProvenBackup {
 	return contract.ProvenBackup{ID: p.ID, At: p.At, ProvenAt: utc(p.Proof), InPart: p.InPart}
+}
+
+func forecast(f overview.Forecast) contract.Forecast {
+	trend := func(t overview.Trend) contract.Trend { return contract.Trend{Now: t.Now, PerDay: t.PerDay} }
+	return contract.Forecast{Backups: f.Backups, Since: utc(f.Since), Size: trend(f.Size), Duration: trend(f.Duration), Reached: each(f.Reached, func(r overview.Reach) contract.LimitReached {
+		return contract.LimitReached{Limit: contract.LimitReachedLimit(r.Limit), Value: r.Value, At: utc(r.At)}
+	})}
 }
 
 func finding(f overview.Finding) contract.Finding {

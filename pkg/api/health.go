@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/overview"
+	"cofre/pkg/quantity"
 	"cofre/pkg/storage"
 )
 
@@ -81,9 +82,9 @@ func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 		return failing(check.Name, err)
 	}
 	used := v.Count().Bytes
-	check.Detail = backup.DescribeSize(used) + " are stored; there is no quota"
+	check.Detail = quantity.Bytes(used) + " are stored; there is no quota"
 	if quota := a.Service.Limits.MaxTotalBytes; quota > 0 {
-		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", backup.DescribeSize(used), backup.DescribeSize(quota))
+		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", quantity.Bytes(used), quantity.Bytes(quota))
 		grade(&check, float64(used)/float64(quota), "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.")
 	}
 	if a.FreeSpace == nil || check.Result == contract.HealthCheckResultFailed {
@@ -93,7 +94,7 @@ func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 	if err != nil {
 		return failing(check.Name, fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Look at the disk of the backup directory.", "the free space of the disk cannot be told"))
 	}
-	check.Detail += fmt.Sprintf("; %s of the disk are free", backup.DescribeSize(free))
+	check.Detail += fmt.Sprintf("; %s of the disk are free", quantity.Bytes(free))
 	if total > 0 {
 		grade(&check, 1-float64(free)/float64(total), "Make room on the disk of the backup directory.")
 	}

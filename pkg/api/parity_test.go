@@ -175,7 +175,6 @@ var unlike = []struct {
 	{regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), "ID"},
 	{regexp.MustCompile(`"(duration|size|bytes|read|freedBytes|averageDuration|averageSizeBytes|storageUsedBytes|lastSuccessAge|bytesPerSec|dumpBytes|expiresIn)":[0-9.]+`), `"$1":0`},
 	{regexp.MustCompile(`[0-9.]+ (bytes|[kMGT]B)`), "N bytes"},
-	{regexp.MustCompile(`[0-9]+ MB`), "N MB"},
 	{regexp.MustCompile(`(?i)"(etag|previous|hash|id)":"[^"]*"`), `"$1":"X"`},
 }
 

@@ -90,7 +90,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	a.Service = backup.New(backup.Config{
 		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge, Targets: c.targets(), ProofTarget: c.ProofTarget,
 		Limits: backup.Limits{
-			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte),
+			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte), MaxDuration: c.PgDumpTimeout,
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
 			CompressThreshold: int64(c.CompressThreshold) << 20, MaxProofBytes: int64(c.ProofMaxGB * gigabyte),
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,

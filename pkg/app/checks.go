@@ -10,6 +10,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
+	"cofre/pkg/quantity"
 )
 
 // Checks implements backup.Engine.
@@ -130,7 +131,7 @@ func (e *database) checkConfigured(ctx context.Context) []backup.Check {
 		return append(checks, backup.Failing("database", t.Explain(ctx, err)))
 	}
 	checks = append(checks, backup.Check{Name: "database", Result: backup.CheckOK,
-		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %d MB on its disk", t.Redacted(), server.Version, server.Tables, server.Size>>20)})
+		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %s on its disk", t.Redacted(), server.Version, server.Tables, quantity.Bytes(server.Size))})
 	pooled, err := t.Pooled(ctx, conn)
 	checks = append(checks, checkConnection("database: connection", pooled, err)...)
 	if err := server.Readable(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/pause"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 )
 
@@ -212,7 +213,7 @@ func (s *Service) admit(x *registry.Index, req Request) error {
 	}
 	if q := s.Limits.MaxTotalBytes; q > 0 && total >= q {
 		return fault.New(fault.DiskSpace, fault.StorageFull, "Remove backups (cofre cleanup, cofre delete), or raise BACKUP_MAX_STORAGE_SIZE_GB.",
-			"the backups take %d bytes and the quota is %d", total, q)
+			"the backups take %s and the quota is %s", quantity.Bytes(total), quantity.Bytes(q))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/overview"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
@@ -130,7 +131,7 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 	c := v.Count()
 	good, failed, damaged, bytes := c.Verified, c.Failed, c.Damaged, c.Bytes
 	unverified := c.Succeeded - c.Verified - c.Damaged
-	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%s (%s), %d failed, %d running", plural(good, "good backup"), DescribeSize(bytes), failed, len(rep.Running))}}
+	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%s (%s), %d failed, %d running", plural(good, "good backup"), quantity.Bytes(bytes), failed, len(rep.Running))}}
 	if err := v.CheckSettings(); err != nil {
 		checks = append(checks, Failing("settings", err))
 	}

@@ -26,7 +26,8 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err := s.refused.Load(); err != nil {
 		refused[s.SourceName()] = *err
 	}
-	in := overview.Input{Refused: refused, Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge}
+	in := overview.Input{Refused: refused, Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge,
+		Limits: overview.Limits{Bytes: s.Limits.MaxBackupBytes, Duration: s.Limits.MaxDuration}}
 	var o overview.Overview
 	err = s.Registry.Reading(ctx, func(v *registry.View) (err error) {
 		o, err = s.overviewOf(ctx, v, in)

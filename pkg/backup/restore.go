@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -197,14 +196,4 @@ func (r *reporting) Read(buf []byte) (int, error) {
 	n, err := r.ReadCloser.Read(buf)
 	r.report(int64(n))
 	return n, err
-}
-
-// DescribeSize gives bytes for people, in the units that PostgreSQL's pg_size_pretty uses.
-func DescribeSize(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB"}
-	f, u := float64(n), 0
-	for f >= 10240 && u < len(units)-1 {
-		f, u = f/1024, u+1
-	}
-	return fmt.Sprintf("%.0f %s", f, units[u])
 }

@@ -10,6 +10,7 @@ import (
 	"cofre/pkg/archive"
 	"cofre/pkg/contents"
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/rows"
 )
@@ -153,7 +154,7 @@ func (s *Service) openTable(ctx context.Context, b Backup, req RowsRequest) (*ta
 		return t, nil
 	}
 	if req.Remark != nil {
-		req.Remark("backup " + b.ID + " does not say where its tables lie: it is read from its beginning, up to " + DescribeSize(b.Size))
+		req.Remark("backup " + b.ID + " does not say where its tables lie: it is read from its beginning, up to " + quantity.Bytes(b.Size))
 	}
 	t.copy = func(ctx context.Context, w io.Writer) error {
 		r, err := open(ctx, t.head.Length, -1)

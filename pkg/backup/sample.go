@@ -11,6 +11,7 @@ import (
 	"cofre/pkg/archive"
 	"cofre/pkg/contents"
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 )
 
 // relationKey names a table.
@@ -132,7 +133,7 @@ func (p *proof) takeSample(want *contents.Contents, need int64) (int64, error) {
 	}
 	full := func(why string) error {
 		return fault.New(fault.FileSystem, fault.StorageFull, "Make room there, set TMPDIR to a folder on a larger disk, or raise BACKUP_PROOF_MAX_GB where it is set.",
-			"restoring backup %s takes about %d MB, and there is room for %d MB (%s)%s", p.b.ID, need>>20, max(free, 0)>>20, limit, why)
+			"restoring backup %s takes about %s, and there is room for %s (%s)%s", p.b.ID, quantity.Bytes(need), quantity.Bytes(max(free, 0)), limit, why)
 	}
 	if p.b.Format == FormatPlain {
 		return 0, full(": an SQL script is restored as a whole")

@@ -78,12 +78,13 @@ type SigningKey struct {
 
 // Limits bound what is made. Zero is no limit.
 type Limits struct {
-	MaxConcurrent    int      // backups in progress at once (BACKUP_MAX_CONCURRENT)
-	MaxBackupBytes   int64    // stored bytes of one backup (BACKUP_MAX_SIZE_GB)
-	MaxTotalBytes    int64    // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
-	AllowedDirectory []string // sub-directories of files/ that may be used; empty allows any
-	RetentionDays    int      // BACKUP_RETENTION_DAYS
-	MaxBackups       int      // successful ones kept of each row (BACKUP_MAX_BACKUPS_TO_KEEP)
+	MaxConcurrent    int           // backups in progress at once (BACKUP_MAX_CONCURRENT)
+	MaxBackupBytes   int64         // stored bytes of one backup (BACKUP_MAX_SIZE_GB)
+	MaxDuration      time.Duration // of reading a database (PGDUMP_TIMEOUT)
+	MaxTotalBytes    int64         // stored bytes of all (BACKUP_MAX_STORAGE_SIZE_GB)
+	AllowedDirectory []string      // sub-directories of files/ that may be used; empty allows any
+	RetentionDays    int           // BACKUP_RETENTION_DAYS
+	MaxBackups       int           // successful ones kept of each row (BACKUP_MAX_BACKUPS_TO_KEEP)
 	// Of each user of the API, told apart by Request.CreatedBy:
 	MaxBackupsPerUser    int // kept (BACKUP_MAX_BACKUPS_PER_USER)
 	MaxConcurrentPerUser int // in progress at once (BACKUP_MAX_CONCURRENT_PER_USER)

@@ -12,6 +12,7 @@ import (
 
 	"cofre/pkg/archive"
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 	"cofre/pkg/stream"
@@ -228,7 +229,7 @@ func (q *quota) Read(p []byte) (int, error) {
 	q.left -= int64(n)
 	if q.left < 0 {
 		return 0, fault.New(fault.DiskSpace, fault.StorageFull, "Raise BACKUP_MAX_SIZE_GB, exclude tables, or compress more.",
-			"the backup grew over the limit of %d bytes", q.limit)
+			"the backup grew over the limit of %s", quantity.Bytes(q.limit))
 	}
 	return n, err
 }

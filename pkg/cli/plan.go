@@ -42,7 +42,7 @@ func (p *program) showPlan(plan backup.Plan, req backup.RestoreRequest) error {
 		return err
 	}
 	var t term.Pairs
-	t.Add("backup", strings.Join([]string{b.ID, b.SourceName(), term.Moment(b.CreatedAt), backup.DescribeSize(b.Size)}, ", "))
+	t.Add("backup", strings.Join([]string{b.ID, b.SourceName(), term.Moment(b.CreatedAt), term.Bytes(b.Size)}, ", "))
 	t.Add("part", plan.Part)
 	t.Add("into", intoOf(plan.Target, req))
 	t.Add("server", fmt.Sprintf("PostgreSQL %s, as role %q", plan.Server, plan.Role))
@@ -51,9 +51,9 @@ func (p *program) showPlan(plan backup.Plan, req backup.RestoreRequest) error {
 	makes, more := globalsLines(plan.Globals)
 	t.Add("first makes", makes)
 	t.Add("restores", makesOf(plan.Makes))
-	t.Add("reads", backup.DescribeSize(plan.Read))
+	t.Add("reads", term.Bytes(plan.Read))
 	if l := plan.Last; l != nil {
-		t.Add("last time", fmt.Sprintf("%s took %s (proof of backup %s)", backup.DescribeSize(l.Size), term.Duration(time.Duration(l.DurationMS)*time.Millisecond), l.ID))
+		t.Add("last time", fmt.Sprintf("%s took %s (proof of backup %s)", term.Bytes(l.Size), term.Duration(time.Duration(l.DurationMS)*time.Millisecond), l.ID))
 	}
 	if err := t.Write(p.stdout, p.out); err != nil {
 		return err

@@ -62,6 +62,7 @@ type sourceDoc struct {
 	// LastProven is nil where none ever was.
 	LastProven *overview.ProofRef `json:"lastProven,omitempty"`
 	NextDue    *time.Time         `json:"nextDue,omitempty"`
+	Forecast   *overview.Forecast `json:"forecast,omitempty"`
 	Overdue    bool               `json:"overdue"`
 	Unknown    int                `json:"serverUnknown"`
 }
@@ -78,7 +79,7 @@ func (p *program) sourceList(ctx context.Context) error {
 	docs := []sourceDoc{}
 	for _, s := range o.Sources {
 		d := sourceDoc{Name: s.Name, Database: s.Database, Server: s.Server, State: s.State, Findings: s.Findings, Backups: s.Backups, Bytes: s.Bytes,
-			LastWhole: s.LastWhole, LastGood: s.LastGood, LastProven: s.LastProven, Overdue: s.Overdue, Unknown: s.ServerUnknown}
+			LastWhole: s.LastWhole, LastGood: s.LastGood, LastProven: s.LastProven, Forecast: s.Forecast, Overdue: s.Overdue, Unknown: s.ServerUnknown}
 		if d.Findings == nil {
 			d.Findings = []overview.Finding{}
 		}

@@ -27,6 +27,9 @@ const (
 	NotProvable  Code = "not_provable" // proofs are expected, and the newest backups are of a kind that cannot be proven
 	ProofBad     Code = "proof_failed" // the last proof found that a backup does not come back as it was made
 	Damage       Code = "damaged"
+	// What a forecast says: before long backups will be larger, or take longer, than they may.
+	SizeLimitNear Code = "size_limit_near"
+	TimeLimitNear Code = "time_limit_near"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
 	Unreadable    Code = "unreadable" // the source's record: whose it is cannot be checked, so that it is not backed up
@@ -72,6 +75,7 @@ func (b *builder) judge(s *state) {
 	s.shrunk()
 	s.contents()
 	s.proofs()
+	s.forecast(b.in.Limits)
 	if s.Damaged > 0 {
 		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
 	}

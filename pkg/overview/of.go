@@ -29,6 +29,7 @@ type state struct {
 	future    int              // backups that are dated later than now
 	newest    *registry.Backup // the newest successful whole one; nil where that is too old for the figures
 	begun     bool             // its server is known: a backup was begun once
+	measures  []measure        // one of each day of the figures, in order
 	recent    []attempt        // to back everything up, in the days of the figures, in order
 }
 
@@ -166,6 +167,7 @@ func (b *builder) count(r *registry.Backup) {
 		s.Figures.add(r)
 		s.Days[i].add(r)
 		if r.Whole() {
+			s.measure(r, i)
 			s.recent = append(s.recent, attempt{r.CreatedAt, r.Status == registry.Success})
 		}
 	}

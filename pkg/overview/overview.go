@@ -66,6 +66,8 @@ type Input struct {
 	Refused map[string]error
 	// Unread says, by source, why its record cannot be read; it is not backed up by this version then.
 	Unread map[string]error
+	// Limits are what one backup may take, for forecasts.
+	Limits Limits
 	// Settings say for how long records are kept: a day without a record says nothing before that.
 	Settings registry.Settings
 }
@@ -146,6 +148,7 @@ type Source struct {
 	OnlyParts bool
 	Shrunk    *Shrunk   // the newest whole backup is much smaller than the one before
 	RowsLost  *RowsLost // tables of the newest whole backup lost more of their rows than they may
+	Forecast  *Forecast // where sizes and durations lead; nil where that cannot be told
 	Sizes     []Ref     // whole good ones, the oldest first, at most maxSizes
 
 	State    State

@@ -397,3 +397,80 @@ func TestForemost(t *testing.T) {
 		t.Error("the overview was changed")
 	}
 }
+
+// grown makes a backup a day, of sizes and durations (milliseconds) that a function gives.
+func grown(days int, now time.Time, of func(day int) (size, duration int64)) (out []registry.Backup) {
+	for d := range days {
+		out = append(out, made(fmt.Sprintf("%03d", d), "shop", now.Add(time.Duration(d-days)*24*time.Hour), func(b *registry.Backup) {
+			b.Size, b.Duration = of(d)
+		}))
+	}
+	return out
+}
+
+// TestForecast holds what is foretold against series whose end is known.
+func TestForecast(t *testing.T) {
+	const gb, minute = int64(1) << 30, int64(60_000)
+	now := day(30, 12)
+	limits := Limits{Bytes: 50 * gb, Duration: time.Hour}
+	jitter := []int64{3, -7, 5, -2, 8, -6, 1, -4}
+	for _, c := range []struct {
+		name    string
+		backups []registry.Backup
+		reached string // limits and the days until then
+		codes   string
+	}{
+		{"a gigabyte a day", grown(20, now, func(d int) (int64, int64) { return int64(d+21) * gb, 10 * minute }), "size_limit_near 9", "size_limit_near/warning"},
+		{"far away", grown(20, now, func(d int) (int64, int64) { return int64(d)*gb/10 + 30*gb, 10 * minute }), "size_limit_near 180", ""},
+		{"slower every day", grown(20, now, func(d int) (int64, int64) { return gb, int64(d+21) * minute }), "time_limit_near 19", "time_limit_near/warning"},
+		{"as large as ever", grown(20, now, func(d int) (int64, int64) { return 49*gb + jitter[d%8]*gb/100, 10 * minute }), "", ""},
+		{"it gets smaller", grown(20, now, func(d int) (int64, int64) { return int64(49-d) * gb, 10 * minute }), "", ""},
+		{"single nights off", grown(20, now, func(d int) (int64, int64) {
+			if d%7 == 3 {
+				return int64(d+21) * gb, 300 * minute
+			}
+			return int64(d+21)*gb + jitter[d%8]*gb/50, 10 * minute
+		}), "size_limit_near 9", "size_limit_near/warning"},
+		{"one night larger at the end", grown(20, now, func(d int) (int64, int64) {
+			if d == 19 {
+				return 40 * gb, 10 * minute
+			}
+			return 20 * gb, 10 * minute
+		}), "", ""},
+		{"too few", grown(6, now, func(d int) (int64, int64) { return int64(d+40) * gb, 10 * minute }), "", ""},
+		{"none", nil, "", ""},
+		{"beyond it already", grown(20, now, func(d int) (int64, int64) { return int64(d+41) * gb, 10 * minute }), "size_limit_near 0", "size_limit_near/warning"},
+		{"stored otherwise since", append(grown(20, now.Add(-24*time.Hour), func(d int) (int64, int64) { return int64(d+21) * gb, 10 * minute }),
+			made("999", "shop", now.Add(-time.Hour), func(b *registry.Backup) { b.Size, b.Compression = 45*gb, "none" })), "", ""},
+		{"dated in the future", append(grown(20, now, func(d int) (int64, int64) { return 20 * gb, 10 * minute }), made("999", "shop", now.Add(24*time.Hour), sized(90*gb))), "", ""},
+	} {
+		o := Of(Input{Now: now, Backups: slices.Values(c.backups), Expected: []Expected{{Source: "shop", MaxAge: 48 * time.Hour}}, Limits: limits})
+		s := &Source{}
+		if len(o.Sources) > 0 {
+			s = o.Source("shop")
+		}
+		var reached, found []string
+		if s.Forecast != nil {
+			for _, r := range s.Forecast.Reached {
+				reached = append(reached, fmt.Sprintf("%s %.0f", r.Limit, r.At.Sub(now).Hours()/24))
+			}
+		}
+		if got := strings.Join(reached, ", "); got != c.reached {
+			t.Errorf("%s: limits are reached in days: %q, want %q", c.name, got, c.reached)
+		}
+		for _, f := range s.Findings {
+			if f.Code == SizeLimitNear || f.Code == TimeLimitNear {
+				found = append(found, string(f.Code)+"/"+string(f.Severity))
+				t.Log(f.Text)
+			}
+		}
+		if got := strings.Join(found, ", "); got != c.codes {
+			t.Errorf("%s: found %q, want %q", c.name, got, c.codes)
+		}
+	}
+	// Of what nobody backs up here nothing is foretold.
+	o := Of(Input{Now: now, Backups: slices.Values(grown(20, now, func(d int) (int64, int64) { return int64(d+21) * gb, 0 })), Limits: limits})
+	if f := o.Source("shop").Forecast; f != nil {
+		t.Errorf("a forecast of what nobody backs up: %+v", f)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 )
 
 // base is what an empty server and its log of changes take.
@@ -19,7 +20,7 @@ func checkRoom(bytes int64) error {
 	room, err := Room()
 	if err == nil && room < bytes {
 		err = fault.New(fault.FileSystem, fault.StorageFull, "Make room there, or set TMPDIR to a folder on a larger disk.",
-			"restoring the backup takes about %d MB in %s, and %d MB are free", (bytes+base)>>20, os.TempDir(), (room+base)>>20)
+			"restoring the backup takes about %s in %s, and %s are free", quantity.Bytes(bytes+base), os.TempDir(), quantity.Bytes(room+base))
 	}
 	return err
 }

@@ -313,6 +313,8 @@ const (
 	FindingCodeRowsLost        FindingCode = "rows_lost"
 	FindingCodeServerChanged   FindingCode = "server_changed"
 	FindingCodeShrunk          FindingCode = "shrunk"
+	FindingCodeSizeLimitNear   FindingCode = "size_limit_near"
+	FindingCodeTimeLimitNear   FindingCode = "time_limit_near"
 	FindingCodeUnreadable      FindingCode = "unreadable"
 	FindingCodeUnscheduled     FindingCode = "unscheduled"
 )
@@ -345,6 +347,10 @@ func (e FindingCode) Valid() bool {
 	case FindingCodeServerChanged:
 		return true
 	case FindingCodeShrunk:
+		return true
+	case FindingCodeSizeLimitNear:
+		return true
+	case FindingCodeTimeLimitNear:
 		return true
 	case FindingCodeUnreadable:
 		return true
@@ -415,6 +421,24 @@ func (e HealthResponseStatus) Valid() bool {
 	case HealthResponseStatusFailing:
 		return true
 	case HealthResponseStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LimitReachedLimit.
+const (
+	LimitReachedLimitSizeLimitNear LimitReachedLimit = "size_limit_near"
+	LimitReachedLimitTimeLimitNear LimitReachedLimit = "time_limit_near"
+)
+
+// Valid indicates whether the value is a known member of the LimitReachedLimit enum.
+func (e LimitReachedLimit) Valid() bool {
+	switch e {
+	case LimitReachedLimitSizeLimitNear:
+		return true
+	case LimitReachedLimitTimeLimitNear:
 		return true
 	default:
 		return false
@@ -1270,6 +1294,24 @@ type Finding struct {
 // FindingCode defines model for Finding.Code.
 type FindingCode string
 
+// Forecast where sizes and durations of its backups lead, by the good ones of the last 30 days that hold everything, one a day; absent where they are too few, or nothing makes more of them here
+type Forecast struct {
+	// Backups it is worked out of
+	Backups int `json:"backups"`
+
+	// Duration a line through what was measured (Theil and Sen)
+	Duration Trend `json:"duration"`
+
+	// Reached limits that are reached within two years if it goes on like that, the soonest first
+	Reached []LimitReached `json:"reached"`
+
+	// Since the oldest of them
+	Since time.Time `json:"since"`
+
+	// Size a line through what was measured (Theil and Sen)
+	Size Trend `json:"size"`
+}
+
 // GlobalsSummary Whether roles and tablespaces of the server were kept with the backup. Absent where they were not to be.
 type GlobalsSummary struct {
 	Kept bool `json:"kept"`
@@ -1337,6 +1379,19 @@ type Leftovers struct {
 	// Removed backups whose removal was finished
 	Removed []string `json:"removed"`
 }
+
+// LimitReached defines model for LimitReached.
+type LimitReached struct {
+	// At the present, where it is reached already
+	At    time.Time         `json:"at"`
+	Limit LimitReachedLimit `json:"limit"`
+
+	// Value the limit, in bytes or milliseconds
+	Value int64 `json:"value"`
+}
+
+// LimitReachedLimit defines model for LimitReached.Limit.
+type LimitReachedLimit string
 
 // Limits What the environment sets and the API cannot change. An absent or zero limit is none.
 type Limits struct {
@@ -2007,6 +2062,9 @@ type SourceSummary struct {
 	// Findings what somebody should look at, the worst first
 	Findings []Finding `json:"findings"`
 
+	// Forecast where sizes and durations of its backups lead, by the good ones of the last 30 days that hold everything, one a day; absent where they are too few, or nothing makes more of them here
+	Forecast Forecast `json:"forecast,omitempty,omitzero"`
+
 	// LastDisproven a backup that holds everything, was restored into a server of its own and compared
 	LastDisproven ProvenBackup `json:"lastDisproven,omitempty,omitzero"`
 
@@ -2096,6 +2154,15 @@ type TableDiff struct {
 
 // Timestamp defines model for Timestamp.
 type Timestamp = time.Time
+
+// Trend a line through what was measured (Theil and Sen)
+type Trend struct {
+	// Now where the line is now
+	Now int64 `json:"now"`
+
+	// PerDay what a day adds; 0 where no growth can be told from what nights differ by
+	PerDay float64 `json:"perDay"`
+}
 
 // ValidationAccepted defines model for ValidationAccepted.
 type ValidationAccepted struct {

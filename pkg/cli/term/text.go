@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/width"
 
 	"cofre/pkg/lazyregexp"
+	"cofre/pkg/quantity"
 )
 
 // Clean makes text from outside harmless for one line of a terminal: whatever does not print is escaped.
@@ -83,18 +84,7 @@ func Shorten(s string, limit int) string {
 }
 
 // Bytes gives a size: 17 bytes, 1.5 kB, 34.2 MB.
-func Bytes(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	f, unit := float64(n), ""
-	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB"} {
-		if f /= 1024; f < 999.95 {
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
-}
+func Bytes(n int64) string { return quantity.Bytes(n) }
 
 // Count gives a number with its thousands apart: 412,000.
 func Count(n int64) string {
@@ -106,21 +96,7 @@ func Count(n int64) string {
 }
 
 // Duration gives a length of time: 40 ms, 6.2 s, 1 min 12 s, 2 h 05 min.
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + Duration(-d)
-	case d < 100*time.Millisecond:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 59950*time.Millisecond:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%d min %02d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	d = d.Round(time.Minute)
-	return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
-}
+func Duration(d time.Duration) string { return quantity.Duration(d) }
 
 // Clock gives elapsed time as a clock shows it: 0:07, 12:40, 1:02:03.
 func Clock(d time.Duration) string {

@@ -1723,11 +1723,53 @@ export interface components {
             tablesLost?: number;
             /** @description the first of those tables; absent where the backup is encrypted */
             rowsLost?: components["schemas"]["RowsLost"][];
+            forecast?: components["schemas"]["Forecast"];
             /** Format: double */
             successRate?: number;
             trend: components["schemas"]["DaySummary"][];
             /** @description of the good backups that hold everything, the oldest first */
             sizes: components["schemas"]["BackupPoint"][];
+        };
+        /** @description where sizes and durations of its backups lead, by the good ones of the last 30 days that hold everything, one a day; absent where they are too few, or nothing makes more of them here */
+        Forecast: {
+            /** @description it is worked out of */
+            backups: number;
+            /**
+             * Format: date-time
+             * @description the oldest of them
+             */
+            since: string;
+            size: components["schemas"]["Trend"];
+            duration: components["schemas"]["Trend"];
+            /** @description limits that are reached within two years if it goes on like that, the soonest first */
+            reached: components["schemas"]["LimitReached"][];
+        };
+        LimitReached: {
+            /** @enum {string} */
+            limit: "size_limit_near" | "time_limit_near";
+            /**
+             * Format: int64
+             * @description the limit, in bytes or milliseconds
+             */
+            value: number;
+            /**
+             * Format: date-time
+             * @description the present, where it is reached already
+             */
+            at: string;
+        };
+        /** @description a line through what was measured (Theil and Sen) */
+        Trend: {
+            /**
+             * Format: int64
+             * @description where the line is now
+             */
+            now: number;
+            /**
+             * Format: double
+             * @description what a day adds; 0 where no growth can be told from what nights differ by
+             */
+            perDay: number;
         };
         BackupPoint: {
             id: components["schemas"]["BackupId"];
@@ -1757,7 +1799,7 @@ export interface components {
         };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future" | "size_limit_near" | "time_limit_near";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;

@@ -118,10 +118,12 @@ export const en = {
     notProvable: "proofs are expected, but the newest backups are SQL scripts, which cannot be proven",
     notProven: (last?: string) => last ? `last proven ${last}` : "never proven",
     proofFailed: "a backup did not come back as it was made",
+    limitNear: (size: boolean, limit: string, date?: string) => `${date ? `by ${date} ` : ""}its backups ${size ? "are larger" : "take longer"} than allowed (${limit})`,
     damaged: (count: number) => s(count, "damaged backup"),
     short: {
       overdue: "Overdue", unscheduled: "Nobody backs it up", no_backup_yet: "No backup yet", failing: "Failing", only_parts: "Only parts",
       shrunk: "Shrunk", rows_lost: "Rows lost", contents_unknown: "Contents unknown", not_proven: "Not proven", not_provable: "Cannot be proven", proof_failed: "Proof failed", damaged: "Damaged", server_changed: "Another server", unreadable: "Record unreadable", future: "Wrong clock",
+      size_limit_near: "Soon too large", time_limit_near: "Soon too slow",
     } as Record<string, string>,
     todo: {
       overdue: "Create a backup now, then check the schedule and the last error.",
@@ -136,6 +138,8 @@ export const en = {
       not_provable: "Create backups in the custom format, or expect no proofs of this source.",
       proof_failed: "Create a new backup.",
       damaged: "Create a new backup.",
+      size_limit_near: "Raise the limit, or leave tables out.",
+      time_limit_near: "Raise the limit, or read with more connections.",
       server_changed: "Give this database a source name of its own, or confirm that the source has moved.",
       future: "Check the clocks of the machines that make backups.",
     } as Record<string, string>,

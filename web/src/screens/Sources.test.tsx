@@ -69,6 +69,9 @@ test("failing since when, how often, why, and what to do", () => {
   expect(within(note as HTMLElement).getByRole("link").getAttribute("href")).toBe("#/backups/01JZ8Q4M9T4Y3V6K2W1X0NAAAD");
 });
 
+const forecast = (limit: "size_limit_near" | "time_limit_near", value: number, at: string) =>
+  ({ backups: 20, since: "2026-11-01T05:00:00Z", size: { now: 1, perDay: 1 }, duration: { now: 1, perDay: 1 }, reached: [{ limit, value, at }] });
+
 const others: [SourceSummary["findings"][number]["code"], SourceSummary["state"], Partial<SourceSummary>, string, string][] = [
   ["overdue", "failing", { ...aged(72) }, "overdue: last good backup 3 days ago, expected by Nov 24, 2026, 2:00 AM", "atrasado: último backup válido há 3 dias, esperado até 24 de nov. de 2026, 02:00"],
   ["no_backup_yet", "warning", {}, "no good backup yet", "nenhum backup válido ainda"],
@@ -77,6 +80,8 @@ const others: [SourceSummary["findings"][number]["code"], SourceSummary["state"]
   ["rows_lost", "warning", { tablesLost: 1, rowsLost: [{ table: "app.orders", before: 1000, after: 80, percent: 92, dropped: false }] }, "app.orders lost 92 % of its rows since the backup before (1,000, now 80)", "app.orders perdeu 92 % das linhas desde o backup anterior (1.000, agora 80)"],
   ["rows_lost", "warning", { tablesLost: 3 }, "3 tables lost many rows since the backup before", "3 tabelas com muitas linhas a menos que no backup anterior"],
   ["contents_unknown", "warning", {}, "what the newest backup contains is not known", "o conteúdo do último backup não é conhecido"],
+  ["size_limit_near", "warning", { forecast: forecast("size_limit_near", 50 * 2 ** 30, "2026-12-14T05:00:00Z") }, "by Dec 14, 2026 its backups are larger than allowed (50.0 GB)", "até 14 de dez. de 2026 os backups passam do tamanho permitido (50,0 GB)"],
+  ["time_limit_near", "warning", { forecast: forecast("time_limit_near", 3_600_000, "2026-11-20T05:00:00Z") }, "its backups take longer than allowed (", "os backups levam mais tempo que o permitido ("],
   ["damaged", "warning", { damaged: 2 }, "2 damaged backups", "2 backups corrompidos"],
 ];
 test.each(others)("%s is told in both languages", (code, state, change, english, portuguese) => {

@@ -84,6 +84,13 @@ function useFinding() {
       case "not_provable": return t.findings.notProvable;
       case "not_proven": return t.findings.notProven(s.lastProven && f.ago(s.lastProven.provenAt, now));
       case "proof_failed": return t.findings.proofFailed;
+      case "size_limit_near":
+      case "time_limit_near": {
+        const limit = s.forecast?.reached.find((r) => r.limit === x.code);
+        if (!limit) return undefined;
+        const value = x.code === "size_limit_near" ? f.bytes(limit.value) : f.duration(limit.value);
+        return t.findings.limitNear(x.code === "size_limit_near", value, Date.parse(limit.at) > now ? f.date(limit.at) : undefined);
+      }
       case "damaged": return t.findings.damaged(s.damaged);
       default: return undefined;
     }
