@@ -88,7 +88,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	a.Allowance = registry.NewAllowance(a.Store, c.MaxRequestsPerMinute, nil)
 	a.Allowance.Log = o.Log
 	a.Service = backup.New(backup.Config{
-		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge, Targets: c.targets(), ProofTarget: c.ProofTarget,
+		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge, Targets: c.targets(), ProofTarget: c.ProofTarget, ProofRules: c.proofRules(),
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte), MaxDuration: c.PgDumpTimeout,
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,

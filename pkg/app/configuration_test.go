@@ -66,11 +66,12 @@ func TestConfigurationInS3(t *testing.T) {
 	}
 
 	for what, want := range map[string]string{
-		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n":               "line 2",
-		"targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n":         "line 2",
-		"targets:\n  - name: staging\n    connection: {file: /proc/self/environ}\n": "line 2",
-		"targets:\n  - name: staging\n    conection: {secret: x}\n":                 "line 3",
-		strings.Repeat("# much\n", 200_000):                                         "bytes",
+		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n":                                 "line 2",
+		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n    checks: /proc/self/environ\n": "nor the checks of their proofs is taken from there",
+		"targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n":                           "line 2",
+		"targets:\n  - name: staging\n    connection: {file: /proc/self/environ}\n":                   "line 2",
+		"targets:\n  - name: staging\n    conection: {secret: x}\n":                                   "line 3",
+		strings.Repeat("# much\n", 200_000):                                                           "bytes",
 	} {
 		put(what)
 		if _, err := open(file); !fault.HasCode(err, fault.Validation) || !strings.Contains(fault.From(err).Message, want) || fault.From(err).Hint == "" {

@@ -167,9 +167,21 @@ func (s *scratchServer) Close() error { return s.server.Stop() }
 // ProofChecks reads the checks of a file; see configfile.ReadChecks.
 func ProofChecks(path string) ([]backup.ProofCheck, error) {
 	list, err := configfile.ReadChecks(path)
-	out := make([]backup.ProofCheck, 0, len(list))
+	return proofChecks(list), err
+}
+
+func proofChecks(list []configfile.Check) (out []backup.ProofCheck) {
 	for _, c := range list {
 		out = append(out, backup.ProofCheck(c))
 	}
-	return out, err
+	return out
+}
+
+// proofRules are what the file says of the proofs of its sources.
+func (c Config) proofRules() map[string]backup.ProofRule {
+	rules := map[string]backup.ProofRule{}
+	for _, s := range c.File.Sources {
+		rules[s.Name] = backup.ProofRule{Checks: proofChecks(s.Asked), Timeout: s.ProofTimeout()}
+	}
+	return rules
 }

@@ -140,6 +140,13 @@ func TestProofFinds(t *testing.T) {
 		{Name: "too few", Query: "SELECT count(*) FROM orders", Expect: "501"}, {Name: "none", Query: "SELECT 1 WHERE false", Expect: "1"}, {Name: "bad", Query: "SELECT no_such_column", Expect: "1"},
 		{Name: "changes", Query: "DELETE FROM items RETURNING 1", Expect: "1"}, {Name: "two", Query: "COMMIT; DROP TABLE items", Expect: "1"},
 	}})
+	outcomes := ""
+	for _, c := range done.Proof.Proof.Asked {
+		outcomes += c.Name + " " + c.Outcome + "\n"
+	}
+	if want := "too few failed\nnone failed\nbad unanswered\nchanges unanswered\ntwo unanswered\n"; outcomes != want || done.Proof.Proof.AskedCount != 5 || *done.Proof.Proof.Asked[0].Value != "500" {
+		t.Errorf("on record are %+v", done.Proof.Proof.Asked)
+	}
 	if err != nil || len(done.Proof.Problems) != 2 || done.Proof.Proof.LeftOut != 3 || done.Proof.Proof.Checks != 0 { // a query that cannot be asked says nothing about the backup
 		t.Errorf("%v: %+v", err, done.Proof)
 	}

@@ -22,8 +22,9 @@ type ProveOptions struct {
 	AllowUnsigned bool
 	On            string        // the target where it is made; "" is Service.ProofTarget, or a server of its own where that is ""
 	Jobs          int           // of the restore; 0 chooses
-	Timeout       time.Duration // of the whole; 0 is none
-	// Checks are questions of the user's own, asked of what was restored.
+	Timeout       time.Duration // of the whole; 0 is the source's (Service.ProofRules), and where that has none Usual
+	Usual         time.Duration // 0 is none
+	// Checks are questions of the user's own, asked of what was restored; nil asks the source's.
 	Checks []ProofCheck
 	Log    func(line string)
 	Remark func(line string)
@@ -38,6 +39,21 @@ type ProofCheck struct {
 	Name   string `json:"name"`
 	Query  string `json:"query"`
 	Expect string `json:"expect"` // its first value as text; "true" also takes PostgreSQL's "t", and "none" expects no row, or a null
+}
+
+// ProofRule is what the proofs of a source ask and how long each may take.
+type ProofRule struct {
+	Checks  []ProofCheck
+	Timeout time.Duration // 0: nothing is said
+}
+
+// byRule returns the options with what the source of the backup says where they are silent.
+func (o ProveOptions) byRule(r ProofRule) ProveOptions {
+	o.Timeout = cmp.Or(o.Timeout, r.Timeout, o.Usual)
+	if o.Checks == nil {
+		o.Checks = r.Checks
+	}
+	return o
 }
 
 // Proved is what a proof found.
@@ -104,9 +120,10 @@ func (s *Service) toProve(ctx context.Context, ref string, unsigned bool) (Backu
 
 // prove makes a proof and records what it found.
 func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
+	o = o.byRule(s.ProofRules[b.SourceName()])
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time: BACKUP_PROOF_TIMEOUT_MINUTES of the server that makes it (--timeout on the command line).", "the proof took longer than %s", o.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time: proofTimeout of its source in cofre.yaml, or BACKUP_PROOF_TIMEOUT_MINUTES of the server that makes it (--timeout on the command line).", "the proof took longer than %s", o.Timeout))
 		defer cancel()
 	}
 	start := s.Now()
@@ -477,28 +494,44 @@ func standsAt(v *int64) string {
 
 // ask asks the user's own checks.
 func (p *proof) ask(ctx context.Context, scratch Scratch) error {
-	if p.sample != nil && len(p.o.Checks) > 0 {
-		p.lack("%s of your own: they were not asked, since they may need all rows", plural(len(p.o.Checks), "check"))
-		return nil
-	}
+	var all []registry.CheckResult
 	for _, c := range p.o.Checks {
-		value, found, err := scratch.Ask(ctx, c.Query)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return err
-		case err != nil:
-			p.lack("the check %q, which the server could not answer: %s", c.Name, fault.From(err).Message) // says nothing about the backup
-		case !found && c.Expect == "none":
-			p.record.Checks++
-		case !found:
-			p.problem(fault.ContentsMismatch, "the check %q gave no value, and not %q", c.Name, c.Expect)
-		case value != c.Expect && !(truth[value] != "" && truth[value] == truth[c.Expect]):
-			p.problem(fault.ContentsMismatch, "the check %q gave %q, and not %q", c.Name, fault.Shorten(value, 100), c.Expect)
-		default:
-			p.record.Checks++
+		res := registry.CheckResult{Name: c.Name, Expect: c.Expect, Outcome: registry.CheckNotAsked}
+		if p.sample == nil {
+			value, found, err := scratch.Ask(ctx, c.Query)
+			if err != nil && ctx.Err() != nil {
+				return err
+			}
+			if found {
+				res.Value = &value
+			}
+			p.answered(c, &res, err)
 		}
+		all = append(all, res)
 	}
+	if p.sample != nil && len(all) > 0 {
+		p.lack("%s of your own: they were not asked, since they may need all rows", plural(len(all), "check"))
+	}
+	p.record.Asked, p.record.AskedCount = registry.KeepAsked(all), len(all)
 	return nil
+}
+
+// answered judges the answer to a check.
+func (p *proof) answered(c ProofCheck, res *registry.CheckResult, err error) {
+	switch {
+	case err != nil:
+		res.Outcome = registry.CheckUnanswered
+		p.lack("the check %q, which the server could not answer: %s", c.Name, fault.From(err).Message) // says nothing about the backup
+	case res.Value == nil && c.Expect != "none":
+		res.Outcome = registry.CheckFailed
+		p.problem(fault.ContentsMismatch, "the check %q gave no value, and not %q", c.Name, c.Expect)
+	case res.Value != nil && *res.Value != c.Expect && !(truth[*res.Value] != "" && truth[*res.Value] == truth[c.Expect]):
+		res.Outcome = registry.CheckFailed
+		p.problem(fault.ContentsMismatch, "the check %q gave %q, and not %q", c.Name, fault.Shorten(*res.Value, 100), c.Expect)
+	default:
+		res.Outcome = registry.CheckPassed
+		p.record.Checks++
+	}
 }
 
 // truth is what PostgreSQL and people call true and false.

@@ -41,8 +41,10 @@ type Config struct {
 	Targets []RestoreTarget
 	// ProofTarget names the target where proofs are made; "" makes each in a server of its own.
 	ProofTarget string
-	Limits      Limits
-	Defaults    Defaults
+	// ProofRules are, by source, what its proofs ask and how long each may take.
+	ProofRules map[string]ProofRule
+	Limits     Limits
+	Defaults   Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.
 	Recipients []age.Recipient
 	Identities []age.Identity

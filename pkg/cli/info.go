@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,6 +95,27 @@ func addAttempt(t *term.Pairs, a *attemptDoc) {
 	}
 }
 
+// addChecks says what became of the user's own checks in the last proof that asked any.
+func addChecks(t *term.Pairs, b backup.Backup) {
+	r := b.LastAsked()
+	if r == nil {
+		return
+	}
+	for _, c := range r.Asked {
+		text := c.Name + ": " + strings.ReplaceAll(c.Outcome, "_", " ")
+		switch {
+		case c.Outcome == registry.CheckFailed && c.Value != nil:
+			text += ", it gave " + strconv.Quote(*c.Value) + ", and not " + strconv.Quote(c.Expect)
+		case c.Outcome == registry.CheckFailed:
+			text += ", it gave no value, and not " + strconv.Quote(c.Expect)
+		}
+		t.Add("check", text)
+	}
+	if more := r.AskedCount - len(r.Asked); more > 0 {
+		t.Add("check", "and "+strconv.Itoa(more)+" more, all passed")
+	}
+}
+
 func (p *program) info(doc infoDoc, fate backup.Fate) error {
 	b := doc.Backup
 	s := statusWord(b, p.out)
@@ -120,6 +142,7 @@ func (p *program) info(doc infoDoc, fate backup.Fate) error {
 			t.Add("also", verifiedAs(v)+", "+term.Moment(v.At))
 		}
 	}
+	addChecks(&t, b)
 	addAttempt(&t, doc.ProofAttempt)
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))

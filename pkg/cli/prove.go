@@ -90,10 +90,10 @@ func (p *program) proveCommand() *cobra.Command {
 	f.SortFlags = false
 	f.BoolVar(&all, "all", false, "the newest good backup of each source")
 	f.StringVar(&o.On, "on", "", "use the server of the target `NAME` of cofre.yaml (default: BACKUP_PROOF_TARGET, or a server of its own)")
-	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored, with the answers expected")
+	f.StringVar(&checks, "checks", "", "a YAML `FILE` of queries to ask of what was restored (default: checks of its source in cofre.yaml)")
 	f.StringVar(&certificates, "certificate", "", "write a signed certificate of each proof into this `DIRECTORY` (see cofre info)")
 	f.BoolVar(&o.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
-	f.DurationVar(&o.Timeout, "timeout", 0, "give each proof up after this `TIME`, such as 90m (default: no limit)")
+	f.DurationVar(&o.Timeout, "timeout", 0, "give each proof up after this `TIME`, such as 90m (default: proofTimeout of its source, or no limit)")
 	f.IntVar(&o.Jobs, "jobs", 0, "`N` loads and index builds at a time (default: what this machine has)")
 	return c
 }

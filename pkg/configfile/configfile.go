@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,8 +52,12 @@ type Source struct {
 	Connection Connection `yaml:"connection"`
 	Age        string     `yaml:"maxAge"`
 	Proofs     string     `yaml:"proofs"` // daily, weekly, monthly or never; "" is never
-	Jobs       int        `yaml:"jobs"`   // connections that read rows at once; 0 is the environment's
-	Rows       string     `yaml:"rows"`   // how rows are written, text or binary; "" is the environment's
+	// Checks is the path of a file of checks, which [Read] reads: relative to the folder of this file. Asked is what stands in it.
+	Checks  string  `yaml:"checks"`
+	Asked   []Check `yaml:"-"`
+	Timeout string  `yaml:"proofTimeout"` // of each of its proofs: 90m, 6h; "" is the environment's
+	Jobs    int     `yaml:"jobs"`         // connections that read rows at once; 0 is the environment's
+	Rows    string  `yaml:"rows"`         // how rows are written, text or binary; "" is the environment's
 	// Restore is what may be restored to its own server on request; nil is nothing. It stands among the file's targets then, under the source's name.
 	Restore []string `yaml:"restore"`
 	// Thresholds is nil where the file says nothing of them.
@@ -92,6 +97,12 @@ func (s Source) MaxAge() time.Duration {
 	return time.Duration(n) * unit
 }
 
+// ProofTimeout is how long a proof of it may take; 0 where the file does not say.
+func (s Source) ProofTimeout() time.Duration {
+	d, _ := time.ParseDuration(s.Timeout) // what is none the schema has refused
+	return d
+}
+
 // ProveEvery is the time between two proofs; 0 where none is wanted.
 func (s Source) ProveEvery() time.Duration {
 	const day = 24 * time.Hour
@@ -127,16 +138,38 @@ func (c Connection) url(of, database string, getenv func(string) string) (string
 // MaxSize bounds the file, and each file that it names, in bytes.
 const MaxSize = 1 << 20
 
-// Read reads the file. Whatever is wrong with it is a ValidationError that says where.
+// Read reads the file, and the files of checks that it names. Whatever is wrong with them is a ValidationError that says where.
 func Read(name string) (File, error) {
 	data, err := namedfile.Read(name, MaxSize)
 	if err != nil {
 		return File{}, fault.Wrap(err, fault.Validation, fault.InvalidInput, "BACKUP_CONFIG names the file cofre.yaml.", "the configuration cannot be read")
 	}
-	return Parse(name, data)
+	f, err := Parse(name, data)
+	if err != nil {
+		return f, err
+	}
+	return f, f.readChecks(name)
 }
 
-// Parse reads the file's content; name is for messages.
+// readChecks reads the checks of all sources.
+func (f File) readChecks(name string) (err error) {
+	for i := range f.Sources {
+		s := &f.Sources[i]
+		if s.Checks == "" {
+			continue
+		}
+		path := s.Checks
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(name), path)
+		}
+		if s.Asked, err = ReadChecks(path); err != nil {
+			return fmt.Errorf("%s, line %d: the checks of the source %q: %w", name, s.Line, s.Name, err)
+		}
+	}
+	return nil
+}
+
+// Parse reads the file's content, and no other file; name is for messages.
 func Parse(name string, data []byte) (File, error) {
 	var f File
 	var doc yaml.Node

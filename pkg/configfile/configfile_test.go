@@ -66,6 +66,36 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// The checks of a source are read with the file, out of a file beside it; what is wrong with one is refused, with the line of its source. The text of
+// the file alone leads to no other file.
+func TestChecksOfASource(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text := "sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n    checks: shop.yaml\n    proofTimeout: 90m\n  - name: blog\n    connection: {env: BLOG_URL}\n"
+	file := write("cofre.yaml", text)
+	write("shop.yaml", "checks:\n  - name: rows\n    query: SELECT 1\n    expect: 1\n")
+	f, err := Read(file)
+	if err != nil || len(f.Source("shop").Asked) != 1 || f.Source("shop").Asked[0].Expect != "1" || f.Source("blog").Asked != nil || f.Source("shop").ProofTimeout() != 90*time.Minute || f.Source("blog").ProofTimeout() != 0 {
+		t.Errorf("%+v, %v", f.Sources, err)
+	}
+	for wrong, want := range map[string]string{"checks: []\n": "it holds 0 checks", "checks:\n  - name: rows\n    qery: SELECT 1\n": "qery", "checks:\n  - name: rows\n": "check 1 has no name or no query"} {
+		write("shop.yaml", wrong)
+		if _, err := Read(file); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `cofre.yaml, line 2: the checks of the source "shop"`) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	if f, err := Parse(file, []byte(text)); err != nil || f.Source("shop").Asked != nil {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // What a target allows, and where its connection is to be had. A variable or a file that holds nothing is refused: an empty URL would be
 // whatever PGHOST says.
 func TestTargets(t *testing.T) {
@@ -186,6 +216,7 @@ func TestExplained(t *testing.T) {
 		source + "connection:\n      env: A\n      fil: b\n": `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
 		source + "connection: {env: A}\n    retention: 3\n":  `line 4: sources.0: unknown key "retention"; known are name, connection, maxAge`,
 		"Source: []\n": `line 1: unknown key "Source": did you mean "sources"?`,
+		source + "connection: {env: A}\n    proofTimeout: 90s\n":           `line 4: sources.0.proofTimeout: "90s" is no length of time: want a number of minutes or hours, such as 90m or 6h`,
 		source + "connection: {env: A, file: b}\n":                         "line 3: sources.0.connection: want exactly one of the keys env, file",
 		source + "connection: {}\n":                                        "line 3: sources.0.connection: want exactly one of the keys env, file",
 		"sources:\n  - name: a\n":                                          `line 2: sources.0: the key "connection" is missing`,
@@ -252,6 +283,9 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, s := range file.Sources {
 			s.MaxAge()
+			if d := s.ProofTimeout(); d < 0 || d == 0 && s.Timeout != "" {
+				t.Errorf("%q is %s", s.Timeout, d)
+			}
 		}
 		checks, err := parseChecks("x", data)
 		if err != nil && fault.From(err).Code != fault.Validation || err == nil && (len(checks) == 0 || len(checks) > maxChecks || checks[0].Query == "" || checks[0].Expect == "") {

@@ -36,7 +36,7 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "targets"},
-	"sources":            {"name", "connection", "maxAge", "proofs", "restore", "jobs", "rows", "thresholds"},
+	"sources":            {"name", "connection", "maxAge", "proofs", "checks", "proofTimeout", "restore", "jobs", "rows", "thresholds"},
 	"sources.connection": {"env", "file"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
 	"targets":            {"name", "connection", "allow"},
@@ -66,6 +66,8 @@ func explain(name string, doc *yaml.Node, v jsonschema.Violation) error {
 		switch path[len(path)-1] {
 		case "maxAge":
 			return wrong(name, line, "%s%.40q is no age: want a number of hours or days, such as 26h or 7d", at, v.Got)
+		case "proofTimeout":
+			return wrong(name, line, "%s%.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", at, v.Got)
 		case "env": // what stands there may be the URL itself, with its password
 			return wrong(name, line, "%swant the name of a variable that holds the connection URL, such as SHOP_URL", at)
 		case "secret": // so may it here

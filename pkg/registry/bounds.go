@@ -116,8 +116,20 @@ func (p Proof) bounded() Proof {
 		shorten(room, &p.Without[i])
 		room -= len(p.Without[i])
 	}
+	p.Asked = slices.Clone(p.Asked[:min(len(p.Asked), MaxAsked)])
+	for i := range p.Asked {
+		a := &p.Asked[i]
+		shorten(maxAskedText, &a.Name, &a.Outcome, &a.Expect)
+		if a.Value != nil {
+			value := fault.Shorten(*a.Value, maxAskedText)
+			a.Value = &value
+		}
+	}
 	return p
 }
+
+// maxAskedText bounds each text of a check's result, in bytes.
+const maxAskedText = 80
 
 // bounded keeps the first problems, and all their details together within fault.MaxText bytes.
 func (v Verification) bounded() Verification {

@@ -22,6 +22,9 @@ type Warnings []RowsLost
 // LeftOut is what a proof did not compare.
 type LeftOut []string
 
+// Asked is what became of the checks of a proof.
+type Asked []CheckResult
+
 // Patterns are names of schemas or tables as pg_dump takes them.
 type Patterns []string
 
@@ -83,6 +86,12 @@ func (l *Warnings) UnmarshalJSON(data []byte) (err error) {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (l *LeftOut) UnmarshalJSON(data []byte) (err error) {
 	*l, err = jsonlist.First[string](data, readLeftOut)
+	return err
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *Asked) UnmarshalJSON(data []byte) (err error) {
+	*l, err = jsonlist.First[CheckResult](data, MaxAsked)
 	return err
 }
 

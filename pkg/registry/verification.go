@@ -48,7 +48,10 @@ type Proof struct {
 	Sequences    int   `json:"sequences"`
 	LargeObjects int64 `json:"largeObjects"`
 	Definitions  int   `json:"definitions"` // 0 where they could not be compared
-	Checks       int   `json:"checks"`      // of the user's own
+	Checks       int   `json:"checks"`      // of the user's own, whose answer was the one expected
+	// Asked is what became of the user's checks, in their order: at most MaxAsked of AskedCount, as KeepAsked chooses.
+	Asked      Asked `json:"asked,omitempty"`
+	AskedCount int   `json:"askedCount,omitempty"`
 	// Restore is how long the restore took, in milliseconds: what a recovery takes, with this machine and this much data.
 	Restore int64  `json:"restore"`
 	Server  string `json:"server"` // version that it was restored into: 18.6
@@ -62,6 +65,47 @@ type Proof struct {
 	// Without is what was left out or could not be compared, and why; the first few of LeftOut.
 	Without LeftOut `json:"without,omitempty"`
 	LeftOut int     `json:"leftOut,omitempty"`
+}
+
+// What became of a check of the user's own.
+const (
+	CheckPassed     = "passed"     // it gave what was expected
+	CheckFailed     = "failed"     // it gave something else, which is a problem of the proof
+	CheckUnanswered = "unanswered" // the server could not answer it, which says nothing about the backup
+	CheckNotAsked   = "not_asked"  // only a sample was restored
+)
+
+// CheckResult is what became of one check.
+type CheckResult struct {
+	Name    string  `json:"name"`
+	Outcome string  `json:"outcome"`
+	Expect  string  `json:"expect"`
+	Value   *string `json:"value,omitempty"` // that it gave; nil is none. Cut where it is long
+}
+
+// MaxAsked bounds the checks of a proof that are on record.
+const MaxAsked = 20
+
+// KeepAsked returns those results that are put on record: all that passed make room for those that did not.
+func KeepAsked(all []CheckResult) Asked {
+	keep := slices.Clone(all)
+	for i := len(keep) - 1; i >= 0 && len(keep) > MaxAsked; i-- {
+		if keep[i].Outcome == CheckPassed {
+			keep = slices.Delete(keep, i, i+1)
+		}
+	}
+	return keep[:min(len(keep), MaxAsked)]
+}
+
+// LastAsked returns the newest proof or restored script of which checks are on record, nil where there is none.
+func (b *Backup) LastAsked() *Proof {
+	var last Verification
+	for _, v := range b.Proofs() {
+		if v.Proof != nil && len(v.Proof.Asked) > 0 && v.At.After(last.At) {
+			last = v
+		}
+	}
+	return last.Proof
 }
 
 // Problem is one thing that a verification found wrong.

@@ -265,7 +265,7 @@ func (l *launcher) proof(asked *backup.AskedProof) (backup.Proved, error) {
 	line := func(what, key string) func(string) {
 		return func(s string) { l.log.Debug(what, "backup_id", asked.ID(), key, s) }
 	}
-	return asked.Make(l.reading, backup.ProveOptions{Timeout: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
+	return asked.Make(l.reading, backup.ProveOptions{Usual: l.proofTime, Log: line("pg_restore", "line"), Remark: line("restore", "remark")})
 }
 
 // running tells how many backups are in hand, and how many restores.

@@ -37,8 +37,12 @@ func (l lost) Restore(ctx context.Context, o backup.RestoreOptions, in backup.Re
 func proving(t *testing.T, database, directory string) options {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	text := "sources:\n  - name: shop\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n  - name: blog\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n"
+	text := "sources:\n  - name: shop\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n    checks: checks.yaml\n  - name: blog\n    connection: {env: DATABASE_URL}\n    proofs: weekly\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checks := "checks:\n  - name: the database is there\n    query: SELECT 1\n    expect: 1\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "checks.yaml"), []byte(checks), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return options{database: database, directory: directory, env: []string{"BACKUP_SOURCE=shop", "BACKUP_CONFIG=" + file, "BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor)}}
@@ -103,6 +107,9 @@ func TestServerProves(t *testing.T) {
 		r := w.recorded("schedule")
 		return len(r) == 1 && r[0].Action == "prove" && r[0].Resource == b.ID && r[0].Outcome == "allowed" && r[0].Detail["proven"] == "true" && r[0].RequestID != ""
 	})
+	if got, err := w.Service.Info(t.Context(), b.ID); err != nil || got.LastAsked() == nil || got.LastAsked().Asked[0].Outcome != registry.CheckPassed {
+		t.Errorf("the checks of its source were not asked: %+v, %v", got.Verification, err)
+	}
 	if r := w.do("GET", "/metrics", "", nil); !strings.Contains(r.body, "cofre_last_proof_age_seconds{") || strings.Contains(r.body, `task="proof"`) {
 		t.Errorf("the metrics say %s", r.body)
 	}
