@@ -17,6 +17,5 @@ func Connections(s *Server) int { return s.crowd.count() }
 
 // Prover makes scheduled proofs, one at each call; made is false where none is due.
 func Prover(s *Server) (one func(context.Context) (made bool, err error)) {
-	p := &prover{s: s, failed: map[string]attempt{}}
-	return p.one
+	return newProver(s).one
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"slices"
@@ -20,23 +19,15 @@ import (
 // prover proves the newest good backups of the sources of which proofs are expected, as far as they can be. When the next one is due follows from the
 // records: nothing is forgotten when the server is started again, and a proof that anybody made counts.
 type prover struct {
-	s *Server
-	// failed are backups whose proof could not be made: they are tried again later.
-	failed map[string]attempt
+	s     *Server
+	turns turns
 }
 
-// attempt is one that failed.
-type attempt struct {
-	next time.Time
-	wait time.Duration
-}
+func newProver(s *Server) *prover { return &prover{s: s, turns: turns{}} }
 
-// Waits of the prover.
 const (
-	lookForProofs   = 5 * time.Minute
-	firstProofRetry = 15 * time.Minute
-	lastProofRetry  = 12 * time.Hour
-	proofTimeout    = 6 * time.Hour
+	lookForProofs = 5 * time.Minute // how often
+	proofTimeout  = 6 * time.Hour
 )
 
 // proofs works until ctx ends.
@@ -44,7 +35,7 @@ func (s *Server) proofs(ctx context.Context) {
 	if !slices.ContainsFunc(s.Service.Expected, func(e overview.Expected) bool { return e.Proofs > 0 }) {
 		return
 	}
-	p := &prover{s: s, failed: map[string]attempt{}}
+	p := newProver(s)
 	for {
 		made, err := p.one(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -56,29 +47,34 @@ func (s *Server) proofs(ctx context.Context) {
 	}
 }
 
-// one makes the proof that has been due for longest; made is false where none is due.
+// one makes the proof whose turn it is; made is false where none is due.
 func (p *prover) one(ctx context.Context) (made bool, err error) {
 	o, err := p.s.Service.Overview(ctx, nil)
 	if err != nil {
 		return false, err
 	}
 	now := p.s.Now()
-	var next *overview.Source
+	var all []due
 	for i := range o.Sources {
 		s := &o.Sources[i]
 		// While a backup of the source is made, it is to have the machine.
-		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 || p.failed[s.LastProvable.ID].next.After(now) {
+		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 {
 			continue
 		}
-		if next == nil || s.ProofDue.Before(next.ProofDue) {
-			next = s
+		if _, known := p.turns[s.Name]; !known {
+			last, err := p.s.Service.LastAttempt(ctx, s.LastProvable.ID)
+			if err != nil {
+				return false, err
+			}
+			p.turns.recall(s.Name, last)
 		}
+		all = append(all, due{s.Name, s.LastProvable.ID, s.ProofDue})
 	}
-	if next == nil {
-		return false, nil
+	next, ok := p.turns.pick(now, all)
+	if ok {
+		p.prove(ctx, next)
 	}
-	p.prove(ctx, next.LastProvable.ID, next.Name, next.ProofDue)
-	return true, nil
+	return ok, nil
 }
 
 // proved says in the audit trail what came of a proof that by asked for.
@@ -91,17 +87,17 @@ func (s *Server) proved(by string, asked *backup.AskedProof, proved backup.Prove
 }
 
 // prove proves a backup and says everywhere what came of it.
-func (p *prover) prove(ctx context.Context, id, source string, due time.Time) {
-	s := p.s
-	request := rand.Text()
+func (p *prover) prove(ctx context.Context, d due) {
+	s, id, source := p.s, d.backup, d.source
+	begun, request := s.Now(), rand.Text()
 	log := s.Log.With("task", "proof", "request_id", request, "backup_id", id)
 	asked, err := s.Service.AskProof(ctx, id, backup.Scheduler)
 	if fault.HasReason(err, fault.Busy) { // somebody else has it proven: what comes of that counts as well
-		p.failed[id] = attempt{next: s.Now().Add(lookForProofs), wait: p.failed[id].wait}
+		p.turns.later(s.Now().Add(lookForProofs), source)
 		log.Info("the backup is being proven already", "source", source, "error", err.Error())
 		return
 	}
-	log.Info("scheduled proof", "source", source, "due", due.UTC())
+	log.Info("scheduled proof", "source", source, "due", d.since.UTC())
 	type outcome struct {
 		proved backup.Proved
 		err    error
@@ -120,17 +116,14 @@ func (p *prover) prove(ctx context.Context, id, source string, due time.Time) {
 	if ended.err != nil && ctx.Err() != nil {
 		return // the server stops: the proof is due still
 	}
-	note := contract.AuditRecord{Action: "prove", RequestID: request, Resource: id, Detail: map[string]string{"due": due.UTC().Format(time.RFC3339)}}
+	note := contract.AuditRecord{Action: "prove", RequestID: request, Resource: id, Detail: map[string]string{"due": d.since.UTC().Format(time.RFC3339)}}
 	if err = ended.err; err == nil {
 		note.Detail["proven"] = strconv.FormatBool(ended.proved.Proof.OK)
 	}
 	s.record(ctx, note, log, err)
-	before := p.failed[id]
-	delete(p.failed, id)
+	wait := p.turns.ended(s.Now(), source, s.Now().Sub(begun), err)
 	switch {
 	case err != nil:
-		wait := min(cmp.Or(2*before.wait, firstProofRetry), lastProofRetry)
-		p.failed[id] = attempt{s.Now().Add(wait), wait}
 		log.Error("the proof could not be made", "source", source, "code", string(fault.From(err).Code), "reason", string(fault.From(err).Reason),
 			"error", err.Error(), "hint", fault.From(err).Hint, "again_ms", wait.Milliseconds())
 	case !ended.proved.Proof.OK:
