@@ -1,5 +1,5 @@
 // Gotest runs "go test" with the given arguments and reports in a few lines: one per package,
-// the output of what failed, and at the end which tests took longest, and
+// the output of what failed, and at the end which packages took most of the processors, which tests took longest, and
 //
 //	1234 passed, 0 failed, 0 skipped
 //
@@ -19,6 +19,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == measured {
+		os.Exit(measure(os.Args[2:]))
+	}
 	ok, err := run(".", os.Args[1:], os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
@@ -30,7 +33,15 @@ func main() {
 
 // run runs go test in dir and tells whether all went well.
 func run(dir string, args []string, out io.Writer) (bool, error) {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	return newReport(out).run(dir, args)
+}
+
+func (r *report) run(dir string, args []string) (bool, error) {
+	by, err := runner()
+	if err != nil {
+		return false, err
+	}
+	cmd := exec.Command("go", append([]string{"test", "-json", by}, args...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
@@ -40,14 +51,13 @@ func run(dir string, args []string, out io.Writer) (bool, error) {
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("run go test: %w", err)
 	}
-	report := newReport(out)
-	readErr := report.read(events)
+	readErr := r.read(events)
 	if readErr != nil {
 		_, _ = io.Copy(io.Discard, events) // let go test come to its end
 	}
 	testErr := cmd.Wait()
-	report.times(time.Since(start), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-	ok := report.summary()
+	r.times(time.Since(start), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+	ok := r.summary()
 	if readErr != nil {
 		return false, fmt.Errorf("read the output of go test: %w", readErr)
 	}

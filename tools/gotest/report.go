@@ -16,25 +16,26 @@ type report struct {
 	passed, failed, skipped int
 	packages                int // that ended
 	tests                   map[string]*tests
-	slow                    []slowTest
+	slow                    []taken // tests, not parts of them
+	costly                  []taken // packages
+	cost                    time.Duration
 }
 
-// slowTest is a test, not a part of one, that took longer than most.
-type slowTest struct {
-	name    string
-	seconds float64
+// taken is how long something took.
+type taken struct {
+	name string
+	time time.Duration
 }
 
-// Tests that take longer than this are listed at the end, so many at most.
 const (
-	slowest   = 20 // seconds
-	mostSlow  = 25
+	most      = 15 // packages and tests are listed at the end
 	shortTest = 60 // seconds of a run that says nothing of how long it took
 )
 
 // tests are those of one package.
 type tests struct {
 	passed, failed, skipped int
+	cost                    time.Duration       // of processors: the tests', and that of all that they start
 	output                  map[string][]string // by test; "" is the package's own
 }
 
@@ -54,8 +55,12 @@ func (r *report) of(pkg string) *tests {
 // add takes one event into account.
 func (r *report) add(e event) {
 	t := r.of(e.Package)
-	if e.Test != "" && !strings.Contains(e.Test, "/") && e.Elapsed > slowest {
-		r.slow = append(r.slow, slowTest{e.Package + " " + e.Test, e.Elapsed})
+	if e.Test != "" && !strings.Contains(e.Test, "/") && e.Elapsed > 0 {
+		r.slow = append(r.slow, taken{e.Package + " " + e.Test, seconds(e.Elapsed)})
+	}
+	if cost, found := costOf(e.Output); found {
+		t.cost = cost
+		return
 	}
 	switch {
 	case e.Action == "build-output":
@@ -97,7 +102,7 @@ func (r *report) dump(output []string) {
 func (r *report) endPackage(e event, t *tests) {
 	switch e.Action {
 	case "pass":
-		fmt.Fprintf(r.out, "ok   %s  %d tests, %.1f s\n", e.Package, t.passed, e.Elapsed)
+		fmt.Fprintf(r.out, "ok   %s  %d tests, %.1f s, %.1f s of processors\n", e.Package, t.passed, e.Elapsed, t.cost.Seconds())
 	case "fail":
 		if t.failed == 0 {
 			t.failed = 1 // it did not build, crashed, or ran out of time
@@ -112,23 +117,37 @@ func (r *report) endPackage(e event, t *tests) {
 		return
 	}
 	r.packages++
+	r.costly = append(r.costly, taken{e.Package, t.cost})
+	r.cost += t.cost
 	r.passed += t.passed
 	r.failed += t.failed
 	r.skipped += t.skipped
 	delete(r.tests, e.Package)
 }
 
-// times prints which tests took longest, and how long all of them together.
+// times prints which packages took most of the processors, which tests took longest, and how long all of them together.
+// Tests of a package may run side by side: of one test nobody knows what it took of the processors.
 func (r *report) times(wall, processors time.Duration) {
 	if wall < shortTest*time.Second {
 		return
 	}
-	slices.SortFunc(r.slow, func(a, b slowTest) int { return cmp.Compare(b.seconds, a.seconds) })
-	for _, t := range r.slow[:min(len(r.slow), mostSlow)] {
-		fmt.Fprintf(r.out, "slow %s  %.1f s\n", t.name, t.seconds)
+	for _, p := range longest(r.costly) {
+		fmt.Fprintf(r.out, "cost %s  %.1f s of processors\n", p.name, p.time.Seconds())
 	}
-	fmt.Fprintf(r.out, "%.0f s, and %.0f s of processors\n", wall.Seconds(), processors.Seconds())
+	for _, t := range longest(r.slow) {
+		fmt.Fprintf(r.out, "slow %s  %.1f s\n", t.name, t.time.Seconds())
+	}
+	fmt.Fprintf(r.out, "%.0f s, and %.0f s of processors, %.0f of them to compile and link\n",
+		wall.Seconds(), processors.Seconds(), (processors - r.cost).Seconds())
 }
+
+// longest gives what took longest, longest first.
+func longest(all []taken) []taken {
+	slices.SortFunc(all, func(a, b taken) int { return cmp.Compare(b.time, a.time) })
+	return all[:min(len(all), most)]
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // summary prints the last line and tells whether all went well.
 func (r *report) summary() bool {
