@@ -55,6 +55,7 @@ var own = map[string][]string{
 	"pkg/quantity":            {},
 	"pkg/retention":           {},
 	"pkg/certificate":         {},
+	"pkg/event":               {"pkg/fault"},
 	"pkg/schedule":            {"pkg/lazyregexp"},
 	"pkg/source":              {"pkg/fault", "pkg/jsonlist"},
 	"pkg/jsonlist":            {},

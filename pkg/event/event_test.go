@@ -1,0 +1,238 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var monday = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+
+func at(days, hours int) time.Time { return monday.Add(time.Duration(days*24+hours) * time.Hour) }
+
+// story runs a state through a series of looks and notes what is told.
+type story struct {
+	state State
+	told  []string
+}
+
+func (s *story) look(now time.Time, held ...Condition) {
+	next, _ := s.state.Next(now, held)
+	for _, e := range next.Pending {
+		s.told = append(s.told, fmt.Sprintf("%s %s %s", now.Sub(monday), e.Severity, e.Say(English, nil).Title))
+	}
+	s.state = next
+}
+
+func (s *story) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if !slices.Equal(s.told, want) {
+		t.Errorf("told was\n%s\nwant\n%s", strings.Join(s.told, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func failing(count int, s Severity) Condition {
+	return Condition{Kind: BackupFailed, Source: "shop", Severity: s, Since: monday, Count: count}
+}
+
+// An hourly backup that fails for three days is told when it begins, when it gets serious, once a day, and when it is over; however
+// often somebody looks.
+func TestWhatLastsIsToldOnceADay(t *testing.T) {
+	var s story
+	for h := range 60 {
+		c := failing(h+1, Critical)
+		if h == 0 {
+			c = failing(1, Warning)
+		}
+		s.look(at(0, h), c)
+		s.look(at(0, h).Add(time.Minute), c)
+	}
+	s.look(at(0, 60))
+	s.look(at(0, 61))
+	s.expect(t, "0s warning shop: backup failed", "1h0m0s critical shop: backup failed", "24h0m0s critical shop: still failing, day 2", "48h0m0s critical shop: still failing, day 3",
+		"60h0m0s info shop: recovered")
+}
+
+// What is failing and overdue is one recovery, when both are over; each source has its own.
+func TestRecoversOnce(t *testing.T) {
+	var s story
+	late := Condition{Kind: Overdue, Source: "shop", Severity: Critical, Since: at(0, 2)}
+	s.look(at(0, 3), failing(2, Critical), late, Condition{Kind: Overdue, Source: "blog", Severity: Critical, Since: at(0, 1)})
+	s.look(at(0, 4), failing(2, Critical))
+	s.look(at(0, 5))
+	s.look(at(0, 6))
+	s.expect(t, "3h0m0s critical shop: backup failed", "3h0m0s critical shop: backup is overdue", "3h0m0s critical blog: backup is overdue",
+		"4h0m0s info blog: recovered", "5h0m0s info shop: recovered")
+	if len(s.state.Open) != 0 {
+		t.Errorf("open are %+v", s.state.Open)
+	}
+}
+
+// A warning is told once a week, one backup's loss of rows once, damage whenever there is more of it.
+func TestWarnings(t *testing.T) {
+	var s story
+	damaged := func(n int) Condition { return Condition{Kind: Damaged, Source: "shop", Severity: Warning, Count: n} }
+	lost := Condition{Kind: RowsLost, Source: "shop", Severity: Warning, Once: "a"}
+	for d := range 9 {
+		held := []Condition{damaged(1 + d/4), lost}
+		if d > 5 {
+			held[1].Once = "b"
+		}
+		s.look(at(d, 0), held...)
+	}
+	s.look(at(9, 0), damaged(2))
+	s.expect(t, "0s warning shop: 1 damaged", "0s warning shop: tables lost rows", "96h0m0s warning shop: 2 damaged",
+		"144h0m0s warning shop: tables lost rows", "168h0m0s warning shop: still 2 damaged, day 8", "192h0m0s warning shop: still 3 damaged, day 8")
+}
+
+// Two that look at once come to the same, and one who finds nothing new writes nothing.
+func TestNextChanges(t *testing.T) {
+	var s State
+	one, changed := s.Next(at(0, 1), []Condition{failing(1, Warning)})
+	if !changed || len(one.Pending) != 1 || one.Pending[0].Since != monday || one.Pending[0].Day != 1 {
+		t.Fatalf("%v %+v", changed, one)
+	}
+	one.Pending = nil
+	if again, changed := one.Next(at(0, 2), []Condition{failing(5, Warning)}); changed || len(again.Pending) != 0 || !reflect.DeepEqual(again.Open, one.Open) {
+		t.Errorf("%v %+v", changed, again)
+	}
+	data, err := json.Marshal(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := ParseState(data); err != nil || !reflect.DeepEqual(back.Open, one.Open) {
+		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// A digest is made once a day, or week, after eight; the first one at its next time.
+func TestDigests(t *testing.T) {
+	var s State
+	var made []string
+	for h := range 24 * 9 {
+		for _, p := range []string{Daily, Weekly} {
+			if due, _ := s.Due(p, at(0, h)); due {
+				made = append(made, fmt.Sprintf("%s %s", p, at(0, h).Format("Mon 15h")))
+			}
+		}
+	}
+	want := "daily Mon 08h, weekly Mon 08h, daily Tue 08h, daily Wed 08h, daily Thu 08h, daily Fri 08h, daily Sat 08h, daily Sun 08h, daily Mon 08h, weekly Mon 08h, daily Tue 08h"
+	if got := strings.Join(made, ", "); got != want {
+		t.Errorf("made were\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Filters: a recovery passes where what is over did.
+func TestFilter(t *testing.T) {
+	failed := Event{Kind: BackupFailed, Source: "shop", Severity: Critical}
+	over := Event{Kind: Recovered, Source: "shop", Severity: Info, Was: Critical, Over: []Kind{BackupFailed}}
+	done := Event{Kind: BackupEnded, Source: "blog-eu", Severity: Info}
+	digest := Event{Kind: Digest, Severity: Info, Summary: &Summary{Period: Weekly}}
+	full := Event{Kind: QuotaNear, Severity: Warning}
+	for name, c := range map[string]struct {
+		f    Filter
+		want []Event
+	}{
+		"nothing said": {Filter{}, []Event{failed, over, full}},
+		"all":          {Filter{Least: Info, Digest: Weekly}, []Event{failed, over, done, digest, full}},
+		"serious":      {Filter{Least: Critical, Digest: Daily}, []Event{failed, over}},
+		"kinds":        {Filter{Kinds: []Kind{BackupFailed}, Least: Info}, []Event{failed, over}},
+		"other kinds":  {Filter{Kinds: []Kind{Overdue, BackupEnded}, Least: Info}, []Event{done}},
+		"sources":      {Filter{Sources: []string{"blog-*"}, Least: Info}, []Event{done, full}},
+		"one source":   {Filter{Sources: []string{"shop", "[x"}}, []Event{failed, over, full}},
+	} {
+		var got []Event
+		for _, e := range []Event{failed, over, done, digest, full} {
+			if c.f.Takes(e) {
+				got = append(got, e)
+			}
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: passed were %+v", name, got)
+		}
+		if !c.f.Takes(Event{Kind: Test}) {
+			t.Errorf("%s: no test passes", name)
+		}
+	}
+}
+
+// Each catalogue has words for everything, and every parameter is filled in.
+func TestSay(t *testing.T) {
+	for _, l := range Languages() {
+		w := catalogues[l]
+		for _, k := range append(Kinds(), Test) {
+			for _, source := range []string{"", "shop"} {
+				e := Event{Kind: k, Source: source, Severity: Warning, At: at(3, 0), Day: 3, Count: 2, Bytes: 3 << 30, Limit: 4 << 30, Duration: 65_000, Since: monday, Over: []Kind{Overdue}, Detail: "no route\nto host", Target: "app.orders", By: "ana", Resource: "01J"}
+				text := e.Say(l, nil)
+				if text.Title == "" || slices.Contains(text.Lines, "") || strings.ContainsAny(text.String(), "{}") || strings.Contains(text.String(), "route\n") {
+					t.Errorf("%s %s %q: %q", l, k, source, text)
+				}
+				if e.Day = 1; w.titles[k] == "" {
+					t.Errorf("%s: %s has no title", l, k)
+				}
+			}
+			if curable(k) && (w.still[k] == "" || w.names[k] == "") {
+				t.Errorf("%s: %s has no words for its second day, or no name", l, k)
+			}
+		}
+		for name, other := range catalogues[English].lines {
+			if strings.Count(w.lines[name], "{") != strings.Count(other, "{") || w.lines[name] == "" {
+				t.Errorf("%s: %q is %q", l, name, w.lines[name])
+			}
+		}
+	}
+	e := Event{Kind: BackupFailed, Source: "loja", Severity: Critical, At: at(2, 5), Since: monday, Day: 3, Count: 51, Detail: "connection refused", Resource: "01JH5W0R"}
+	want := "loja: continua falhando, dia 3\nconnection refused\n51 falhas seguidas\ndesde 23/11/2026 02:00 UTC\nID: 01JH5W0R"
+	if got := e.Say(Portuguese, nil).String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	d := Event{Kind: Digest, Summary: &Summary{Period: Daily, Sources: 3, Succeeded: 70, Failed: 2, Bytes: 1536 << 20, Open: []Problem{{Kind: Overdue, Source: "blog", Since: monday}}, More: 1}}
+	want = "Daily summary: 2 to look at\n3 sources; 70 backups made, 2 failed or missed; 1.5 GB stored\n- blog: overdue (since 2026-11-23 02:00 UTC)\nand 1 more"
+	if got := d.Say("xx", nil).String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// What is read from the bucket is an event with bounded texts, or an error.
+func FuzzParse(f *testing.F) {
+	good, _ := json.Marshal(Event{Kind: BackupFailed, Source: "shop", Detail: strings.Repeat("é", 900)}.Ready(monday))
+	state, _ := json.Marshal(State{Version: 1, Open: []Open{{Kind: Overdue, Source: "a"}}, Pending: []Event{Event{Kind: Digest, Summary: &Summary{}}.Ready(monday)}})
+	f.Add(good)
+	f.Add(state)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if e, err := Parse(data); err == nil {
+			if len(e.Detail) > maxText || len(e.Source) > maxName || !ValidID(e.ID) {
+				t.Errorf("%+v", e)
+			}
+			e.Say(English, nil)
+			again, err := json.Marshal(e)
+			if err == nil && len(again) <= MaxSize {
+				_, err = Parse(again)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", again, err)
+			}
+		}
+		if s, err := ParseState(data); err == nil {
+			s.Next(monday, []Condition{failing(1, Critical)})
+		}
+	})
+}
+
+func TestParse(t *testing.T) {
+	e := Event{Kind: BackupFailed, Source: "shop", Detail: strings.Repeat("é", 900)}.Ready(monday)
+	data, _ := json.Marshal(e)
+	if back, err := Parse(data); err != nil || !reflect.DeepEqual(back, e) || len(e.Detail) > maxText || TimeOf(e.ID) != monday {
+		t.Errorf("%+v %v", back, err)
+	}
+	for _, bad := range []string{"", "{}", "[]", `{"version":1,"id":"x","kind":"test","severity":"info","at":"2026-11-23T02:00:00Z"}`, strings.Replace(string(data), "backup_failed", "party", 1), strings.Replace(string(data), `"info"`, `"?"`, 1),
+		strings.Replace(string(data), `"version":1`, `"version":2`, 1), strings.Repeat(" ", MaxSize) + string(data)} {
+		if _, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("%.80q is an event", bad)
+		}
+	}
+}
