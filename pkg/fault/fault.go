@@ -115,6 +115,11 @@ const (
 	GlobalsMissing   Reason = "globals_missing"   // no roles and tablespaces were kept with a backup
 	GlobalsMismatch  Reason = "globals_mismatch"  // those that were are gone, or not what was written
 	IdentityMissing  Reason = "identity_missing"  // encrypted, and no key to read it
+
+	// Telling people.
+	ChannelFailed  Reason = "channel_failed"  // its receiver cannot be reached, or takes nothing now
+	MessageRefused Reason = "message_refused" // by a receiver that takes others
+	PlaceForbidden Reason = "place_forbidden" // an address that a channel must not lead to
 )
 
 // Error is a failure as told to people and programs.

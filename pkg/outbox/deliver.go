@@ -1,0 +1,290 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"cofre/pkg/event"
+	"cofre/pkg/fault"
+	"cofre/pkg/storage"
+)
+
+const (
+	perRound   = 20              // messages to one channel before others have a look
+	lease      = 2 * time.Minute // how long whoever serves a channel may be silent
+	sendTime   = 30 * time.Second
+	firstRetry = time.Minute
+	lastRetry  = time.Hour
+	giveUp     = 3 * 24 * time.Hour // after which an event is no news any more
+	maxRecord  = 256 << 10          // bytes
+	maxWords   = 300                // bytes of an error
+)
+
+// record is what is known of a channel.
+type record struct {
+	Version int       `json:"version"`
+	Name    string    `json:"name"`
+	Since   time.Time `json:"since"` // of what was before, it is not told
+	Done    []string  `json:"done"`  // ids of events that it was told, or does not want
+	// Token is of whoever serves it now; "" is nobody.
+	Token string `json:"token,omitempty"`
+
+	Sent         int       `json:"sent"`
+	GivenUp      int       `json:"givenUp"` // messages that were refused, or that became too old
+	LastSent     time.Time `json:"lastSent,omitzero"`
+	Failures     int       `json:"failures,omitempty"` // in a row
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	RetryAt      time.Time `json:"retryAt,omitzero"`
+	LastError    string    `json:"lastError,omitempty"`
+}
+
+// parseRecord reads a record.
+func parseRecord(data []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, err
+	}
+	if r.Version != 1 {
+		return r, fmt.Errorf("it is of version %d", r.Version)
+	}
+	r.Done = slices.DeleteFunc(r.Done, func(id string) bool { return !event.ValidID(id) })
+	r.LastError = fault.Shorten(r.LastError, maxWords)
+	return r, nil
+}
+
+// load reads the record of a channel. One that is damaged is begun anew.
+func (o *Outbox) load(ctx context.Context, name string) (record, storage.Object, error) {
+	fresh := record{Version: 1, Name: name, Since: o.Now().Add(-history).UTC()}
+	data, obj, err := o.store.Get(storage.Within(ctx, maxRecord), channelKey(name))
+	switch {
+	case storage.IsNotFound(err):
+		return fresh, storage.Object{}, nil
+	case err != nil && !fault.HasReason(err, fault.LimitReached):
+		return fresh, obj, fmt.Errorf("read what channel %s was told: %w", name, err)
+	}
+	var r record
+	if err == nil {
+		r, err = parseRecord(data)
+	}
+	if err != nil {
+		o.Log.Warn("what a channel was told is not known any more", "channel", name, "error", err.Error())
+		return fresh, obj, nil
+	}
+	return r, obj, nil
+}
+
+// service is one process's turn at one channel.
+type service struct {
+	o    *Outbox
+	c    Channel
+	rec  record
+	etag string
+}
+
+// save writes the record, which extends the turn. Reason precondition_failed: the turn is somebody else's.
+func (s *service) save(ctx context.Context) error {
+	data, err := json.Marshal(s.rec)
+	if err != nil {
+		return fmt.Errorf("encode what a channel was told: %w", err)
+	}
+	c := storage.Condition{IfMatch: s.etag, IfAbsent: s.etag == ""}
+	obj, err := s.o.store.Put(ctx, channelKey(s.c.Name()), data, storage.PutOptions{ContentType: "application/json", Condition: c})
+	if err != nil {
+		return fmt.Errorf("write what channel %s was told: %w", s.c.Name(), err)
+	}
+	s.etag = obj.ETag
+	return nil
+}
+
+// deliver tells one channel what it was not told, as long as nobody else does.
+func (o *Outbox) deliver(ctx context.Context, c Channel, ids []string) error {
+	rec, obj, err := o.load(ctx, c.Name())
+	if err != nil {
+		return err
+	}
+	now := o.Now()
+	if rec.Token != "" && now.Sub(obj.LastModified).Abs() < lease || rec.RetryAt.After(now) {
+		return nil
+	}
+	due := rec.due(ids)
+	if len(due) == 0 {
+		return nil
+	}
+	s := &service{o, c, rec, obj.ETag}
+	s.rec.Token = rand.Text()
+	listed := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		listed[id] = true
+	}
+	s.rec.Done = slices.DeleteFunc(s.rec.Done, func(id string) bool { return !listed[id] })
+	if err := s.save(ctx); err != nil {
+		return ours(err)
+	}
+	err = s.tell(ctx, due)
+	s.rec.Token = ""
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if serr := s.save(end); err == nil {
+		err = serr
+	}
+	return ours(err)
+}
+
+// ours is an error, unless it says that somebody else serves the channel.
+func ours(err error) error {
+	if storage.IsPrecondition(err) || storage.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// due are the events that the channel was not told.
+func (r record) due(ids []string) []string {
+	done := make(map[string]bool, len(r.Done))
+	for _, id := range r.Done {
+		done[id] = true
+	}
+	var due []string
+	for _, id := range ids {
+		if !done[id] && !event.TimeOf(id).Before(r.Since.Truncate(time.Millisecond)) {
+			due = append(due, id)
+		}
+	}
+	return due
+}
+
+// tell sends what the channel wants, in order, until it refuses or had its share.
+func (s *service) tell(ctx context.Context, due []string) error {
+	sent := 0
+	for _, id := range due {
+		e, found, err := s.o.get(ctx, id)
+		if err != nil {
+			return err
+		}
+		old := s.o.Now().Sub(event.TimeOf(id)) > giveUp
+		if !found || !s.c.Takes(e) || old {
+			if found && s.c.Takes(e) {
+				s.rec.GivenUp++
+			}
+			s.rec.Done = append(s.rec.Done, id)
+			continue
+		}
+		if sent == perRound || ctx.Err() != nil {
+			return nil
+		}
+		if err := s.send(ctx, e); err != nil {
+			return nil // it stands in the record
+		}
+		sent++
+		if err := s.save(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send sends one message and notes what came of it. The error is for a channel that has to be left alone for a while.
+func (s *service) send(ctx context.Context, e event.Event) error {
+	within, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	_, err := s.c.Send(within, e)
+	now, r := s.o.Now().UTC().Truncate(time.Millisecond), &s.rec
+	switch {
+	case err == nil:
+		r.Sent++
+		r.LastSent, r.Failures, r.FailingSince, r.RetryAt, r.LastError = now, 0, time.Time{}, time.Time{}, ""
+		s.o.Log.Info("told", "channel", s.c.Name(), "event", e.ID, "kind", string(e.Kind))
+	case ctx.Err() != nil: // this process has no more time: nobody's fault
+		return ctx.Err()
+	case fault.HasReason(err, fault.MessageRefused):
+		r.GivenUp++
+		r.LastError = fault.Shorten(fault.From(err).Message, maxWords)
+		s.o.Log.Warn("a message was refused", "channel", s.c.Name(), "event", e.ID, "error", fault.From(err).Message)
+	default:
+		r.Failures++
+		if r.FailingSince.IsZero() {
+			r.FailingSince = now
+		}
+		r.LastError = fault.Shorten(fault.From(err).Message, maxWords)
+		r.RetryAt = now.Add(backoff(r.Failures, fault.From(err).RetryAfter))
+		s.o.Log.Warn("a channel cannot be told; it is tried again", "channel", s.c.Name(), "event", e.ID, "error", fault.From(err).Message, "again", r.RetryAt)
+		return err
+	}
+	r.Done = append(r.Done, e.ID)
+	return nil
+}
+
+// backoff is how long a channel is left alone after so many failures in a row; asked is what its receiver asked for.
+func backoff(failures int, asked time.Duration) time.Duration {
+	wait := min(firstRetry<<min(max(failures-1, 0), 10), lastRetry)
+	return min(max(wait, asked), lastRetry)
+}
+
+// Status is how it stands with a channel.
+type Status struct {
+	Name         string
+	Sent         int
+	GivenUp      int
+	Waiting      int // events that it was not told yet, at most
+	LastSent     time.Time
+	Failures     int // in a row
+	FailingSince time.Time
+	RetryAt      time.Time
+	LastError    string
+}
+
+// Statuses says how it stands with each channel, in their order.
+func (o *Outbox) Statuses(ctx context.Context) ([]Status, error) {
+	ids, _, err := o.queue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Status{}
+	for _, c := range o.Channels {
+		r, _, err := o.load(ctx, c.Name())
+		if err != nil {
+			return nil, err
+		}
+		waiting := 0
+		for _, id := range r.due(ids) {
+			if e, found, err := o.get(ctx, id); err != nil {
+				return nil, err
+			} else if found && c.Takes(e) {
+				waiting++
+			}
+		}
+		all = append(all, Status{c.Name(), r.Sent, r.GivenUp, waiting, r.LastSent, r.Failures, r.FailingSince, r.RetryAt, r.LastError})
+	}
+	return all, nil
+}
+
+// Try sends a test message to the channel of this name, now, and returns what its receiver answered.
+func (o *Outbox) Try(ctx context.Context, name, by string) (answer string, err error) {
+	for _, c := range o.Channels {
+		if c.Name() == name {
+			ctx, cancel := context.WithTimeout(ctx, sendTime)
+			defer cancel()
+			return c.Send(ctx, event.Event{Kind: event.Test, By: by}.Ready(o.Now()))
+		}
+	}
+	return "", fault.New(fault.Validation, fault.NotFound, cmp.Or(o.names(), "Name channels in cofre.yaml, the file that BACKUP_CONFIG leads to."), "there is no channel %.60q in cofre.yaml", name)
+}
+
+func (o *Outbox) names() string {
+	text := ""
+	for i, c := range o.Channels[:min(len(o.Channels), 20)] {
+		if i > 0 {
+			text += ", "
+		}
+		text += c.Name()
+	}
+	if text == "" {
+		return ""
+	}
+	return "There are: " + text + "."
+}
