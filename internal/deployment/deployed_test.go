@@ -440,6 +440,20 @@ func TestDeployedProof(t *testing.T) {
 		}
 		return d.followIn(d.proofs, names[n-1])
 	}
+	// What the schedule of proofs promises, figures and alarms hold the stack to.
+	findings := func() (expected bool, text string) {
+		t.Helper()
+		sources, _ := d.api("metrics", "GET", "/api/metrics/summary", "", 200)["sources"].([]any)
+		if len(sources) != 1 {
+			t.Fatalf("the sources are %v", sources)
+		}
+		s := sources[0].(object)
+		expected, _ = s["proofsExpected"].(bool)
+		return expected, fmt.Sprint(s["findings"])
+	}
+	if expected, text := findings(); !expected || !strings.Contains(text, "not_proven") {
+		t.Errorf("proofs are expected: %v; findings %s", expected, text)
+	}
 	d.api("prove", "POST", "/api/backup/prove/"+id, "", 202)
 	if o := ended(1); o.status != "SUCCEEDED" {
 		t.Fatalf("the workflow ended as %+v", o)
@@ -449,6 +463,9 @@ func TestDeployedProof(t *testing.T) {
 	}
 	if state, by, _ := attempt(); state != "proven" || by != "s1" {
 		t.Errorf("the record of the proof says %s, for %s", state, by)
+	}
+	if _, text := findings(); strings.Contains(text, "proven") {
+		t.Errorf("of a proven backup it is said: %s", text)
 	}
 	// Without an image for proofs, whoever asks is told so.
 	proofs := d.proofs

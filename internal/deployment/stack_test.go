@@ -158,6 +158,7 @@ func (d *deployed) env(role string) []string {
 		"AWS_ACCESS_KEY_ID=" + k.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + k.SecretAccessKey, "AWS_SESSION_TOKEN=" + k.SessionToken,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + d.secrets, "BACKUP_DIRECTORY=s3://" + d.bucket, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor),
 		"BACKUP_CONNECT_RETRIES=0", "BACKUP_SCHEDULE=CRON_TZ=UTC cron(0 2 * * ? *)",
+		"BACKUP_PROOF_SCHEDULE=CRON_TZ=UTC cron(0 6 ? * SUN *)",
 		"BACKUP_TRUSTED_KEYS=" + d.trusted,
 	}
 	switch role {

@@ -173,11 +173,12 @@ func TestHowRowsAreRead(t *testing.T) {
 	}
 }
 
-// Every function goes by the same source and the same age, which are the parameters'; the defaults are ones that the program takes.
+// Every function goes by the same source, the same age and the same proofs, which are the parameters'; the defaults are ones that the program takes.
 func TestSourceAndItsAge(t *testing.T) {
+	const proofs = `"BACKUP_PROOF_SCHEDULE":{"Fn::If":["HasProofSchedule",{"Fn::Sub":"CRON_TZ=${Timezone} ${ProofSchedule}"},""]}`
 	for name, r := range resources(t) {
 		text, _ := json.Marshal(r.Properties["Environment"])
-		if told := strings.Contains(string(text), `"BACKUP_MAX_AGE_HOURS":{"Ref":"OverdueHours"}`) && strings.Contains(string(text), `"BACKUP_SOURCE":{"Ref":"SourceName"}`); told != (r.Type == "AWS::Lambda::Function") {
+		if told := strings.Contains(string(text), `"BACKUP_MAX_AGE_HOURS":{"Ref":"OverdueHours"}`) && strings.Contains(string(text), `"BACKUP_SOURCE":{"Ref":"SourceName"}`) && strings.Contains(string(text), proofs); told != (r.Type == "AWS::Lambda::Function") {
 			t.Errorf("%s, a %s, is told: %v", name, r.Type, told)
 		}
 	}

@@ -123,6 +123,9 @@ func (c Config) expected() []overview.Expected {
 	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
 		all[i].Schedule = plan
 	}
+	if plan, err := schedule.Parse(c.ProofSchedule); err == nil && all[i].Proofs == 0 {
+		all[i].ProofTimes = plan
+	}
 	return all
 }
 

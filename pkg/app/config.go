@@ -91,9 +91,11 @@ type Config struct {
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
 
 	ProofTimeout time.Duration // BACKUP_PROOF_TIMEOUT_MINUTES: of a proof that the server makes
-	ProofMaxGB   float64       // BACKUP_PROOF_MAX_GB: what a proof may restore; 0: as much as there is room for
-	ProofTarget  string        // BACKUP_PROOF_TARGET: the target of the file where proofs are made; "" makes them in servers of their own
-	ProofServer  string        // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
+	// ProofSchedule is when somebody else makes the proofs of the database's backups (BACKUP_PROOF_SCHEDULE); "": nobody does.
+	ProofSchedule string
+	ProofMaxGB    float64 // BACKUP_PROOF_MAX_GB: what a proof may restore; 0: as much as there is room for
+	ProofTarget   string  // BACKUP_PROOF_TARGET: the target of the file where proofs are made; "" makes them in servers of their own
+	ProofServer   string  // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
@@ -156,6 +158,7 @@ var variables = []variable{
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
 	{"BACKUP_PROOF_TIMEOUT_MINUTES", "360", number(1, 100_000, func(c *Config, n int) { c.ProofTimeout = time.Duration(n) * time.Minute })},
+	{"BACKUP_PROOF_SCHEDULE", "0 6 * * 0", cronExpression(func(c *Config, v string) { c.ProofSchedule = v })},
 	{"BACKUP_PROOF_MAX_GB", "50", decimal(func(c *Config, f float64) { c.ProofMaxGB = f })},
 	{"BACKUP_PROOF_TARGET", "staging", func(c *Config, v string) error { c.ProofTarget = v; return nil }},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},

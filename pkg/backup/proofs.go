@@ -11,11 +11,11 @@ import (
 )
 
 // CheckProofs looks, once for all sources, whether the proofs that are expected can be made on this machine; ok is false where none
-// are expected. A proof that cannot be made harms no backup: it is a warning.
+// are expected to be made here. A proof that cannot be made harms no backup: it is a warning.
 func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check, ok bool) {
 	var expected []*overview.Source
 	for i := range o.Sources {
-		if o.Sources[i].ProofsExpected {
+		if s := &o.Sources[i]; s.ProofsExpected && !s.ProofsElsewhere {
 			expected = append(expected, &o.Sources[i])
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/backup"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 )
 
@@ -59,5 +60,13 @@ func TestProve(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// Proofs that somebody else makes need nothing of this machine.
+func TestProofsElsewhere(t *testing.T) {
+	s := backup.New(backup.Config{Engine: struct{ backup.Engine }{}}) // nothing may be asked of it
+	if c, ok := s.CheckProofs(t.Context(), overview.Overview{Sources: []overview.Source{{Name: "loja", ProofsExpected: true, ProofsElsewhere: true}}}); ok {
+		t.Errorf("it says %+v", c)
 	}
 }

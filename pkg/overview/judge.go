@@ -210,7 +210,10 @@ func (s *state) shrunk() {
 
 // proofs looks whether backups come back. Where no proofs are expected, that none was ever made is no finding.
 func (s *state) proofs() {
-	s.ProofsExpected = s.expected != nil && s.expected.Proofs > 0
+	if e := s.expected; e != nil {
+		s.ProofsElsewhere = e.ProofTimes != nil
+		s.ProofsExpected = s.ProofsElsewhere || e.Proofs > 0
+	}
 	if d := s.LastDisproven; d != nil {
 		f := Finding{Code: ProofBad, Severity: Warning, Since: d.Proof, Backup: d.ID, Text: "the last proof found that a backup does not come back as it was made",
 			Hint: "See what differs in its record: cofre info " + d.ID + ". Make a new backup and prove it."}
@@ -226,13 +229,17 @@ func (s *state) proofs() {
 		return
 	}
 	if s.LastProven == nil || s.LastProven.ID != s.LastProvable.ID {
-		s.ProofDue = s.LastProvable.At
-		if last := s.lastProof(); !last.IsZero() {
-			s.ProofDue = last.Add(s.expected.Proofs)
+		switch last := s.lastProof(); {
+		case !last.IsZero():
+			s.ProofDue = s.expected.nextProof(last)
+		case s.ProofsElsewhere:
+			s.ProofDue = s.expected.nextProof(s.LastProvable.At)
+		default:
+			s.ProofDue = s.LastProvable.At
 		}
 	}
 	longest := ProofAge
-	if e := s.expected.Proofs; e >= longest {
+	if e := s.expected.betweenProofs(s.now); e >= longest {
 		longest = e + proofGrace
 	}
 	age, proven := s.ProofAge()

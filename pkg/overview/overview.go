@@ -45,7 +45,26 @@ type Expected struct {
 	Database string
 	Schedule Schedule      // nil: it is made when somebody asks
 	MaxAge   time.Duration // of the last good backup; 0 is the default
-	Proofs   time.Duration // between two proofs; 0: none is expected
+	Proofs   time.Duration // between two proofs; 0: none is expected, unless ProofTimes says otherwise
+	// ProofTimes are when somebody else makes the proofs that are expected, as the schedule of a stack on AWS; nil: nobody does.
+	ProofTimes Schedule
+}
+
+// nextProof is when the proof behind one at a time is due; zero for never.
+func (e *Expected) nextProof(last time.Time) time.Time {
+	if e.ProofTimes != nil {
+		return e.ProofTimes.Next(last)
+	}
+	return last.Add(e.Proofs)
+}
+
+// betweenProofs is the time from the next proof to the one behind it; 0 where there is no other.
+func (e *Expected) betweenProofs(now time.Time) time.Duration {
+	next := e.nextProof(now)
+	if after := e.nextProof(next); !next.IsZero() && after.After(next) {
+		return after.Sub(next)
+	}
+	return 0
 }
 
 // Input is what an overview is worked out of.
@@ -136,9 +155,11 @@ type Source struct {
 	LastDisproven   *ProofRef
 	// ProofsExpected tells that proofs are expected of it here. ProofDue is when LastProvable is to be proven; zero where there is none,
 	// where it was proven already, and where no proofs are expected.
-	ProofsExpected bool
-	ProofDue       time.Time
-	LastFail       *Failure
+	// ProofsElsewhere tells that somebody else makes them.
+	ProofsExpected  bool
+	ProofsElsewhere bool
+	ProofDue        time.Time
+	LastFail        *Failure
 	// FailingSince is the first failure behind the last good backup; zero when the last attempt was good.
 	FailingSince time.Time
 	Failures     int // in a row

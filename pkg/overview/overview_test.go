@@ -80,6 +80,8 @@ func proven(at time.Time, ok bool) func(*registry.Backup) {
 // Each case is something that was once shown as good, or as worse than it was.
 func TestFindings(t *testing.T) {
 	nightly := Expected{Source: "loja", Database: "loja", Schedule: plan(t, "0 2 * * *")}
+	monthlyElsewhere, weeklyElsewhere := nightly, nightly
+	monthlyElsewhere.ProofTimes, weeklyElsewhere.ProofTimes = plan(t, "cron(0 3 1 * ? *)"), plan(t, "rate(7 days)")
 	weekly := nightly
 	weekly.Proofs = 7 * 24 * time.Hour
 	monthly := nightly
@@ -119,6 +121,9 @@ func TestFindings(t *testing.T) {
 		"proven 30 days ago":                               {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 3), "loja", ""},
 		"and an hour more":                                 {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 4), "loja", "not_proven/warning"},
 		"where proofs are made each month that is in time": {monthly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(31, 4), "loja", ""},
+		"made elsewhere each month that is in time":        {monthlyElsewhere, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(32, 4), "loja", ""},
+		"made elsewhere each week and late":                {weeklyElsewhere, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true)), made("B", "loja", day(31, 2))}, day(32, 4), "loja", "not_proven/warning"},
+		"made elsewhere, and none was ever made":           {weeklyElsewhere, []registry.Backup{made("A", "loja", day(13, 2))}, day(13, 12), "loja", "not_proven/warning"},
 		"the newest good one is proven, long ago":          {Expected{Source: "loja", MaxAge: 90 * 24 * time.Hour, Proofs: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true))}, day(60, 2), "loja", ""},
 		"a part that was proven says nothing":              {weekly, []registry.Backup{made("A", "loja", day(13, 2)), made("B", "loja", day(13, 3), schemaOnly, proven(day(13, 4), true))}, day(13, 12), "loja", "not_proven/warning"},
 		"nothing to prove":                                 {weekly, nil, day(13, 12), "loja", "no_backup_yet/warning"},
@@ -194,7 +199,7 @@ func TestProvableAndProvenInFull(t *testing.T) {
 
 // When the next proof is due follows from the records alone, whatever the last one found; what is proven need not be proven again.
 func TestProofDue(t *testing.T) {
-	weekly := Expected{Source: "loja", Proofs: 7 * 24 * time.Hour}
+	weekly, elsewhere := Expected{Source: "loja", Proofs: 7 * 24 * time.Hour}, Expected{Source: "loja", ProofTimes: plan(t, "cron(0 6 1 * ? *)")}
 	for name, c := range map[string]struct {
 		expected Expected
 		backups  []registry.Backup
@@ -212,11 +217,18 @@ func TestProofDue(t *testing.T) {
 		"an older one in part":          {weekly, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 3), true), inPart), made("B", "loja", day(2, 2))}, day(8, 3)},
 		"nothing to prove":              {weekly, []registry.Backup{made("A", "loja", day(1, 2), schemaOnly)}, time.Time{}},
 		"nobody wants any":              {Expected{Source: "loja"}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},
+		"elsewhere, never proven":       {elsewhere, []registry.Backup{made("A", "loja", day(1, 2)), made("B", "loja", day(2, 2))}, day(1, 6).AddDate(0, 1, 0)},
+		"elsewhere, on the last day":    {elsewhere, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 7), true)), made("B", "loja", day(2, 2))}, day(1, 6).AddDate(0, 1, 0)},
+		"elsewhere, and the newest is":  {elsewhere, []registry.Backup{made("A", "loja", day(1, 2), proven(day(1, 7), true))}, time.Time{}},
 		"of a source that is not known": {Expected{Source: "blog", Proofs: time.Hour}, []registry.Backup{made("A", "loja", day(1, 2))}, time.Time{}},
 	} {
 		o := Of(Input{Now: day(10, 2), Backups: slices.Values(c.backups), Expected: []Expected{c.expected}})
-		if due := o.Source("loja").ProofDue; !due.Equal(c.want) {
+		s := o.Source("loja")
+		if due := s.ProofDue; !due.Equal(c.want) {
 			t.Errorf("%s: it is due %s, want %s", name, due, c.want)
+		}
+		if s.ProofsElsewhere != (c.expected.ProofTimes != nil) || s.ProofsElsewhere && !s.ProofsExpected {
+			t.Errorf("%s: proofs are expected %v, elsewhere %v", name, s.ProofsExpected, s.ProofsElsewhere)
 		}
 	}
 }

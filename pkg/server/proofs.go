@@ -58,7 +58,7 @@ func (p *prover) one(ctx context.Context) (made bool, err error) {
 	for i := range o.Sources {
 		s := &o.Sources[i]
 		// While a backup of the source is made, it is to have the machine.
-		if s.ProofDue.IsZero() || s.ProofDue.After(now) || s.Running > 0 {
+		if s.ProofDue.IsZero() || s.ProofsElsewhere || s.ProofDue.After(now) || s.Running > 0 {
 			continue
 		}
 		if _, known := p.turns[s.Name]; !known {
