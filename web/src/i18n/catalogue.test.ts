@@ -4,8 +4,10 @@ import { en } from "./en";
 import { ptBR } from "./pt-BR";
 import { restoreEn } from "./restore.en";
 import { restorePtBR } from "./restore.pt-BR";
+import { screensEn } from "./screens.en";
+import { screensPtBR } from "./screens.pt-BR";
 
-const catalogues: [string, object, object][] = [["of the first screen", en, ptBR], ["of restoring", restoreEn, restorePtBR]];
+const catalogues: [string, object, object][] = [["of the first screen", en, ptBR], ["of restoring", restoreEn, restorePtBR], ["of other screens", screensEn, screensPtBR]];
 
 /** leaves gives every message with its path; functions are called with numbers and words. */
 function leaves(of: object, path = ""): [string, string][] {

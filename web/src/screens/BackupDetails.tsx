@@ -11,6 +11,7 @@ import { Empty, Explanation, Failed, Loading } from "../components/states";
 import { PartBadge, partText, sourceText } from "../components/Part";
 import { proofsOf, reasonText, StatusBadge } from "../components/Verified";
 import { useText } from "../i18n";
+import { useScreenWords } from "../i18n/screens";
 import { navigate } from "../url";
 import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
@@ -177,6 +178,7 @@ function TryAgain({ backup }: { backup: Backup }) {
 
 function Metadata({ backup: b }: { backup: Backup }) {
   const { t, f } = useText();
+  const w = useScreenWords();
   const d = t.details;
   return (
     <section className="card">
@@ -188,7 +190,7 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [t.columns.size, b.size > 0 && <>{f.bytes(b.size)} <span className="muted">({f.number(b.size)} B)</span> <Change backup={b} /></>],
         [d.uncompressed, b.uncompressedSize !== undefined && f.bytes(b.uncompressedSize)],
         [d.contentName, b.whole ? t.content.all : partText(t, b)],
-        [d.format, b.format === "custom" ? t.create.formats.custom : t.create.formats.plain],
+        [d.format, b.format === "custom" ? w.create.formats.custom : w.create.formats.plain],
         [d.compression, b.compression],
         [d.encryption, b.encryption === "age" ? "age" : d.notEncrypted],
         [t.columns.verified, proofsOf(b).length > 0 && <Proofs backup={b} />],
@@ -198,13 +200,13 @@ function Metadata({ backup: b }: { backup: Backup }) {
         [d.databaseVersion, b.databaseVersion],
         [d.pgDumpVersion, b.pgDumpVersion],
         [d.read, b.engine && (b.engine === "parallel" ? d.readParallel(b.jobs ?? 1) + (b.waitedPercent ? `, ${d.waited(b.waitedPercent)}` : "") : <>{d.readOne} {b.engineReason && <span className="muted">({b.engineReason})</span>}</>)],
-        [t.create.rows, b.binaryTables ? d.rowsBinary(b.binaryTables) : b.textRows && <>{t.create.rowsText} <span className="muted">({b.textRows})</span></>],
+        [w.create.rows, b.binaryTables ? d.rowsBinary(b.binaryTables) : b.textRows && <>{w.create.rowsText} <span className="muted">({b.textRows})</span></>],
         [d.schemaVersion, b.schemaVersion && <code className="hash">{b.schemaVersion}</code>],
         [d.createdBy, b.createdBy],
         [d.trigger, word(d.triggers, b.trigger)],
         [d.attempts, b.attempt > 1 && f.number(b.attempt)],
         [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{Array.isArray(v) ? `${k}: ${v.join(", ")}` : v ? k : `${k}: false`}</code></div>)],
-        [t.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],
+        [w.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{k}={v}</a>)],
       ]} />
     </section>
   );

@@ -8,7 +8,7 @@ import { Command, Field, Page } from "../components/basics";
 import { explain, Failed, Loading } from "../components/states";
 import { createCommand } from "../cli";
 import { useText } from "../i18n";
-import type { Messages } from "../i18n/en";
+import { useScreenWords, type ScreenWords } from "../i18n/screens";
 
 /** What stands in the form. */
 export interface Draft {
@@ -52,21 +52,21 @@ export const formatOf = (d: Draft): Draft["format"] => (/\.sql(\.gz|\.zst)?(\.ag
 const forbidden = /[\x00-\x1f\x7f/\\:*?"<>|]/;
 
 /** wrongName tells what is wrong with a file name, as the contract has it; undefined is nothing. */
-export function wrongName(t: Messages, name: string): string | undefined {
+export function wrongName(w: ScreenWords, name: string): string | undefined {
   const n = name.trim();
   if (!n) return undefined;
-  if (n.length > 200) return t.create.tooLong;
-  if (forbidden.test(n)) return t.create.badCharacters;
-  if (/^[. -]/.test(n) || /[. ]$/.test(n)) return t.create.badEnds;
+  if (n.length > 200) return w.create.tooLong;
+  if (forbidden.test(n)) return w.create.badCharacters;
+  if (/^[. -]/.test(n) || /[. ]$/.test(n)) return w.create.badEnds;
   return undefined;
 }
 
 /** wrongDirectory is wrongName for each folder of a path. */
-export function wrongDirectory(t: Messages, directory: string): string | undefined {
+export function wrongDirectory(w: ScreenWords, directory: string): string | undefined {
   if (!directory.trim()) return undefined;
   const parts = directory.trim().split("/");
-  if (parts.length > 10 || parts.some((p) => !p)) return t.create.badDirectory;
-  return parts.map((p) => wrongName(t, p)).find(Boolean);
+  if (parts.length > 10 || parts.some((p) => !p)) return w.create.badDirectory;
+  return parts.map((p) => wrongName(w, p)).find(Boolean);
 }
 
 /** labelWrong tells what is wrong with a label: a value without a name, or another one's name. */
@@ -77,11 +77,11 @@ const labelWrong = (all: Draft["labels"], i: number): "labelNameless" | "labelTw
 };
 
 export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup: Backup) => void }) {
-  const { t } = useText();
+  const w = useScreenWords();
   const may = useMay();
   const settings = useSettings();
   return (
-    <Page title={t.create.title}>
+    <Page title={w.create.title}>
       {may("settings_read") && settings.isPending ? <Loading rows={6} /> : <Form settings={settings.data} onBackupCreated={onBackupCreated} />}
     </Page>
   );
@@ -89,6 +89,7 @@ export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup
 
 function Form({ settings, onBackupCreated }: { settings: SettingsResponse | undefined; onBackupCreated: (backup: Backup) => void }) {
   const { t } = useText();
+  const w = useScreenWords();
   const { create } = useActions();
   const metrics = useMetrics(undefined);
   const [draft, setDraft] = useState<Draft>(blank);
@@ -97,8 +98,8 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const options = useMemo(() => optionsOf(draft, limits?.database), [draft, limits]);
   // The same request keeps its key, so that sending it again after a lost answer makes no second backup.
   const key = useMemo(() => crypto.randomUUID(), [options]);
-  const nameWrong = wrongName(t, draft.filename);
-  const directoryWrong = wrongDirectory(t, draft.directory);
+  const nameWrong = wrongName(w, draft.filename);
+  const directoryWrong = wrongDirectory(w, draft.directory);
   const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
   const wrong = Boolean(nameWrong || directoryWrong || labelsWrong);
   const database = draft.database.trim();
@@ -112,7 +113,7 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
     <form className="create" onSubmit={submit}>
       <div className="card">
         <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => set({ database: d })} />
-        <Field label={t.columns.source} hint={t.create.sourceHint}>
+        <Field label={t.columns.source} hint={w.create.sourceHint}>
           {(ids) => (
             <>
               <input {...ids} list="sources" value={draft.source} placeholder={database && database !== limits?.database ? database : limits?.source ?? limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ source: e.target.value })} />
@@ -120,61 +121,61 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
             </>
           )}
         </Field>
-        <Choice legend={t.create.content} name="content" value={draft.content} onChange={(content) => set({ content })} options={[
-          ["all", t.create.contents.all, t.create.contents.allHint],
-          ["schema", t.create.contents.schema, t.create.contents.schemaHint],
-          ["data", t.create.contents.data, t.create.contents.dataHint],
+        <Choice legend={w.create.content} name="content" value={draft.content} onChange={(content) => set({ content })} options={[
+          ["all", w.create.contents.all, w.create.contents.allHint],
+          ["schema", w.create.contents.schema, w.create.contents.schemaHint],
+          ["data", w.create.contents.data, w.create.contents.dataHint],
         ]} />
-        <Field label={t.create.filename} hint={t.create.filenameHint} error={nameWrong}>
+        <Field label={w.create.filename} hint={w.create.filenameHint} error={nameWrong}>
           {(ids) => <input {...ids} value={draft.filename} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ filename: e.target.value })} />}
         </Field>
         <DirectoryField draft={draft} set={set} settings={settings} error={directoryWrong} />
         {/* What is wrong with a label cannot be folded away. */}
         <details className="more-options" onToggle={(e) => { e.currentTarget.open ||= labelsWrong; }}>
-          <summary>{t.create.more}</summary>
-          <Choice legend={t.create.format} name="format" value={draft.format} onChange={(format) => set({ format, ...(format === "plain" && draft.compression === "lz4" ? { compression: "" } : {}) })} options={[
-            ["custom", t.create.formats.custom, t.create.formats.customHint],
-            ["plain", t.create.formats.plain, t.create.formats.plainHint],
+          <summary>{w.create.more}</summary>
+          <Choice legend={w.create.format} name="format" value={draft.format} onChange={(format) => set({ format, ...(format === "plain" && draft.compression === "lz4" ? { compression: "" } : {}) })} options={[
+            ["custom", w.create.formats.custom, w.create.formats.customHint],
+            ["plain", w.create.formats.plain, w.create.formats.plainHint],
           ]} />
-          <Field label={t.create.compression}>
+          <Field label={w.create.compression}>
             {(ids) => (
               <select {...ids} value={draft.compression} onChange={(e) => set({ compression: e.target.value })}>
-                <option value="">{t.create.compressions.default(limits ? limits.compress : undefined)}</option>
-                <option value="none">{t.create.compressions.none}</option>
+                <option value="">{w.create.compressions.default(limits ? limits.compress : undefined)}</option>
+                <option value="none">{w.create.compressions.none}</option>
                 <option value="gzip">gzip</option>
-                <option value="zstd:1">{t.create.compressions.fast}</option>
-                <option value="zstd:9">{t.create.compressions.small}</option>
+                <option value="zstd:1">{w.create.compressions.fast}</option>
+                <option value="zstd:9">{w.create.compressions.small}</option>
                 {draft.format === "custom" && <option value="lz4">lz4</option>}
               </select>
             )}
           </Field>
           {draft.format === "custom" && (
-            <Field label={t.create.jobs} hint={t.create.jobsHint}>
+            <Field label={w.create.jobs} hint={w.create.jobsHint}>
               {(ids) => (
                 <select {...ids} value={draft.jobs} onChange={(e) => set({ jobs: e.target.value })}>
-                  <option value="">{t.create.jobsDefault}</option>
+                  <option value="">{w.create.jobsDefault}</option>
                   {["1", "2", "3", "4", "6", "8"].map((n) => <option key={n} value={n}>{n}</option>)}
                 </select>
               )}
             </Field>
           )}
           {draft.format === "custom" && (
-            <Field label={t.create.rows} hint={t.create.rowsHint}>
+            <Field label={w.create.rows} hint={w.create.rowsHint}>
               {(ids) => (
                 <select {...ids} value={draft.rows} onChange={(e) => set({ rows: e.target.value as Draft["rows"] })}>
-                  <option value="">{t.create.rowsDefault}</option>
-                  <option value="text">{t.create.rowsText}</option>
-                  <option value="binary">{t.create.rowsBinary}</option>
+                  <option value="">{w.create.rowsDefault}</option>
+                  <option value="text">{w.create.rowsText}</option>
+                  <option value="binary">{w.create.rowsBinary}</option>
                 </select>
               )}
             </Field>
           )}
-          <Field label={t.create.encryption} hint={t.create.encryptionHint}>
+          <Field label={w.create.encryption} hint={w.create.encryptionHint}>
             {(ids) => (
               <select {...ids} value={draft.encrypt} onChange={(e) => set({ encrypt: e.target.value as Draft["encrypt"] })}>
-                <option value="">{t.create.encryptions.default(limits ? limits.encryptBackups : undefined)}</option>
-                <option value="yes">{t.create.encryptions.yes}</option>
-                <option value="no">{t.create.encryptions.no}</option>
+                <option value="">{w.create.encryptions.default(limits ? limits.encryptBackups : undefined)}</option>
+                <option value="yes">{w.create.encryptions.yes}</option>
+                <option value="no">{w.create.encryptions.no}</option>
               </select>
             )}
           </Field>
@@ -182,14 +183,14 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
         </details>
       </div>
       <div className="card plan">
-        <h2>{t.create.plan}</h2>
+        <h2>{w.create.plan}</h2>
         <Plan draft={draft} settings={settings} />
-        <h3>{t.create.command}</h3>
-        <Command text={createCommand(options)} what={t.create.command} />
+        <h3>{w.create.command}</h3>
+        <Command text={createCommand(options)} what={w.create.command} />
         {create.error && <Failed error={create.error} retry={create.error instanceof ApiError && create.error.unreachable ? () => create.mutate({ options, key }, { onSuccess: onBackupCreated }) : undefined} />}
         <div className="actions">
-          <button type="submit" className="primary" disabled={create.isPending || wrong}>{create.isPending ? t.create.starting : t.create.start}</button>
-          <a className="button" href="#/">{t.create.back}</a>
+          <button type="submit" className="primary" disabled={create.isPending || wrong}>{create.isPending ? w.create.starting : w.create.start}</button>
+          <a className="button" href="#/">{w.create.back}</a>
         </div>
       </div>
     </form>
@@ -199,22 +200,23 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
 /** DatabaseField offers the server's databases. Where they cannot be had it says why, and takes what is typed. */
 function DatabaseField({ value, configured, onChange }: { value: string; configured: string | undefined; onChange: (database: string) => void }) {
   const { t } = useText();
+  const w = useScreenWords();
   const query = useDatabases();
   const names = query.data?.databases;
   const problem = query.error instanceof ApiError ? query.error.problem : undefined;
   const why = query.error && !names ? (problem ? explain(t, { ...problem, message: problem.detail }) : { title: t.states.unreachable }) : undefined;
   const hint = why ? (
     <>
-      {t.create.databasesMissing(why.title)}{why.detail && <> <span lang="en">{why.detail}</span></>}<br />
-      {t.create.databaseHint(configured)}
+      {w.create.databasesMissing(why.title)}{why.detail && <> <span lang="en">{why.detail}</span></>}<br />
+      {w.create.databaseHint(configured)}
     </>
-  ) : t.create.databaseChoose;
+  ) : w.create.databaseChoose;
   return (
-    <Field label={t.create.database} hint={hint}>
+    <Field label={w.create.database} hint={hint}>
       {(ids) => names || query.isPending ? (
         <select {...ids} value={value} disabled={!names} onChange={(e) => onChange(e.target.value)}>
           {!names && <option value={value}>{t.states.loading}</option>}
-          {names && <option value="">{configured ? t.create.databaseDefault(configured) : t.create.databaseConfigured}</option>}
+          {names && <option value="">{configured ? w.create.databaseDefault(configured) : w.create.databaseConfigured}</option>}
           {names?.filter((d) => d !== configured).map((d) => <option key={d} value={d}>{d}</option>)}
         </select>
       ) : (
@@ -247,14 +249,14 @@ function Choice<T extends string>({ legend, name, value, options, onChange }: {
 type Setter = (change: Partial<Draft>) => void;
 
 function DirectoryField({ draft, set, settings, error }: { draft: Draft; set: Setter; settings: SettingsResponse | undefined; error: string | undefined }) {
-  const { t } = useText();
+  const w = useScreenWords();
   const allowed = settings?.limits.allowedDirectories ?? [];
   const standard = settings?.settings.defaultDirectory;
   return (
-    <Field label={t.create.directory} hint={allowed.length ? t.create.directoryAllowed : t.create.directoryHint} error={error}>
+    <Field label={w.create.directory} hint={allowed.length ? w.create.directoryAllowed : w.create.directoryHint} error={error}>
       {(ids) => allowed.length ? (
         <select {...ids} value={draft.directory} onChange={(e) => set({ directory: e.target.value })}>
-          <option value="">{standard ? t.create.directoryDefault(standard) : t.create.directoryNone}</option>
+          <option value="">{standard ? w.create.directoryDefault(standard) : w.create.directoryNone}</option>
           {allowed.filter((d) => d && d !== standard).map((d) => <option key={d} value={d}>{d}</option>)}
         </select>
       ) : (
@@ -265,43 +267,43 @@ function DirectoryField({ draft, set, settings, error }: { draft: Draft; set: Se
 }
 
 function Labels({ draft, set }: { draft: Draft; set: Setter }) {
-  const { t } = useText();
+  const w = useScreenWords();
   const change = (i: number, part: Partial<Draft["labels"][number]>) => set({ labels: draft.labels.map((l, j) => (i === j ? { ...l, ...part } : l)) });
   return (
     <fieldset className="labels">
-      <legend>{t.create.labels}</legend>
-      <p className="hint">{t.create.labelsHint}</p>
+      <legend>{w.create.labels}</legend>
+      <p className="hint">{w.create.labelsHint}</p>
       {draft.labels.map((l, i, all) => {
         const wrong = labelWrong(all, i);
         return (
           <div className="label-row" key={i}>
-            <input aria-label={t.create.labelKey(i + 1)} aria-invalid={Boolean(wrong)} aria-describedby={wrong && `label-${i}-wrong`} placeholder={t.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
-            <input aria-label={t.create.labelValue(i + 1)} placeholder={t.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
-            <button type="button" className="small" aria-label={t.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
-            {wrong && <p className="wrong" id={`label-${i}-wrong`}>{t.create[wrong]}</p>}
+            <input aria-label={w.create.labelKey(i + 1)} aria-invalid={Boolean(wrong)} aria-describedby={wrong && `label-${i}-wrong`} placeholder={w.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
+            <input aria-label={w.create.labelValue(i + 1)} placeholder={w.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
+            <button type="button" className="small" aria-label={w.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
+            {wrong && <p className="wrong" id={`label-${i}-wrong`}>{w.create[wrong]}</p>}
           </div>
         );
       })}
-      {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{t.create.addLabel}</button>}
+      {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{w.create.addLabel}</button>}
     </fieldset>
   );
 }
 
 /** Plan says in plain words what will happen, and how long the backup will be kept. */
 export function Plan({ draft, settings }: { draft: Draft; settings: SettingsResponse | undefined }) {
-  const { t } = useText();
+  const w = useScreenWords();
   const database = draft.database.trim() || settings?.limits.database;
   const lines = [
-    t.create.planWhat[draft.content](database),
-    formatOf(draft) === "custom" ? t.create.planCustom : t.create.planPlain,
-    t.create.planVerify,
+    w.create.planWhat[draft.content](database),
+    formatOf(draft) === "custom" ? w.create.planCustom : w.create.planPlain,
+    w.create.planVerify,
   ];
   const encrypt = draft.encrypt ? draft.encrypt === "yes" : settings?.limits.encryptBackups;
-  if (encrypt !== undefined) lines.push(encrypt ? t.create.planEncrypted : t.create.planPlainText);
+  if (encrypt !== undefined) lines.push(encrypt ? w.create.planEncrypted : w.create.planPlainText);
   if (settings) {
     const { retentionDays, maxBackups } = settings.settings;
-    lines.push(retentionDays ? t.create.planDays(retentionDays) : t.create.planForever);
-    if (maxBackups) lines.push(t.create.planCount(maxBackups));
+    lines.push(retentionDays ? w.create.planDays(retentionDays) : w.create.planForever);
+    if (maxBackups) lines.push(w.create.planCount(maxBackups));
   }
   return <ul className="plan-lines">{lines.map((l) => <li key={l}>{l}</li>)}</ul>;
 }

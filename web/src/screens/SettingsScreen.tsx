@@ -8,18 +8,19 @@ import { Facts, Field, Icon, Page } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
 import { Failed, Loaded } from "../components/states";
 import { useText } from "../i18n";
+import { useScreenWords } from "../i18n/screens";
 import { AuditTrail } from "./AuditTrail";
 import { Items } from "./CleanupPreview";
 import { wrongDirectory } from "./CreateBackupForm";
 
 export function SettingsScreen() {
-  const { t } = useText();
+  const w = useScreenWords();
   const may = useMay();
   const query = useSettings();
   // Held here: the form begins anew when the settings have changed, by whomever.
   const { saveSettings } = useActions();
   return (
-    <Page title={t.settings.title} zoned={may("audit")}>
+    <Page title={w.settings.title} zoned={may("audit")}>
       <Loaded query={query} rows={6}>
         {(s) => (
           <div className="columns">
@@ -34,14 +35,15 @@ export function SettingsScreen() {
 }
 
 function SettingsShown({ settings: s }: { settings: Settings }) {
-  const { t, f } = useText();
+  const { f } = useText();
+  const w = useScreenWords();
   return (
     <section className="card">
-      <h2>{t.settings.retention}</h2>
+      <h2>{w.settings.retention}</h2>
       <Facts of={[
-        [t.settings.days, s.retentionDays ? t.settings.daysValue(s.retentionDays) : t.settings.forever],
-        [t.settings.count, s.maxBackups ? f.number(s.maxBackups) : t.settings.unlimited],
-        [t.settings.directory, s.defaultDirectory || t.create.directoryNone],
+        [w.settings.days, s.retentionDays ? w.settings.daysValue(s.retentionDays) : w.settings.forever],
+        [w.settings.count, s.maxBackups ? f.number(s.maxBackups) : w.settings.unlimited],
+        [w.settings.directory, s.defaultDirectory || w.create.directoryNone],
       ]} />
     </section>
   );
@@ -53,15 +55,15 @@ const mostDays = 36_500;
 const whole = (text: string, max: number) => /^\d{1,7}$/.test(text.trim()) && Number(text) <= max;
 
 function SettingsForm({ given, saveSettings, reload }: { given: VersionedSettings; saveSettings: ReturnType<typeof useActions>["saveSettings"]; reload: () => unknown }) {
-  const { t } = useText();
+  const w = useScreenWords();
   const [days, setDays] = useState(String(given.settings.retentionDays));
   const [count, setCount] = useState(String(given.settings.maxBackups));
   const may = useMay();
   const [previewing, setPreviewing] = useState<Pick<Settings, "retentionDays" | "maxBackups"> | null>(null);
   const [directory, setDirectory] = useState(given.settings.defaultDirectory);
-  const daysWrong = whole(days, mostDays) ? undefined : t.settings.number(mostDays);
-  const countWrong = whole(count, 1_000_000) ? undefined : t.settings.number(1_000_000);
-  const directoryWrong = wrongDirectory(t, directory);
+  const daysWrong = whole(days, mostDays) ? undefined : w.settings.number(mostDays);
+  const countWrong = whole(count, 1_000_000) ? undefined : w.settings.number(1_000_000);
+  const directoryWrong = wrongDirectory(w, directory);
   const next: Settings = { retentionDays: Number(days), maxBackups: Number(count), defaultDirectory: directory.trim() };
   const changed = JSON.stringify(next) !== JSON.stringify({ retentionDays: given.settings.retentionDays, maxBackups: given.settings.maxBackups, defaultDirectory: given.settings.defaultDirectory });
   const stricter = (now: number, before: number) => now > 0 && (before === 0 || now < before);
@@ -72,24 +74,24 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
   };
   return (
     <form className="card" onSubmit={submit}>
-      <h2>{t.settings.retention}</h2>
-      <Field label={t.settings.days} hint={t.settings.daysHint} error={daysWrong}>
+      <h2>{w.settings.retention}</h2>
+      <Field label={w.settings.days} hint={w.settings.daysHint} error={daysWrong}>
         {(ids) => <input {...ids} inputMode="numeric" className="short" value={days} onChange={(e) => setDays(e.target.value)} />}
       </Field>
-      <Field label={t.settings.count} hint={t.settings.countHint} error={countWrong}>
+      <Field label={w.settings.count} hint={w.settings.countHint} error={countWrong}>
         {(ids) => <input {...ids} inputMode="numeric" className="short" value={count} onChange={(e) => setCount(e.target.value)} />}
       </Field>
-      <Field label={t.settings.directory} hint={t.settings.directoryHint} error={directoryWrong}>
+      <Field label={w.settings.directory} hint={w.settings.directoryHint} error={directoryWrong}>
         {(ids) => <input {...ids} value={directory} maxLength={200} autoCapitalize="none" spellCheck={false} onChange={(e) => setDirectory(e.target.value)} />}
       </Field>
-      {removesMore && <p className="notice warn"><Icon name="warn" /><span>{t.settings.removesMore}</span>
-        {may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next)}>{t.settings.preview}</button>}</p>}
+      {removesMore && <p className="notice warn"><Icon name="warn" /><span>{w.settings.removesMore}</span>
+        {may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next)}>{w.settings.preview}</button>}</p>}
       {previewing !== null && <Preview of={previewing} onClose={() => setPreviewing(null)} />}
       {saveSettings.error && <Failed error={saveSettings.error} />}
       <div className="actions">
-        {(saveSettings.error as ApiError | null)?.status === 412 && <button type="button" onClick={() => { saveSettings.reset(); reload(); }}>{t.settings.reload}</button>}
-        <button type="submit" className="primary" disabled={!changed || Boolean(daysWrong || countWrong || directoryWrong) || saveSettings.isPending}>{t.settings.save}</button>
-        <span role="status">{!changed && saveSettings.isSuccess ? t.settings.saved : ""}</span>
+        {(saveSettings.error as ApiError | null)?.status === 412 && <button type="button" onClick={() => { saveSettings.reset(); reload(); }}>{w.settings.reload}</button>}
+        <button type="submit" className="primary" disabled={!changed || Boolean(daysWrong || countWrong || directoryWrong) || saveSettings.isPending}>{w.settings.save}</button>
+        <span role="status">{!changed && saveSettings.isSuccess ? w.settings.saved : ""}</span>
       </div>
     </form>
   );
@@ -98,12 +100,13 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
 /** Preview shows over the form, which keeps its edits, what a cleanup by them would remove. Nothing is changed. */
 function Preview({ of, onClose }: { of: Pick<Settings, "retentionDays" | "maxBackups">; onClose: () => void }) {
   const { t, f } = useText();
+  const w = useScreenWords();
   // As a setting 0 days is forever; of a cleanup it would be everything. No backup is older than the most there is.
   const query = useCleanupPreview(of.retentionDays || mostDays, of.maxBackups);
   // What other numbers would remove is not shown while these are asked for.
   const data = query.isPlaceholderData ? undefined : query.data;
   return (
-    <Dialog title={t.settings.previewTitle} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
+    <Dialog title={w.settings.previewTitle} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
       <Loaded query={{ ...query, data }} rows={4}>
         {(p) => (
           <>
@@ -118,7 +121,8 @@ function Preview({ of, onClose }: { of: Pick<Settings, "retentionDays" | "maxBac
 
 function LimitsShown({ of: { limits: l } }: { of: SettingsResponse }) {
   const { t, f } = useText();
-  const s = t.settings;
+  const w = useScreenWords();
+  const s = w.settings;
   const yes = (b: boolean | undefined) => (b === undefined ? undefined : b ? s.yes : s.no);
   const gb = (n: number | undefined) => (n ? f.bytes(n * 2 ** 30) : undefined);
   return (

@@ -3,6 +3,8 @@ import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
+import { screensEn } from "../i18n/screens.en";
+import { screensPtBR } from "../i18n/screens.pt-BR";
 import { backup, metrics, problem, serve, show } from "../test/world";
 import { BackupProgress } from "./BackupProgress";
 import { CleanupPreview } from "./CleanupPreview";
@@ -66,14 +68,14 @@ test("only allowed directories are offered", async () => {
 });
 
 test("names that the API would refuse are refused at once", () => {
-  for (const name of ["a/b", "a:b", ".hidden", "-flag", "dot.", 'q"', "x".repeat(201)]) expect(wrongName(en, name), name).toBeTruthy();
-  for (const name of ["", "ok", "Ação 1.dump", "a-b_c"]) expect(wrongName(en, name), name).toBeUndefined();
-  for (const path of ["/a", "a//b", "../x", "a/-b", Array(11).fill("a").join("/")]) expect(wrongDirectory(en, path), path).toBeTruthy();
-  expect(wrongDirectory(en, "a/b/c")).toBeUndefined();
+  for (const name of ["a/b", "a:b", ".hidden", "-flag", "dot.", 'q"', "x".repeat(201)]) expect(wrongName(screensEn, name), name).toBeTruthy();
+  for (const name of ["", "ok", "Ação 1.dump", "a-b_c"]) expect(wrongName(screensEn, name), name).toBeUndefined();
+  for (const path of ["/a", "a//b", "../x", "a/-b", Array(11).fill("a").join("/")]) expect(wrongDirectory(screensEn, path), path).toBeTruthy();
+  expect(wrongDirectory(screensEn, "a/b/c")).toBeUndefined();
 });
 
 test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused at its field (%s)", async (language) => {
-  const { create } = language === "en" ? en : ptBR;
+  const { create } = language === "en" ? screensEn : screensPtBR;
   const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup(), { status: 202 }) });
   show(<CreateBackupForm onBackupCreated={() => {}} />, { language });
   await userEvent.click(await screen.findByText(create.more));
@@ -107,7 +109,7 @@ test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused
 const databases = { "GET /api/database/list": () => ({ databases: ["crm", "shop"] }) };
 
 test.each([["en", "shop (default)"], ["pt-BR", "shop (padrão)"]] as const)("the form offers the server's databases, and asks under which name (%s)", async (language, first) => {
-  const words = language === "en" ? en : ptBR;
+  const words = language === "en" ? { ...en, ...screensEn } : { ...ptBR, ...screensPtBR };
   const asked = serve({ ...databases, "GET /api/backup/settings": () => settings({ source: "prod" }), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup(), { status: 202 }) });
   show(<CreateBackupForm onBackupCreated={() => {}} />, { language });
   const select = await screen.findByRole("combobox", { name: words.create.database });

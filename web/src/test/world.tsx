@@ -15,9 +15,10 @@ import { LanguageProvider, type Language } from "../i18n";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
 import { useRestoreWords } from "../i18n/restore";
+import { useScreenWords } from "../i18n/screens";
 
 // What a screen suspends for is there: a test may look at once.
-await Promise.all([useRestoreWords.load("en"), useRestoreWords.load("pt-BR")]);
+await Promise.all([useRestoreWords, useScreenWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
 
 export interface Asked {
   method: string;
