@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"cofre/pkg/api/contract"
@@ -118,6 +119,11 @@ type MoreLimits struct {
 	AuditLogRetentionDays int
 	AutoCleanupEnabled    bool
 	CleanupSchedule       string // cron expression
+}
+
+// serves reports whether an operation is served here, and so what this process may reach.
+func (c *Config) serves(operation string) bool {
+	return c.Operations == nil || slices.Contains(c.Operations, operation)
 }
 
 // defaultInline is what reads back within a few seconds wherever this runs.

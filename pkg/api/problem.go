@@ -22,7 +22,7 @@ const (
 )
 
 // statuses is the one table from faults to HTTP statuses: the first line that fits counts; an empty code or reason
-// fits all. 422 is for a request that fits the contract and is refused all the same.
+// fits all. A second line of the same code and reason is for operations whose contract does not have the first one's. 422 is for a request that fits the contract and is refused all the same.
 var statuses = []struct {
 	code   fault.Code
 	reason fault.Reason
@@ -54,8 +54,13 @@ var statuses = []struct {
 	{fault.Validation, fault.SignatureWrong, http.StatusConflict},
 	{fault.Validation, fault.Precondition, http.StatusPreconditionFailed},
 	{fault.Validation, fault.NewerVersion, http.StatusInternalServerError},
+	{fault.Validation, fault.StructureDamaged, http.StatusUnprocessableEntity},
+	{fault.Validation, fault.StructureDamaged, http.StatusInternalServerError}, // what lies there, not what was sent
 	{fault.Validation, "", http.StatusUnprocessableEntity},
 
+	// A right at a database is missing, which the hint says how to grant.
+	{fault.Permission, fault.MissingPrivilege, http.StatusConflict},
+	{fault.Permission, fault.MissingPrivilege, http.StatusInternalServerError},
 	// A right of cofre's own is missing: nothing that the caller could mend.
 	{fault.Permission, "", http.StatusInternalServerError},
 	{fault.FileSystem, fault.BucketMissing, http.StatusInternalServerError},
@@ -75,13 +80,15 @@ var statuses = []struct {
 
 // statusOf gives the status of a fault, one that the operation's contract has. op is nil where there is none.
 func statusOf(f *fault.Error, op *contract.Operation) int {
-	for _, line := range statuses {
+	for i, line := range statuses {
 		if (line.code != "" && line.code != f.Code) || (line.reason != "" && line.reason != f.Reason) {
 			continue
 		}
 		switch {
 		case op == nil || op.Answers(line.status):
 			return line.status
+		case statuses[min(i+1, len(statuses)-1)].code == line.code && statuses[min(i+1, len(statuses)-1)].reason == line.reason:
+			continue
 		case line.status >= 500 && f.Transient || line.status == http.StatusConflict:
 			return http.StatusServiceUnavailable
 		case line.status >= 500:

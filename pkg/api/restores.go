@@ -31,7 +31,7 @@ func (a *API) createRestore(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	order.IdempotencyKey = params.IdempotencyKey
+	order.IdempotencyKey, order.Look = params.IdempotencyKey, a.serves("planRestore")
 	x, err := a.Service.StartRestore(ctx, order)
 	if err != nil {
 		return answer{}, err
@@ -151,6 +151,10 @@ func restore(x registry.Restore) contract.Restore {
 	}
 	if x.Error != nil {
 		out.Error = backupError(*x.Error)
+		out.Error.Messages = backup.Said(*x.Error)
+		if x.Error.Reason == fault.ExitStatus && len(out.Error.Messages) == 0 {
+			out.Error.Hint = "Look for this restore's id in the log of cofre."
+		}
 	}
 	if d := x.Restored; d != nil {
 		out.Restored = contract.RestoredSummary{Tool: d.Tool, Duration: d.Duration, Failed: d.Failed, LeftOut: d.LeftOut, Warnings: d.Warnings, Statements: d.Statements}

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,8 @@ import (
 	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
 )
 
 // restoreOf is a request for a restore into a database.
@@ -261,6 +265,61 @@ func TestNoRestoresHere(t *testing.T) {
 	var page contract.ListRestoresResponse
 	w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page)
 	if len(page.Restores) != 0 {
+		t.Errorf("%+v", page)
+	}
+}
+
+// A target whose role lacks a right is no defect: the answer says which right, and the statement that grants it, before anything is begun. What
+// pg_restore said of a failure is told without a log, and a record that was written over hides no other.
+func TestRestoreFailuresAreTold(t *testing.T) {
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	role, password := server.NewRole(t, "")
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, part]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, newDatabase(t), nil, "BACKUP_CONFIG="+file, "STAGING_URL="+server.URLAs(role, password, "postgres"))
+	b := w.created(w.http, "")
+	name := fmt.Sprintf("restored_%d", time.Now().UnixNano())
+	const foreign = `,"noOwner":true,"noPrivileges":true`
+	create := restoreOf(b, name, foreign)
+	look := create
+	look.target = "/api/restore/plan"
+	var p contract.RestorePlan
+	w.http(look).want(200).into(&p)
+	if len(p.Problems) != 1 || p.Ready || p.Problems[0].Reason != "missing_privilege" {
+		t.Fatalf("%+v", p)
+	}
+	grant := p.Problems[0].Hint
+	if want := "ALTER ROLE \"" + role + "\" CREATEDB."; grant != want {
+		t.Errorf("hint is %s, want %s", grant, want)
+	}
+	if f := w.http(create).problem(409, "PermissionError", "missing_privilege"); f.Hint != grant {
+		t.Errorf("%+v", f)
+	}
+	var page contract.ListRestoresResponse
+	if w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page); len(page.Restores) > 0 {
+		t.Errorf("on record: %+v", page)
+	}
+	server.Exec(t, "postgres", strings.TrimSuffix(grant, "."))
+	var good, bad contract.Restore
+	w.http(create).want(202).into(&good)
+	if good = w.restored(good.ID); good.State != "succeeded" {
+		t.Fatalf("%+v", good)
+	}
+	testenv.LoadSQL(t, server.URL(name), "TRUNCATE sales.customer; ALTER TABLE sales.customer ADD CHECK (id < 0)")
+	w.http(restoreOf(b, name, foreign+`,"mode":"part","part":{"tables":["sales.customer"],"dataOnly":true}`)).want(202).into(&bad)
+	bad = w.restored(bad.ID)
+	if e := bad.Error; bad.State != "failed" || e.Reason != "exit_status" || !strings.Contains(strings.Join(e.Messages, "\n"), "violates check constraint") {
+		t.Errorf("%+v", bad.Error)
+	}
+	if _, err := w.Store.Put(t.Context(), registry.RestoreKey(bad.ID), []byte("{}"), storage.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.http(ask{"GET", "/api/restore/status/" + bad.ID, "ADMIN", "", nil}).problem(500, "ValidationError", "structure_damaged")
+	w.http(ask{"POST", "/api/restore/cancel/" + bad.ID, "ADMIN", "", nil}).problem(500, "ValidationError", "structure_damaged")
+	if w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page); len(page.Restores) != 1 || page.Restores[0].ID != good.ID {
 		t.Errorf("%+v", page)
 	}
 }

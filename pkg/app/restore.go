@@ -99,6 +99,19 @@ func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bo
 	return out, err
 }
 
+// MayRestore implements backup.Engine.
+func (e *database) MayRestore(ctx context.Context, o backup.RestoreOptions) error {
+	t, err := e.restoreTarget(ctx, o)
+	if err != nil || !o.Create {
+		return err
+	}
+	d, err := postgres.LookAt(ctx, t, true, postgres.Policy{})
+	if err == nil && !d.Creates {
+		err = postgres.MayNotCreate(nil, d.Role)
+	}
+	return err
+}
+
 // Plan implements backup.Engine.
 func (e *database) Plan(ctx context.Context, o backup.RestoreOptions, in backup.RestoreInput) (backup.Target, error) {
 	t, err := e.restoreTarget(ctx, o)

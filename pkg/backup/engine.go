@@ -26,6 +26,8 @@ type Engine interface {
 	Restore(ctx context.Context, o RestoreOptions, in RestoreInput) (RestoreReport, error)
 	// Plan looks as Restore does, and tells what Restore would do and refuse.
 	Plan(ctx context.Context, o RestoreOptions, in RestoreInput) (Target, error)
+	// MayRestore connects once and refuses a restore of which the first thing would fail for want of a right: the database to create.
+	MayRestore(ctx context.Context, o RestoreOptions) error
 	// Globals makes the roles and tablespaces of a script, as Session.Globals gave it, that the server of a restore lacks, and leaves
 	// alone those that it has. The database need not exist. With look it only tells what it would make.
 	Globals(ctx context.Context, o RestoreOptions, script []byte, look bool) (GlobalsReport, error)

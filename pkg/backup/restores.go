@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"cofre/pkg/dbname"
 	"cofre/pkg/fault"
@@ -31,6 +32,8 @@ type RestoreOrder struct {
 	NoOwner      bool
 	NoPrivileges bool
 	By           string
+	// Look has the target asked first whether its role may restore at all, for whoever may connect to it.
+	Look bool
 	// IdempotencyKey names the order among those of By: the same one, sent again, gets the same restore. Backup is an id then.
 	IdempotencyKey string
 }
@@ -55,7 +58,7 @@ func orderOf(x registry.Restore) RestoreOrder {
 		NoOwner: x.NoOwner, NoPrivileges: x.NoPrivileges, By: x.By, Confirm: x.Database}
 }
 
-// StartRestore refuses what can be refused without connecting, and reserves a restore: RunRestore makes it. For an order that was given
+// StartRestore refuses what can be refused without connecting, and by what Look asks for, and reserves a restore: RunRestore makes it. For an order that was given
 // before, by its key, it returns the restore of that time, as it stands.
 func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Restore, error) {
 	if o.Mode == "" {
@@ -81,6 +84,9 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 		}
 		return registry.Restore{}, err
 	}
+	if err := s.mayRestore(ctx, o); err != nil {
+		return registry.Restore{}, err
+	}
 	x := o.record()
 	if x.ID, err = s.newID(); err != nil {
 		return registry.Restore{}, err
@@ -95,6 +101,24 @@ func (s *Service) StartRestore(ctx context.Context, o RestoreOrder) (registry.Re
 		s.Log.Info("restore asked for", "restore_id", x.ID, "backup_id", b.ID, "target", x.Target, "database", x.Database, "mode", x.Mode)
 	}
 	return x, err
+}
+
+// lookTime bounds the question whether a target's role may restore.
+const lookTime = 5 * time.Second
+
+// mayRestore refuses an order that its target's role lacks the right for. Whatever else the question ends in, the run finds and records.
+func (s *Service) mayRestore(ctx context.Context, o RestoreOrder) error {
+	if !o.Look {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	req := o.request()
+	err := s.Engine.MayRestore(ctx, RestoreOptions{Target: req.Target, Database: req.Database, Create: req.Create})
+	if !fault.HasReason(err, fault.MissingPrivilege) {
+		return nil
+	}
+	return err
 }
 
 // PlanRestore tells what the restore of an order would do, and all that it would be refused for, as Plan does. Nothing need be confirmed.

@@ -26,11 +26,17 @@ func (r *Registry) restore(ctx context.Context, id string) (Restore, storage.Obj
 	switch {
 	case storage.IsNotFound(err):
 		return Restore{}, o, unknown
-	case err != nil:
-		return Restore{}, o, fmt.Errorf("read restore %s: %w", id, err)
+	case err == nil:
+		var x Restore
+		if x, err = parseRestore(id, data); err == nil {
+			return x, o, nil
+		}
 	}
-	x, err := parseRestore(id, data)
-	return x, o, err
+	if isDamaged(err) {
+		return Restore{}, o, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at its database, and at who could write to the storage; then ask for the restore again if it is needed.",
+			"the record of restore %s is damaged, so that nothing tells how it went", id)
+	}
+	return Restore{}, o, fmt.Errorf("read restore %s: %w", id, err)
 }
 
 // Restore gives a record as it stands. One whose process died is interrupted, also where nobody has recorded that yet.

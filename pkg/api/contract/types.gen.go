@@ -761,7 +761,14 @@ type BackupError struct {
 	Code     ErrorCode `json:"code"`
 	Hint     string    `json:"hint,omitempty,omitzero"`
 	Message  string    `json:"message"`
-	Reason   string    `json:"reason,omitempty,omitzero"`
+
+	// Messages of a restore: what pg_restore or psql said of its failure, in their own words: the first errors with their details, which may quote
+	// values of rows. Statements are left out
+	//
+	//
+	// Examples: ["pg_restore: error: could not execute query: ERROR: division by zero"]
+	Messages []string `json:"messages,omitempty,omitzero"`
+	Reason   string   `json:"reason,omitempty,omitzero"`
 }
 
 // BackupID A ULID, so that ids sort by age.

@@ -319,7 +319,9 @@ export interface paths {
         /**
          * Start a restore
          * @description Checks the request, records the restore as `reserved`, and hands it to whoever makes it. The answer comes at once; follow the restore at
-         *     the address in `Location`. The target is not touched before the answer, so a database that exists already shows in the status.
+         *     the address in `Location`. The target is not touched before the answer, so a database that exists already shows in the status. A server asks
+         *     it whether its role may create databases, where one is to be made, and refuses the request if not (409, reason `missing_privilege`); on
+         *     AWS, where only plans reach a target, that shows in the plan and in the status.
          *
          *     A target is a server that the configuration names (`targets` in `cofre.yaml`), with what may be done there. One that is not named
          *     cannot be reached, and neither can the databases `postgres`, `template0` and `template1`. While a restore into a database goes on,
@@ -367,7 +369,8 @@ export interface paths {
         };
         /**
          * How far a restore is
-         * @description While it is `reserved` or `running`, ask again after `Retry-After` seconds.
+         * @description While it is `reserved` or `running`, ask again after `Retry-After` seconds. A record that somebody else has written over is 500, reason
+         *     `structure_damaged`; the list goes on without it.
          */
         get: operations["getRestoreStatus"];
         put?: never;
@@ -1020,6 +1023,14 @@ export interface components {
             message: string;
             hint?: string;
             attempts?: number;
+            /**
+             * @description of a restore: what pg_restore or psql said of its failure, in their own words: the first errors with their details, which may quote
+             *     values of rows. Statements are left out
+             * @example [
+             *       "pg_restore: error: could not execute query: ERROR: division by zero"
+             *     ]
+             */
+            messages?: string[];
         };
         /**
          * @description A ULID, so that ids sort by age.

@@ -197,6 +197,7 @@ export const restoreEn = {
     halfThereHint: "What it held may be gone. Restore into a new database, and switch over when that is good.",
     untouched: "Nothing was changed in the database.",
     rolesMade: (names: string) => `Roles and tablespaces that were created stay: ${names}.`,
+    said: "PostgreSQL's own words:",
     interrupted: "Its process was stopped, or died.",
     again: "Restore again",
     by: (who: string) => `by ${who}`,

@@ -199,6 +199,7 @@ export const restorePtBR: RestoreWords = {
     halfThereHint: "O que ele continha pode ter se perdido. Restaure em um banco novo e faça a virada quando ele estiver bom.",
     untouched: "Nada foi alterado no banco.",
     rolesMade: (names) => `As roles e os tablespaces criados ficam: ${names}.`,
+    said: "Nas palavras do PostgreSQL:",
     interrupted: "O processo dela foi encerrado ou caiu.",
     again: "Restaurar de novo",
     by: (who) => `por ${who}`,

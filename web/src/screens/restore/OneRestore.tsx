@@ -1,7 +1,7 @@
 // One restore, at its own address: how far it is, how it ended, and what to do then.
 
 import { useState, type ReactNode } from "react";
-import { ApiError, type Backup } from "../../api/client";
+import { ApiError, type Backup, type BackupError } from "../../api/client";
 import { useBackup } from "../../api/queries";
 import { live, useRestore, useRestoreActions, type Restore } from "../../api/restores";
 import { Command, Facts, Icon, Page, Time, useNow } from "../../components/basics";
@@ -47,7 +47,7 @@ function One({ restore: x, error, retry }: { restore: Restore; error: unknown; r
       {ended ? <p className="summary"><RestoreBadge restore={x} /></p> : <Running restore={x} />}
       {/* What was left half done is said first, and aloud. */}
       {ended && x.state !== "succeeded" && <HalfDone restore={x} />}
-      {x.error && <Explanation error={x.error} tone={x.state === "canceled" ? "none" : "bad"} reasons={reasons} />}
+      {x.error && <Explanation error={x.error} tone={x.state === "canceled" ? "none" : "bad"} reasons={reasons}><Said by={x.error} /></Explanation>}
       {x.state === "interrupted" && !x.error && <p>{r.interrupted}</p>}
       {x.state === "succeeded" && <Done restore={x} backup={backup} />}
       <section className="card">
@@ -142,6 +142,13 @@ function HalfDone({ restore: x }: { restore: Restore }) {
       {stay}
     </Note>
   );
+}
+
+/** Said shows what pg_restore said of a failure, in its own words. */
+function Said({ by: e }: { by: BackupError }) {
+  const r = useRestoreWords().run;
+  if (!e.messages?.length) return null;
+  return <><p>{r.said}</p><ul lang="en">{e.messages.map((m, i) => <li key={i}><code>{m}</code></li>)}</ul></>;
 }
 
 function Note({ tone, alert, children }: { tone: "ok" | "warn" | "bad" | "none"; alert?: boolean; children: ReactNode }) {

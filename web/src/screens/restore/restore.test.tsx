@@ -286,11 +286,12 @@ test.each([
   ["failed", { halfFilled: false }, "Nothing was changed in the database.", "none"],
   ["interrupted", { halfFilled: true, mode: "replace" as const }, "What it held may be gone. Restore into a new database, and switch over when that is good.", "bad"],
 ] as const)("one that ended %s says what became of the database: %o", async (state, change, said, tone) => {
-  const x = restore({ state, ...change, error: { code: "DatabaseConnectionError", reason: "connection_lost", message: "lost", hint: "Look." } });
+  const x = restore({ state, ...change, error: { code: "DatabaseConnectionError", reason: "connection_lost", message: "lost", hint: "Look.", messages: ["ERROR: no way"] } });
   serve({ ...world([]), "GET /api/restore/status/:id": () => x });
   show(<RestoreScreen id={x.id} />);
   expect((await screen.findByText(said)).closest(".notice")!.className).toContain(tone);
   expect(screen.getByText("The connection to the database was lost")).toBeTruthy();
+  expect(screen.getByText("ERROR: no way").closest("ul")!.lang).toBe("en");
   expect(screen.queryByText(/DROP DATABASE/)).toBeNull();
   expect(screen.getByRole("link", { name: "Restore again" }).getAttribute("href")).toBe(`#/restore?backup=${x.backup}`);
 });
@@ -307,6 +308,12 @@ test("one that is not there says so", async () => {
   serve({ "GET /api/restore/status/:id": () => problem(404, { code: "ValidationError", reason: "not_found", detail: "there is no restore" }) });
   show(<RestoreScreen id="01JZ8R7S3E5T0RE6K2W1X0N5BC" />);
   expect(await screen.findByText(/There is no such restore/)).toBeTruthy();
+});
+
+test("a record that somebody has written over is no restore that is not there", async () => {
+  serve({ "GET /api/restore/status/:id": () => problem(500, { code: "ValidationError", reason: "structure_damaged", detail: "the record is damaged", hint: "Look." }) });
+  show(<RestoreScreen id="01JZ8R7S3E5T0RE6K2W1X0N5BC" />);
+  expect((await screen.findByRole("alert")).textContent).toContain("the record is damaged");
 });
 
 test("names are proposed that the server takes, and read as SQL has them", () => {
