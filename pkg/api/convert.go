@@ -2,6 +2,8 @@ package api
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
@@ -75,7 +77,7 @@ func proofAttempt(a *registry.ProofAttempt) (out contract.ProofAttempt) {
 }
 
 func retentionReason(r retention.Reason) contract.RetentionReason {
-	return contract.RetentionReason{Code: string(r.Code), Text: r.Text}
+	return contract.RetentionReason{Code: string(r.Code), Text: r.Text, Nth: r.Nth, Of: r.Of, Period: r.Period}
 }
 
 func problems(list []registry.Problem) []contract.IntegrityProblem {
@@ -176,7 +178,7 @@ func validation(v backup.Validation) contract.ValidationResponse {
 func cleanup(r backup.CleanupReport) contract.CleanupResponse {
 	return contract.CleanupResponse{
 		DryRun: r.DryRun, Removed: each(r.Removed, cleanupItem), Kept: each(r.Kept, cleanupItem), FreedBytes: r.FreedBytes,
-		Policy: contract.RetentionPolicy{KeepDays: r.Policy.KeepDays, MaxBackups: r.Policy.MaxBackups, MaxTotalBytes: r.Policy.MaxTotalBytes},
+		Policy: retentionPolicy(r.Policy),
 		Leftovers: contract.Leftovers{
 			Failed: list(r.Leftovers.Failed), Completed: list(r.Leftovers.Completed), Removed: list(r.Leftovers.Removed), Problems: list(r.Leftovers.Problems),
 		},
@@ -184,6 +186,23 @@ func cleanup(r backup.CleanupReport) contract.CleanupResponse {
 			return contract.CleanupFailure{ID: f.ID, Error: backupError(*f.Error)}
 		}),
 	}
+}
+
+func retentionPolicy(p retention.Policy) contract.RetentionPolicy {
+	out := contract.RetentionPolicy{KeepDays: p.KeepDays, MaxBackups: p.MaxBackups, MaxTotalBytes: p.MaxTotalBytes, Keep: keepers(p.Keep)}
+	for _, name := range slices.Sorted(maps.Keys(p.Sources)) {
+		own := p.Sources[name]
+		out.Sources = append(out.Sources, contract.SourceRetention{Source: name, KeepDays: own.KeepDays, MaxBackups: own.MaxBackups, Keep: keepers(own.Keep)})
+	}
+	return out
+}
+
+func keepers(k retention.Keepers) contract.Keepers {
+	if k.Empty() {
+		return contract.Keepers{}
+	}
+	return contract.Keepers{Last: k.Last, WithinHours: k.WithinHours, Hourly: k.Hourly, Daily: k.Daily, Weekly: k.Weekly, Monthly: k.Monthly, Yearly: k.Yearly,
+		Labels: k.Labels, Zone: k.Calendar().String()}
 }
 
 func cleanupItem(it backup.CleanupItem) contract.CleanupItem {

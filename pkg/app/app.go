@@ -95,6 +95,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 			CompressThreshold: int64(c.CompressThreshold) << 20, MaxProofBytes: int64(c.ProofMaxGB * gigabyte),
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
+		Retention:  c.retention(),
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
 		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location,

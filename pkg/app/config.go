@@ -20,6 +20,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
+	"cofre/pkg/retention"
 	"cofre/pkg/schedule"
 	"cofre/pkg/source"
 	"cofre/pkg/spelling"
@@ -41,31 +42,32 @@ type Config struct {
 	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
 	Source string
 
-	MaxConcurrent     int           // BACKUP_MAX_CONCURRENT, default 2
-	MaxSizeGB         float64       // BACKUP_MAX_SIZE_GB, stored size of one backup; 0: no limit
-	MaxStorageGB      float64       // BACKUP_MAX_STORAGE_SIZE_GB, of all backups; 0: no limit
-	RetentionDays     int           // BACKUP_RETENTION_DAYS, default 30; 0 keeps for ever
-	MaxBackups        int           // BACKUP_MAX_BACKUPS_TO_KEEP of each source and kind; 0: no limit
-	Compress          bool          // BACKUP_ENABLE_COMPRESSION, default true
-	CompressThreshold int           // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
-	Encrypt           bool          // BACKUP_ENABLE_ENCRYPTION
-	Recipients        []string      // BACKUP_AGE_RECIPIENTS, separated by commas
-	IdentityFile      string        // BACKUP_AGE_IDENTITY_FILE
-	SigningKey        string        // BACKUP_SIGNING_KEY: a private key of OpenSSH, the file with it, or awskms: and a key of AWS KMS
-	ServerKey         string        // BACKUP_SERVER_KEY: an age identity, or the file with it; opens what encrypted backups contain, never backups
-	TrustedKeys       string        // BACKUP_TRUSTED_KEYS: public keys, or the file with them
-	DefaultDirectory  string        // BACKUP_DEFAULT_DIRECTORY, under files/
-	AllowedDirectory  []string      // BACKUP_ALLOWED_DIRECTORIES, separated by commas
-	ConnectRetries    int           // BACKUP_CONNECT_RETRIES, default 3
-	LockWaitTimeout   time.Duration // BACKUP_LOCK_WAIT_TIMEOUT, seconds, default 300
-	EndOnLockWait     bool          // BACKUP_ON_LOCK_WAIT=end, the default: end a backup that somebody has waited for as long
-	Engine            string        // BACKUP_ENGINE: auto, pg_dump or parallel
-	Jobs              int           // BACKUP_JOBS: connections that read rows at once; 0 chooses
-	Rows              string        // BACKUP_ROWS: text, the default, or binary
-	RateLimitMB       int           // BACKUP_RATE_LIMIT_MB: rows read in a second; 0 is no limit
-	PartSizeMB        int           // BACKUP_PART_SIZE_MB
-	UploadConcurrency int           // BACKUP_UPLOAD_CONCURRENCY
-	EqualParts        bool          // BACKUP_EQUAL_PARTS, for services that want parts of one size
+	MaxConcurrent     int               // BACKUP_MAX_CONCURRENT, default 2
+	MaxSizeGB         float64           // BACKUP_MAX_SIZE_GB, stored size of one backup; 0: no limit
+	MaxStorageGB      float64           // BACKUP_MAX_STORAGE_SIZE_GB, of all backups; 0: no limit
+	RetentionDays     int               // BACKUP_RETENTION_DAYS, default 30; 0 keeps for ever
+	MaxBackups        int               // BACKUP_MAX_BACKUPS_TO_KEEP of each source and kind; 0: no limit
+	Keep              retention.Keepers // BACKUP_KEEP: what is kept whatever RetentionDays and MaxBackups say
+	Compress          bool              // BACKUP_ENABLE_COMPRESSION, default true
+	CompressThreshold int               // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
+	Encrypt           bool              // BACKUP_ENABLE_ENCRYPTION
+	Recipients        []string          // BACKUP_AGE_RECIPIENTS, separated by commas
+	IdentityFile      string            // BACKUP_AGE_IDENTITY_FILE
+	SigningKey        string            // BACKUP_SIGNING_KEY: a private key of OpenSSH, the file with it, or awskms: and a key of AWS KMS
+	ServerKey         string            // BACKUP_SERVER_KEY: an age identity, or the file with it; opens what encrypted backups contain, never backups
+	TrustedKeys       string            // BACKUP_TRUSTED_KEYS: public keys, or the file with them
+	DefaultDirectory  string            // BACKUP_DEFAULT_DIRECTORY, under files/
+	AllowedDirectory  []string          // BACKUP_ALLOWED_DIRECTORIES, separated by commas
+	ConnectRetries    int               // BACKUP_CONNECT_RETRIES, default 3
+	LockWaitTimeout   time.Duration     // BACKUP_LOCK_WAIT_TIMEOUT, seconds, default 300
+	EndOnLockWait     bool              // BACKUP_ON_LOCK_WAIT=end, the default: end a backup that somebody has waited for as long
+	Engine            string            // BACKUP_ENGINE: auto, pg_dump or parallel
+	Jobs              int               // BACKUP_JOBS: connections that read rows at once; 0 chooses
+	Rows              string            // BACKUP_ROWS: text, the default, or binary
+	RateLimitMB       int               // BACKUP_RATE_LIMIT_MB: rows read in a second; 0 is no limit
+	PartSizeMB        int               // BACKUP_PART_SIZE_MB
+	UploadConcurrency int               // BACKUP_UPLOAD_CONCURRENCY
+	EqualParts        bool              // BACKUP_EQUAL_PARTS, for services that want parts of one size
 
 	RowsLostPercent int   // BACKUP_ROWS_LOST_PERCENT, default 50: warn of a table that lost as much of its rows since the backup before; 0: never
 	RowsLostMinimum int64 // BACKUP_ROWS_LOST_MINIMUM, default 100: but only if it had as many rows
@@ -121,6 +123,7 @@ var variables = []variable{
 	{"BACKUP_MAX_STORAGE_SIZE_GB", "500", decimal(func(c *Config, f float64) { c.MaxStorageGB = f })},
 	{"BACKUP_RETENTION_DAYS", "30", number(0, 36500, func(c *Config, n int) { c.RetentionDays = n })},
 	{"BACKUP_MAX_BACKUPS_TO_KEEP", "60", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackups = n })},
+	{"BACKUP_KEEP", "daily=7,weekly=5,monthly=12", setKeep},
 	{"BACKUP_ENABLE_COMPRESSION", "true", boolean(func(c *Config, b bool) { c.Compress = b })},
 	{"BACKUP_COMPRESSION_THRESHOLD_MB", "1", number(0, 1_000_000, func(c *Config, n int) { c.CompressThreshold = n })},
 	{"BACKUP_ENABLE_ENCRYPTION", "false", boolean(func(c *Config, b bool) { c.Encrypt = b })},

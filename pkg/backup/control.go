@@ -63,9 +63,9 @@ func (s *Service) Settings(ctx context.Context) (registry.Settings, error) {
 // SettingsOf gives the settings that count, where the registry says these: those that were saved, or the environment's.
 func (s *Service) SettingsOf(saved registry.Settings) registry.Settings {
 	if saved.SavedAt != nil {
-		return saved
+		return s.fixed(saved)
 	}
-	return registry.Settings{MaxBackups: s.Limits.MaxBackups, RetentionDays: s.Limits.RetentionDays, DefaultDirectory: s.Defaults.Directory}
+	return s.fixed(registry.Settings{MaxBackups: s.Limits.MaxBackups, RetentionDays: s.Limits.RetentionDays, DefaultDirectory: s.Defaults.Directory})
 }
 
 // SaveSettings replaces the settings for every door, and gives them as saved. They count from then on, whatever the
@@ -74,6 +74,9 @@ func (s *Service) SettingsOf(saved registry.Settings) registry.Settings {
 func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expect func(registry.Settings) bool) (registry.Settings, error) {
 	if set.RetentionDays < 0 || set.RetentionDays > 36500 || set.MaxBackups < 0 || set.MaxBackups > 1_000_000 {
 		return set, invalid("Use 0 to 36500 days and 0 to 1000000 backups; 0 is no limit.", "these settings are out of range")
+	}
+	if fixed := s.fixed(set); fixed.RetentionDays != set.RetentionDays || fixed.MaxBackups != set.MaxBackups {
+		return set, invalid("Change it there, and save the rest as it is.", "days or maxBackups stand in cofre.yaml, under retention: %d days, %d backups", fixed.RetentionDays, fixed.MaxBackups)
 	}
 	dir := Request{Directory: set.DefaultDirectory}
 	if err := checkDirectory(&dir); err != nil {

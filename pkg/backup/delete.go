@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -143,13 +142,7 @@ func (s *Service) retain(ctx context.Context, v *registry.View, now time.Time, o
 	if err := v.CheckSettings(); err != nil {
 		return err
 	}
-	rep.Policy = s.policy(v.Settings())
-	if o.Days != nil {
-		rep.Policy.KeepDays, rep.Policy.AnyAge = *o.Days, true
-	}
-	if o.MaxBackups != nil {
-		rep.Policy.MaxBackups = *o.MaxBackups
-	}
+	rep.Policy = asked(s.policy(v.Settings()), o.Days, o.MaxBackups)
 	rep.Removed, rep.Kept, rep.RemovedCount, rep.KeptCount, rep.FreedBytes = []CleanupItem{}, []CleanupItem{}, 0, 0, 0
 	k, err := newKeeping(ctx, now, v.Parts(), rep.Policy, v)
 	if err == nil {
@@ -259,9 +252,8 @@ func (s *Service) goes(ctx context.Context, now time.Time, x *registry.Index, p 
 			continue
 		}
 		for _, d := range k.decide(i, part.Backups) {
-			if d.Removable() && planned[d.Item.ID] && left > p.MaxTotalBytes {
-				d.Remove = true
-				d.Reasons = []retention.Reason{{Code: retention.RemoveOverSize, Text: fmt.Sprintf("all backups together take %d bytes, and %d are allowed", left, p.MaxTotalBytes)}}
+			if (d.Removable() || d.Held()) && planned[d.Item.ID] && left > p.MaxTotalBytes {
+				d = retention.Oversize(d, left, p.MaxTotalBytes)
 			}
 			if d.Remove {
 				out[d.Item.ID] = d

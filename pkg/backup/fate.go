@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -23,14 +24,6 @@ type Fate struct {
 	PreviousSize int64
 	// Shrunk tells that it is suspiciously small beside that one.
 	Shrunk bool
-}
-
-func (s *Service) policy(saved registry.Settings) retention.Policy {
-	set := s.SettingsOf(saved)
-	if set.Lost {
-		return retention.Policy{} // keeps everything
-	}
-	return retention.Policy{KeepDays: set.RetentionDays, MaxBackups: set.MaxBackups, MaxTotalBytes: s.Limits.MaxTotalBytes}
 }
 
 // fates is what becomes of the backups of one view, as it was worked out at one moment.
@@ -55,7 +48,7 @@ func (s *Service) fates(ctx context.Context, v *registry.View, ids ...string) (m
 	s.working.Lock() // many who list at once need it worked out once
 	defer s.working.Unlock()
 	f := s.worked
-	if f.view != v || f.policy != policy || now.Before(f.at) || now.Sub(f.at) >= fatesAge {
+	if f.view != v || !reflect.DeepEqual(f.policy, policy) || now.Before(f.at) || now.Sub(f.at) >= fatesAge {
 		k, err := newKeeping(ctx, now, v.Parts(), policy, v)
 		if err != nil {
 			return nil, err
@@ -151,7 +144,7 @@ func (f *fates) of(ctx context.Context, part int) (map[string]Fate, error) {
 		fate.OnlyVerified = b.Verified() && verified[f.row(row).key] == 1
 		fate.PreviousSize = before[k]
 		fate.Shrunk = b.Status == registry.Success && overview.HasShrunk(fate.PreviousSize, b.Size)
-		if days := f.policy.KeepDays; days > 0 && days <= 36500 && b.Status != registry.InProgress {
+		if days := f.policy.Of(row.Source).KeepDays; days > 0 && days <= 36500 && b.Status != registry.InProgress {
 			fate.ExpiresAt = b.CreatedAt.Add(time.Duration(days) * 24 * time.Hour)
 		}
 		if b.Status == registry.Success {

@@ -27,9 +27,12 @@ type keeping struct {
 	lost       map[string]bool
 	beforeLost map[string]time.Time
 
+	held map[string]map[int64][]retention.Reason // by keepers; see [retention.Around]
+
 	sized bool // the following are known
 	stays int64
 	free  []int64 // bytes of each part that size may remove
+	alone []int64 // bytes of each part that it may remove when that is not enough
 }
 
 type rowName struct{ key, name string }
@@ -41,6 +44,7 @@ type facts map[string]retention.Facts
 type reader interface {
 	Sources(context.Context, *registry.Page) ([]registry.Tally, map[string]int, error)
 	Page(context.Context, *registry.Page) ([]Backup, error)
+	Dates(context.Context, *registry.Page) ([]registry.Dates, error)
 }
 
 // newKeeping looks at all parts. Where registry.json does not say what is in a page, it is read.
@@ -83,7 +87,7 @@ func newKeeping(ctx context.Context, now time.Time, parts []registry.Part, polic
 		k.facts[i] = k.factsIn(backups)
 		sum(registry.Tallies(backups))
 	}
-	return k, nil
+	return k, k.hold(ctx, from)
 }
 
 // shrunk returns the backups before the newest ones of their rows, where those hold everything and are suspiciously small.
@@ -215,11 +219,15 @@ func (k *keeping) around(i int) retention.Around {
 			}
 		}
 	}
-	a := retention.Around{Newer: newer, Older: older}
+	a := retention.Around{Newer: newer, Older: older, Held: k.held}
 	if k.sized {
 		a.Sized, a.Stays = true, k.stays
-		for j := range i {
-			a.Removable += k.free[j]
+		for j := range k.free {
+			a.Free += k.free[j]
+			if j < i {
+				a.OlderFree += k.free[j]
+				a.OlderHeld += k.alone[j]
+			}
 		}
 	}
 	return a
@@ -242,7 +250,7 @@ func (k *keeping) size(ctx context.Context, from reader) error {
 	if k.sized || !k.oversized() {
 		return nil
 	}
-	stays, free := int64(0), make([]int64, len(k.parts))
+	stays, free, alone := int64(0), make([]int64, len(k.parts)), make([]int64, len(k.parts))
 	for i, part := range k.parts {
 		backups, err := part.Backups, error(nil)
 		if part.Page != nil && backups == nil {
@@ -255,12 +263,15 @@ func (k *keeping) size(ctx context.Context, from reader) error {
 				continue
 			}
 			stays += max(d.Item.Size, 0)
-			if d.Removable() {
+			switch {
+			case d.Removable():
 				free[i] += max(d.Item.Size, 0)
+			case d.Held():
+				alone[i] += max(d.Item.Size, 0)
 			}
 		}
 	}
-	k.stays, k.free, k.sized = stays, free, true
+	k.stays, k.free, k.alone, k.sized = stays, free, alone, true
 	return nil
 }
 
@@ -269,7 +280,7 @@ func (k *keeping) items(backups iter.Seq[Backup]) (out []retention.Item) {
 		row := k.row(b.Row())
 		proven, inPart := provenWhole(&b)
 		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Proven: proven, InPart: inPart, Size: b.Size,
-			BeforeShrunk: k.larger[b.ID], LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
+			Source: b.SourceName(), Labels: b.Labels, BeforeShrunk: k.larger[b.ID], LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
 	}
 	return out
 }

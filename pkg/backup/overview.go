@@ -40,6 +40,7 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 // is kept, without what would take much memory.
 func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.Input) (overview.Overview, error) {
 	in.Settings, in.LastCleanup = s.SettingsOf(v.Settings()), v.LastCleanup()
+	in.SettingsOf = s.settingsOfSources(in.Settings)
 	first := overview.FirstDay(in.Now, in.Zone)
 	var recent []registry.Part
 	for _, part := range v.Parts() {

@@ -17,6 +17,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/retention"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/storagetest"
 )
@@ -90,6 +91,23 @@ func drawn(r *rand.Rand, n int) (out []backup.Backup) {
 	return out
 }
 
+// drawnRetention holds something every other time.
+func drawnRetention(t *testing.T, r *rand.Rand) (out backup.Retention) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keepers := func() *retention.Keepers {
+		return &retention.Keepers{Last: r.IntN(3), Daily: r.IntN(9), Weekly: r.IntN(4), Monthly: r.IntN(3), WithinHours: r.IntN(2) * 72, Labels: [][]string{nil, {"n=1"}}[r.IntN(2)], Zone: zone}
+	}
+	if r.IntN(2) == 0 {
+		days, number := r.IntN(15), r.IntN(4)
+		out.Keep = keepers()
+		out.Sources = map[string]backup.OwnRetention{"shop": {Keep: keepers(), Days: &days}, "none": {MaxBackups: &number}}
+	}
+	return out
+}
+
 // What people see and what a cleanup does is the same with pages as without.
 func TestPagesChangeNothing(t *testing.T) {
 	for seed := range uint64(8) {
@@ -99,6 +117,8 @@ func TestPagesChangeNothing(t *testing.T) {
 			backups := drawn(r, 60+r.IntN(60))
 			limits := backup.Limits{RetentionDays: []int{0, 20, 40}[r.IntN(3)], MaxBackups: r.IntN(6) * 3}
 			paged, plain := aged(t, 8, limits, backups), aged(t, 0, limits, backups)
+			paged.Retention = drawnRetention(t, r)
+			plain.Retention = paged.Retention
 			both := func(what string, do func(s *backup.Service) (any, error)) {
 				t.Helper()
 				a, aerr := do(paged)

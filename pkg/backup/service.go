@@ -65,7 +65,8 @@ type Config struct {
 	Ended func(Backup, error)
 	// MakeRoom removes what has expired, for whom by names, because a quota or the disk is full, and returns how many backups went. Nil
 	// where whoever makes backups may not remove any: then they are refused until somebody else has.
-	MakeRoom func(ctx context.Context, by string) (removed int, err error)
+	MakeRoom  func(ctx context.Context, by string) (removed int, err error)
+	Retention Retention // what the configuration says of it
 	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
 	Location func(filepath string) string
 }

@@ -43,7 +43,9 @@ var Schema []byte
 // File is what the file says.
 type File struct {
 	Sources []Source `yaml:"sources"`
-	Targets []Target `yaml:"targets"`
+	// Retention is what is kept of all sources for which nothing else is said; nil where the file says nothing of it.
+	Retention *Retention `yaml:"retention"`
+	Targets   []Target   `yaml:"targets"`
 }
 
 // Source is one thing that is backed up.
@@ -59,7 +61,8 @@ type Source struct {
 	Jobs    int     `yaml:"jobs"`         // connections that read rows at once; 0 is the environment's
 	Rows    string  `yaml:"rows"`         // how rows are written, text or binary; "" is the environment's
 	// Restore is what may be restored to its own server on request; nil is nothing. It stands among the file's targets then, under the source's name.
-	Restore []string `yaml:"restore"`
+	Restore   []string   `yaml:"restore"`
+	Retention *Retention `yaml:"retention"`
 	// Thresholds is nil where the file says nothing of them.
 	Thresholds *Thresholds `yaml:"thresholds"`
 	Line       int         `yaml:"-"` // in the file, from 1
@@ -83,18 +86,22 @@ type Connection struct {
 
 // MaxAge is how old the last good backup may be; 0 where the file does not say.
 func (s Source) MaxAge() time.Duration {
-	if s.Age == "" {
+	return time.Duration(hours(s.Age)) * time.Hour
+}
+
+// hours reads 26h, or 7d; 0 for nothing.
+func hours(age string) int {
+	if age == "" {
 		return 0
 	}
-	n, err := strconv.Atoi(s.Age[:len(s.Age)-1])
-	if err != nil {
+	n, err := strconv.Atoi(age[:len(age)-1])
+	switch {
+	case err != nil:
 		return 0 // the schema has refused that
+	case strings.HasSuffix(age, "d"):
+		return 24 * n
 	}
-	unit := time.Hour
-	if strings.HasSuffix(s.Age, "d") {
-		unit = 24 * time.Hour
-	}
-	return time.Duration(n) * unit
+	return n
 }
 
 // ProofTimeout is how long a proof of it may take; 0 where the file does not say.
@@ -205,6 +212,12 @@ func Parse(name string, data []byte) (File, error) {
 		if before := sources.add(s.Name, s.Line); before > 0 {
 			return f, wrong(name, s.Line, "the source %q stands in line %d already", s.Name, before)
 		}
+		if err := s.Retention.check(name, lineOf(&doc, []string{"sources", strconv.Itoa(i), "retention", "zone"})); err != nil {
+			return f, err
+		}
+	}
+	if err := f.Retention.check(name, lineOf(&doc, []string{"retention", "zone"})); err != nil {
+		return f, err
 	}
 	for i := range f.Targets {
 		t := &f.Targets[i]

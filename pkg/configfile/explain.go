@@ -35,9 +35,11 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // keys are what may stand at each place of the file, for what the validator's messages do not say. TestKeys holds them
 // against the schema.
 var keys = map[string][]string{
-	"":                   {"sources", "targets"},
-	"sources":            {"name", "connection", "maxAge", "proofs", "checks", "proofTimeout", "restore", "jobs", "rows", "thresholds"},
+	"":                   {"sources", "retention", "targets"},
+	"sources":            {"name", "connection", "maxAge", "proofs", "checks", "proofTimeout", "restore", "jobs", "rows", "retention", "thresholds"},
 	"sources.connection": {"env", "file"},
+	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
+	"sources.retention":  {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
 	"targets":            {"name", "connection", "allow"},
 	"targets.connection": {"env", "file", "secret"},
@@ -64,7 +66,7 @@ func explain(name string, doc *yaml.Node, v jsonschema.Violation) error {
 		return wrong(name, line, "%swant %s, not %s", at, words[v.Names[0]], words[jsonschema.TypeOf(v.Got)])
 	case "pattern":
 		switch path[len(path)-1] {
-		case "maxAge":
+		case "maxAge", "keepWithin":
 			return wrong(name, line, "%s%.40q is no age: want a number of hours or days, such as 26h or 7d", at, v.Got)
 		case "proofTimeout":
 			return wrong(name, line, "%s%.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", at, v.Got)

@@ -44,10 +44,14 @@ func (b *builder) countMissed(s *state, plan Schedule) {
 // remembers returns from when on the records tell what was made. What succeeded before may have been removed, but for what
 // is kept longer, and a day without a record then says nothing.
 func (b *builder) remembers(s *state) (since time.Time) {
-	if d := b.in.Settings.RetentionDays; d > 0 {
+	set, own := b.in.SettingsOf[s.Name]
+	if !own {
+		set = b.in.Settings
+	}
+	if d := set.RetentionDays; d > 0 {
 		since = b.in.Now.AddDate(0, 0, -d)
 	}
-	n := b.in.Settings.MaxBackups
+	n := set.MaxBackups
 	for i := len(s.recent) - 1; i >= 0 && n > 0; i-- {
 		if !s.recent[i].good {
 			continue

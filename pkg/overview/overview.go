@@ -89,6 +89,8 @@ type Input struct {
 	Limits Limits
 	// Settings say for how long records are kept: a day without a record says nothing before that.
 	Settings registry.Settings
+	// SettingsOf are the settings of sources that have their own, by name.
+	SettingsOf map[string]registry.Settings
 }
 
 // State is how it stands, in one word.

@@ -56,6 +56,7 @@ type Registry struct {
 	sizes        sizes
 	pages        pageCache
 	told         toldPages
+	dates        pageDates
 	paging       chan struct{}
 	mine         own // under turn
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.

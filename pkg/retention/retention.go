@@ -24,14 +24,14 @@
 // definitions only never takes the place of one that holds everything, and a limit on the number of one kind never
 // pushes out another.
 //
-// Of the rest, in this order:
+// Of the rest, [Keepers] hold what they say, so that neither age nor number removes it. Then, in this order:
 //
 //   - KeepDays removes what is older than so many days of 24 hours. A failed backup stays while nothing that finished
 //     came after it in its row, so that a list still shows what went wrong last;
 //   - MaxBackups keeps the newest so many successful backups of each row. A protected one among them takes a
 //     place; older protected ones stay besides;
-//   - MaxTotalBytes removes the oldest first until the rest fits. The total is over all rows and counts protected
-//     backups, so that it may be impossible to reach.
+//   - MaxTotalBytes removes the oldest first until the rest fits, those that no keeper holds before those that keepers alone hold. The
+//     total is over all rows and counts protected backups, so that it may be impossible to reach.
 //
 // A limit of zero is off, and a policy of zeros keeps everything. Negative limits are off too: a mistake in a setting
 // must not remove anything.
@@ -66,6 +66,8 @@ type Item struct {
 	InPart    bool  // that proof left something out
 	Size      int64 // stored, in bytes
 	Locked    bool
+	Source    string            // whose policy counts; see [Policy.Sources]
+	Labels    map[string]string // what people gave it
 	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
 	BeforeShrunk bool
 	// LostRows: it is the first of the last LossDays in which some table had lost more rows than it may.
@@ -92,11 +94,29 @@ type Policy struct {
 	// AnyAge takes a KeepDays of 0 by its word instead of as "off": whatever is not protected is too old. It is for
 	// somebody who asks for just that, never for a setting.
 	AnyAge bool
+	Keep   Keepers `json:",omitzero"` // hold what age and number would remove
+	// Sources are policies of sources of their own, by name, instead of this one. Their MaxTotalBytes do not count.
+	Sources map[string]Policy `json:",omitempty"`
+}
+
+// Of returns the policy of a source.
+func (p Policy) Of(source string) Policy {
+	if own, ok := p.Sources[source]; ok {
+		return own
+	}
+	return p
 }
 
 func (p Policy) byAge() bool { return p.KeepDays > 0 || p.KeepDays == 0 && p.AnyAge }
 
-func (p Policy) empty() bool { return !p.byAge() && p.MaxBackups <= 0 && p.MaxTotalBytes <= 0 }
+func (p Policy) empty() bool {
+	for _, own := range p.Sources {
+		if !own.empty() {
+			return false
+		}
+	}
+	return !p.byAge() && p.MaxBackups <= 0 && p.MaxTotalBytes <= 0 && p.Keep.Empty()
+}
 
 // Code is a reason that programs may switch on. Codes are stable.
 type Code string
@@ -115,6 +135,14 @@ const (
 	KeepFuture         Code = "future"                // dated later than now
 	KeepUndated        Code = "undated"
 	KeepNewestFailure  Code = "newest_failure" // nothing finished after it in its row
+	KeepLast           Code = "last"           // of its row, by [Keepers]; so are the following
+	KeepWithin         Code = "within"
+	KeepHourly         Code = "hourly"
+	KeepDaily          Code = "daily"
+	KeepWeekly         Code = "weekly"
+	KeepMonthly        Code = "monthly"
+	KeepYearly         Code = "yearly"
+	KeepLabel          Code = "label"
 	KeepNoPolicy       Code = "no_policy"
 	KeepWithinLimits   Code = "within_limits"
 )
@@ -131,6 +159,19 @@ const (
 type Reason struct {
 	Code Code   `json:"code"`
 	Text string `json:"text"`
+	// Nth and Of count what a keeper holds, the newest first, and Period is the period: 2026-11-28T14Z, 2026-11-28, 2026-W48, 2026-11, 2026.
+	Nth    int    `json:"nth,omitempty"`
+	Of     int    `json:"of,omitempty"`
+	Period string `json:"period,omitempty"`
+}
+
+// keeper reports whether it is a reason of [Keepers].
+func (r Reason) keeper() bool {
+	switch r.Code {
+	case KeepLast, KeepWithin, KeepHourly, KeepDaily, KeepWeekly, KeepMonthly, KeepYearly, KeepLabel:
+		return true
+	}
+	return false
 }
 
 // Decision is what to do with one backup.
@@ -145,6 +186,12 @@ func (d Decision) Removable() bool {
 	return !d.Remove && (d.Reasons[0].Code == KeepWithinLimits || d.Reasons[0].Code == KeepNoPolicy)
 }
 
+// Held reports whether nothing but keepers keeps the item: size may remove it, after all that is removable.
+func (d Decision) Held() bool { return !d.Remove && d.heldAlone() }
+
+// heldAlone: reasons to protect come first.
+func (d Decision) heldAlone() bool { return len(d.Reasons) > 0 && d.Reasons[0].keeper() }
+
 // Decide gives a decision for every item, the oldest first, and by id among those of the same time. Neither items nor
 // their order in the slice are changed; the order of items makes no difference.
 func Decide(now time.Time, items []Item, p Policy) []Decision {
@@ -154,10 +201,13 @@ func Decide(now time.Time, items []Item, p Policy) []Decision {
 // Around sums up the items beside a window of them: all that is newer than everything in it, and all that is older, by row.
 type Around struct {
 	Newer, Older map[string]Facts
-	// Stays is the bytes of all items, the window's too, that neither age nor number removes; Removable is those of the older ones that
-	// size may remove. They count where Sized is set, and the window is taken for all there is where it is not.
-	Stays, Removable int64
-	Sized            bool
+	// Held is what [Reach] found of all items, by row; nil where the window is all there is.
+	Held map[string]map[int64][]Reason
+	// Stays is the bytes of all items, the window's too, that neither age nor number removes. Of those, Free is what size may remove first,
+	// and OlderFree and OlderHeld are the bytes of the older items that it may remove first, and then. They count where Sized is set, and the
+	// window is taken for all there is where it is not.
+	Stays, Free, OlderFree, OlderHeld int64
+	Sized                             bool
 }
 
 // Facts are what one row has beside a window.
@@ -183,8 +233,13 @@ func DecideWithin(now time.Time, items []Item, p Policy, a Around) []Decision {
 	slices.SortStableFunc(d.ds, func(a, b Decision) int {
 		return cmp.Or(a.Item.CreatedAt.Compare(b.Item.CreatedAt), cmp.Compare(a.Item.ID, b.Item.ID))
 	})
+	d.policies = make([]Policy, len(d.ds))
+	for i := range d.ds {
+		d.policies[i] = p.Of(d.ds[i].Item.Source)
+	}
 	d.protect()
 	if !p.empty() {
+		d.hold()
 		d.byAge()
 		d.byCount()
 		d.bySize()
@@ -208,10 +263,13 @@ type decider struct {
 	policy Policy
 	around Around
 	ds     []Decision
+	// policies are the items' own, and verified the rows that have a verified backup.
+	policies []Policy
+	verified map[string]bool
 }
 
 func (d *decider) because(i int, c Code, format string, args ...any) {
-	d.ds[i].Reasons = append(d.ds[i].Reasons, Reason{c, fmt.Sprintf(format, args...)})
+	d.ds[i].Reasons = append(d.ds[i].Reasons, Reason{Code: c, Text: fmt.Sprintf(format, args...)})
 }
 
 // remove marks a backup. Those that have a reason to be kept never get here.
@@ -236,6 +294,7 @@ func (d *decider) protect() {
 			verified[row] = verified[row] || f.Verified > 0
 		}
 	}
+	d.verified = verified
 	for row, f := range d.around.Newer {
 		found[row] = f.Verified > 0 || f.Dated > 0 && !verified[row]
 		proven[row], fully[row] = f.Proven > 0, f.FullyProven > 0
@@ -294,9 +353,6 @@ func (d *decider) dated(it Item) bool { return !it.CreatedAt.IsZero() && !it.Cre
 
 // byAge applies KeepDays.
 func (d *decider) byAge() {
-	if !d.policy.byAge() {
-		return
-	}
 	settled := map[string]bool{} // rows where something newer tells more than a failure
 	for row, f := range d.around.Newer {
 		settled[row] = f.Finished > 0
@@ -307,35 +363,33 @@ func (d *decider) byAge() {
 		if it.Status == Success || it.Status == Failed {
 			settled[it.Row] = true
 		}
-		if d.kept(i) || !d.older(it.CreatedAt) {
+		p := d.policies[i]
+		if d.kept(i) || !p.byAge() || !d.older(p, it.CreatedAt) {
 			continue
 		}
 		switch {
 		case it.Status == Success:
-			d.remove(i, RemoveExpired, "it is older than %s (made %s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
+			d.remove(i, RemoveExpired, "it is older than %s (made %s)", days(p.KeepDays), stamp(it.CreatedAt))
 		case newest:
 			d.because(i, KeepNewestFailure, "it is the last that happened to %s", it.name())
 		default:
-			d.remove(i, RemoveFailedExpired, "it failed, and is older than %s (%s)", days(d.policy.KeepDays), stamp(it.CreatedAt))
+			d.remove(i, RemoveFailedExpired, "it failed, and is older than %s (%s)", days(p.KeepDays), stamp(it.CreatedAt))
 		}
 	}
 }
 
 // older tells whether t is more than KeepDays ago; with none to keep (AnyAge) everything is, also what a clock that was wrong dated into
 // the future. It divides instead of multiplying: nothing overflows.
-func (d *decider) older(t time.Time) bool {
-	if d.policy.KeepDays == 0 {
+func (d *decider) older(p Policy, t time.Time) bool {
+	if p.KeepDays == 0 {
 		return true
 	}
 	seconds := d.now.Unix() - t.Unix()
-	return seconds > 0 && (seconds-1)/86400 >= int64(d.policy.KeepDays)
+	return seconds > 0 && (seconds-1)/86400 >= int64(p.KeepDays)
 }
 
 // byCount applies MaxBackups.
 func (d *decider) byCount() {
-	if d.policy.MaxBackups <= 0 {
-		return
-	}
 	counts := map[string]int{}
 	for row, f := range d.around.Newer {
 		counts[row] = f.Succeeded
@@ -346,43 +400,16 @@ func (d *decider) byCount() {
 			continue
 		}
 		counts[it.Row]++
-		if counts[it.Row] > d.policy.MaxBackups && !d.kept(i) {
-			newer, kept := fmt.Sprintf("%d newer ones", counts[it.Row]-1), fmt.Sprintf("the newest %d are", d.policy.MaxBackups)
+		if most := d.policies[i].MaxBackups; most > 0 && counts[it.Row] > most && !d.kept(i) {
+			newer, kept := fmt.Sprintf("%d newer ones", counts[it.Row]-1), fmt.Sprintf("the newest %d are", most)
 			if counts[it.Row] == 2 {
 				newer = "a newer one"
 			}
-			if d.policy.MaxBackups == 1 {
+			if most == 1 {
 				kept = "the newest is"
 			}
 			d.remove(i, RemoveOverCount, "%s has %s, and %s kept", it.name(), newer, kept)
 		}
-	}
-}
-
-// bySize applies MaxTotalBytes.
-func (d *decider) bySize() {
-	if d.policy.MaxTotalBytes <= 0 {
-		return
-	}
-	var total int64
-	for _, x := range d.ds {
-		if !x.Remove {
-			total += max(x.Item.Size, 0)
-		}
-	}
-	if d.around.Sized {
-		total = d.around.Stays - d.around.Removable
-	}
-	for i := range d.ds { // the oldest first
-		if total <= d.policy.MaxTotalBytes {
-			return
-		}
-		it := d.ds[i].Item
-		if d.kept(i) || d.ds[i].Remove || it.Size <= 0 {
-			continue // removing what takes no room would help nobody
-		}
-		d.remove(i, RemoveOverSize, "all backups together take %d bytes, and %d are allowed", total, d.policy.MaxTotalBytes)
-		total -= it.Size
 	}
 }
 

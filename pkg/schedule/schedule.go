@@ -55,6 +55,9 @@ const maxLength = 200
 // String is the expression as it was given, with single blanks.
 func (s Schedule) String() string { return s.text }
 
+// Zone is the time zone that the schedule is in.
+func (s Schedule) Zone() *time.Location { return s.zone }
+
 // Parse reads an expression. What can never come due, such as the 30th of February, is an error too. The error says what
 // to write instead where that can be told.
 func Parse(expr string) (Schedule, error) {

@@ -1369,6 +1369,21 @@ type IntegrityProblem struct {
 	Reason string `json:"reason"`
 }
 
+// Keepers What stays whatever age and number say. What is left out holds nothing.
+type Keepers struct {
+	Daily       int      `json:"daily,omitempty,omitzero"`
+	Hourly      int      `json:"hourly,omitempty,omitzero"`
+	Labels      []string `json:"labels,omitempty,omitzero"`
+	Last        int      `json:"last,omitempty,omitzero"`
+	Monthly     int      `json:"monthly,omitempty,omitzero"`
+	Weekly      int      `json:"weekly,omitempty,omitzero"`
+	WithinHours int      `json:"withinHours,omitempty,omitzero"`
+	Yearly      int      `json:"yearly,omitempty,omitzero"`
+
+	// Zone whose calendar it is
+	Zone string `json:"zone,omitempty,omitzero"`
+}
+
 // Labels Names and values of your own, to find a backup by.
 type Labels map[string]string
 
@@ -1940,18 +1955,34 @@ type Retention struct {
 
 // RetentionPolicy 0 is no limit.
 type RetentionPolicy struct {
-	KeepDays int `json:"keepDays"`
+	// Keep What stays whatever age and number say. What is left out holds nothing.
+	Keep     Keepers `json:"keep,omitempty,omitzero"`
+	KeepDays int     `json:"keepDays"`
 
 	// MaxBackups of each source and kind
 	MaxBackups    int   `json:"maxBackups"`
 	MaxTotalBytes int64 `json:"maxTotalBytes"`
+
+	// Sources what is kept of sources for which something else is said
+	Sources []SourceRetention `json:"sources,omitempty,omitzero"`
 }
 
 // RetentionReason defines model for RetentionReason.
 type RetentionReason struct {
-	// Code Examples: expired, newest_verified
+	// Code Examples: expired, newest_verified, weekly
 	Code string `json:"code"`
-	Text string `json:"text"`
+
+	// Nth which one it is of those that a keeper holds, the newest first
+	Nth int `json:"nth,omitempty,omitzero"`
+
+	// Of how many the keeper holds
+	Of int `json:"of,omitempty,omitzero"`
+
+	// Period the hour, day, week, month or year that it is the newest of
+	//
+	// Examples: 2026-W48
+	Period string `json:"period,omitempty,omitzero"`
+	Text   string `json:"text"`
 }
 
 // RowsLost A table that lost much of its rows.
@@ -2044,6 +2075,17 @@ type SettingsResponse struct {
 	// Limits What the environment sets and the API cannot change. An absent or zero limit is none.
 	Limits   Limits   `json:"limits"`
 	Settings Settings `json:"settings"`
+}
+
+// SourceRetention 0 is no limit.
+type SourceRetention struct {
+	// Keep What stays whatever age and number say. What is left out holds nothing.
+	Keep     Keepers `json:"keep,omitempty,omitzero"`
+	KeepDays int     `json:"keepDays"`
+
+	// MaxBackups of each kind
+	MaxBackups int    `json:"maxBackups"`
+	Source     string `json:"source"`
 }
 
 // SourceSummary How it stands with one source.

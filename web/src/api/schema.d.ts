@@ -1462,9 +1462,19 @@ export interface components {
             /**
              * @example expired
              * @example newest_verified
+             * @example weekly
              */
             code: string;
             text: string;
+            /** @description which one it is of those that a keeper holds, the newest first */
+            nth?: number;
+            /** @description how many the keeper holds */
+            of?: number;
+            /**
+             * @description the hour, day, week, month or year that it is the newest of
+             * @example 2026-W48
+             */
+            period?: string;
         };
         CleanupFailure: {
             id: components["schemas"]["BackupId"];
@@ -1477,6 +1487,30 @@ export interface components {
             maxBackups: number;
             /** Format: int64 */
             maxTotalBytes: number;
+            keep?: components["schemas"]["Keepers"];
+            /** @description what is kept of sources for which something else is said */
+            sources?: components["schemas"]["SourceRetention"][];
+        };
+        /** @description 0 is no limit. */
+        SourceRetention: {
+            source: string;
+            keepDays: number;
+            /** @description of each kind */
+            maxBackups: number;
+            keep?: components["schemas"]["Keepers"];
+        };
+        /** @description What stays whatever age and number say. What is left out holds nothing. */
+        Keepers: {
+            last?: number;
+            withinHours?: number;
+            hourly?: number;
+            daily?: number;
+            weekly?: number;
+            monthly?: number;
+            yearly?: number;
+            labels?: string[];
+            /** @description whose calendar it is */
+            zone?: string;
         };
         /** @description What dead runs left, and became of it. */
         Leftovers: {

@@ -60,4 +60,5 @@ export function Rungs({ backup: b }: { backup: Backup }) {
 }
 
 /** reasonText says in the user's language why a backup is kept or goes; an unknown code as the API says it. */
-export const reasonText = (t: Messages, reason: { code: string; text: string }): string => word(t.retention.reasons, reason.code, reason.text);
+export const reasonText = (t: Messages, r: { code: string; text: string; nth?: number; of?: number; period?: string }): string =>
+  [word(t.retention.reasons, r.code, r.text), r.of && `${r.nth}/${r.of}`, r.period].filter(Boolean).join(" ");

@@ -222,6 +222,7 @@ export const en = {
       future: "dated in the future: check the clocks",
       undated: "it has no date",
       newest_failure: "latest failure; nothing succeeded after it",
+      last: "newest", within: "recent enough to stay", hourly: "hourly", daily: "daily", weekly: "weekly", monthly: "monthly", yearly: "yearly", label: "has a label that is kept",
       no_policy: "no retention is set",
       within_limits: "within the limits",
       expired: "older than the retention",

@@ -224,6 +224,7 @@ export const ptBR: Messages = {
       future: "datado no futuro: confira os relógios",
       undated: "não tem data",
       newest_failure: "última falha; nada deu certo depois dela",
+      last: "mais recente", within: "recente o bastante para ficar", hourly: "horário", daily: "diário", weekly: "semanal", monthly: "mensal", yearly: "anual", label: "tem um rótulo que é mantido",
       no_policy: "nenhuma retenção definida",
       within_limits: "dentro dos limites",
       expired: "mais antigo que a retenção",

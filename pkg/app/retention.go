@@ -1,0 +1,86 @@
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/configfile"
+	"cofre/pkg/retention"
+	"cofre/pkg/schedule"
+)
+
+// retention is what the file says of it, for all sources and for some, and BACKUP_KEEP where it says nothing for all.
+func (c Config) retention() backup.Retention {
+	zone := time.UTC
+	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
+		zone = plan.Zone()
+	}
+	var all backup.Retention
+	if f := c.File.Retention; f != nil {
+		all.OwnRetention = ownRetention(*f, zone)
+		zone = cmp.Or(f.Location(), zone)
+	}
+	if all.Keep == nil && !c.Keep.Empty() {
+		keep := c.Keep
+		keep.Zone = zone
+		all.Keep = &keep
+	}
+	for _, s := range c.File.Sources {
+		if f := s.Retention; f != nil {
+			if all.Sources == nil {
+				all.Sources = map[string]backup.OwnRetention{}
+			}
+			all.Sources[s.Name] = ownRetention(*f, zone)
+		}
+	}
+	return all
+}
+
+// ownRetention is what the file says in one place. Where that says anything of what is kept, it says all of it.
+func ownRetention(f configfile.Retention, zone *time.Location) backup.OwnRetention {
+	own := backup.OwnRetention{Days: f.Days, MaxBackups: f.MaxBackups}
+	if !f.Keeps() {
+		return own
+	}
+	n := func(count *int) int {
+		if count == nil {
+			return 0
+		}
+		return *count
+	}
+	own.Keep = &retention.Keepers{Last: n(f.KeepLast), WithinHours: f.WithinHours(), Hourly: n(f.KeepHourly), Daily: n(f.KeepDaily), Weekly: n(f.KeepWeekly),
+		Monthly: n(f.KeepMonthly), Yearly: n(f.KeepYearly), Labels: f.KeepLabels, Zone: cmp.Or(f.Location(), zone)}
+	return own
+}
+
+// setKeep reads BACKUP_KEEP: daily=7,weekly=5.
+func setKeep(c *Config, v string) error {
+	var k retention.Keepers
+	counts := map[string]*int{"last": &k.Last, "hourly": &k.Hourly, "daily": &k.Daily, "weekly": &k.Weekly, "monthly": &k.Monthly, "yearly": &k.Yearly}
+	for _, word := range commas(v) {
+		name, value, _ := strings.Cut(word, "=")
+		n, err := strconv.Atoi(value)
+		switch count, unit := counts[name], value[max(0, len(value)-1):]; {
+		case count != nil && err == nil && n >= 0 && n <= 10_000:
+			*count = n
+		case name == "within" && (unit == "h" || unit == "d"):
+			n, err = strconv.Atoi(value[:len(value)-1])
+			if err != nil || n < 1 || n > 999_999 {
+				return fmt.Errorf("within is a number of hours or days: 36h, 30d")
+			}
+			if k.WithinHours = n; unit == "d" {
+				k.WithinHours = 24 * n
+			}
+		case name == "label" && value != "":
+			k.Labels = append(k.Labels, value)
+		default:
+			return fmt.Errorf("%.60q is none of last=N, hourly=N, daily=N, weekly=N, monthly=N, yearly=N, within=30d, label=KEY", word)
+		}
+	}
+	c.Keep = k
+	return nil
+}

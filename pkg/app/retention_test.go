@@ -1,0 +1,57 @@
+package app
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"cofre/pkg/configfile"
+)
+
+// What counts for a source is what the file says of it, then of all, then the environment.
+func TestRetentionOfTheConfiguration(t *testing.T) {
+	const file = `
+retention: {keepDaily: 7, days: 30, zone: America/Sao_Paulo}
+sources:
+  - name: shop
+    connection: {env: A}
+    retention: {keepWithin: 2d, keepWeekly: 5, keepLabels: [release]}
+  - name: wiki
+    connection: {env: B}
+    retention: {maxBackups: 3}
+  - name: logs
+    connection: {env: C}
+    retention: {keepLast: 0, zone: Europe/Lisbon}
+  - name: blog
+    connection: {env: D}
+`
+	f, err := configfile.Parse("cofre.yaml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{File: f, Schedule: "CRON_TZ=Europe/Lisbon 0 2 * * *"}
+	got, err := json.Marshal(c.retention())
+	const want = `{"Days":30,"MaxBackups":null,"Keep":{"daily":7},"Sources":{"logs":{"Days":null,"MaxBackups":null,"Keep":{}},` +
+		`"shop":{"Days":null,"MaxBackups":null,"Keep":{"withinHours":48,"weekly":5,"labels":["release"]}},"wiki":{"Days":null,"MaxBackups":3,"Keep":null}}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v\nwant %s", got, err, want)
+	}
+	for name, zone := range map[string]string{"shop": "America/Sao_Paulo", "logs": "Europe/Lisbon"} {
+		if is := c.retention().Sources[name].Keep.Zone.String(); is != zone {
+			t.Errorf("%s is kept by the calendar of %s", name, is)
+		}
+	}
+	c = Config{Schedule: c.Schedule}
+	if err := setKeep(&c, "daily=7, within=30d,label=release,label=audit=yes"); err != nil {
+		t.Fatal(err)
+	}
+	got, err = json.Marshal(c.retention().Keep)
+	if err != nil || string(got) != `{"withinHours":720,"daily":7,"labels":["release","audit=yes"]}` || c.retention().Keep.Zone.String() != "Europe/Lisbon" {
+		t.Errorf("BACKUP_KEEP: %s, %v", got, err)
+	}
+	for _, bad := range []string{"7", "daily", "daily=-1", "daily=x", "dayly=3", "within=3", "within=d", "within=0h", "label=", "daily=10001"} {
+		if err := setKeep(&c, bad); err == nil || !strings.Contains(err.Error(), "within") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
