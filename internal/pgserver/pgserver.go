@@ -321,6 +321,9 @@ func (s *Server) Log() string {
 	return string(b[max(0, len(b)-4096):])
 }
 
+// Data is the folder of the server's data.
+func (s *Server) Data() string { return s.dataDir() }
+
 func (s *Server) dataDir() string { return filepath.Join(s.data.Path, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.dir.Path, "log") }
 

@@ -161,6 +161,15 @@ func (s *scratchServer) Ask(ctx context.Context, query string) (string, bool, er
 	return postgres.FirstValue(ctx, s.role, query)
 }
 
+// Used implements backup.Scratch.
+func (s *scratchServer) Used(context.Context) (int64, error) { return s.server.Used() }
+
+// Free implements backup.Scratch.
+func (s *scratchServer) Free() (int64, bool) {
+	free, err := s.server.Free()
+	return free, err == nil
+}
+
 // Close implements backup.Scratch.
 func (s *scratchServer) Close() error { return s.server.Stop() }
 

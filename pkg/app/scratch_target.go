@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -133,6 +134,18 @@ func (s *scratchTarget) Open(ctx context.Context) (backup.Session, error) {
 func (s *scratchTarget) Ask(ctx context.Context, query string) (string, bool, error) {
 	return postgres.FirstValue(ctx, s.to, query)
 }
+
+// Used implements backup.Scratch.
+func (s *scratchTarget) Used(ctx context.Context) (int64, error) {
+	size, _, err := s.Ask(ctx, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(size, 10, 64)
+}
+
+// Free implements backup.Scratch: a server does not say.
+func (s *scratchTarget) Free() (int64, bool) { return 0, false }
 
 // Close implements backup.Scratch.
 func (s *scratchTarget) Close() error { return s.place.Drop() }

@@ -224,6 +224,46 @@ func TestHostileArchiveGetsNoRights(t *testing.T) {
 	}
 }
 
+// A backup that makes rows without end as it is restored is ended when it has taken more than a proof may, in a server of its own and at a target, and
+// nothing of it stays. That says nothing about the backup.
+func TestProofThatGrows(t *testing.T) {
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	url := server.NewDatabase(t)
+	testenv.LoadSQL(t, url, `CREATE FUNCTION much() RETURNS bigint LANGUAGE sql AS $$ SELECT CASE WHEN current_database() LIKE 'cofre_proof%' THEN 100000000 ELSE 1 END $$;
+		CREATE MATERIALIZED VIEW grows AS SELECT generate_series(1, public.much()) AS i, repeat('much', 50) AS text;
+		CREATE TABLE small (id int); INSERT INTO small VALUES (1)`)
+	tmp, err := os.MkdirTemp("", "cofre-grows-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", tmp)
+	a := open(t, url, append(withTarget(t, as(t, server, "CREATEDB")), "BACKUP_PROOF_MAX_GB=0.02")...)
+	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, on := range []string{"", "staging"} {
+		_, err := a.Service.Prove(t.Context(), b.ID, backup.ProveOptions{On: on})
+		if f := fault.From(err); f.Reason != fault.StorageFull || !strings.Contains(f.Message, "could not be proven: it took more than 20.5 MB (BACKUP_PROOF_MAX_GB)") || f.Hint == "" {
+			t.Errorf("on %q: %v", on, err)
+		}
+		if got, err := a.Service.Info(t.Context(), b.ID); err != nil || got.Damaged() || got.Verification.Level != registry.LevelStream {
+			t.Errorf("on %q: on record %+v, %v", on, got.Verification, err)
+		}
+	}
+	if last, err := a.Service.LastAttempt(t.Context(), b.ID); err != nil || last.State != registry.ProofFailed || last.Error.Reason != fault.StorageFull {
+		t.Errorf("on record %+v, %v", last, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(tmp, "cofre-owned-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	testenv.LoadSQL(t, url, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_database WHERE datname LIKE 'cofre_proof%') THEN RAISE 'a database was left behind'; END IF; END $$`)
+}
+
 // A server may have roles that are called as a proof's own.
 func TestProofWithItsOwnRolesInTheBackup(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)

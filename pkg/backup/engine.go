@@ -125,6 +125,9 @@ type Scratch interface {
 	// Ask gives the first value of the first row that a query gives, as text; found is false where there is no row, or it is null.
 	// It can change nothing.
 	Ask(ctx context.Context, query string) (value string, found bool, err error)
+	// Used gives the bytes that what was restored takes so far, and Free those that are left on its disk, known where anybody knows.
+	Used(ctx context.Context) (bytes int64, err error)
+	Free() (bytes int64, known bool)
 	// Close ends the server, and removes all that it wrote; at a target it drops the database.
 	Close() error
 }

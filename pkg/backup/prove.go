@@ -264,6 +264,11 @@ func (p *proof) make(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return p.within(ctx, scratch, want, func(ctx context.Context) error { return p.work(ctx, scratch, want) })
+}
+
+// work restores, compares and asks.
+func (p *proof) work(ctx context.Context, scratch Scratch, want *contents.Contents) error {
 	if done, err := p.restore(ctx, scratch); done || err != nil {
 		return err
 	}
@@ -337,6 +342,8 @@ func (p *proof) restore(ctx context.Context, scratch Scratch) (done bool, err er
 	}
 	switch {
 	case err == nil:
+	case ctx.Err() != nil: // whatever else was said came of that
+		return false, err
 	case fault.HasReason(err, fault.RestoredInPart):
 		for _, f := range rep.Failed {
 			if p.sample != nil && !strings.HasPrefix(f.Entry, "TABLE DATA ") { // what looks at rows may miss some

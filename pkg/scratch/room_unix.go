@@ -27,10 +27,17 @@ func checkRoom(bytes int64) error {
 
 // Room gives the bytes that are free for what is restored; below 0 where not even an empty server has room.
 func Room() (int64, error) {
+	free, err := freeIn(os.TempDir())
+	return free - base, err
+}
+
+// Free gives the bytes that are left on the disk of the server's data.
+func (s *Server) Free() (int64, error) { return freeIn(s.Data()) }
+
+func freeIn(dir string) (int64, error) {
 	var st unix.Statfs_t
-	dir := os.TempDir()
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("look at the disk of %s: %w", dir, err)
 	}
-	return int64(st.Bavail)*int64(st.Bsize) - base, nil
+	return int64(st.Bavail) * int64(st.Bsize), nil
 }

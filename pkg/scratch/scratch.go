@@ -8,7 +8,9 @@ package scratch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +61,32 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fault.Wrap(err, fault.FileSystem, "", "Look at the server's messages above; TMPDIR says where its files lie.", "a PostgreSQL server for the proof could not be started")
 	}
 	return &Server{s, p.Version, p.Major}, nil
+}
+
+// Used gives the bytes that the server's data takes, with what is being sorted, and without its log of changes: that has a bound of its own. Files
+// come and go meanwhile.
+func (s *Server) Used() (bytes int64, err error) {
+	err = filepath.WalkDir(s.Data(), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "pg_wal":
+			return filepath.SkipDir
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	return bytes, err
 }
 
 // Programs are a server's, as installed.
