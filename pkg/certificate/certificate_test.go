@@ -42,13 +42,17 @@ func TestPageSaysAll(t *testing.T) {
 	}
 }
 
-// What was only read in the records is stated as that, in the sentence too.
+// What was only read in the records is stated as that, in the sentence and in the page's heading too.
 func TestSentenceSaysWhoKnows(t *testing.T) {
 	c := sample()
 	for _, witnessed := range []bool{true, false} {
 		c.Proof.Witnessed = witnessed
 		if s := Sentence(c.Backup, c.Proof); strings.HasPrefix(s, "According to its records, the backup ") == witnessed || strings.HasPrefix(s, "The backup ") != witnessed {
 			t.Errorf("witnessed %v: %s", witnessed, s)
+		}
+		heading := map[bool]string{true: "<h1>This backup was restored and compared</h1>", false: "<h1>According to its records, this backup was restored and compared</h1>"}
+		if got := page(t, c); !strings.Contains(got, heading[witnessed]) {
+			t.Errorf("witnessed %v: the page does not say %s", witnessed, heading[witnessed])
 		}
 	}
 }
