@@ -1,9 +1,6 @@
 package app
 
-import (
-	"cofre/pkg/backup"
-	"cofre/pkg/scratch"
-)
+import "cofre/pkg/backup"
 
 // ProofDatabase is the database of a proof at a target.
 func ProofDatabase(s backup.Scratch) string { return s.(*scratchTarget).to.Database() }
@@ -11,5 +8,5 @@ func ProofDatabase(s backup.Scratch) string { return s.(*scratchTarget).to.Datab
 // SuperURL is a connection string of a private server's superuser for its database.
 func SuperURL(s backup.Scratch) string {
 	server := s.(*scratchServer).server
-	return server.SocketURL(scratch.Superuser, server.Password, proofDatabase)
+	return server.SocketURL(server.Superuser, server.Password, proofDatabase)
 }

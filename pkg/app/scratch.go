@@ -71,8 +71,8 @@ func (s *scratchServer) prepare(ctx context.Context, l registry.Locale) (err err
 		}
 		return t
 	}
-	maintenance := target(scratch.Superuser, s.server.Password, "postgres")
-	s.super, s.role = target(scratch.Superuser, s.server.Password, proofDatabase), target(scratch.Role, password, proofDatabase)
+	maintenance := target(s.server.Superuser, s.server.Password, "postgres")
+	s.super, s.role = target(s.server.Superuser, s.server.Password, proofDatabase), target(scratch.Role, password, proofDatabase)
 	if err != nil {
 		return err
 	}

@@ -268,9 +268,10 @@ func TestProofThatGrows(t *testing.T) {
 func TestProofWithItsOwnRolesInTheBackup(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)
 	url := server.NewDatabase(t)
-	testenv.LoadSQL(t, url, `CREATE ROLE cofre_restore; CREATE TABLE theirs (id int); INSERT INTO theirs VALUES (1); ALTER TABLE theirs OWNER TO cofre_restore`)
+	testenv.LoadSQL(t, url, `CREATE ROLE cofre_restore; CREATE TABLE theirs (id int); INSERT INTO theirs VALUES (1); ALTER TABLE theirs OWNER TO cofre_restore;
+		CREATE ROLE cofre_superuser; CREATE TABLE others (id int); INSERT INTO others VALUES (1); ALTER TABLE others OWNER TO cofre_superuser; GRANT SELECT ON theirs TO cofre_superuser`)
 	t.Cleanup(func() {
-		testenv.LoadSQL(t, url, `DROP TABLE theirs; DROP ROLE cofre_restore`)
+		testenv.LoadSQL(t, url, `DROP TABLE theirs, others; DROP ROLE cofre_restore, cofre_superuser`)
 	})
 	a := open(t, url)
 	b, err := a.Service.Create(t.Context(), backup.Request{}, nil)
@@ -299,7 +300,7 @@ func TestScriptIsRestored(t *testing.T) {
 	}
 	real := a.Service.Engine
 	for _, c := range []struct{ name, sql, want string }{
-		{"as it was", `DO $$ BEGIN IF (SELECT tableowner FROM pg_tables WHERE tablename = 'orders') <> 'Owner of Scripts' OR has_table_privilege('cofre_superuser', 'items', 'SELECT') AND NOT has_table_privilege('script_reader', 'items', 'SELECT') THEN RAISE 'owners and rights are not as they were'; END IF; END $$`, ""},
+		{"as it was", `DO $$ BEGIN IF (SELECT tableowner FROM pg_tables WHERE tablename = 'orders') <> 'Owner of Scripts' OR has_table_privilege(current_user, 'items', 'SELECT') AND NOT has_table_privilege('script_reader', 'items', 'SELECT') THEN RAISE 'owners and rights are not as they were'; END IF; END $$`, ""},
 		{"a wrong row", "UPDATE orders SET note = 'other' WHERE id = 77", "table public.orders has as many rows as in the backup (500), but other ones"},
 		{"a missing row", "DELETE FROM apart.people WHERE name = 'x'", "table apart.people has 1 row, and 2 rows in the backup"},
 	} {

@@ -8,6 +8,7 @@ package scratch
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,14 +36,13 @@ type Server struct {
 	*pgserver.Server
 	Version string // "18.6"
 	Major   int
+	// Superuser is the role that owns the server. No backup names it: it is another one for each server, and the roles that a backup does name,
+	// postgres among them, can do nothing here.
+	Superuser string
 }
 
-// Superuser is the role that owns the server, and Role the one without rights that a backup is restored as. No backup names them:
-// the roles that it does name, postgres among them, can do nothing here.
-const (
-	Superuser = "cofre_superuser"
-	Role      = "cofre_restore"
-)
+// Role is the role without rights that a backup is restored as.
+const Role = "cofre_restore"
 
 // Start starts a server. The context bounds the start only: Stop ends it, or the end of this process.
 func Start(ctx context.Context, o Options) (*Server, error) {
@@ -53,14 +53,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := checkRoom(o.Room); err != nil {
 		return nil, err
 	}
-	s, err := pgserver.Start(ctx, pgserver.Options{BinDir: p.Bin, Superuser: Superuser, Private: true, Settings: []string{
+	superuser := "cofre_" + strings.ToLower(rand.Text())
+	s, err := pgserver.Start(ctx, pgserver.Options{BinDir: p.Bin, Superuser: superuser, Private: true, Settings: []string{
 		"max_connections = 60", "max_locks_per_transaction = 1024", "shared_buffers = 128MB", "maintenance_work_mem = 128MB", "max_wal_size = 1GB",
 		"autovacuum = off", "jit = off", "max_parallel_workers = 0", "logging_collector = off",
 	}})
 	if err != nil {
 		return nil, fault.Wrap(err, fault.FileSystem, "", "Look at the server's messages above; TMPDIR says where its files lie.", "a PostgreSQL server for the proof could not be started")
 	}
-	return &Server{s, p.Version, p.Major}, nil
+	return &Server{s, p.Version, p.Major, superuser}, nil
 }
 
 // Used gives the bytes that the server's data takes, with what is being sorted, and without its log of changes: that has a bound of its own. Files
