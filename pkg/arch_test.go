@@ -81,7 +81,7 @@ var own = map[string][]string{
 	"pkg/contents":            {"pkg/lazyregexp", "pkg/tuples"},
 	"pkg/access":              {"pkg/fault"},
 	"pkg/audit":               {"pkg/fault", "pkg/pause", "pkg/storage", "pkg/api/contract"},
-	"pkg/postgres":            {"pkg/lazyregexp", "pkg/fault", "pkg/dbname", "pkg/pause", "pkg/jsonlist"},
+	"pkg/postgres":            {"pkg/lazyregexp", "pkg/fault", "pkg/quantity", "pkg/dbname", "pkg/pause", "pkg/jsonlist"},
 	"pkg/scratch":             {"pkg/fault", "pkg/quantity", "internal/pgserver"},
 	"pkg/part":                {"pkg/lazyregexp", "pkg/fault", "pkg/postgres", "pkg/archive", "pkg/spelling"},
 	"pkg/pgdump":              {"pkg/lazyregexp", "pkg/fault", "pkg/postgres", "pkg/archive", "pkg/part", "pkg/rows"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
@@ -89,7 +90,16 @@ func (e *database) checkSource(ctx context.Context, name string) []backup.Check 
 	}
 	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", c.Database.Redacted(), server.Version, server.Role)}
 	pooled, err := c.Database.Pooled(ctx, conn)
-	return append([]backup.Check{check}, checkConnection(what+": connection", pooled, err)...)
+	checks := append([]backup.Check{check}, checkConnection(what+": connection", pooled, err)...)
+	return append(checks, checkConcerns(what, postgres.Concerns(ctx, conn, time.Now()))...)
+}
+
+// checkConcerns says what somebody should do about a server before it ends backups.
+func checkConcerns(name string, concerns []postgres.Concern) (checks []backup.Check) {
+	for _, x := range concerns {
+		checks = append(checks, backup.Check{Name: name + ": " + x.About, Result: backup.CheckWarning, Detail: x.Message, Hint: x.Hint})
+	}
+	return checks
 }
 
 // checkConnection says what a pooler between here and the server means: pooled and err are Target.Pooled's. Without one there is
@@ -134,6 +144,7 @@ func (e *database) checkConfigured(ctx context.Context) []backup.Check {
 		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %s on its disk", t.Redacted(), server.Version, server.Tables, quantity.Bytes(server.Size))})
 	pooled, err := t.Pooled(ctx, conn)
 	checks = append(checks, checkConnection("database: connection", pooled, err)...)
+	checks = append(checks, checkConcerns("database", postgres.Concerns(ctx, conn, time.Now()))...)
 	if err := server.Readable(); err != nil {
 		checks = append(checks, backup.Failing("database: rights", err))
 	} else {

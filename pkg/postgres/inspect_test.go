@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"cofre/internal/testenv"
 	"cofre/pkg/postgres"
@@ -58,5 +59,20 @@ func TestInspect(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+func TestConditionOf(t *testing.T) {
+	conn, err := target(t, testenv.Postgres(t, 18).URL("postgres")).Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer postgres.Close(conn)
+	is, err := postgres.ConditionOf(t.Context(), conn)
+	if err != nil || is.Major != 18 || is.Standby || is.Feedback || is.Ahead != 0 || is.Delay != 30*time.Second {
+		t.Errorf("%+v, %v", is, err)
+	}
+	if got := postgres.Concerns(t.Context(), conn, time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)); len(got) != 0 {
+		t.Errorf("concerns of a server that is well: %v", got)
 	}
 }

@@ -135,7 +135,10 @@ type Store struct {
 	lock      *types.ObjectLockMode // what the bucket was found to lock with; "" is not at all
 }
 
-var _ storage.Store = (*Store)(nil)
+var (
+	_ storage.Store   = (*Store)(nil)
+	_ storage.Adviser = (*Store)(nil)
+)
 
 // ParseURL takes "s3://bucket/prefix" apart. It fills Bucket and Prefix only.
 func ParseURL(raw string) (Config, error) {
