@@ -134,7 +134,7 @@ func (a *API) download(ctx context.Context, c *call) (answer, error) {
 	if err := c.read(&p, nil); err != nil {
 		return answer{}, err
 	}
-	link, err := a.Service.URL(ctx, c.resource, backup.LinkOptions{Life: time.Duration(p.ExpiresIn) * time.Second})
+	link, err := a.Service.URL(ctx, c.resource, backup.LinkOptions{Life: time.Duration(p.ExpiresIn) * time.Second, By: c.caller.Name})
 	if err != nil {
 		return answer{}, err
 	}

@@ -42,7 +42,7 @@ func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
 	c.note("max_backups", number(s.MaxBackups))
 	c.note("retention_days", number(s.RetentionDays))
 	c.note("default_directory", s.DefaultDirectory)
-	s, err := a.Service.SaveSettings(ctx, s, expected(params.IfMatch))
+	s, err := a.Service.SaveSettings(ctx, s, c.caller.Name, expected(params.IfMatch))
 	if err != nil {
 		return answer{}, err
 	}

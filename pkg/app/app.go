@@ -15,6 +15,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/namedfile"
+	"cofre/pkg/outbox"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
@@ -33,6 +34,8 @@ type App struct {
 	Directory string
 	// Audit is the trail of who did what, in the bucket.
 	Audit *audit.Trail
+	// Outbox is the queue of events for the channels of the file; nil without any.
+	Outbox *outbox.Outbox
 	// Allowance bounds the requests of each user of the API.
 	Allowance *registry.Allowance
 	config    Config
@@ -98,7 +101,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		Retention:  c.retention(),
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
-		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location,
+		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location, Events: a.openOutbox(),
 	})
 	if !o.RemovesNothing {
 		a.Service.MakeRoom = a.makeRoom

@@ -32,6 +32,7 @@ func (a *App) removalFinished(ctx context.Context, b backup.Backup, by string) e
 // restoreEnded records how a restore ended.
 func (a *App) restoreEnded(ctx context.Context, x registry.Restore, was registry.RestoreState) {
 	api.RecordRestoreEnded(ctx, a.Audit, x, was, a.log)
+	a.Service.TellRestore(x)
 }
 
 // makeRoom is a cleanup that a backup asked for, since the quota was full.

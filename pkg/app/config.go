@@ -17,6 +17,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
 	"cofre/pkg/engine"
+	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/lazyregexp"
 	"cofre/pkg/postgres"
@@ -99,6 +100,8 @@ type Config struct {
 	ProofTarget   string  // BACKUP_PROOF_TARGET: the target of the file where proofs are made; "" makes them in servers of their own
 	ProofServer   string  // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
+	Language string // BACKUP_LANGUAGE, default en: of what channels tell
+
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
 
@@ -165,6 +168,7 @@ var variables = []variable{
 	{"BACKUP_PROOF_MAX_GB", "50", decimal(func(c *Config, f float64) { c.ProofMaxGB = f })},
 	{"BACKUP_PROOF_TARGET", "staging", func(c *Config, v string) error { c.ProofTarget = v; return nil }},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
+	{"BACKUP_LANGUAGE", "pt-BR", choice(func(c *Config, v string) { c.Language = v }, string(event.English), string(event.Portuguese))},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
 }
@@ -181,7 +185,7 @@ func Load(environ []string) (Config, error) {
 	c := Config{
 		MaxConcurrent: 2, RetentionDays: 30, Compress: true, ConnectRetries: 3, LockWaitTimeout: 5 * time.Minute, PgDumpTimeout: time.Hour,
 		ProofTimeout: 6 * time.Hour, AutoCleanup: true, CleanupSchedule: "30 4 * * *", MaxRequestsPerMinute: 300, AuditRetentionDays: 365, RolesClaim: "cognito:groups",
-		MetricsNamespace: "cofre", EndOnLockWait: true, Engine: engineAuto, Rows: backup.RowsText, RowsLostPercent: 50, RowsLostMinimum: 100,
+		Language: string(event.English), MetricsNamespace: "cofre", EndOnLockWait: true, Engine: engineAuto, Rows: backup.RowsText, RowsLostPercent: 50, RowsLostMinimum: 100,
 		getenv: func(k string) string { return env[k] },
 	}
 	if err := refuseUnknown(env); err != nil {

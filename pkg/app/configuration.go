@@ -11,7 +11,7 @@ import (
 )
 
 // readFile reads cofre.yaml where BACKUP_CONFIG names an object of S3, as on AWS. Whoever can write to a bucket must not choose which variables
-// or files of this process are taken for a connection: such a file names targets alone, and their connections are secrets.
+// or files of this process are taken for a connection: such a file names targets and channels alone, what leads to them are secrets, and no channel leads to this machine.
 func (c *Config) readFile(ctx context.Context) error {
 	if c.FileURL == "" {
 		return nil
@@ -53,6 +53,15 @@ func onlyTargets(where string, f configfile.File) error {
 		if t.Connection.Secret == "" {
 			return fault.New(fault.Validation, fault.InvalidInput, "Keep its connection in AWS Secrets Manager, and name the secret's ARN under secret.",
 				"%s, line %d: the connection of target %q is no secret: a file that lies in S3 takes neither env nor file", where, t.Line, t.Name)
+		}
+	}
+	for _, ch := range f.Channels {
+		if ch.Where.Secret == "" || ch.Key != (configfile.Connection{}) && ch.Key.Secret == "" {
+			return fault.New(fault.Validation, fault.InvalidInput, "Keep its address in AWS Secrets Manager, and name the secret's ARN under secret.",
+				"%s, line %d: where channel %q leads to is no secret: a file that lies in S3 takes neither env nor file", where, ch.Line, ch.Name)
+		}
+		if ch.AllowLocal {
+			return fault.New(fault.Validation, fault.InvalidInput, "Leave allowLocal out.", "%s, line %d: channel %q allows local addresses, which a file that lies in S3 cannot: credentials are to be had there", where, ch.Line, ch.Name)
 		}
 	}
 	return nil

@@ -2,7 +2,9 @@ package backup
 
 import (
 	"context"
+	"fmt"
 
+	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 )
@@ -70,8 +72,8 @@ func (s *Service) SettingsOf(saved registry.Settings) registry.Settings {
 
 // SaveSettings replaces the settings for every door, and gives them as saved. They count from then on, whatever the
 // environment says. expect, when it is not nil, is asked whether those that count until then are the ones that the caller
-// has seen; it is asked where nobody can come in between. When they are not, nothing is changed: precondition_failed.
-func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expect func(registry.Settings) bool) (registry.Settings, error) {
+// has seen; it is asked where nobody can come in between. When they are not, nothing is changed: precondition_failed. by is who saves them.
+func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, by string, expect func(registry.Settings) bool) (registry.Settings, error) {
 	if set.RetentionDays < 0 || set.RetentionDays > 36500 || set.MaxBackups < 0 || set.MaxBackups > 1_000_000 {
 		return set, invalid("Use 0 to 36500 days and 0 to 1000000 backups; 0 is no limit.", "these settings are out of range")
 	}
@@ -86,13 +88,17 @@ func (s *Service) SaveSettings(ctx context.Context, set registry.Settings, expec
 		return set, err
 	}
 	set.DefaultDirectory = dir.Directory
-	return s.Registry.SaveSettings(ctx, set, s.Now(), func(x *registry.Index) error {
+	set, err := s.Registry.SaveSettings(ctx, set, s.Now(), func(x *registry.Index) error {
 		if expect == nil || expect(s.SettingsOf(x.Settings)) {
 			return nil
 		}
 		return fault.New(fault.Validation, fault.Precondition, "Nothing was saved. Read them again, and save what you want to change of those.",
 			"the settings were changed by somebody else meanwhile")
 	})
+	if err == nil {
+		s.tell(event.Event{Kind: event.SettingsChanged, By: by, Detail: fmt.Sprintf("retentionDays %d, maxBackups %d, defaultDirectory %q", set.RetentionDays, set.MaxBackups, set.DefaultDirectory)})
+	}
+	return set, err
 }
 
 // Elsewhere tells whether a run ended at once because another one makes the backup, has made it, or is just reserving it

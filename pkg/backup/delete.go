@@ -76,6 +76,14 @@ type CleanupFailure struct {
 // Cleanup ends what dead runs left, then applies retention. A dry run lists exactly what a real one removes, and
 // changes nothing. Both are refused (settings_lost) while it is not known which settings were saved.
 func (s *Service) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
+	rep, err := s.cleanup(ctx, o)
+	if !o.DryRun {
+		s.tellCleanup(rep, err)
+	}
+	return rep, err
+}
+
+func (s *Service) cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
 	if o.Days != nil {
 		if *o.Days < 0 || *o.Days > 36500 {
 			return CleanupReport{}, invalid("Use a number of days from 0 (everything but what is protected) to 36500.", "%d is not a number of days to keep", *o.Days)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
@@ -36,6 +37,7 @@ type Link struct {
 // LinkOptions tune a download link.
 type LinkOptions struct {
 	Life time.Duration // 0 is DefaultLinkLife
+	By   string        // for whom
 	// AllowUnsigned takes a backup without a signature although trusted keys are set.
 	AllowUnsigned bool
 }
@@ -61,6 +63,7 @@ func (s *Service) URL(ctx context.Context, ref string, o LinkOptions) (Link, err
 	if err != nil {
 		return Link{}, err
 	}
+	s.tell(event.Event{Kind: event.LinkMade, Source: b.SourceName(), Resource: b.ID, By: o.By, Bytes: b.Size})
 	return Link{ID: b.ID, URL: u.URL, Filename: b.Filename, Size: b.Size, Checksum: b.Checksum, ExpiresAt: u.ExpiresAt, Uncertain: u.Uncertain}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"cofre/pkg/archive"
 	"cofre/pkg/contents"
+	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
@@ -139,7 +140,11 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 		return done, fmt.Errorf("record the outcome: %w", err)
 	}
 	done.Backup = nb
+	s.look()
 	if done.Proof.OK {
+		if done.Proof.Level != registry.LevelRestored {
+			s.tell(event.Event{Kind: event.ProofEnded, Source: b.SourceName(), Resource: b.ID, By: o.By, Duration: done.DurationMS})
+		}
 		what := "backup proven"
 		if done.Proof.Level == registry.LevelRestored {
 			what = "script restored"

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 )
@@ -60,6 +61,15 @@ type Restored struct {
 // not empty is refused unless Clean is set; nothing is touched before everything that can be checked was. With an error of
 // the reason RestoredInPart the target is filled, and the answer says what is missing.
 func (s *Service) Restore(ctx context.Context, ref string, req RestoreRequest) (Restored, error) {
+	done, err := s.restore(ctx, ref, req)
+	if done.Backup.ID != "" {
+		s.tellRestored(event.Event{Source: done.Backup.SourceName(), Resource: done.Backup.ID, Target: done.Target.Database, Duration: done.DurationMS}, err)
+	}
+	return done, err
+}
+
+// restore is Restore, of which nobody is told.
+func (s *Service) restore(ctx context.Context, ref string, req RestoreRequest) (Restored, error) {
 	if req.URL == "" && req.Target == "" {
 		return Restored{}, invalid("For example: cofre restore ID --to postgresql://user@host:5432/database", "no database to restore into was given")
 	}
@@ -125,6 +135,7 @@ func (s *Service) foundDamaged(ctx context.Context, b Backup, cause error) {
 	default:
 		return
 	}
+	s.look()
 	if _, err := s.Registry.SetVerification(context.WithoutCancel(ctx), b.ID, mark, 0); err != nil {
 		s.Log.Warn("the backup was found damaged, but that was not recorded", "backup_id", b.ID, "error", err.Error())
 	}

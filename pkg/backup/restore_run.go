@@ -80,7 +80,7 @@ func (r *restoring) restore(ctx context.Context, x registry.Restore) (Restored, 
 	}
 	req := order.request()
 	req.Progress, req.Remark = r.progress, r.remark
-	got, err := r.s.Restore(ctx, x.Backup, req)
+	got, err := r.s.restore(ctx, x.Backup, req)
 	if fault.HasReason(err, fault.AlreadyExists) { // nobody is to drop what another restore has just made
 		if going := r.s.restoringAlready(ctx, order, x.ID); fault.HasReason(going, fault.Busy) {
 			err = going

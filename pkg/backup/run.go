@@ -54,6 +54,7 @@ func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch fu
 		return Backup{}, err
 	}
 	b, err := s.run(ctx, id, lease, ahead, watch)
+	s.tellEnded(b, err)
 	if s.Ended != nil {
 		s.Ended(b, err)
 	}

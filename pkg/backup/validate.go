@@ -123,6 +123,7 @@ func (s *Service) Validate(ctx context.Context, ref string, o ValidateOptions) (
 		b = nb
 	}
 	v.Backup = &b
+	s.look()
 	s.Log.Info("backup validated", "backup_id", b.ID, "valid", v.Valid, "bytes", v.Size, "duration_ms", v.DurationMS)
 	return v, nil
 }

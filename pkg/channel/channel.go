@@ -130,19 +130,10 @@ func hidden(err error, secrets []string) error {
 
 // failed is the error of a channel that has to be tried again.
 func (c *Channel) failed(format string, args ...any) *fault.Error {
-	f := fault.New(fault.FileSystem, fault.ChannelFailed, "Look whether its address is right and its receiver answers; try it with: cofre channel test "+quoted(c.Config.Name),
+	f := fault.New(fault.FileSystem, fault.ChannelFailed, "Look whether its address is right and its receiver answers.",
 		"channel %s: "+format, append([]any{c.Config.Name}, args...)...)
 	f.Transient = true
 	return f
-}
-
-func quoted(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
-	}) {
-		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-	}
-	return name
 }
 
 const (

@@ -15,6 +15,8 @@
 //	url                     {"id", "url", "filename", "size", "checksum", "expiresAt"}
 //	restore                 {"backup", "target", "duration"}
 //	cleanup                 {"dryRun", "removed", "kept", "freedBytes", "leftovers", "policy", "failures"}
+//	channel list            {"channels": [...]}, without where they lead to
+//	channel test            {"channel", "answer"}
 //	audit list              {"records": [...], "next": "cursor of the next page"}, records as the API gives them
 //	audit verify            {"ok": bool, "count", "first", "last", "lastHash", "trimmed", "breaks": [{"kind", "sequence", "to", "message"}]}
 //	doctor                  {"ok": bool, "checks": [...]}
@@ -52,6 +54,7 @@ type program struct {
 
 	json, quiet, verbose, noProgress, utc bool
 	log                                   *slog.Logger
+	opened                                []*app.App                              // by this command, which tells people at its end
 	insist                                atomic.Pointer[context.CancelCauseFunc] // called by the second signal, see secondSignal
 }
 
@@ -78,7 +81,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err != nil && ctx.Err() != nil {
 		err = stopped(ctx, err)
 	}
-	return p.report(err)
+	code := p.report(err)
+	p.tellPeople(ctx)
+	return code
 }
 
 func wantsJSON(args []string) bool {
@@ -121,7 +126,15 @@ func (p *program) openWithLinks(ctx context.Context, base string) (*app.App, err
 	if err != nil {
 		return nil, err
 	}
-	return app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base})
+	return p.keep(app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base}))
+}
+
+// keep notes an app, for tellPeople.
+func (p *program) keep(a *app.App, err error) (*app.App, error) {
+	if err == nil {
+		p.opened = append(p.opened, a)
+	}
+	return a, err
 }
 
 // openSource is open for the database of a source: of the one that the file of BACKUP_CONFIG has under this name, or the
@@ -148,7 +161,7 @@ func (p *program) openSource(ctx context.Context, name string) (*app.App, error)
 		}
 		return nil, usage(hint, "%s", what)
 	}
-	return app.Open(ctx, c, app.Options{Log: p.log})
+	return p.keep(app.Open(ctx, c, app.Options{Log: p.log}))
 }
 
 // bar starts showing the progress of something that may take long.

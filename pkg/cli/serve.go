@@ -96,6 +96,10 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		_, err := a.TrimAudit(ctx)
 		return err
 	}
+	conf.TellPeople = a.TellPeople
+	if a.Outbox != nil {
+		conf.Woken = a.Outbox.Woken()
+	}
 	conf.Links, conf.LinkBase = a.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, LaunchProof: d.LaunchProof, Link: d.Link, Version: p.build().Version, Log: p.log})

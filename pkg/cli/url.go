@@ -53,6 +53,7 @@ func (p *program) url(ctx context.Context, ref string, o backup.LinkOptions) err
 	if err != nil {
 		return err
 	}
+	o.By = actor()
 	link, err := a.Service.URL(ctx, ref, o)
 	if err != nil {
 		p.acted(ctx, a, "download", ref, err, nil)

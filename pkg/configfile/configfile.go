@@ -10,6 +10,11 @@
 //	    connection:
 //	      file: /run/secrets/staging-url
 //	    allow: [new]
+//	channels:
+//	  - name: team
+//	    kind: slack
+//	    where:
+//	      env: SLACK_URL
 //
 // The file is held against a JSON schema ([Schema]), which editors can use too. It never holds a connection URL itself, so
 // that it can lie in git.
@@ -46,6 +51,8 @@ type File struct {
 	// Retention is what is kept of all sources for which nothing else is said; nil where the file says nothing of it.
 	Retention *Retention `yaml:"retention"`
 	Targets   []Target   `yaml:"targets"`
+	// Channels are how people are told of what happens.
+	Channels []Channel `yaml:"channels"`
 }
 
 // Source is one thing that is backed up.
@@ -123,23 +130,28 @@ func (s Source) URL(getenv func(string) string) (string, error) {
 
 // url is the connection URL of what of names. It is never empty: that would be whatever the environment leads to. database is for an example.
 func (c Connection) url(of, database string, getenv func(string) string) (string, error) {
+	return c.read(of, "connection", "postgresql://user@host:5432/"+database, getenv)
+}
+
+// read returns what a variable or a file holds, which is what of names has as its what.
+func (c Connection) read(of, what, example string, getenv func(string) string) (string, error) {
 	if name := c.Env; name != "" {
 		if v := strings.TrimSpace(getenv(name)); v != "" {
 			return v, nil
 		}
-		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"=postgresql://user@host:5432/"+database,
-			"%s has its connection in the variable %s, which is not set", of, name)
+		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"="+example,
+			"%s has its %s in the variable %s, which is not set", of, what, name)
 	}
-	const hint = "Let it hold the connection URL, readable by this user."
+	hint := "Let it hold the " + what + ", such as " + example + ", readable by this user."
 	data, err := namedfile.Read(c.File, MaxSize)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "the connection of %s cannot be read", of)
+		return "", fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "the %s of %s cannot be read", what, of)
 	}
-	url := strings.TrimSpace(string(data))
-	if url == "" {
-		return "", fault.New(fault.Validation, fault.InvalidInput, hint, "%s has its connection in the file %.200q, which is empty", of, c.File)
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fault.New(fault.Validation, fault.InvalidInput, hint, "%s has its %s in the file %.200q, which is empty", of, what, c.File)
 	}
-	return url, nil
+	return text, nil
 }
 
 // MaxSize bounds the file, and each file that it names, in bytes.
@@ -224,6 +236,17 @@ func Parse(name string, data []byte) (File, error) {
 		t.Line = lineOf(&doc, []string{"targets", strconv.Itoa(i)})
 		if before := targets.add(t.Name, t.Line); before > 0 {
 			return f, wrong(name, t.Line, "the target %q stands in line %d already", t.Name, before)
+		}
+	}
+	channels := names{}
+	for i := range f.Channels {
+		c := &f.Channels[i]
+		c.Line = lineOf(&doc, []string{"channels", strconv.Itoa(i)})
+		if before := channels.add(c.Name, c.Line); before > 0 {
+			return f, wrong(name, c.Line, "the channel %q stands in line %d already", c.Name, before)
+		}
+		if what := c.check(); what != "" {
+			return f, wrong(name, c.Line, "channel %q: %s", c.Name, what)
 		}
 	}
 	for _, s := range f.Sources {

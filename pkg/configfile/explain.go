@@ -35,7 +35,7 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // keys are what may stand at each place of the file, for what the validator's messages do not say. TestKeys holds them
 // against the schema.
 var keys = map[string][]string{
-	"":                   {"sources", "retention", "targets"},
+	"":                   {"sources", "retention", "targets", "channels"},
 	"sources":            {"name", "connection", "maxAge", "proofs", "checks", "proofTimeout", "restore", "jobs", "rows", "retention", "thresholds"},
 	"sources.connection": {"env", "file"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
@@ -43,6 +43,9 @@ var keys = map[string][]string{
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
 	"targets":            {"name", "connection", "allow"},
 	"targets.connection": {"env", "file", "secret"},
+	"channels":           {"name", "kind", "where", "key", "chat", "from", "to", "events", "sources", "severity", "language", "digest", "allowLocal"},
+	"channels.where":     {"env", "file", "secret"},
+	"channels.key":       {"env", "file", "secret"},
 }
 
 // explain says what does not fit, where, and what may stand there.
@@ -71,6 +74,9 @@ func explain(name string, doc *yaml.Node, v jsonschema.Violation) error {
 		case "proofTimeout":
 			return wrong(name, line, "%s%.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", at, v.Got)
 		case "env": // what stands there may be the URL itself, with its password
+			if path[0] == "channels" {
+				return wrong(name, line, "%swant the name of a variable that holds it, such as SLACK_URL", at)
+			}
 			return wrong(name, line, "%swant the name of a variable that holds the connection URL, such as SHOP_URL", at)
 		case "secret": // so may it here
 			return wrong(name, line, "%swant the ARN of a secret in AWS Secrets Manager whose name begins with cofre/, such as "+

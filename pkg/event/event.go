@@ -46,6 +46,7 @@ const (
 	Shrunk          Kind = "shrunk" // a backup is much smaller than the one before
 	CleanupOdd      Kind = "cleanup_odd"
 	QuotaNear       Kind = "quota_near"
+	LimitNear       Kind = "limit_near" // before long backups will be larger, or take longer, than they may
 	LinkMade        Kind = "link_made"
 	SettingsChanged Kind = "settings_changed"
 	Recovered       Kind = "recovered"
@@ -56,7 +57,7 @@ const (
 // Kinds are those that a channel may choose, in the order of the documents.
 func Kinds() []Kind {
 	return []Kind{BackupEnded, BackupFailed, Overdue, Damaged, ServerChanged, ProofEnded, ProofFailed, NotProven, RestoreEnded, RestoreFailed, RowsLost, Shrunk,
-		CleanupOdd, QuotaNear, LinkMade, SettingsChanged, Recovered}
+		CleanupOdd, QuotaNear, LimitNear, LinkMade, SettingsChanged, Recovered}
 }
 
 // Severity is how urgent it is.

@@ -14,6 +14,8 @@ var monday = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
 
 func at(days, hours int) time.Time { return monday.Add(time.Duration(days*24+hours) * time.Hour) }
 
+func all(string) bool { return true }
+
 // story runs a state through a series of looks and notes what is told.
 type story struct {
 	state State
@@ -21,7 +23,7 @@ type story struct {
 }
 
 func (s *story) look(now time.Time, held ...Condition) {
-	next, _ := s.state.Next(now, held)
+	next, _ := s.state.Next(now, held, all)
 	for _, e := range next.Pending {
 		s.told = append(s.told, fmt.Sprintf("%s %s %s", now.Sub(monday), e.Severity, e.Say(English, nil).Title))
 	}
@@ -92,13 +94,17 @@ func TestWarnings(t *testing.T) {
 // Two that look at once come to the same, and one who finds nothing new writes nothing.
 func TestNextChanges(t *testing.T) {
 	var s State
-	one, changed := s.Next(at(0, 1), []Condition{failing(1, Warning)})
+	one, changed := s.Next(at(0, 1), []Condition{failing(1, Warning)}, all)
 	if !changed || len(one.Pending) != 1 || one.Pending[0].Since != monday || one.Pending[0].Day != 1 {
 		t.Fatalf("%v %+v", changed, one)
 	}
 	one.Pending = nil
-	if again, changed := one.Next(at(0, 2), []Condition{failing(5, Warning)}); changed || len(again.Pending) != 0 || !reflect.DeepEqual(again.Open, one.Open) {
+	if again, changed := one.Next(at(0, 2), []Condition{failing(5, Warning)}, all); changed || len(again.Pending) != 0 || !reflect.DeepEqual(again.Open, one.Open) {
 		t.Errorf("%v %+v", changed, again)
+	}
+	others := func(source string) bool { return source != "shop" }
+	if two, changed := one.Next(at(3, 0), nil, others); changed || !reflect.DeepEqual(two.Open, one.Open) {
+		t.Errorf("who knows nothing of the source says: %v %+v", changed, two)
 	}
 	data, err := json.Marshal(one)
 	if err != nil {
@@ -218,7 +224,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if s, err := ParseState(data); err == nil {
-			s.Next(monday, []Condition{failing(1, Critical)})
+			s.Next(monday, []Condition{failing(1, Critical)}, all)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"cofre/pkg/quantity"
 )
 
 // Language is that of a text.
@@ -129,39 +131,17 @@ func percent(part, whole int64) int64 {
 
 func (s sayer) time(t time.Time) string { return t.In(s.zone).Format(s.layout) }
 
-// size says bytes in units of 1024, as everything here counts them.
-func (s sayer) size(n int64) string {
-	f, unit := float64(n), "bytes"
-	for _, u := range []string{"KB", "MB", "GB", "TB", "PB"} {
-		if f < 1024 {
-			break
-		}
-		f, unit = f/1024, u
-	}
-	if unit == "bytes" {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	text := fmt.Sprintf("%.1f", f)
-	if f >= 100 {
-		text = fmt.Sprintf("%.0f", f)
-	}
-	return strings.ReplaceAll(text, ".", s.decimal) + " " + unit
-}
+// size and length say figures as all doors do, with the language's decimal sign.
+func (s sayer) size(n int64) string { return s.localized(quantity.Bytes(n)) }
 
-// length says how long something took, in its two largest units.
 func (s sayer) length(d time.Duration) string {
 	d = max(d, 0)
-	if d < time.Minute {
-		return strings.ReplaceAll(fmt.Sprintf("%.1f s", d.Seconds()), ".", s.decimal)
+	if d < 2*day {
+		return s.localized(quantity.Duration(d))
 	}
-	days, hours, minutes := int(d/day), int(d%day/time.Hour), int(d%time.Hour/time.Minute)
-	switch {
-	case days == 1:
-		return fmt.Sprintf("1 %s %d h", s.day, hours)
-	case days > 1:
-		return fmt.Sprintf("%d %s %d h", days, s.days, hours)
-	case hours > 0:
-		return fmt.Sprintf("%d h %d min", hours, minutes)
-	}
-	return fmt.Sprintf("%d min %d s", minutes, int(d%time.Minute/time.Second))
+	return fmt.Sprintf("%d %s", int(d/day), s.days)
+}
+
+func (s sayer) localized(figure string) string {
+	return strings.ReplaceAll(figure, ".", s.decimal)
 }

@@ -69,8 +69,9 @@ func again(s Severity) int {
 }
 
 // Next compares the conditions that hold with those that were told. It returns the state behind that, with the events to be told in Pending;
-// changed is false where there is nothing to write. The argument is left as it is.
-func (s State) Next(now time.Time, held []Condition) (next State, changed bool) {
+// changed is false where there is nothing to write. covers tells of which sources held says everything: what was told of others stays. The
+// argument is left as it is.
+func (s State) Next(now time.Time, held []Condition, covers func(source string) bool) (next State, changed bool) {
 	now = now.UTC().Truncate(time.Millisecond)
 	next = State{Version: version, Digests: s.Digests}
 	before := map[string]Open{}
@@ -102,6 +103,12 @@ func (s State) Next(now time.Time, held []Condition) (next State, changed bool) 
 			changed = true
 		}
 		next.Open = append(next.Open, o)
+	}
+	for _, o := range s.Open {
+		if !covers(o.Source) && !holds[o.key()] {
+			holds[o.key()] = true
+			next.Open = append(next.Open, o)
+		}
 	}
 	for _, e := range over(s.Open, holds, ill) {
 		tell(e)
@@ -156,7 +163,7 @@ func grows(k Kind) bool { return k == Damaged }
 // curable tells whether somebody waits for word that it is over.
 func curable(k Kind) bool {
 	switch k {
-	case BackupFailed, Overdue, ServerChanged, ProofFailed, QuotaNear, Damaged, NotProven:
+	case BackupFailed, Overdue, ServerChanged, ProofFailed, QuotaNear, LimitNear, Damaged, NotProven:
 		return true
 	}
 	return false

@@ -291,9 +291,12 @@ func (o *Outbox) List(ctx context.Context, before string, limit int) (events []e
 // maxTries is how often a state is looked at anew because somebody else has changed it.
 const maxTries = 5
 
-// Settle compares what holds now with what was told, and puts what follows into the queue. held works out what holds; digest sums up for a
-// period. Both are called again after a collision.
-func (o *Outbox) Settle(ctx context.Context, held func(context.Context) ([]event.Condition, error), digest func(period string) *event.Summary) error {
+// Held works out what holds now, and of which sources that is everything.
+type Held func(context.Context) (held []event.Condition, covers func(source string) bool, err error)
+
+// Settle compares what holds now with what was told, and puts what follows into the queue. digest sums up for a period. Both are called again after
+// a collision.
+func (o *Outbox) Settle(ctx context.Context, held Held, digest func(period string) *event.Summary) error {
 	for try := 0; ; try++ {
 		err := o.settle(ctx, held, digest)
 		if !storage.IsPrecondition(err) && !storage.IsNotFound(err) {
@@ -305,7 +308,7 @@ func (o *Outbox) Settle(ctx context.Context, held func(context.Context) ([]event
 	}
 }
 
-func (o *Outbox) settle(ctx context.Context, held func(context.Context) ([]event.Condition, error), digest func(period string) *event.Summary) error {
+func (o *Outbox) settle(ctx context.Context, held Held, digest func(period string) *event.Summary) error {
 	state, unchanged, err := o.state(ctx)
 	if err != nil {
 		return err
@@ -313,12 +316,12 @@ func (o *Outbox) settle(ctx context.Context, held func(context.Context) ([]event
 	if err := o.putAll(ctx, state.Pending); err != nil {
 		return err
 	}
-	conditions, err := held(ctx)
+	conditions, covers, err := held(ctx)
 	if err != nil {
 		return err
 	}
 	now := o.Now()
-	next, changed := state.Next(now, conditions)
+	next, changed := state.Next(now, conditions, covers)
 	for _, period := range o.Digests {
 		due, marked := next.Due(period, now.In(o.Zone))
 		changed = changed || marked

@@ -84,6 +84,8 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
+func all(string) bool { return true }
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -208,9 +210,9 @@ func TestProcessesThatDie(t *testing.T) {
 	o := New(store, options)
 	held := []event.Condition{{Kind: event.Overdue, Source: "shop", Severity: event.Critical, Since: at.now().Add(-time.Hour)}}
 	settle := func() {
-		must(t, o.Settle(t.Context(), func(context.Context) ([]event.Condition, error) { return held, nil }, func(p string) *event.Summary { return &event.Summary{Period: p} }))
+		must(t, o.Settle(t.Context(), func(context.Context) ([]event.Condition, func(string) bool, error) { return held, all, nil }, func(p string) *event.Summary { return &event.Summary{Period: p} }))
 	}
-	dead, _ := event.State{}.Next(at.now(), held)
+	dead, _ := event.State{}.Next(at.now(), held, all)
 	dead.Due(event.Daily, at.now())
 	_, err := o.putState(t.Context(), dead, storage.Condition{IfAbsent: true})
 	must(t, err)

@@ -77,6 +77,10 @@ type Config struct {
 	KeepRestoreEvery time.Duration
 	// TrimAudit removes expired audit records; it is called after each scheduled cleanup. May be nil.
 	TrimAudit func(context.Context) error
+	// TellPeople tells people what happened; with notice it looks how it stands with everything. It is called beside all work, and when Woken
+	// receives. May be nil.
+	TellPeople func(ctx context.Context, notice bool) error
+	Woken      <-chan struct{}
 
 	Log *slog.Logger
 	Now func() time.Time // default time.Now
@@ -187,6 +191,7 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	work.Go(func() { s.settle(beside) })
 	work.Go(func() { s.scheduler.run(beside) })
 	work.Go(func() { s.proofs(beside) })
+	work.Go(func() { s.tell(beside) })
 	work.Go(func() { s.sources.discover(beside, s.Log) })
 	failed := make(chan error, 1)
 	go func() { failed <- s.listen() }()
@@ -198,7 +203,9 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	case <-ctx.Done():
 	}
 	stopBeside()
-	return s.stop(abort)
+	err := s.stop(abort)
+	s.tellLast()
+	return err
 }
 
 // expect puts on record what this server is to back up, so that a source that never gets a backup is overdue some day.

@@ -143,6 +143,9 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 			*s.into = parsed
 		}
 	}
+	if w.Outbox != nil {
+		conf.TellPeople, conf.Woken = w.TellPeople, w.Outbox.Woken()
+	}
 	conf.Links, conf.LinkBase = w.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return w.API(app.APIOptions{Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, LaunchProof: d.LaunchProof, Link: d.Link, Version: "1.2.3", Log: log,

@@ -1,0 +1,136 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"cofre/pkg/backup"
+	"cofre/pkg/channel"
+	"cofre/pkg/configfile"
+	"cofre/pkg/event"
+	"cofre/pkg/fault"
+	"cofre/pkg/outbox"
+	"cofre/pkg/secret"
+)
+
+// openOutbox makes the queue of events, where the file has channels: without one nothing is kept and nothing is looked at.
+func (a *App) openOutbox() backup.Events {
+	c := a.config
+	if len(c.File.Channels) == 0 {
+		return nil
+	}
+	o := outbox.Options{Zone: time.Local, Log: a.log}
+	for _, ch := range c.File.Channels {
+		o.Channels = append(o.Channels, channel.New(c.channel(ch, a.Directory)))
+		if ch.Digest != "" && !slices.Contains(o.Digests, ch.Digest) {
+			o.Digests = append(o.Digests, ch.Digest)
+		}
+	}
+	a.Outbox = outbox.New(a.Store, o)
+	return a.Outbox
+}
+
+// channel is one of the file. What its references lead to is read with each message.
+func (c Config) channel(ch configfile.Channel, place string) channel.Config {
+	read := func(k configfile.Connection) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return ch.Read(ctx, k, c.getenv, secret.Key) }
+	}
+	conf := channel.Config{
+		Name: ch.Name, Kind: ch.Kind, Where: read(ch.Where), Chat: ch.Chat, From: ch.From, To: ch.To, Language: event.Language(ch.Language), Zone: time.Local, AllowLocal: ch.AllowLocal, Place: place,
+		Filter: event.Filter{Sources: ch.Sources, Least: event.Severity(ch.Severity), Digest: ch.Digest},
+	}
+	if conf.Language == "" {
+		conf.Language = event.Language(c.Language)
+	}
+	for _, k := range ch.Events {
+		conf.Filter.Kinds = append(conf.Filter.Kinds, event.Kind(k))
+	}
+	if ch.Key != (configfile.Connection{}) {
+		conf.Key = read(ch.Key)
+	}
+	return conf
+}
+
+// TellPeople puts what happened into the queue, with what follows from how it stands with all backups, and tells the channels what they were not
+// told. Whoever has time calls it: it never belongs into the way of a backup. With notice it looks how it stands in any case; otherwise only
+// where that may have changed.
+func (a *App) TellPeople(ctx context.Context, notice bool) error {
+	if a.Outbox == nil {
+		return nil
+	}
+	err := a.Outbox.Write(ctx)
+	if a.Outbox.Looked() || notice {
+		if serr := a.notice(ctx); serr != nil {
+			a.Outbox.Look() // the next one looks again
+			err = errors.Join(err, serr)
+		}
+	}
+	return errors.Join(err, a.Outbox.Deliver(ctx))
+}
+
+// notice finds out what lasts, and puts what is news of it into the queue.
+func (a *App) notice(ctx context.Context) error {
+	var digest func(period string) *event.Summary
+	held := func(ctx context.Context) ([]event.Condition, func(string) bool, error) {
+		o, err := a.Service.Overview(ctx, time.Local)
+		if err != nil {
+			return nil, nil, err
+		}
+		held, covers := a.Service.Conditions(o)
+		digest = func(period string) *event.Summary { return backup.Summary(o, held, period) }
+		return held, covers, nil
+	}
+	return a.Outbox.Settle(ctx, held, func(period string) *event.Summary { return digest(period) })
+}
+
+// ChannelStatus is a channel of the file, and how it stands with it. Where it leads to is a secret.
+type ChannelStatus struct {
+	Name     string   `json:"name"`
+	Kind     string   `json:"kind"`
+	Severity string   `json:"severity"` // the least that it is told
+	Events   []string `json:"events"`   // none: all
+	Sources  []string `json:"sources"`  // none: all
+	Language string   `json:"language"`
+	Digest   string   `json:"digest,omitempty"`
+
+	Sent         int       `json:"sent"`
+	Waiting      int       `json:"waiting"`
+	GivenUp      int       `json:"givenUp"` // messages that were refused, or were no news any more
+	LastSent     time.Time `json:"lastSent,omitzero"`
+	Failures     int       `json:"failures"` // in a row
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	RetryAt      time.Time `json:"retryAt,omitzero"`
+	LastError    string    `json:"lastError,omitempty"`
+}
+
+// Channels says how it stands with each channel of the file.
+func (a *App) Channels(ctx context.Context) ([]ChannelStatus, error) {
+	all := []ChannelStatus{}
+	if a.Outbox == nil {
+		return all, nil
+	}
+	known, err := a.Outbox.Statuses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range known {
+		ch := a.config.File.Channels[i]
+		all = append(all, ChannelStatus{
+			Name: ch.Name, Kind: ch.Kind, Severity: cmp.Or(ch.Severity, string(event.Warning)), Events: append([]string{}, ch.Events...), Sources: append([]string{}, ch.Sources...),
+			Language: cmp.Or(ch.Language, a.config.Language, string(event.English)), Digest: ch.Digest,
+			Sent: s.Sent, Waiting: s.Waiting, GivenUp: s.GivenUp, LastSent: s.LastSent, Failures: s.Failures, FailingSince: s.FailingSince, RetryAt: s.RetryAt, LastError: s.LastError,
+		})
+	}
+	return all, nil
+}
+
+// TestChannel sends a test message for whom by names, and returns what the receiver answered.
+func (a *App) TestChannel(ctx context.Context, name, by string) (answer string, err error) {
+	if a.Outbox == nil {
+		return "", fault.New(fault.Validation, fault.NotFound, "Name channels in cofre.yaml, the file that BACKUP_CONFIG leads to.", "there is no channel: cofre.yaml names none")
+	}
+	return a.Outbox.Try(ctx, name, by)
+}
