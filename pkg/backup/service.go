@@ -43,6 +43,8 @@ type Config struct {
 	ProofTarget string
 	// ProofRules are, by source, what its proofs ask and how long each may take.
 	ProofRules map[string]ProofRule
+	// Places are the second places, where copies go.
+	CopyPlaces []Place
 	Limits     Limits
 	Defaults   Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.

@@ -15,7 +15,7 @@ import (
 // Intent is intents/<id>.json, or removals/<id>.json: work that was begun and is not known to have ended.
 type Intent struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // create or end; in removals/ remove
+	Kind    string `json:"kind"` // create, copy or end; in removals/ remove
 	// Backup is the record as reserved. Before Admitted is set its limits and file name are not decided, and no
 	// rebuild takes it for a backup.
 	Backup   Backup `json:"backup"`
@@ -42,6 +42,7 @@ const (
 	kindCreate = "create"
 	kindEnd    = "end" // a create that was given up: only its leftovers and its record are left to settle
 	kindRemove = "remove"
+	kindCopy   = "copy" // of a backup of another place: see copy.go
 )
 
 // expired tells whether the holder has been silent for longer than its lease at the service's time now.
@@ -49,9 +50,12 @@ func (in *Intent) expired(written, now time.Time) bool {
 	return now.Sub(written) > in.lease()+dateStep
 }
 
+// runs reports whether it is the lease of a run, which a process holds.
+func (in *Intent) runs() bool { return in.Kind == kindCreate || in.Kind == kindCopy }
+
 // abandoned reports whether the process of the run is known to be gone, whatever is left of its lease.
 func (in *Intent) abandoned() bool {
-	return in.Kind == kindCreate && in.Runner != "" && in.Process.gone(self())
+	return in.runs() && in.Runner != "" && in.Process.gone(self())
 }
 
 // intent reads an intent; its ETag and date are in the object.
@@ -91,7 +95,7 @@ func parseIntent(key, id string, data []byte) (Intent, error) {
 // faster the reason is precondition_failed.
 func (r *Registry) acquire(ctx context.Context, in Intent, etag string) (*Lease, error) {
 	in.Version, in.Token = recordVersion, rand.Text()
-	if in.Kind != kindCreate {
+	if !in.runs() {
 		in.Process = nil // only a run is given up by it
 	}
 	l := &Lease{r: r, id: in.Backup.ID, token: in.Token, intent: in, etag: etag}

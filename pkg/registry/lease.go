@@ -190,7 +190,7 @@ func (l *Lease) put(ctx context.Context, change func(*Intent)) error {
 		return err
 	}
 	// After a power failure it may be as it was before a run's last word: that run is as dead, and was as alive.
-	etag, err := l.r.exchange(ctx, l.key(), l.etag, data, l.written && in.Kind == kindCreate, func(now []byte) bool {
+	etag, err := l.r.exchange(ctx, l.key(), l.etag, data, l.written && in.runs(), func(now []byte) bool {
 		cur, err := parseIntent(l.key(), l.id, now)
 		return err == nil && cur.Token == l.token
 	})

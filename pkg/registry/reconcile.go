@@ -106,7 +106,7 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 		return r.refuse(ctx, in, o, now)
 	}
 	if !in.expired(o.LastModified, now) && !in.abandoned() {
-		if in.Kind == kindCreate {
+		if in.runs() {
 			rep.Running = append(rep.Running, id)
 		}
 		return nil
@@ -122,6 +122,9 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 	}
 	if err != nil {
 		return err
+	}
+	if in.Kind == kindCopy {
+		return l.finishCopy(ctx, rep)
 	}
 	return l.finishDead(ctx, cause, rep)
 }

@@ -124,14 +124,19 @@ func (r *Registry) settleRun(ctx context.Context, id string) (refused bool, err 
 	if !in.expired(o.LastModified, now) && !in.abandoned() {
 		return false, errWorkedOn()
 	}
-	cause := whyDead(in, o.LastModified)
-	in.Kind, in.LeaseMS = kindEnd, r.lease.Milliseconds()
+	cause, copied := whyDead(in, o.LastModified), in.Kind == kindCopy
+	if in.LeaseMS = r.lease.Milliseconds(); !copied {
+		in.Kind = kindEnd
+	}
 	l, err := r.acquire(ctx, in, o.ETag)
 	if lost(err) {
 		return false, errWorkedOn()
 	}
 	if err != nil {
 		return false, err
+	}
+	if copied {
+		return false, l.end(ctx) // what it had sent goes with the backup
 	}
 	return false, l.finishDead(ctx, cause, &Report{})
 }

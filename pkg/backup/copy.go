@@ -1,0 +1,336 @@
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"cofre/pkg/fault"
+	"cofre/pkg/registry"
+	"cofre/pkg/storage"
+)
+
+// Place is a second place of backups: a whole one, with records of its own, which needs nothing of the first.
+type Place struct {
+	Name string
+	// Where says where it is, without secrets.
+	Where string
+	// Open opens it. It is asked for once at most.
+	Open func(context.Context) (storage.Store, *registry.Registry, error)
+}
+
+// Place returns the place with a name; reason not_found where there is none.
+func (s *Service) Place(name string) (Place, error) {
+	var names []string
+	for _, p := range s.CopyPlaces {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	hint := "No place is configured: name one under places in cofre.yaml, or set BACKUP_COPIES."
+	if len(names) > 0 {
+		hint = "There are: " + strings.Join(names, ", ") + "."
+	}
+	return Place{}, fault.New(fault.Validation, fault.NotFound, hint, "there is no place %.80q", name)
+}
+
+// Copy brings a good backup to a second place, in one pass: what is read of the first is held against the record's SHA-256 before the second
+// has it. copied is false where it was there already. progress, when set, is told the bytes that the second place has. A copy that fails
+// leaves nothing that counts, and nothing of the first place is changed.
+func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, size int64)) (copied bool, err error) {
+	place, err := s.Place(to)
+	if err != nil {
+		return false, err
+	}
+	o, err := s.Registry.Original(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	store, records, err := place.Open(ctx)
+	if err != nil {
+		return false, fmt.Errorf("open the place %s: %w", to, err)
+	}
+	runner, err := s.newID()
+	if err != nil {
+		return false, err
+	}
+	lease, there, err := records.BeginCopy(ctx, &o, runner)
+	if err != nil || there {
+		return false, err
+	}
+	start := s.Now()
+	work, lost := context.WithCancelCause(ctx)
+	beat, stop := context.WithCancel(work)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		renewing(beat, lease, lost, func(err error) {
+			s.Log.Warn("lease not renewed, trying again", "backup_id", id, "place", to, "error", err.Error())
+		})
+	}()
+	c := copying{from: s.Store, to: store, lease: lease, o: &o, place: to, progress: progress}
+	err = c.object(work)
+	stop()
+	<-done
+	if cause := context.Cause(work); err != nil && cause != nil {
+		err = cause
+	}
+	if err == nil {
+		err = lease.CommitCopy(ctx, &o)
+	} else if aerr := abandon(ctx, lease); aerr != nil {
+		s.Log.Log(ctx, fault.LevelBeside(aerr, err), "copying not ended yet", "backup_id", id, "place", to, "error", aerr.Error())
+	}
+	lost(nil)
+	if err != nil && !registry.IsCommitted(err) {
+		return false, fmt.Errorf("copy backup %s to %s: %w", id, to, err)
+	}
+	s.Log.Info("backup copied", "backup_id", id, "place", to, "bytes", o.Backup.Size, "duration_ms", s.Now().Sub(start).Milliseconds())
+	return true, err
+}
+
+// abandon ends a copying that failed, also when it was interrupted.
+func abandon(ctx context.Context, lease *registry.Lease) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	return lease.AbandonCopy(ctx)
+}
+
+// copying is one object on its way.
+type copying struct {
+	from, to storage.Store
+	lease    *registry.Lease
+	o        *registry.Original
+	place    string
+	progress func(done, size int64)
+}
+
+// object brings the object over, where it is not there from an attempt that died behind that.
+func (c *copying) object(ctx context.Context) error {
+	b := c.o.Backup
+	if there, err := c.to.Head(ctx, b.Filepath); err == nil {
+		return c.left(ctx, there)
+	} else if !storage.IsNotFound(err) {
+		return err
+	}
+	r, obj, err := c.from.Open(ctx, b.Filepath, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if obj.Size != b.Size {
+		return notStored(b, fault.SizeMismatch, "it has %d bytes, the record says %d", obj.Size, b.Size)
+	}
+	report := func(int64) {}
+	if c.progress != nil {
+		c.progress(0, b.Size)
+		report = func(n int64) { c.progress(n, b.Size) }
+	}
+	up, err := c.to.StartUpload(ctx, b.Filepath, storage.UploadOptions{ContentType: "application/octet-stream", Metadata: c.o.Metadata(), ExpectedSize: b.Size, Progress: report})
+	if err != nil {
+		return err
+	}
+	completed := false
+	defer func() {
+		if !completed {
+			_ = up.Abort(ctx) // the lease's end does it again, and says what failed
+		}
+	}()
+	if err := c.lease.SetUpload(ctx, up.ID()); err != nil {
+		return err
+	}
+	if _, err := up.Write(ctx, c.checked(r)); err != nil {
+		return err
+	}
+	if _, err := up.Complete(ctx); err != nil {
+		return err
+	}
+	completed = true
+	there, err := c.to.Head(ctx, b.Filepath)
+	if err != nil {
+		return fmt.Errorf("look at the copied object: %w", err)
+	}
+	if there.Size != b.Size {
+		return fault.New(fault.Validation, fault.SizeMismatch, "Try again; look at the log of that storage service.", "%s holds %d bytes of the %d that were sent", c.place, there.Size, b.Size)
+	}
+	return nil
+}
+
+// left looks at an object that is there without a record: one of this backup, whole, is taken as the copy.
+func (c *copying) left(ctx context.Context, there storage.Object) error {
+	b := c.o.Backup
+	occupied := fault.New(fault.Validation, fault.AlreadyExists, "Look what it is. Give the second place a directory of its own, or remove the object.", "%s has another object %s, which belongs to no backup", c.place, b.Filepath)
+	if there.Size != b.Size {
+		return occupied
+	}
+	r, _, err := c.to.Open(ctx, b.Filepath, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := io.Copy(io.Discard, c.checked(r)); fault.HasReason(err, fault.ChecksumMismatch) || fault.HasReason(err, fault.SizeMismatch) {
+		return occupied
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// checked fails at the end of a stream, in its place, where it was not the backup's bytes.
+func (c *copying) checked(r io.Reader) io.Reader {
+	return &checkedReader{r: r, h: sha256.New(), want: c.o.Backup}
+}
+
+// checkedReader reads a whole object, and fails at its end where it is not the record's.
+type checkedReader struct {
+	r    io.Reader
+	h    hash.Hash
+	n    int64
+	want Backup
+}
+
+func (c *checkedReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.h.Write(p[:n])
+	c.n += int64(n)
+	if c.n > c.want.Size || errors.Is(err, io.EOF) && c.n < c.want.Size {
+		return n, notStored(c.want, fault.SizeMismatch, "it has not the %d bytes of its record", c.want.Size)
+	}
+	if errors.Is(err, io.EOF) {
+		if sum := hex.EncodeToString(c.h.Sum(nil)); sum != c.want.Checksum {
+			return n, notStored(c.want, fault.ChecksumMismatch, "its SHA-256 is %s, the record says %s", sum, c.want.Checksum)
+		}
+	}
+	return n, err
+}
+
+func notStored(b Backup, reason fault.Reason, format string, args ...any) error {
+	return fault.New(fault.Validation, reason, "Validate it: cofre validate "+b.ID, "the object of backup "+b.ID+" is not the one that was stored: "+format, args...)
+}
+
+// CopyReport says what a run of copying did.
+type CopyReport struct {
+	Place  string        `json:"place"`
+	Copied []string      `json:"copied"` // ids, the oldest first
+	There  int           `json:"there"`  // that were there already
+	Bytes  int64         `json:"bytes"`
+	Failed []CopyFailure `json:"failed"`
+}
+
+// CopyFailure is a backup that could not be copied.
+type CopyFailure struct {
+	ID    string          `json:"id"`
+	Error *registry.Error `json:"error"`
+}
+
+// CopyMissing copies all good backups of the sources that wants names, or of all where it is nil, which the place does not have; the oldest
+// first, so that whoever is interrupted goes on where it stopped. One that fails does not keep the others from being copied. The error is for what ends all of it.
+func (s *Service) CopyMissing(ctx context.Context, to string, wants func(source string) bool, progress func(b Backup, done int64)) (CopyReport, error) {
+	rep := CopyReport{Place: to, Copied: []string{}, Failed: []CopyFailure{}}
+	place, err := s.Place(to)
+	if err != nil {
+		return rep, err
+	}
+	_, records, err := place.Open(ctx)
+	if err != nil {
+		return rep, fmt.Errorf("open the place %s: %w", to, err)
+	}
+	lacking, there, err := s.lacking(ctx, records, wants)
+	if err != nil {
+		return rep, err
+	}
+	rep.There = there
+	for _, b := range lacking {
+		copied, err := s.Copy(ctx, b.ID, to, func(done, _ int64) {
+			if progress != nil {
+				progress(b, done)
+			}
+		})
+		switch {
+		case ctx.Err() != nil:
+			return rep, context.Cause(ctx)
+		case err != nil && !registry.IsCommitted(err):
+			if fault.HasReason(err, fault.NotFound) { // removed meanwhile
+				continue
+			}
+			rep.Failed = append(rep.Failed, CopyFailure{b.ID, registry.ErrorOf(err)})
+			if endsAll(err) {
+				return rep, err
+			}
+		case copied:
+			rep.Copied, rep.Bytes = append(rep.Copied, b.ID), rep.Bytes+b.Size
+		default:
+			rep.There++
+		}
+	}
+	return rep, nil
+}
+
+// lacking compares the records of two places, page by page: the good backups that the second does not have, the oldest first, without what
+// would take much memory, and how many it has.
+func (s *Service) lacking(ctx context.Context, second *registry.Registry, wants func(source string) bool) (lacking []Backup, there int, err error) {
+	err = second.Reading(ctx, func(theirs *registry.View) error {
+		next, stop := iter.Pull2(theirs.Walk(ctx, nil))
+		defer stop()
+		return s.Registry.Reading(ctx, func(ours *registry.View) error {
+			lacking, there = nil, 0
+			other, err, more := next()
+			for b, oerr := range ours.Walk(ctx, nil) { // both are in the order of their ids, the newest first
+				if oerr != nil {
+					return oerr
+				}
+				for more && (err != nil || other.ID > b.ID) {
+					if err != nil && !registry.IsLostPage(err) { // what a lost page names is looked at one by one
+						return fmt.Errorf("read the records of the second place: %w", err)
+					}
+					other, err, more = next()
+				}
+				switch {
+				case !b.Verified() || wants != nil && !wants(b.SourceName()):
+				case more && other.ID == b.ID:
+					there++
+				default:
+					lacking = append(lacking, Backup{ID: b.ID, Size: b.Size, Source: b.Source, Database: b.Database, CreatedAt: b.CreatedAt})
+				}
+			}
+			return nil
+		})
+	})
+	slices.Reverse(lacking)
+	return lacking, there, err
+}
+
+// endsAll reports whether the next backup would fail for the same reason.
+func endsAll(err error) bool {
+	for _, reason := range []fault.Reason{fault.StorageFull, storage.ReadOnly, fault.StorageUnreachable, fault.AccessDenied} {
+		if fault.HasReason(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// renewing renews a lease at a third of its length until ctx ends; when it is lost, lost is told.
+func renewing(ctx context.Context, lease *registry.Lease, lost context.CancelCauseFunc, failed func(error)) {
+	interval := lease.Interval()
+	every(ctx, interval, func() bool {
+		once, cancel := context.WithTimeout(ctx, interval)
+		defer cancel()
+		err := lease.Renew(once)
+		switch {
+		case fault.HasReason(err, fault.Precondition):
+			lost(err)
+			return false
+		case err != nil && ctx.Err() == nil:
+			failed(err)
+		}
+		return true
+	})
+}
