@@ -44,7 +44,7 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 		m.Contents = contentsSummary(b)
 	}
 	if g := b.Globals; g != nil {
-		m.Globals = contract.GlobalsSummary{Kept: g.Missing == "", Missing: g.Missing, Passwords: g.Passwords}
+		m.Globals = contract.GlobalsSummary{Kept: g.Missing == "", Missing: g.Missing, Passwords: g.Passwords, Without: g.Without}
 	}
 	if s := b.Server; s != nil {
 		m.Server = contract.Server{SystemIdentifier: s.SystemIdentifier, Host: s.Host, Port: s.Port, DatabaseOid: int64(s.DatabaseOID)}

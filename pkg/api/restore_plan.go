@@ -89,6 +89,6 @@ func planList[A, B any](all []A, before bool, f func(A) B) ([]B, bool) {
 }
 
 func restoreGlobals(g registry.MadeGlobals) contract.RestoreGlobals {
-	return contract.RestoreGlobals{Roles: g.Roles, Tablespaces: g.Tablespaces, Memberships: g.Memberships, Settings: g.Settings, There: g.There,
+	return contract.RestoreGlobals{Roles: g.Roles, Tablespaces: g.Tablespaces, Memberships: g.Memberships, Settings: g.Settings, Privileges: g.Privileges, Comments: g.Comments, There: g.There,
 		NotMade: g.NotMade, Lesser: g.Lesser, NoPassword: g.NoPassword}
 }

@@ -122,12 +122,13 @@ func (s *session) SchemaVersion(ctx context.Context) (string, error) {
 }
 
 // Globals implements backup.Session.
-func (s *session) Globals(ctx context.Context, passwords bool) ([]byte, error) {
+func (s *session) Globals(ctx context.Context, passwords bool) (script []byte, unread []string, err error) {
 	g, err := s.pg.Globals(ctx, passwords)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return g.Script()
+	script, err = g.Script()
+	return script, g.Unread, err
 }
 
 // Dump implements backup.Session.

@@ -57,9 +57,9 @@ type Session interface {
 	// SchemaVersion names the state of the database's schema: the newest entry of its migration tool. Where there is none it is
 	// "", or a hash over the catalog if DumpOptions.Catalog was set. It may be called while a dump runs.
 	SchemaVersion(ctx context.Context) (string, error)
-	// Globals gives the server's roles, memberships, settings of roles and tablespaces, as they are kept; hashes of passwords only if asked
-	// for. The script is registry.MaxGlobals long at most.
-	Globals(ctx context.Context, passwords bool) (script []byte, err error)
+	// Globals gives the server's roles, memberships, settings of roles, privileges on parameters and tablespaces, as they are kept; hashes of
+	// passwords only if asked for. The script is registry.MaxGlobals long at most. unread are the kinds that it lacks, since the role may not read them.
+	Globals(ctx context.Context, passwords bool) (script []byte, unread []string, err error)
 	// Dump begins to dump what was selected. The caller closes the dump before the session. One session makes one dump.
 	Dump(ctx context.Context, o DumpOptions) (Dump, error)
 	// Close hangs up.

@@ -23,16 +23,19 @@ func (r *run) wantsGlobals() (wanted, asked bool) {
 
 // readGlobals reads what is to be kept of the server, before a dump has the session to itself.
 func (r *run) readGlobals(ctx context.Context, s Session) error {
-	r.b.Globals, r.globals = nil, nil
+	r.b.Globals, r.globals, r.unread = nil, nil, nil
 	wanted, asked := r.wantsGlobals()
 	if !wanted {
 		return nil
 	}
-	script, err := s.Globals(ctx, r.req.GlobalsPasswords)
+	script, unread, err := s.Globals(ctx, r.req.GlobalsPasswords)
 	if err != nil {
 		return r.withoutGlobals(ctx, asked, err)
 	}
-	r.globals = script
+	r.globals, r.unread = script, unread
+	for _, what := range unread {
+		r.s.Log.Warn("some of the server's globals are not kept: the role may not read them", "backup_id", r.b.ID, "error", what)
+	}
 	return nil
 }
 
@@ -46,7 +49,7 @@ func (r *run) keepGlobals(ctx context.Context) error {
 		_, asked := r.wantsGlobals()
 		return r.withoutGlobals(ctx, asked, err)
 	}
-	kept.Passwords = r.req.GlobalsPasswords
+	kept.Passwords, kept.Without = r.req.GlobalsPasswords, r.unread
 	r.b.Globals = &kept
 	return nil
 }

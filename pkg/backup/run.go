@@ -33,6 +33,7 @@ type run struct {
 	contents   *contents.Contents // what the backup contains; nil where it could not be found out
 	notCounted error              // why not
 	globals    []byte             // what is kept of the server; nil for nothing
+	unread     []string           // what of it the role may not read
 }
 
 // Run makes a reserved backup: inspect, dump, upload, verify, commit. It returns the record as it stands at

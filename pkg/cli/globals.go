@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
@@ -15,9 +16,17 @@ func globalsText(b backup.Backup) string {
 	case g.Missing != "":
 		return "roles and tablespaces were not kept: " + g.Missing
 	case g.Passwords:
-		return "roles with hashes of their passwords, tablespaces"
+		return "roles with hashes of their passwords, tablespaces" + withoutText(g.Without)
 	}
-	return "roles without passwords, tablespaces"
+	return "roles without passwords, tablespaces" + withoutText(b.Globals.Without)
+}
+
+// withoutText says what of the globals could not be read; "" for nothing.
+func withoutText(without []string) string {
+	if len(without) == 0 {
+		return ""
+	}
+	return "; not kept: " + strings.Join(without, ", ")
 }
 
 // globalsLines say what was made of the globals on a server, and what was not.
@@ -25,8 +34,14 @@ func globalsLines(g *backup.GlobalsReport) (done string, more []string) {
 	if g == nil {
 		return "", nil
 	}
-	done = term.Plural(len(g.Roles), "role") + ", " + term.Plural(g.Memberships, "membership") + ", " + term.Plural(g.Settings, "setting") + ", " +
-		term.Plural(len(g.Tablespaces), "tablespace") + "; " + fmt.Sprintf("%d that were there are left alone", g.There)
+	done = term.Plural(len(g.Roles), "role") + ", " + term.Plural(g.Memberships, "membership") + ", " + term.Plural(g.Settings, "setting") + ", "
+	if g.Privileges > 0 {
+		done += term.Plural(g.Privileges, "privilege") + ", "
+	}
+	if g.Comments > 0 {
+		done += term.Plural(g.Comments, "comment") + ", "
+	}
+	done += term.Plural(len(g.Tablespaces), "tablespace") + "; " + fmt.Sprintf("%d that were there are left alone", g.There)
 	for _, line := range g.NotMade {
 		more = append(more, "not made: "+line)
 	}

@@ -19,6 +19,8 @@ type MadeGlobals struct {
 	Tablespaces []string
 	Memberships int
 	Settings    int
+	Privileges  int // on parameters and tablespaces
+	Comments    int // and security labels
 	There       int // roles and tablespaces that were there, and left alone
 	// NotMade says what the server did not take, and why: `role "a": permission denied to create role`.
 	NotMade []string
@@ -29,9 +31,9 @@ type MadeGlobals struct {
 }
 
 // Make makes the roles and tablespaces that the target's server lacks, and leaves alone those that it has: memberships and settings
-// are given to roles that are made alone. Roles, memberships and settings come in one transaction; what the server refuses of
-// them is named and does not keep the others from being made. look undoes all of it, and makes no tablespaces. The target's
-// database need not exist.
+// are given to roles that are made alone, and what everybody gets only where nobody else has a role yet. Roles and what is theirs come in
+// one transaction; what the server refuses of them is named and does not keep the others from being made. look undoes all of it, and
+// makes no tablespaces. The target's database need not exist.
 func (g Globals) Make(ctx context.Context, t Target, p Policy, look bool) (made MadeGlobals, err error) {
 	conn, err := ConnectRetry(ctx, t, p)
 	if fault.HasReason(err, fault.DatabaseMissing) {
@@ -42,6 +44,9 @@ func (g Globals) Make(ctx context.Context, t Target, p Policy, look bool) (made 
 	}
 	defer Close(conn)
 	m := maker{g: g, t: t, out: &made}
+	for _, what := range g.Unread {
+		made.NotMade = append(made.NotMade, "they were not kept, "+what)
+	}
 	if err := m.roles(ctx, conn, look); err != nil {
 		return made, t.Explain(ctx, err)
 	}
@@ -58,20 +63,53 @@ type maker struct {
 	version                                 int  // major
 	known                                   map[string]bool
 	spaces                                  []string
+	strangers                               int               // roles that are neither this one, nor the server's first one, nor a service's
+	forAll                                  map[string]string // what everybody has already, as it is called here: its statement
 	made                                    map[string]bool
 }
 
 func (m *maker) look(ctx context.Context, tx pgx.Tx) error {
-	var roles []string
+	var roles, own []string
 	err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000, current_setting('is_superuser') = 'on', r.rolreplication, r.rolbypassrls, r.rolcreatedb,
-			ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles), ARRAY(SELECT spcname::text FROM pg_catalog.pg_tablespace)
+			ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles), ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles WHERE oid = 10 OR rolname IN (current_user, session_user)),
+			ARRAY(SELECT spcname::text FROM pg_catalog.pg_tablespace)
 		FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`).
-		Scan(&m.version, &m.super, &m.replication, &m.bypassRLS, &m.createDB, &roles, &m.spaces)
+		Scan(&m.version, &m.super, &m.replication, &m.bypassRLS, &m.createDB, &roles, &own, &m.spaces)
 	m.known, m.made = make(map[string]bool, len(roles)), map[string]bool{}
 	for _, r := range roles {
 		m.known[r] = true
+		if kept(r) && !slices.Contains(own, r) {
+			m.strangers++
+		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return m.lookForAll(ctx, tx)
+}
+
+// lookForAll looks what everybody has on the server, where the globals have such things.
+func (m *maker) lookForAll(ctx context.Context, tx pgx.Tx) error {
+	there, all := Globals{Server: m.version}, []func(context.Context, pgx.Tx) error{}
+	if slices.ContainsFunc(m.g.Settings, RoleSetting.all) {
+		all = append(all, there.readSettings)
+	}
+	if slices.ContainsFunc(m.g.Parameters, ParameterGrant.all) {
+		all = append(all, there.readParameters)
+	}
+	for _, read := range all {
+		if err := there.readAllowed(ctx, tx, "", read); err != nil {
+			return err
+		}
+	}
+	m.forAll = map[string]string{}
+	for _, s := range there.Settings {
+		m.forAll[s.String()] = s.set()
+	}
+	for _, p := range there.Parameters {
+		m.forAll[p.String()] = p.grant()
+	}
+	return nil
 }
 
 // roles makes roles, memberships and settings.
@@ -94,7 +132,7 @@ func (m *maker) roles(ctx context.Context, conn *pgx.Conn, look bool) error {
 	if _, err := tx.Exec(ctx, session, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, pgx.Tx) error{m.makeRoles, m.makeMemberships, m.makeSettings} {
+	for _, step := range []func(context.Context, pgx.Tx) error{m.makeRoles, m.makeMemberships, m.makeSettings, m.makeParameters} {
 		if err := step(ctx, tx); err != nil {
 			return err
 		}
@@ -125,6 +163,9 @@ func (m *maker) makeRoles(ctx context.Context, tx pgx.Tx) error {
 			if len(lesser) > 0 {
 				m.out.Lesser = append(m.out.Lesser, "role "+QuoteIdent(r.Name)+" without "+strings.Join(lesser, ", "))
 			}
+			if err := m.note(ctx, tx, "role "+QuoteIdent(r.Name), r.object(), r.Remarks); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -151,89 +192,24 @@ func (m *maker) lessen(r *GlobalRole) (without []string) {
 	return without
 }
 
-func (m *maker) makeMemberships(ctx context.Context, tx pgx.Tx) error {
-	for _, is := range m.g.Memberships {
-		if !m.made[is.Member] {
-			continue
-		}
-		what := "membership of " + QuoteIdent(is.Member) + " in " + QuoteIdent(is.Role)
-		if !m.known[is.Role] {
-			m.refuse(what, "there is no such role")
-			continue
-		}
-		if m.version < 16 && (is.Set != nil && !*is.Set || is.Inherit != nil && !*is.Inherit) {
-			m.refuse(what, "without SET or INHERIT it takes PostgreSQL 16")
-			continue
-		}
-		// Others than superusers grant in their own name only. A grantor that was there may lack the right to.
-		grantor := m.super && m.version >= 16 && m.made[is.Grantor]
-		ok, err := m.run(ctx, tx, what, is.grant(m.version >= 16, grantor))
-		if err != nil {
-			return err
-		}
-		if ok {
-			m.out.Memberships++
-		}
-	}
-	return nil
-}
-
-func (m *maker) makeSettings(ctx context.Context, tx pgx.Tx) error {
-	for _, s := range m.g.Settings {
-		if !m.made[s.Role] {
-			continue
-		}
-		ok, err := m.run(ctx, tx, "setting "+s.Name+" of role "+QuoteIdent(s.Role), s.set())
-		if err != nil {
-			return err
-		}
-		if ok {
-			m.out.Settings++
-		}
-	}
-	return nil
-}
-
-// tablespaces makes those outside of a transaction, which the server insists on.
-func (m *maker) tablespaces(ctx context.Context, conn *pgx.Conn, look bool) error {
-	for _, s := range m.g.Tablespaces {
-		what := "tablespace " + QuoteIdent(s.Name)
-		switch {
-		case slices.Contains(m.spaces, s.Name):
-			m.out.There++
-		case !m.super:
-			m.refuse(what, "only superusers make tablespaces")
-		case !m.known[s.Owner]:
-			m.refuse(what, "there is no role "+QuoteIdent(s.Owner))
-		case look:
-			m.out.Tablespaces = append(m.out.Tablespaces, s.Name)
-		default:
-			_, err := conn.Exec(ctx, s.create())
-			if said := refusal(err); said != "" {
-				m.refuse(what, said)
-			} else if err != nil {
-				return err
-			} else {
-				m.out.Tablespaces = append(m.out.Tablespaces, s.Name)
-			}
-		}
-	}
-	return nil
-}
-
-// run executes one statement; what the server refuses is noted. The extended protocol takes no second one.
-func (m *maker) run(ctx context.Context, tx pgx.Tx, what, sql string) (ok bool, err error) {
+// run executes statements one by one, all or none; what the server refuses is noted. The extended protocol takes no second one in one.
+func (m *maker) run(ctx context.Context, tx pgx.Tx, what string, statements ...string) (ok bool, err error) {
 	step, err := tx.Begin(ctx) // a savepoint
 	if err != nil {
 		return false, err
 	}
-	result := step.Conn().PgConn().ExecParams(ctx, sql, nil, nil, nil, nil).Read()
-	if said := refusal(result.Err); said != "" {
-		m.refuse(what, said)
-		return false, step.Rollback(ctx)
-	}
-	if result.Err != nil {
-		return false, result.Err
+	for _, sql := range statements {
+		if sql == "" {
+			continue
+		}
+		result := step.Conn().PgConn().ExecParams(ctx, sql, nil, nil, nil, nil).Read()
+		if said := refusal(result.Err); said != "" {
+			m.refuse(what, said)
+			return false, step.Rollback(ctx)
+		}
+		if result.Err != nil {
+			return false, result.Err
+		}
 	}
 	return true, step.Commit(ctx)
 }

@@ -24,9 +24,10 @@ import (
 const MaxGlobals = 16 << 20
 
 const (
-	globalsVersion = 1
+	globalsVersion = 2
 	globalsMark    = "-- cofre globals "
 	maxGlobals     = 100_000 // of each list
+	maxUnread      = 100
 )
 
 var errGlobals = errors.New("it does not begin as what cofre writes")
@@ -40,22 +41,42 @@ func (g Globals) Script() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s%d %s\n", globalsMark, globalsVersion, data)
 	b.WriteString("-- A restore by cofre reads the line above alone. These statements say the same, for people and for psql:\n\n")
-	for _, r := range g.Roles {
-		b.WriteString(r.create() + ";\n")
-	}
-	for _, m := range g.Memberships {
-		b.WriteString(m.grant(true, true) + ";\n")
-	}
-	for _, s := range g.Settings {
-		b.WriteString(s.set() + ";\n")
-	}
-	for _, t := range g.Tablespaces {
-		b.WriteString(t.create() + ";\n")
+	for _, sql := range g.statements() {
+		b.WriteString(sql + ";\n")
 	}
 	if b.Len() > MaxGlobals {
 		return nil, fault.New(fault.Validation, fault.LimitReached, "Keep them with pg_dumpall --globals-only.", "the roles and tablespaces of the server are more than %d MB of SQL", MaxGlobals>>20)
 	}
 	return b.Bytes(), nil
+}
+
+// statements are for people and for psql, whatever encoding that is told to use: an encoding's own idea of where a letter ends must not
+// end a name.
+func (g Globals) statements() []string {
+	out := []string{"SET client_encoding = 'UTF8'"}
+	for _, r := range g.Roles {
+		out = append(append(out, r.create()), r.notes(r.object())...)
+	}
+	for _, m := range g.Memberships {
+		out = append(out, m.grant(true, true))
+	}
+	for _, s := range g.Settings {
+		out = append(out, s.set())
+	}
+	for _, p := range g.Parameters {
+		out = append(out, p.by(p.grant()))
+	}
+	for _, t := range g.Tablespaces {
+		out = append(out, t.create())
+		if sql := t.ownerLacks(); sql != "" {
+			out = append(out, sql)
+		}
+		for _, p := range t.others() {
+			out = append(out, p.by(t.grant(p)))
+		}
+		out = append(out, t.notes(t.object())...)
+	}
+	return out
 }
 
 // ParseGlobals reads what Script wrote, out of a place where others may write.
@@ -97,7 +118,11 @@ func (g *Globals) decode(data []byte) (err error) {
 			case "memberships":
 				g.Memberships, err = jsonlist.All[Membership](m.Value, maxGlobals, len(`{"role":"x","member":"y"}`))
 			case "settings":
-				g.Settings, err = jsonlist.All[RoleSetting](m.Value, maxGlobals, len(`{"role":"x","name":"y","value":""}`))
+				g.Settings, err = jsonlist.All[RoleSetting](m.Value, maxGlobals, len(`{"name":"y","value":""}`))
+			case "parameters":
+				g.Parameters, err = jsonlist.All[ParameterGrant](m.Value, maxGlobals, len(`{"name":"x","privilege":"SET","to":""}`))
+			case "unread":
+				g.Unread, err = jsonlist.All[string](m.Value, maxUnread, len(`"x"`))
 			case "tablespaces":
 				g.Tablespaces, err = jsonlist.All[Tablespace](m.Value, maxGlobals, len(`{"name":"x","owner":"y","location":""}`))
 			default:
@@ -111,10 +136,25 @@ func (g *Globals) decode(data []byte) (err error) {
 	return nil
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (g *Grants) UnmarshalJSON(data []byte) (err error) {
+	*g, err = jsonlist.All[Grant](data, maxGlobals, len(`{"to":""}`))
+	return err
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *SecurityLabels) UnmarshalJSON(data []byte) (err error) {
+	*l, err = jsonlist.All[SecurityLabel](data, maxUnread, len(`{"provider":"x","label":"y"}`))
+	return err
+}
+
 // check makes sure that the globals are what a server can have, and what cofre keeps of one.
 func (g Globals) check() error {
-	if len(g.Roles) > maxGlobals || len(g.Memberships) > maxGlobals || len(g.Settings) > maxGlobals || len(g.Tablespaces) > maxGlobals {
+	if len(g.Roles) > maxGlobals || len(g.Memberships) > maxGlobals || len(g.Settings) > maxGlobals || len(g.Parameters) > maxGlobals || len(g.Tablespaces) > maxGlobals {
 		return fmt.Errorf("there are more than %d of a kind", maxGlobals)
+	}
+	if err := cleanNames(g.Unread...); err != nil {
+		return err
 	}
 	for _, r := range g.Roles {
 		if err := cleanNames(r.Name); err != nil {
@@ -130,6 +170,9 @@ func (g Globals) check() error {
 		case !clean(r.ValidUntil, 64):
 			return fmt.Errorf("role %q is valid until %.80q", r.Name, r.ValidUntil)
 		}
+		if err := r.Remarks.check(r.Name); err != nil {
+			return err
+		}
 	}
 	for _, m := range g.Memberships {
 		if err := cleanNames(m.Role, m.Member); err != nil {
@@ -140,24 +183,66 @@ func (g Globals) check() error {
 		}
 	}
 	for _, s := range g.Settings {
-		if err := cleanNames(s.Role, s.Name); err != nil {
+		if err := cleanNames(s.Name); err != nil {
 			return err
 		}
-		if !clean(s.Value, 1<<20) {
-			return fmt.Errorf("the value of %q of role %q is not UTF-8, or too long", s.Name, s.Role)
+		if !clean(s.Role, maxGlobalName) || !clean(s.Value, 1<<20) {
+			return fmt.Errorf("the value of %q of role %.80q is not UTF-8, or too long", s.Name, s.Role)
+		}
+	}
+	for _, p := range g.Parameters {
+		if err := cleanNames(p.Name); err != nil {
+			return err
+		}
+		if err := p.check(); err != nil {
+			return err
+		}
+		if p.Privilege != "SET" && p.Privilege != "ALTER SYSTEM" {
+			return fmt.Errorf("there is no privilege %.80q on parameters", p.Privilege)
 		}
 	}
 	for _, t := range g.Tablespaces {
-		if err := cleanNames(t.Name, t.Owner); err != nil {
+		if err := t.check(); err != nil {
 			return err
 		}
-		for _, o := range t.Options {
-			if name, _, ok := strings.Cut(o, "="); !ok || name == "" || !clean(o, 256) {
-				return fmt.Errorf("tablespace %q has the option %.80q", t.Name, o)
-			}
+	}
+	return nil
+}
+
+func (t Tablespace) check() error {
+	if err := cleanNames(t.Name, t.Owner); err != nil {
+		return err
+	}
+	for _, o := range t.Options {
+		if name, _, ok := strings.Cut(o, "="); !ok || name == "" || !clean(o, 256) {
+			return fmt.Errorf("tablespace %q has the option %.80q", t.Name, o)
 		}
-		if !clean(t.Location, 4096) || strings.HasPrefix(t.Name, "pg_") || path.Clean("/"+t.Location) == "/" {
-			return fmt.Errorf("tablespace %q lies at %.80q", t.Name, t.Location)
+	}
+	for _, p := range t.Grants {
+		if err := p.check(); err != nil {
+			return err
+		}
+	}
+	if !clean(t.Location, 4096) || strings.HasPrefix(t.Name, "pg_") || t.Location != "" && path.Clean("/"+t.Location) == "/" {
+		return fmt.Errorf("tablespace %q lies at %.80q", t.Name, t.Location)
+	}
+	return t.Remarks.check(t.Name)
+}
+
+func (g Grant) check() error {
+	if !clean(g.To, maxGlobalName) || !clean(g.Grantor, maxGlobalName) {
+		return fmt.Errorf("the grant of %.80q to %.80q cannot be", g.Grantor, g.To)
+	}
+	return nil
+}
+
+func (r Remarks) check(of string) error {
+	if !clean(r.Comment, 1<<20) || len(r.Labels) > maxUnread {
+		return fmt.Errorf("the comment on %q is not UTF-8 or too long, or it has more than %d security labels", of, maxUnread)
+	}
+	for _, l := range r.Labels {
+		if !clean(l.Label, 1<<20) || cleanNames(l.Provider) != nil {
+			return fmt.Errorf("the security label on %q is not UTF-8, or too long", of)
 		}
 	}
 	return nil

@@ -82,6 +82,7 @@ func (b Backup) bounded() Backup {
 	if b.Globals != nil {
 		g := *b.Globals
 		shorten(fault.MaxText/8, &g.Missing)
+		g.Without = boundedLines(g.Without)
 		b.Globals = &g
 	}
 	if b.Error != nil {

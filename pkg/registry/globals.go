@@ -26,6 +26,8 @@ type Globals struct {
 	Size      int64  `json:"size,omitempty"`      // bytes of the object
 	SHA256    string `json:"sha256,omitempty"`    // of the object, lower-case hex
 	Passwords bool   `json:"passwords,omitempty"` // hashes of passwords are among them
+	// Without is what the role that made the backup was not allowed to read of them, with what the server said.
+	Without []string `json:"without,omitempty"`
 }
 
 // believable reports whether the record can have been written by cofre.

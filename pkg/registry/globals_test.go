@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestGetGlobals(t *testing.T) {
 		must(t, store.Delete(ctx, IndexKey))
 		v, err := r.Read(ctx)
 		must(t, err)
-		if again, ok, err := v.Find(ctx, b.ID); err != nil || !ok || again.Globals == nil || *again.Globals != *b.Globals {
+		if again, ok, err := v.Find(ctx, b.ID); err != nil || !ok || again.Globals == nil || !reflect.DeepEqual(again.Globals, b.Globals) {
 			t.Errorf("rebuilt: %+v (%v)", again, err)
 		}
 		_, err = r.Remove(ctx, b.ID, "")

@@ -120,6 +120,9 @@ type MadeGlobals struct {
 	Tablespaces []string `json:"tablespaces,omitempty"`
 	Memberships int      `json:"memberships"`
 	Settings    int      `json:"settings"`
+	// Privileges are those on parameters and tablespaces, Comments also count security labels.
+	Privileges int `json:"privileges,omitempty"`
+	Comments   int `json:"comments,omitempty"`
 	// There is how many roles and tablespaces were there, and left alone.
 	There int `json:"there"`
 	// NotMade is what the server did not take, with why; Lesser are roles that were made without what the restoring role may not give.
@@ -133,7 +136,7 @@ func (g MadeGlobals) bounded() MadeGlobals {
 	for _, list := range []*[]string{&g.Roles, &g.Tablespaces, &g.NotMade, &g.Lesser, &g.NoPassword} {
 		*list = boundedLines(*list)
 	}
-	for _, n := range []*int{&g.Memberships, &g.Settings, &g.There} {
+	for _, n := range []*int{&g.Memberships, &g.Settings, &g.Privileges, &g.Comments, &g.There} {
 		*n = max(*n, 0)
 	}
 	return g

@@ -1328,6 +1328,9 @@ type GlobalsSummary struct {
 
 	// Passwords hashes of the roles' passwords are among them
 	Passwords bool `json:"passwords"`
+
+	// Without what the role that made the backup was not allowed to read of them, for people
+	Without []string `json:"without,omitempty,omitzero"`
 }
 
 // HealthCheck defines model for HealthCheck.
@@ -1739,6 +1742,9 @@ type RestoreCount struct {
 // RestoreGlobals What became, or would become, of the roles, memberships, settings of roles and tablespaces that were kept with the backup. What was made
 // stays, also where the restore did not succeed.
 type RestoreGlobals struct {
+	// Comments on roles and tablespaces, with security labels
+	Comments int `json:"comments,omitempty,omitzero"`
+
 	// Lesser roles without what the restoring role may not give
 	Lesser []string `json:"lesser,omitempty,omitzero"`
 
@@ -1751,10 +1757,13 @@ type RestoreGlobals struct {
 	// NotMade what the server did not take, with why
 	NotMade []string `json:"notMade,omitempty,omitzero"`
 
+	// Privileges on parameters and tablespaces
+	Privileges int `json:"privileges,omitempty,omitzero"`
+
 	// Roles roles that are made
 	Roles []string `json:"roles,omitempty,omitzero"`
 
-	// Settings of those roles
+	// Settings of those roles, or of all
 	Settings int `json:"settings"`
 
 	// Tablespaces tablespaces that are made

@@ -765,6 +765,8 @@ export interface components {
             missing?: string;
             /** @description hashes of the roles' passwords are among them */
             passwords: boolean;
+            /** @description what the role that made the backup was not allowed to read of them, for people */
+            without?: string[];
         };
         /** @description What a record says of what the backup contains. Absent for backups of older versions and for failed ones. */
         ContentsSummary: {
@@ -1217,8 +1219,12 @@ export interface components {
             tablespaces?: string[];
             /** @description that were given to those roles */
             memberships: number;
-            /** @description of those roles */
+            /** @description of those roles, or of all */
             settings: number;
+            /** @description on parameters and tablespaces */
+            privileges?: number;
+            /** @description on roles and tablespaces, with security labels */
+            comments?: number;
             /** @description roles and tablespaces that were there, and were left alone */
             there: number;
             /** @description what the server did not take, with why */
