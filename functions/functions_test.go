@@ -145,7 +145,11 @@ func TestLifeOfABackup(t *testing.T) {
 	if log := cleanup.log.String(); swept.Kept != 2 || !strings.Contains(log, `"LastGoodBackupAge":`) || !strings.Contains(log, `"StorageUsed":`) {
 		t.Errorf("the cleanup kept %d, or wrote no gauges", swept.Kept)
 	}
-	w.start("delete").invoke(event(t, "delete", made.ID)).http(200, nil)
+	remove := w.start("delete")
+	remove.invoke(event(t, "pin", made.ID)).http(200, nil)
+	remove.invoke(event(t, "delete", made.ID)).http(409, nil)
+	remove.invoke(event(t, "unpin", made.ID)).http(200, nil)
+	remove.invoke(event(t, "delete", made.ID)).http(200, nil)
 	if all := w.list(list); len(all) != 1 || all[0].ID != asked.ID {
 		t.Errorf("after the removal the list is %+v", all)
 	}

@@ -1,10 +1,10 @@
-// Delete is the Lambda function that removes backups.
+// Delete is the Lambda function that removes backups, and keeps them from being removed.
 package main
 
 import "cofre/functions/internal/entry"
 
 func main() {
 	entry.Start(entry.Function{
-		Operations: []string{"deleteBackup"},
+		Operations: []string{"deleteBackup", "pinBackup", "unpinBackup"},
 	})
 }

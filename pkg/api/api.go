@@ -163,7 +163,7 @@ func New(c Config) (*API, error) {
 	a := &API{Config: c, contract: doc}
 	insights := newTurns(1)
 	a.handlers = map[string]handler{
-		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete,
+		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete, "pinBackup": a.pin, "unpinBackup": a.unpin,
 		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "proveBackup": a.prove, "cancelBackup": a.cancel,
 		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,

@@ -85,6 +85,17 @@ func TestLifeOfABackup(t *testing.T) {
 	}
 
 	w.http(ask{"POST", "/api/backup/cancel/" + b.ID, "ADMIN", "", nil}).want(409)
+	var pinned contract.BackupMetadata
+	w.http(ask{"PUT", "/api/backup/pin/" + b.ID, "ADMIN", `{"reason":"audit of 2026","until":"2099-01-01T00:00:00Z"}`, nil}).want(200).into(&pinned)
+	if p := pinned.Pin; p.Reason != "audit of 2026" || p.By != "subject-ADMIN" || p.Until.Year() != 2099 {
+		t.Errorf("pinned as %+v", p)
+	}
+	w.http(ask{"DELETE", "/api/backup/" + b.ID, "ADMIN", "", nil}).problem(409, "ValidationError", "protected")
+	w.http(ask{"PUT", "/api/backup/pin/" + b.ID, "ADMIN", `{"until":"2099-01-01T00:00:00Z"}`, nil}).want(400)
+	var unpinned contract.BackupMetadata
+	if w.http(ask{"DELETE", "/api/backup/pin/" + b.ID, "ADMIN", "", nil}).want(200).into(&unpinned); !unpinned.Pin.At.IsZero() {
+		t.Errorf("unpinned as %+v", unpinned.Pin)
+	}
 	var gone contract.DeleteBackupResponse
 	w.http(ask{"DELETE", "/api/backup/" + b.ID, "ADMIN", "", nil}).want(200).into(&gone)
 	if !gone.Success || !strings.Contains(gone.Message, "before.dump") {

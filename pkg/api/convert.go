@@ -52,6 +52,9 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 	if b.Error != nil {
 		m.Error = backupError(*b.Error)
 	}
+	if p := b.Pin; p != nil {
+		m.Pin = contract.Pin{At: p.At, By: p.By, Until: p.Until, Reason: p.Reason}
+	}
 	return m
 }
 

@@ -24,7 +24,7 @@ var (
 // of the kind.
 var things = map[string]string{
 	"create": "a new backup", "list": "the list of backups", "info": "its details", "contents": "what it contains", "diff": "a comparison",
-	"status": "its progress", "validate": "a validation", "rows": "its rows", "download": "a download", "url": "a link", "delete": "its removal",
+	"status": "its progress", "validate": "a validation", "rows": "its rows", "download": "a download", "url": "a link", "delete": "its removal", "pin": "a pin", "unpin": "the end of its pin",
 	"cleanup": "a cleanup", "source list": "the sources", "audit list": "the audit trail", "doctor": "the health check",
 }
 

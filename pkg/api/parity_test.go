@@ -75,6 +75,10 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"POST", "/api/backup/prove/{id}", "SUPERVISOR", "", nil},
 		{"POST", "/api/backup/prove/" + unknown, "ADMIN", "", nil},
 		{"POST", "/api/backup/cancel/{id}", "ADMIN", "", nil}, // has ended: 409
+		{"PUT", "/api/backup/pin/{id}", "ADMIN", `{"reason":"audit","until":"2020-01-01T00:00:00Z"}`, nil},
+		{"PUT", "/api/backup/pin/{id}", "SUPERVISOR", `{"reason":"audit"}`, nil},
+		{"PUT", "/api/backup/pin/" + unknown, "ADMIN", `{"reason":"audit"}`, nil},
+		{"DELETE", "/api/backup/pin/{id}", "ADMIN", "", nil},
 		{"GET", "/api/backup/settings", "ADMIN", "", nil},
 		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":5,"retentionDays":30,"defaultDirectory":""}`, nil},
 		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":-5,"retentionDays":30,"defaultDirectory":""}`, nil},

@@ -165,6 +165,8 @@ func action(op *contract.Operation) string {
 		return "status"
 	case "getBackupContents":
 		return "contents"
+	case "unpinBackup":
+		return "unpin"
 	case "diffBackups":
 		return "diff"
 	case "getBackupRows":

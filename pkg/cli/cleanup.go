@@ -20,7 +20,8 @@ while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed run
 
 The newest verified backup of each source always stays, that of each kind of part too, what is running,
 and the one before a newest that is half its size or less. --dry-run lists exactly what would go, and why,
-and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
+and changes nothing. What BACKUP_KEEP (daily=7,weekly=5) or cofre.yaml holds stays too, and what somebody
+pinned (cofre pin). Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30

@@ -144,6 +144,13 @@ func (p *program) info(doc infoDoc, fate backup.Fate) error {
 	}
 	addChecks(&t, b)
 	addAttempt(&t, doc.ProofAttempt)
+	if b.Pin != nil {
+		kept := b.Pin.Describe()
+		if !b.Pin.Holds(time.Now()) {
+			kept += " (expired)"
+		}
+		t.Add("kept", term.OwnTimes(kept))
+	}
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))
 	if l := b.Locale; l != nil {

@@ -177,7 +177,11 @@ func (p *program) backupTable(backups []backup.Backup, fates map[string]backup.F
 		}
 		verified := verifiedWord(b, p.out)
 		verified.Text += ladder(b, p.out)
-		cells := []term.Cell{{Text: b.ID}, statusWord(b, p.out), sourceCell(b, p.out), {Text: shortPath(b)},
+		status := statusWord(b, p.out)
+		if b.Pin.Holds(time.Now()) {
+			status.Text += ", pinned"
+		}
+		cells := []term.Cell{{Text: b.ID}, status, sourceCell(b, p.out), {Text: shortPath(b)},
 			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verified}
 		if parts {
 			cells = slices.Insert(cells, 3, holdsCell(b, p.out))

@@ -286,7 +286,7 @@ func (l *Lease) removeStored(ctx context.Context) error {
 }
 
 func (l *Lease) removeObjects(ctx context.Context) error {
-	keys := []string{VerificationKey(l.id), ProofKey(l.id), LogKey(l.id), ManifestKey(l.id), SignatureKey(l.id)}
+	keys := []string{VerificationKey(l.id), ProofKey(l.id), PinKey(l.id), LogKey(l.id), ManifestKey(l.id), SignatureKey(l.id)}
 	if b := l.Backup(); b.Contents != nil && b.Contents.Missing == "" {
 		keys = append(keys, ContentsKey(b))
 	}

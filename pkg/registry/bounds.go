@@ -85,6 +85,12 @@ func (b Backup) bounded() Backup {
 		g.Without = boundedLines(g.Without)
 		b.Globals = &g
 	}
+	if b.Pin != nil {
+		p := *b.Pin
+		shorten(maxName, &p.By)
+		shorten(MaxPinReason, &p.Reason)
+		b.Pin = &p
+	}
 	if b.Error != nil {
 		e := b.Error.bounded()
 		b.Error = &e

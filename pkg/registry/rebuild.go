@@ -159,7 +159,7 @@ func (r *Registry) collect(ctx context.Context, x *Index) error {
 		return err
 	}
 	x.adopt(records)
-	return nil
+	return r.collectPins(ctx, x)
 }
 
 // settleLoose writes pages of the manifests that no page has, as far as they are beyond the newest and fill a page, and returns the

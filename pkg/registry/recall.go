@@ -211,6 +211,9 @@ func (r *Registry) recall(ctx context.Context, x *Index, p *Page) ([]Backup, err
 	if err := r.verify(ctx, verifications, g.succeeded); err != nil {
 		return nil, err
 	}
+	if err := r.recallPins(ctx, p, g.succeeded); err != nil {
+		return nil, err
+	}
 	records, err := r.adoptions(ctx)
 	if err != nil {
 		return nil, err

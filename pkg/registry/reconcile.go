@@ -53,6 +53,9 @@ func (r *Registry) Reconcile(ctx context.Context) (Report, error) {
 	if err := r.reconcileOrphans(ctx, &rep); err != nil {
 		return rep, err
 	}
+	if err := r.reconcilePins(ctx, now, &rep); err != nil {
+		return rep, err
+	}
 	if err := r.mendSettings(ctx); err != nil {
 		rep.problem("%v", err)
 	}

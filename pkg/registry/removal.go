@@ -220,6 +220,9 @@ func (r *Registry) reconcileRemoval(ctx context.Context, id string, now time.Tim
 		return err
 	}
 	if err := l.finishRemoval(ctx, rep); err != nil {
+		if fault.HasReason(err, fault.Protected) { // pinned since somebody asked, and listed: nothing was removed
+			return l.end(ctx)
+		}
 		l.release(ctx)
 		return err
 	}

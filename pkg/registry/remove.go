@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,6 +29,9 @@ func (r *Registry) Remove(ctx context.Context, id, by string) (Backup, error) {
 	if b.Status == InProgress {
 		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
 	}
+	if err := b.pinned(); err != nil {
+		return *b, err
+	}
 	in := Intent{Kind: kindRemove, By: by, Backup: *b, Admitted: true, LeaseMS: r.lease.Milliseconds()}
 	l, err := r.beginRemoval(ctx, in)
 	if fault.HasReason(err, fault.StorageFull) {
@@ -42,6 +46,9 @@ func (r *Registry) Remove(ctx context.Context, id, by string) (Backup, error) {
 		return *b, fmt.Errorf("remove backup %s: %w", id, err)
 	}
 	if err := l.remove(ctx); err != nil {
+		if fault.HasReason(err, fault.Protected) { // pinned meanwhile: nothing was removed
+			return *b, errors.Join(err, l.end(ctx))
+		}
 		l.release(ctx)
 		return *b, fmt.Errorf("remove backup %s: %w", id, err)
 	}
@@ -84,6 +91,11 @@ func (l *Lease) remove(ctx context.Context) error {
 func (l *Lease) takeOut(ctx context.Context) error {
 	b := l.Backup()
 	return l.r.update(ctx, []string{b.ID}, func(x *Index) error {
+		if now := x.Find(b.ID); now != nil {
+			if err := now.pinned(); err != nil {
+				return err
+			}
+		}
 		if !x.Remove(b.ID) {
 			return errUnchanged
 		}

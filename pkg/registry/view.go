@@ -335,7 +335,16 @@ func (r *Registry) findLost(ctx context.Context, id string) (Backup, bool, error
 		return Backup{}, false, err
 	}
 	b := m.Backup
-	err = r.verify(ctx, []found{{id: id}}, func(string) *Backup { return &b })
+	if err = r.verify(ctx, []found{{id: id}}, func(string) *Backup { return &b }); err != nil {
+		return b, true, err
+	}
+	pin, err := r.pin(ctx, id)
+	if err == nil {
+		b.Pin = &pin
+	}
+	if storage.IsNotFound(err) {
+		err = nil
+	}
 	return b, true, err
 }
 

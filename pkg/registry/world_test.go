@@ -195,6 +195,8 @@ func checkWorld(t testing.TB, store storage.Store) *Index {
 			id = idOf(o.Key, ManifestsPrefix)
 		case idOf(o.Key, VerifiedPrefix) != "":
 			id = idOf(o.Key, VerifiedPrefix)
+		case idOf(o.Key, PinsPrefix) != "":
+			id = idOf(o.Key, PinsPrefix)
 		case objects[o.Key] != "":
 			continue
 		case bytes.HasPrefix([]byte(o.Key), []byte(damagedPrefix)):

@@ -7,7 +7,7 @@
 //
 // A backup is protected, whatever the policy, when it is
 //
-//   - locked: somebody said to keep it;
+//   - locked: somebody pinned it;
 //   - running, or in a state that this package does not know: its own run will settle it;
 //   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
@@ -56,18 +56,19 @@ const (
 
 // Item is one backup, as far as keeping it is concerned.
 type Item struct {
-	ID        string
-	Row       string // identifies the row
-	RowName   string // the row for people: source "shop", definitions only
-	CreatedAt time.Time
-	Status    Status
-	Verified  bool  // what is stored was read back, or followed to its end when it was made
-	Proven    bool  // verified, and a proof found it good, in part or not; of rows that hold everything
-	InPart    bool  // that proof left something out
-	Size      int64 // stored, in bytes
-	Locked    bool
-	Source    string            // whose policy counts; see [Policy.Sources]
-	Labels    map[string]string // what people gave it
+	ID            string
+	Row           string // identifies the row
+	RowName       string // the row for people: source "shop", definitions only
+	CreatedAt     time.Time
+	Status        Status
+	Verified      bool  // what is stored was read back, or followed to its end when it was made
+	Proven        bool  // verified, and a proof found it good, in part or not; of rows that hold everything
+	InPart        bool  // that proof left something out
+	Size          int64 // stored, in bytes
+	Locked        bool
+	LockedBecause string            // for people: pinned until when, by whom and why
+	Source        string            // whose policy counts; see [Policy.Sources]
+	Labels        map[string]string // what people gave it
 	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
 	BeforeShrunk bool
 	// LostRows: it is the first of the last LossDays in which some table had lost more rows than it may.
@@ -302,7 +303,7 @@ func (d *decider) protect() {
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
 		if it.Locked {
-			d.because(i, KeepLocked, "it is locked")
+			d.because(i, KeepLocked, "it is %s", cmp.Or(it.LockedBecause, "locked"))
 		}
 		if it.Status != Success && it.Status != Failed {
 			d.because(i, KeepRunning, "it is not finished (%s)", it.Status)

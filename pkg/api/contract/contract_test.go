@@ -67,7 +67,7 @@ func TestRoutes(t *testing.T) {
 		"POST /api/backup/create", "GET /api/backup/list", "GET /api/backup/{id}", "GET /api/backup/download/{id}",
 		"GET /api/backup/contents/{id}", "GET /api/backup/diff/{id}", "GET /api/backup/rows/{id}",
 		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}", "POST /api/backup/prove/{id}",
-		"POST /api/backup/cancel/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
+		"POST /api/backup/cancel/{id}", "PUT /api/backup/pin/{id}", "DELETE /api/backup/pin/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
 		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
 		"GET /api/restore/targets", "POST /api/restore/plan", "POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}",
 	}

@@ -835,6 +835,9 @@ type BackupMetadata struct {
 	Part          string `json:"part,omitempty,omitzero"`
 	PgDumpVersion string `json:"pgDumpVersion,omitempty,omitzero"`
 
+	// Pin Somebody keeps the backup from being removed.
+	Pin Pin `json:"pin,omitempty,omitzero"`
+
 	// PreviousSize stored bytes of the successful backup of the same source, content and format before this one; absent when there is none
 	PreviousSize int64 `json:"previousSize,omitempty,omitzero"`
 
@@ -1555,6 +1558,24 @@ type Outcome string
 
 // Patterns defines model for Patterns.
 type Patterns = []string
+
+// Pin Somebody keeps the backup from being removed.
+type Pin struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty,omitzero"`
+	Reason string    `json:"reason"`
+
+	// Until absent until somebody takes it off. One that has ended holds nothing
+	Until time.Time `json:"until,omitempty,omitzero"`
+}
+
+// PinRequest defines model for PinRequest.
+type PinRequest struct {
+	Reason string `json:"reason"`
+
+	// Until within a hundred years; left out, it holds until somebody takes it off
+	Until time.Time `json:"until,omitempty,omitzero"`
+}
 
 // Problem What went wrong (RFC 9457), and what to do next.
 type Problem struct {
@@ -2476,6 +2497,9 @@ type CleanupBackupsJSONRequestBody = CleanupRequest
 
 // CreateBackupJSONRequestBody defines body for CreateBackup for application/json ContentType.
 type CreateBackupJSONRequestBody = CreateBackupRequest
+
+// PinBackupJSONRequestBody defines body for PinBackup for application/json ContentType.
+type PinBackupJSONRequestBody = PinRequest
 
 // PutSettingsJSONRequestBody defines body for PutSettings for application/json ContentType.
 type PutSettingsJSONRequestBody = Settings

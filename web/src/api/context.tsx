@@ -21,7 +21,7 @@ export function useServices(): Services {
 
 /** What a role may do, as in x-permission of the contract. */
 export type Permission =
-  | "create" | "list" | "download" | "validate" | "cancel" | "delete" | "cleanup"
+  | "create" | "list" | "download" | "validate" | "cancel" | "delete" | "cleanup" | "pin"
   | "settings_read" | "settings_write" | "audit" | "metrics" | "restore";
 
 export const SessionContext = createContext<SessionInfo | null>(null);

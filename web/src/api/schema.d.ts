@@ -261,6 +261,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup/pin/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep a backup whatever retention says
+         * @description Pins a backup: no cleanup removes it, and deleting it is refused (409, reason `protected`), until the pin ends or is taken off. A pin that is
+         *     there already is replaced.
+         */
+        put: operations["pinBackup"];
+        post?: never;
+        /**
+         * Take a backup's pin off
+         * @description Retention decides about the backup again, and it can be deleted. Where there is no pin, nothing is changed.
+         */
+        delete: operations["unpinBackup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/restore/targets": {
         parameters: {
             query?: never;
@@ -422,7 +450,7 @@ export interface paths {
         /**
          * Remove a backup
          * @description Removes the stored object and its records. There is no way back. A backup that is being made is refused (409,
-         *     reason `busy`): cancel it first.
+         *     reason `busy`): cancel it first. So is one that is pinned (reason `protected`).
          */
         delete: operations["deleteBackup"];
         options?: never;
@@ -740,6 +768,7 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            pin?: components["schemas"]["Pin"];
             verification?: components["schemas"]["Verification"];
             /** @description the newest one of each level, the strongest first */
             verifications?: components["schemas"]["Verification"][];
@@ -1310,6 +1339,26 @@ export interface components {
             total: number;
             /** @description cursor of the next page; absent on the last */
             next?: string;
+        };
+        /** @description Somebody keeps the backup from being removed. */
+        Pin: {
+            /** Format: date-time */
+            at: string;
+            by?: string;
+            /**
+             * Format: date-time
+             * @description absent until somebody takes it off. One that has ended holds nothing
+             */
+            until?: string;
+            reason: string;
+        };
+        PinRequest: {
+            /**
+             * Format: date-time
+             * @description within a hundred years; left out, it holds until somebody takes it off
+             */
+            until?: string;
+            reason: string;
         };
         DeleteBackupResponse: {
             success: boolean;
@@ -2491,6 +2540,76 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pinBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinRequest"];
+            };
+        };
+        responses: {
+            /** @description The record, with its pin. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupMetadata"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unpinBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record, without a pin. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupMetadata"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -210,7 +210,7 @@ export const en = {
     forever: "No end",
     onlyVerified: (database: string) => `This is the only verified backup of ${database}.`,
     reasons: {
-      locked: "it is locked",
+      locked: "it is pinned",
       running: "it is being made",
       newest_verified: "most recent verified backup of its source",
       newest_proven: "most recent proven backup of its source",

@@ -127,7 +127,7 @@ export const screensEn = {
     none: "Nothing is recorded.", previewed: "looked at a cleanup", anyAction: "All actions", anyOutcome: "Any outcome",
     at: "When", who: "Who", action: "What", outcome: "Outcome", source: "From",
     actions: {
-      create: "created", download: "made a link", validate: "validated", cancel: "canceled", delete: "deleted", cleanup: "cleaned up",
+      create: "created", download: "made a link", validate: "validated", cancel: "canceled", delete: "deleted", cleanup: "cleaned up", pin: "pinned", unpin: "unpinned",
       settings_write: "changed the settings", settings_read: "read the settings", list: "listed", info: "read the record", contents: "looked at the contents", diff: "compared backups",
       status: "followed", metrics: "read the figures", health: "looked at health", audit: "read the audit trail", session: "signed in",
       restore: "started a restore", restore_plan: "planned a restore", restore_cancel: "canceled a restore", restore_end: "restore ended",

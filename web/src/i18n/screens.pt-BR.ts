@@ -129,7 +129,7 @@ export const screensPtBR: ScreenWords = {
     none: "Nada registrado.", previewed: "olhou uma limpeza", anyAction: "Todas as ações", anyOutcome: "Qualquer resultado",
     at: "Quando", who: "Quem", action: "O quê", outcome: "Resultado", source: "De onde",
     actions: {
-      create: "criou", download: "criou um link", validate: "validou", cancel: "cancelou", delete: "excluiu", cleanup: "limpou",
+      create: "criou", download: "criou um link", validate: "validou", cancel: "cancelou", delete: "excluiu", cleanup: "limpou", pin: "fixou", unpin: "desafixou",
       settings_write: "mudou as configurações", settings_read: "leu as configurações", list: "listou", info: "leu o registro", contents: "olhou o conteúdo", diff: "comparou backups",
       status: "acompanhou", metrics: "leu os números", health: "olhou a saúde", audit: "leu a trilha de auditoria", session: "entrou",
       restore: "iniciou restauração", restore_plan: "planejou restauração", restore_cancel: "cancelou restauração", restore_end: "restauração encerrada",

@@ -21,6 +21,7 @@ import { restoreLink } from "./restore/parts";
 import { RestoreCard } from "./restore/RestoreCard";
 import { RunningBackup } from "./RunningBackup";
 
+const PinCard = lazy(() => import("./PinCard").then((m) => ({ default: m.PinCard })));
 const Tables = lazy(() => import("./Contents").then((m) => ({ default: m.Tables })));
 const Changes = lazy(() => import("./Contents").then((m) => ({ default: m.Changes })));
 
@@ -134,6 +135,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
           {b.status === "success" && <Ladder backup={b} />}
           <Timeline backup={b} />
           <KeepCard backup={b} />
+          {b.status === "success" && <Suspense fallback={<Loading />}><PinCard backup={b} /></Suspense>}
         </div>
       </div>
       {b.status === "success" && <Contents backup={b} />}

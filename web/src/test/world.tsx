@@ -56,7 +56,7 @@ export function problem(status: number, p: { code: string; reason?: string; deta
   return Response.json({ type: "about:blank", title: "x", status, requestId: "REQ1", ...p }, { status, headers: { "Content-Type": "application/problem+json" } });
 }
 
-export const everything = ["create", "list", "download", "validate", "cancel", "delete", "cleanup", "settings_read", "settings_write", "audit", "metrics", "restore"];
+export const everything = ["create", "list", "download", "validate", "cancel", "delete", "cleanup", "settings_read", "settings_write", "audit", "metrics", "restore", "pin"];
 
 const development: Config = { api: "", auth: { mode: "development" } };
 

@@ -1,0 +1,60 @@
+// Whether a backup is pinned, until when, by whom and why; and who may changes that.
+
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState, type FormEvent } from "react";
+import { answer, type Backup } from "../api/client";
+import { useMay, useServices } from "../api/context";
+import { Failed } from "../components/states";
+import { useText } from "../i18n";
+import { usePinWords } from "../i18n/pin";
+
+/** endOf is the end of a day of the reader's zone. */
+const endOf = (day: string) => {
+  const [y = 0, m = 1, d = 1] = day.split("-").map(Number);
+  return new Date(y, m - 1, d + 1).toISOString();
+};
+
+export function PinCard({ backup: b }: { backup: Backup }) {
+  const { f } = useText();
+  const words = usePinWords();
+  const may = useMay();
+  const { api } = useServices();
+  const client = useQueryClient();
+  const [day, setDay] = useState("");
+  const [reason, setReason] = useState("");
+  const path = { id: b.id };
+  const change = useMutation({
+    mutationFn: (off: boolean) =>
+      off ? answer(api.DELETE("/api/backup/pin/{id}", { params: { path } }))
+        : answer(api.PUT("/api/backup/pin/{id}", { params: { path }, body: { reason, ...(day ? { until: endOf(day) } : {}) } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["backups"] }),
+  });
+  const p = b.pin;
+  const ended = p?.until && Date.parse(p.until) <= Date.now();
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    change.mutate(false);
+  };
+  return (
+    <section className="card">
+      <h2>{words.title}</h2>
+      {!p ? <p>{words.none}</p> : (
+        <>
+          <p><strong>{!p.until ? words.forever : ended ? words.ended(f.dateTime(p.until)) : words.until(f.dateTime(p.until))}</strong> {p.reason}</p>
+          {p.by && <p className="muted">{words.by(p.by, f.dateTime(p.at))}</p>}
+        </>
+      )}
+      {may("pin") && (
+        <form onSubmit={submit}>
+          <label>{words.reason}<input required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} /></label>
+          <label>{words.endLabel}<input type="date" value={day} onChange={(e) => setDay(e.target.value)} /></label>
+          <div className="actions">
+            <button type="submit" disabled={change.isPending}>{p ? words.change : words.pin}</button>
+            {p && <button type="button" disabled={change.isPending} onClick={() => change.mutate(true)}>{words.unpin}</button>}
+          </div>
+        </form>
+      )}
+      {change.error && <Failed error={change.error} />}
+    </section>
+  );
+}
