@@ -59,7 +59,7 @@ var own = map[string][]string{
 	"pkg/channel":             {"pkg/event", "pkg/fault"},
 	"pkg/outbox":              {"pkg/event", "pkg/fault", "pkg/storage"},
 	"pkg/schedule":            {"pkg/lazyregexp"},
-	"pkg/source":              {"pkg/fault", "pkg/jsonlist"},
+	"pkg/source":              {"pkg/fault", "pkg/jsonlist", "pkg/schedule"},
 	"pkg/jsonlist":            {},
 	"pkg/spelling":            {},
 	"pkg/pause":               {},
@@ -101,10 +101,10 @@ var own = map[string][]string{
 	"pkg/cli": {"web", "pkg/fault", "pkg/contents", "pkg/app", "pkg/backup", "pkg/registry", "pkg/demo", "pkg/storage", "pkg/postgres", "pkg/overview", "pkg/retention", "pkg/rows", "pkg/source", "pkg/cli/term",
 		"pkg/access", "pkg/api", "pkg/api/contract", "pkg/audit", "pkg/metrics", "pkg/schedule", "pkg/secret", "pkg/server", "pkg/namedfile", "pkg/spelling", "pkg/certificate"},
 	"pkg/api/contract": {"pkg/jsonschema", "pkg/lazyregexp"},
-	"pkg/api":          {"pkg/lazyregexp", "pkg/fault", "pkg/quantity", "pkg/contents", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/retention", "pkg/rows", "pkg/storage", "pkg/api/contract"},
+	"pkg/api":          {"pkg/lazyregexp", "pkg/fault", "pkg/quantity", "pkg/contents", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/retention", "pkg/rows", "pkg/source", "pkg/storage", "pkg/api/contract"},
 	"pkg/api/gateway":  {"pkg/api"},
 	"pkg/metrics":      {"pkg/fault", "pkg/overview", "pkg/registry"},
-	"pkg/server":       {"pkg/fault", "pkg/pause", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/metrics", "pkg/namedfile"},
+	"pkg/server":       {"pkg/fault", "pkg/pause", "pkg/api", "pkg/api/contract", "pkg/backup", "pkg/overview", "pkg/registry", "pkg/metrics", "pkg/namedfile", "pkg/source"},
 	"cmd/cofre":        {"pkg/cli"},
 }
 

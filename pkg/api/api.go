@@ -85,8 +85,7 @@ type Config struct {
 	Launcher     Launcher
 	Authenticate Authenticator
 	Audit        Auditor
-	Limiter      Limiter  // default: no limit
-	Schedule     Schedule // of the backups; nil where there is none
+	Limiter      Limiter // default: no limit
 	// Operations are the ids of those that are served here; the paths of others are unknown. nil serves all.
 	Operations []string
 	// LaunchValidation hands the validation of a large backup to whoever does long work; it calls Service.Validate there.

@@ -41,7 +41,7 @@ func (a *API) create(ctx context.Context, c *call) (answer, error) {
 
 // databases lists what a backup can be made of.
 func (a *API) databases(ctx context.Context, _ *call) (answer, error) {
-	names, err := a.Service.Databases(ctx)
+	names, err := a.Service.Databases(ctx, "")
 	if err != nil {
 		return answer{}, err
 	}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -119,8 +121,12 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		check.Result, check.Detail = contract.HealthCheckResultWarning, "no database is configured here"
 		return check
 	}
+	all, err := a.Service.Sources(ctx)
+	if err != nil {
+		return failing(check.Name, err)
+	}
 	var details []string
-	for _, found := range a.Service.Engine.Checks(ctx) {
+	for _, found := range a.Service.Engine.Checks(ctx, all) {
 		details = append(details, found.Detail)
 		if found.Result == backup.CheckFailed {
 			check.Result, check.Hint = contract.HealthCheckResultFailed, hintOf(found.Hint)
@@ -134,9 +140,16 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 			check.Result, check.Hint = contract.HealthCheckResultWarning, hintOf(found.Hint)
 		}
 	}
+	if n := len(details); n > maxFindings {
+		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
+	}
 	check.Detail = strings.Join(details, "; ")
-	if check.Result != contract.HealthCheckResultFailed {
-		if err := a.Service.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+	if check.Result == contract.HealthCheckResultFailed {
+		return check
+	}
+	said := a.Service.CheckSources(ctx, all.Active())
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if err := said[name]; fault.HasReason(err, fault.ServerChanged) {
 			return failing(check.Name, err)
 		}
 	}

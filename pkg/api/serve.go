@@ -267,7 +267,7 @@ func (a *API) write(w http.ResponseWriter, c *call, out answer) {
 }
 
 // source is the address of the caller, without the port.
-func source(r *http.Request) string {
+func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return brief(r.RemoteAddr)

@@ -7,6 +7,7 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Units of the design document's limits, in bytes.
@@ -20,15 +21,19 @@ func (a *API) settings(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.settingsAnswer(s), nil
+	return a.settingsAnswer(ctx, s)
 }
 
 // settingsAnswer carries the version of the settings, for If-Match.
-func (a *API) settingsAnswer(s registry.Settings) answer {
-	out := ok(a.settingsResponse(s))
+func (a *API) settingsAnswer(ctx context.Context, s registry.Settings) (answer, error) {
+	all, err := a.Service.Sources(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	out := ok(a.settingsResponse(s, all))
 	out.header = http.Header{}
 	out.header.Set("ETag", `"`+s.Version()+`"`)
-	return out
+	return out, nil
 }
 
 // saveSettings replaces the settings. What changed stands in the audit trail.
@@ -46,7 +51,7 @@ func (a *API) saveSettings(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.settingsAnswer(s), nil
+	return a.settingsAnswer(ctx, s)
 }
 
 // expected reads If-Match (RFC 9110, 13.1.1): nil when any settings will do. A proxy that compresses answers makes ETags
@@ -65,14 +70,16 @@ func expected(ifMatch string) func(registry.Settings) bool {
 	}
 }
 
-func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {
+func (a *API) settingsResponse(s registry.Settings, all source.List) contract.SettingsResponse {
 	l, d := a.Service.Limits, a.Service.Defaults
 	database, schedule := "", ""
-	if a.Service.Engine != nil {
-		database = a.Service.Engine.Database()
-	}
-	if a.Schedule != nil {
-		schedule = a.Schedule.String()
+	if own, found := all.Find(all.Default); found {
+		if a.Service.Engine != nil {
+			database = a.Service.Engine.Database(own)
+		}
+		if plan, planned, _ := own.Plan(); planned && !own.Paused {
+			schedule = plan.String()
+		}
 	}
 	return contract.SettingsResponse{
 		Settings: contract.Settings{MaxBackups: s.MaxBackups, RetentionDays: s.RetentionDays, DefaultDirectory: s.DefaultDirectory},
@@ -82,7 +89,7 @@ func (a *API) settingsResponse(s registry.Settings) contract.SettingsResponse {
 			MaxBackupSizeGB: float64(l.MaxBackupBytes) / gigabyte, MaxStorageSizeGB: float64(l.MaxTotalBytes) / gigabyte,
 			AllowedDirectories: list(l.AllowedDirectory), Compress: d.Compress, CompressionThresholdMB: float64(l.CompressThreshold) / megabyte,
 			EncryptBackups: d.Encrypt, AuditLogRetentionDays: a.Limits.AuditLogRetentionDays, AutoCleanupEnabled: a.Limits.AutoCleanupEnabled,
-			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database, Source: a.Service.SourceName(),
+			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database, Source: all.Default,
 		},
 	}
 }

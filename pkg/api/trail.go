@@ -22,7 +22,7 @@ import (
 func (a *API) record(ctx context.Context, c *call, out answer) {
 	r := contract.AuditRecord{
 		Actor: "anonymous", Action: action(c.op), Resource: c.resource, Outcome: contract.AuditOutcomeAllowed,
-		Source: source(c.request), UserAgent: brief(c.request.UserAgent()), RequestID: c.id, Detail: c.detail,
+		Source: addressOf(c.request), UserAgent: brief(c.request.UserAgent()), RequestID: c.id, Detail: c.detail,
 	}
 	if c.known {
 		r.Actor, r.Name, r.Role = c.caller.Subject, c.caller.Name, c.caller.Role

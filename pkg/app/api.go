@@ -8,7 +8,6 @@ import (
 	"cofre/pkg/access"
 	"cofre/pkg/api"
 	"cofre/pkg/registry"
-	"cofre/pkg/schedule"
 )
 
 // APIOptions is what a door adds to the API.
@@ -37,13 +36,6 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,
 		},
 		Link: o.Link, Operations: o.Operations, Version: o.Version, Log: o.Log,
-	}
-	if c.Schedule != "" {
-		s, err := schedule.Parse(c.Schedule)
-		if err != nil {
-			return nil, err
-		}
-		conf.Schedule = s
 	}
 	if a.Local {
 		conf.FreeSpace = a.freeSpace

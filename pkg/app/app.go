@@ -1,12 +1,10 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -16,9 +14,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/namedfile"
 	"cofre/pkg/outbox"
-	"cofre/pkg/overview"
 	"cofre/pkg/registry"
-	"cofre/pkg/schedule"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/s3"
 	"cofre/pkg/stream"
@@ -91,7 +87,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	a.Allowance = registry.NewAllowance(a.Store, c.MaxRequestsPerMinute, nil)
 	a.Allowance.Log = o.Log
 	a.Service = backup.New(backup.Config{
-		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Source: c.Source, Expected: c.expected(), MaxAge: c.MaxAge, Targets: c.targets(), ProofTarget: c.ProofTarget, ProofRules: c.proofRules(),
+		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Configured: c.Sources(), Targets: c.targets(), ProofTarget: c.ProofTarget, ProofRules: c.proofRules(), ProofTimes: c.proofTimes(),
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte), MaxDuration: c.PgDumpTimeout,
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
@@ -101,36 +97,12 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		Retention:  c.retention(),
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
-		Recipients: c.recipients, Identities: identities, ServerKey: server, Thresholds: c.thresholds(), Log: o.Log, Location: a.location, Events: a.openOutbox(),
+		Recipients: c.recipients, Identities: identities, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),
 	})
 	if !o.RemovesNothing {
 		a.Service.MakeRoom = a.makeRoom
 	}
 	return a, nil
-}
-
-// expected is what is wanted of which source.
-func (c Config) expected() []overview.Expected {
-	var all []overview.Expected
-	for _, s := range c.File.Sources {
-		all = append(all, overview.Expected{Source: s.Name, MaxAge: cmp.Or(s.MaxAge(), c.MaxAge), Proofs: s.ProveEvery()})
-	}
-	if !c.HasDatabase {
-		return all
-	}
-	name := cmp.Or(c.Source, c.Database.Database())
-	i := slices.IndexFunc(all, func(e overview.Expected) bool { return e.Source == name })
-	if i < 0 {
-		i, all = len(all), append(all, overview.Expected{Source: name, MaxAge: c.MaxAge})
-	}
-	all[i].Database = c.Database.Database()
-	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
-		all[i].Schedule = plan
-	}
-	if plan, err := schedule.Parse(c.ProofSchedule); err == nil && all[i].Proofs == 0 {
-		all[i].ProofTimes = plan
-	}
-	return all
 }
 
 // Files gives a service that only looks at local files (ValidateFile): it has keys, but no backup directory.

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cofre/pkg/backup"
@@ -12,24 +14,41 @@ import (
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 	"cofre/pkg/quantity"
+	"cofre/pkg/source"
 )
 
 // Checks implements backup.Engine.
-func (e *database) Checks(ctx context.Context) []backup.Check {
+func (e *database) Checks(ctx context.Context, all source.List) []backup.Check {
 	var checks []backup.Check
-	if e.c.HasDatabase || len(e.c.File.Sources) == 0 {
-		checks = e.checkConfigured(ctx)
+	own, single := all.Find(all.Default)
+	if single = single && own.Origin.Kind == source.FromEnvironment; single || len(all.Sources) == 0 {
+		checks = e.checkConfigured(ctx, own)
+	} else if _, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv}); err != nil {
+		checks = append(checks, backup.Failing("pg_dump", err))
 	}
-	for _, s := range e.c.File.Sources {
-		if s.Name != e.c.Source {
-			checks = append(checks, e.checkSource(ctx, s.Name)...)
+	found := make([][]backup.Check, len(all.Sources))
+	var looks sync.WaitGroup
+	slots := make(chan struct{}, looksAtOnce)
+	for i, s := range all.Sources {
+		if single && s.Name == own.Name {
+			continue
 		}
+		slots <- struct{}{}
+		looks.Go(func() {
+			defer func() { <-slots }()
+			found[i] = e.checkSource(ctx, s)
+		})
 	}
+	looks.Wait()
+	checks = append(checks, slices.Concat(found...)...)
 	for _, t := range e.c.File.Targets {
 		checks = append(checks, e.checkTarget(ctx, t.Name))
 	}
 	return checks
 }
+
+// looksAtOnce bounds the sources that are looked at at the same time.
+const looksAtOnce = 8
 
 // checkTarget looks whether a target of the file can be reached. No backup fails without it: it is a warning when it cannot.
 func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
@@ -70,26 +89,26 @@ func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
 }
 
 // checkSource looks whether a source of the file can be reached and read.
-func (e *database) checkSource(ctx context.Context, name string) []backup.Check {
-	what := "database of source " + name
-	c, err := e.c.Choose(name)
+func (e *database) checkSource(ctx context.Context, of source.Settings) []backup.Check {
+	what := "database of source " + of.Name
+	t, err := e.target(ctx, of)
 	if err != nil {
 		return []backup.Check{backup.Failing(what, err)}
 	}
-	conn, err := c.Database.Connect(ctx)
+	conn, err := t.Connect(ctx)
 	if err != nil {
 		return []backup.Check{backup.Failing(what, err)}
 	}
 	defer hangUp(ctx, conn)
 	server, err := postgres.InspectConn(ctx, conn, postgres.Selection{})
-	if err = c.Database.Explain(ctx, err); err == nil {
+	if err = t.Explain(ctx, err); err == nil {
 		err = server.Readable()
 	}
 	if err != nil {
 		return []backup.Check{backup.Failing(what, err)}
 	}
-	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", c.Database.Redacted(), server.Version, server.Role)}
-	pooled, err := c.Database.Pooled(ctx, conn)
+	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", t.Redacted(), server.Version, server.Role)}
+	pooled, err := t.Pooled(ctx, conn)
 	checks := append([]backup.Check{check}, checkConnection(what+": connection", pooled, err)...)
 	return append(checks, checkConcerns(what, postgres.Concerns(ctx, conn, time.Now()))...)
 }
@@ -120,14 +139,14 @@ func checkConnection(name string, pooled bool, err error) []backup.Check {
 }
 
 // checkConfigured looks at the configured database, and at the programs.
-func (e *database) checkConfigured(ctx context.Context) []backup.Check {
+func (e *database) checkConfigured(ctx context.Context, of source.Settings) []backup.Check {
 	var checks []backup.Check
 	clients, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv})
 	if err != nil {
 		checks = append(checks, backup.Failing("pg_dump", err))
 	}
 	pgDumpWrong := err != nil
-	t, err := e.target("")
+	t, err := e.target(ctx, of)
 	if err != nil {
 		return append(checks, backup.Failing("database", err))
 	}

@@ -207,41 +207,11 @@ func Load(environ []string) (Config, error) {
 	return c, c.loadDatabase(env)
 }
 
-// Choose makes the source of this name the one to back up: the environment's, or one of the file's. Another name is for the
-// environment's database.
-func (c Config) Choose(name string) (Config, error) {
-	s := c.File.Source(name)
-	if s == nil {
-		return c, nil
-	}
-	url, err := s.URL(c.getenv)
-	if err != nil {
-		return c, err
-	}
-	t, err := postgres.ParseTarget(url, c.getenv)
-	if err != nil {
-		return c, fmt.Errorf("source %s: %w", name, err)
-	}
-	c.Database, c.HasDatabase, c.Source, c.Jobs, c.Rows = t, true, name, cmp.Or(s.Jobs, c.Jobs), cmp.Or(s.Rows, c.Rows)
-	return c, nil
-}
-
-// chooseOnly takes the file's source where the environment names no database and the file has just one.
-func (c *Config) chooseOnly() error {
-	if c.HasDatabase || len(c.File.Sources) != 1 && c.File.Source(c.Source) == nil {
-		return nil
-	}
-	name := cmp.Or(c.Source, c.File.Sources[0].Name)
-	chosen, err := c.Choose(name)
-	*c = chosen
-	return err
-}
-
 func (c *Config) loadDatabase(env map[string]string) error {
 	url := strings.TrimSpace(env["DATABASE_URL"])
 	c.HasDatabase = url != "" || env["PGHOST"] != "" || env["PGDATABASE"] != "" || env["PGSERVICE"] != "" || env["PGHOSTADDR"] != ""
 	if !c.HasDatabase {
-		return c.chooseOnly()
+		return nil
 	}
 	t, err := postgres.ParseTarget(url, c.getenv)
 	if err != nil {

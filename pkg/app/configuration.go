@@ -47,7 +47,7 @@ func (c *Config) readFile(ctx context.Context) error {
 func onlyTargets(where string, f configfile.File) error {
 	if len(f.Sources) > 0 {
 		return fault.New(fault.Validation, fault.InvalidInput, "Name sources in a file of the machine that makes their backups; on AWS each stack has one, the parameter DatabaseSecretArn.",
-			"%s, line %d: a file that lies in S3 names targets alone, and this one names sources; neither what they say nor the checks of their proofs is taken from there", where, f.Sources[0].Line)
+			"%s, line %d: a file that lies in S3 names targets alone, and this one names sources; neither what they say nor the checks of their proofs is taken from there", where, f.Sources[0].Origin.Line)
 	}
 	for _, t := range f.Targets {
 		if t.Connection.Secret == "" {

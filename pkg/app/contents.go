@@ -1,12 +1,9 @@
 package app
 
 import (
-	"cmp"
-
 	"strings"
 
 	"cofre/pkg/backup"
-	"cofre/pkg/contents"
 	"cofre/pkg/fault"
 	"cofre/pkg/namedfile"
 	"cofre/pkg/stream"
@@ -31,20 +28,4 @@ func (c Config) serverKey() (*backup.ServerKey, error) {
 		return nil, err
 	}
 	return &backup.ServerKey{Identity: identity, Recipient: recipient}, nil
-}
-
-// thresholds says for each source of the file, and for all others, when tables that lost rows are warned of.
-func (c Config) thresholds() map[string]contents.Thresholds {
-	rest := contents.Thresholds{LostPercent: c.RowsLostPercent, MinRows: c.RowsLostMinimum}
-	all := map[string]contents.Thresholds{"": rest}
-	for _, s := range c.File.Sources {
-		if t := s.Thresholds; t != nil {
-			own := contents.Thresholds{LostPercent: rest.LostPercent, MinRows: cmp.Or(t.RowsLostMinimum, rest.MinRows)}
-			if t.RowsLostPercent != nil {
-				own.LostPercent = *t.RowsLostPercent
-			}
-			all[s.Name] = own
-		}
-	}
-	return all
 }

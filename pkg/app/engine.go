@@ -2,12 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
+	"cofre/pkg/secret"
 	"cofre/pkg/source"
 )
 
@@ -18,29 +22,52 @@ type database struct {
 
 	mu     sync.Mutex
 	tools  tools
-	parked parked
+	parked map[string]parked // by the source
 }
 
-func newEngine(c Config, log *slog.Logger) *database { return &database{c: c, log: log} }
+func newEngine(c Config, log *slog.Logger) *database {
+	return &database{c: c, log: log, parked: map[string]parked{}}
+}
 
-// target is the configured database, or another one on the same server.
-func (e *database) target(database string) (postgres.Target, error) {
-	if !e.c.HasDatabase {
-		return postgres.Target{}, fault.New(fault.Validation, fault.InvalidInput, "For example: export DATABASE_URL=postgresql://user:password@host:5432/shop",
+// target is where a source is. The environment's own connection is the only one that no reference leads to.
+func (e *database) target(ctx context.Context, of source.Settings) (postgres.Target, error) {
+	return e.c.target(ctx, of, secret.URL)
+}
+
+// target resolves the connection of a source; secretURL reads a secret.
+func (c Config) target(ctx context.Context, of source.Settings, secretURL func(context.Context, string) (string, error)) (postgres.Target, error) {
+	t := c.Database
+	if of.Connection != (source.Connection{}) {
+		url, err := configfile.URL(ctx, of.Connection, fmt.Sprintf("source %q", of.Name), c.getenv, secretURL)
+		if err != nil {
+			return t, err
+		}
+		if t, err = postgres.ParseTarget(url, c.getenv); err != nil {
+			return t, fmt.Errorf("source %s: %w", of.Name, err)
+		}
+	} else if !c.HasDatabase {
+		return t, fault.New(fault.Validation, fault.InvalidInput, "For example: export DATABASE_URL=postgresql://user:password@host:5432/shop",
 			"DATABASE_URL is not set: there is no database to back up")
 	}
-	if database == "" {
-		return e.c.Database, nil
+	if of.Database != "" {
+		return t.WithDatabase(of.Database), nil
 	}
-	return e.c.Database.WithDatabase(database), nil
+	return t, nil
 }
 
+// errElsewhere ends a look at a connection that lies in another service.
+var errElsewhere = errors.New("it lies elsewhere")
+
 // Database implements backup.Engine.
-func (e *database) Database() string {
-	if !e.c.HasDatabase {
+func (e *database) Database(of source.Settings) string {
+	if of.Database != "" {
+		return of.Database
+	}
+	t, err := e.c.target(context.Background(), of, func(context.Context, string) (string, error) { return "", errElsewhere })
+	if err != nil {
 		return ""
 	}
-	return e.c.Database.Database()
+	return t.Database()
 }
 
 func (e *database) retries() postgres.Policy {
@@ -48,8 +75,8 @@ func (e *database) retries() postgres.Policy {
 }
 
 // Identify implements backup.Engine.
-func (e *database) Identify(ctx context.Context, database string) (_ source.Server, err error) {
-	t, err := e.target(database)
+func (e *database) Identify(ctx context.Context, of source.Settings) (_ source.Server, err error) {
+	t, err := e.target(ctx, of)
 	if err != nil {
 		return source.Server{}, err
 	}
@@ -57,7 +84,7 @@ func (e *database) Identify(ctx context.Context, database string) (_ source.Serv
 	if err != nil {
 		return source.Server{}, err
 	}
-	defer func() { e.park(s, err) }()
+	defer func() { e.park(parkedAs(of), s, err) }()
 	if err = s.RefuseTransactionPooler(ctx); err != nil {
 		return source.Server{}, err // its address is nobody's to move a source to
 	}
@@ -81,8 +108,8 @@ func identity(who postgres.Identity) source.Server {
 func shortName(name string) string { return fault.Shorten(name, fault.MaxText/8) }
 
 // Databases implements backup.Engine.
-func (e *database) Databases(ctx context.Context) ([]string, error) {
-	t, err := e.target("")
+func (e *database) Databases(ctx context.Context, of source.Settings) ([]string, error) {
+	t, err := e.target(ctx, of)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"cofre/pkg/postgres"
+	"cofre/pkg/source"
 )
 
 // parked is a session that has told what server it reached. What was asked before a backup is made need not be asked over
@@ -17,37 +19,42 @@ type parked struct {
 // parkFor is how long a session waits for somebody to take it.
 const parkFor = 2 * time.Second
 
+// parkedAs tells sessions apart: one leads to one database of one source, whose connection may be another one by tomorrow.
+func parkedAs(of source.Settings) string {
+	return strings.Join([]string{of.Name, of.Connection.String(), of.Database}, "\x00")
+}
+
 // park keeps a session for whoever opens one next, or closes it when what was asked of it failed.
-func (e *database) park(s *postgres.Session, failed error) {
+func (e *database) park(as string, s *postgres.Session, failed error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if failed != nil || e.parked.session != nil {
+	if _, taken := e.parked[as]; failed != nil || taken {
 		s.Close()
 		return
 	}
-	e.parked = parked{s, time.AfterFunc(parkFor, func() {
-		if got := e.unpark(s.Target()); got != nil {
+	e.parked[as] = parked{s, time.AfterFunc(parkFor, func() {
+		if got := e.unpark(as); got != nil {
 			got.Close()
 		}
 	})}
 }
 
-// unpark takes the parked session, if it leads to the target.
-func (e *database) unpark(t postgres.Target) *postgres.Session {
+// unpark takes the session that is parked, if there is one.
+func (e *database) unpark(as string) *postgres.Session {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.parked.session
-	if s == nil || s.Target().Database() != t.Database() {
+	p, ok := e.parked[as]
+	if !ok {
 		return nil
 	}
-	e.parked.expires.Stop()
-	e.parked = parked{}
-	return s
+	p.expires.Stop()
+	delete(e.parked, as)
+	return p.session
 }
 
-// open takes the parked session to a target, if there is one that still lives, or connects.
-func (e *database) open(ctx context.Context, t postgres.Target) (*postgres.Session, error) {
-	if s := e.unpark(t); s != nil {
+// open takes the session that is parked, if there is one that still lives, or connects.
+func (e *database) open(ctx context.Context, as string, t postgres.Target) (*postgres.Session, error) {
+	if s := e.unpark(as); s != nil {
 		if s.Alive(ctx) {
 			return s, nil
 		}

@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
 	"cofre/pkg/scratch"
+	"cofre/pkg/source"
 )
 
 // proofDatabase is the name of a proof's database.
@@ -153,7 +154,7 @@ func (s *scratchServer) Open(ctx context.Context) (backup.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.e.begin(ctx, pg, registry.Selection{})
+	return s.e.begin(ctx, source.Settings{}, pg, registry.Selection{})
 }
 
 // Ask implements backup.Scratch.

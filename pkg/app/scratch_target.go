@@ -15,6 +15,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // scratchTarget is backup.Scratch: a database on the server of a target, which others use as well. Everything in it belongs to the target's
@@ -127,7 +128,7 @@ func (s *scratchTarget) Open(ctx context.Context) (backup.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.e.begin(ctx, pg, registry.Selection{})
+	return s.e.begin(ctx, source.Settings{}, pg, registry.Selection{})
 }
 
 // Ask implements backup.Scratch.

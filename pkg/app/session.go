@@ -12,11 +12,13 @@ import (
 	"cofre/pkg/pgdump"
 	"cofre/pkg/postgres"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // session is backup.Session on one connection.
 type session struct {
 	e        *database
+	from     source.Settings // zero for a session to no source
 	pg       *postgres.Session
 	selected postgres.Selection // with what it needs, where that was asked for
 	tool     tool
@@ -29,22 +31,22 @@ type session struct {
 }
 
 // Open implements backup.Engine.
-func (e *database) Open(ctx context.Context, database string, sel registry.Selection) (backup.Session, error) {
-	t, err := e.target(database)
-	if err != nil {
-		return nil, err
-	}
+func (e *database) Open(ctx context.Context, of source.Settings, sel registry.Selection) (backup.Session, error) {
 	e.look(ctx) // meanwhile
-	pg, err := e.open(ctx, t)
+	t, err := e.target(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	return e.begin(ctx, pg, sel)
+	pg, err := e.open(ctx, parkedAs(of), t)
+	if err != nil {
+		return nil, err
+	}
+	return e.begin(ctx, of, pg, sel)
 }
 
 // begin learns what a session's source is.
-func (e *database) begin(ctx context.Context, pg *postgres.Session, sel registry.Selection) (backup.Session, error) {
-	s := &session{e: e, pg: pg, selected: selection(sel)}
+func (e *database) begin(ctx context.Context, from source.Settings, pg *postgres.Session, sel registry.Selection) (backup.Session, error) {
+	s := &session{e: e, from: from, pg: pg, selected: selection(sel)}
 	if err := s.inspect(ctx, sel.WithDependencies); err != nil {
 		pg.Close()
 		return nil, err // and no nil *session, which would be a session
@@ -136,9 +138,9 @@ func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, 
 	chosen := s.selected
 	s.catalog = o.Catalog
 	chosen.SchemaOnly, chosen.DataOnly = o.Content == backup.ContentSchema, o.Content == backup.ContentData
-	binary := cmp.Or(o.Rows, s.e.c.Rows) == backup.RowsBinary
+	binary := cmp.Or(o.Rows, s.rows(o.Format)) == backup.RowsBinary
 	d, err := engine.Start(ctx, engine.Options{
-		Session: s.pg, Binary: binary, HangUp: s.remember, Client: s.tool.client, Size: s.source.Size, Tables: s.tables, ID: o.ID, Jobs: cmp.Or(o.Jobs, s.e.c.Jobs), MostJobs: o.MostJobs, Log: s.e.log,
+		Session: s.pg, Binary: binary, HangUp: s.remember, Client: s.tool.client, Size: s.source.Size, Tables: s.tables, ID: o.ID, Jobs: cmp.Or(o.Jobs, s.from.Jobs, s.e.c.Jobs), MostJobs: o.MostJobs, Log: s.e.log,
 		Never: s.e.c.Engine == engineOne, Always: s.e.c.Engine == engineParallel, BytesPerSecond: int64(s.e.c.RateLimitMB) << 20,
 		Remark: o.Remark, EndOnWait: s.e.c.EndOnLockWait,
 		Dump: pgdump.DumpOptions{
@@ -153,6 +155,14 @@ func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, 
 		return counted{dump{d, binary}}, nil
 	}
 	return dump{d, binary}, nil
+}
+
+// rows is how they are written where nobody says: a script has no binary ones, whatever the settings say.
+func (s *session) rows(format string) string {
+	if format == backup.FormatPlain {
+		return backup.RowsText
+	}
+	return cmp.Or(s.from.Rows, s.e.c.Rows)
 }
 
 // remember asks for what a session that is about to be closed will be asked.

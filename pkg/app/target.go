@@ -19,7 +19,7 @@ func (c Config) RestoreTarget(ctx context.Context, name, database string) (postg
 	if t == nil {
 		return postgres.Target{}, fault.New(fault.Validation, fault.NotFound, "Name servers to restore to under targets in cofre.yaml, the file that BACKUP_CONFIG leads to.", "there is no target of this name in cofre.yaml")
 	}
-	url, err := t.URL(ctx, c.getenv, secret.URL)
+	url, err := configfile.URL(ctx, t.Connection, fmt.Sprintf("target %q", name), c.getenv, secret.URL)
 	if err != nil {
 		return postgres.Target{}, err
 	}

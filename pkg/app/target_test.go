@@ -56,7 +56,7 @@ func TestRestoreTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks := a.Service.Engine.Checks(t.Context())
+	checks := a.Service.Engine.Checks(t.Context(), c.Sources())
 	for name, result := range map[string]string{"staging": backup.CheckOK, "super": backup.CheckWarning, "gone": backup.CheckWarning, "broken": backup.CheckWarning, "unset": backup.CheckWarning} {
 		i := slices.IndexFunc(checks, func(c backup.Check) bool { return c.Name == "target "+name })
 		if i < 0 || checks[i].Result != result || checks[i].Detail == "" || strings.Contains(checks[i].Detail+checks[i].Hint, "hidden") {

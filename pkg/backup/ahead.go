@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // ahead is a session that is opened while a backup is being reserved, which waits for the storage.
 type ahead struct {
-	database  string
+	from      source.Settings
 	selection registry.Selection
 	stop      context.CancelFunc
 	done      chan struct{} // closed when what follows is set
@@ -26,11 +27,15 @@ func (s *Service) openAhead(ctx context.Context, req Request) *ahead {
 	if s.Engine == nil {
 		return nil
 	}
-	a := &ahead{database: req.Database, selection: req.Selection, done: make(chan struct{})}
+	from, err := s.sourceOf(ctx, req)
+	if err != nil {
+		return nil // whoever needs it finds that
+	}
+	a := &ahead{from: from, selection: req.Selection, done: make(chan struct{})}
 	ctx, a.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(a.done)
-		a.session, a.err = s.Engine.Open(ctx, a.database, a.selection)
+		a.session, a.err = s.Engine.Open(ctx, a.from, a.selection)
 		a.at = time.Now()
 	}()
 	return a
@@ -40,7 +45,7 @@ func (s *Service) openAhead(ctx context.Context, req Request) *ahead {
 func (r *run) open(ctx context.Context) (Session, error) {
 	a := r.ahead
 	r.ahead = nil
-	if a != nil && a.database == r.req.Database && reflect.DeepEqual(a.selection, r.req.Selection) {
+	if a != nil && reflect.DeepEqual(a.from, r.from) && reflect.DeepEqual(a.selection, r.req.Selection) {
 		select {
 		case <-a.done:
 		case <-ctx.Done():
@@ -56,7 +61,7 @@ func (r *run) open(ctx context.Context) (Session, error) {
 		}
 		s.Close()
 	}
-	return r.s.Engine.Open(ctx, r.req.Database, r.req.Selection)
+	return r.s.Engine.Open(ctx, r.from, r.req.Selection)
 }
 
 // close ends what nobody took.

@@ -78,7 +78,11 @@ func (r *run) writeContents(ctx context.Context) (registry.Contents, error) {
 // held holds the contents of a new backup against those of the one before it, and notes in them which tables lost more rows than
 // they may. It returns why that could not be done, where there was one.
 func (s *Service) held(ctx context.Context, b Backup, c *contents.Contents) (notCompared string) {
-	t := s.thresholds(b.SourceName())
+	t, err := s.thresholds(ctx, b.SourceName())
+	if err != nil {
+		s.Log.Warn("the source's thresholds cannot be read", "source", b.SourceName(), "error", err.Error())
+		return "when the source's tables have lost too many rows cannot be told"
+	}
 	if t.LostPercent == 0 {
 		return ""
 	}
@@ -101,11 +105,13 @@ func (s *Service) held(ctx context.Context, b Backup, c *contents.Contents) (not
 }
 
 // thresholds are those of a source.
-func (s *Service) thresholds(source string) contents.Thresholds {
-	if t, own := s.Thresholds[source]; own {
-		return t
+func (s *Service) thresholds(ctx context.Context, source string) (contents.Thresholds, error) {
+	all, err := s.Sources(ctx)
+	t := all.Of(source).Thresholds
+	if t.RowsLostPercent == nil {
+		return contents.Thresholds{}, err
 	}
-	return s.Thresholds[""]
+	return contents.Thresholds{LostPercent: *t.RowsLostPercent, MinRows: t.RowsLostMinimum}, err
 }
 
 // sealContents gives contents as they are stored, and whether the installation's own key opens them where they are encrypted.

@@ -37,11 +37,11 @@ func (s *Service) Create(ctx context.Context, req Request, watch func(Progress))
 // and without touching the database, unless another one than the configured is asked for: that has to be there. Run does
 // the work, in this process or another.
 func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
-	req, err := s.normalize(req)
+	req, err := s.normalize(ctx, req)
 	if err != nil {
 		return Backup{}, err
 	}
-	if err := s.checkDatabase(ctx, req.Database); err != nil {
+	if err := s.checkDatabase(ctx, req); err != nil {
 		return Backup{}, err
 	}
 	raw, err := json.Marshal(req)
@@ -96,7 +96,9 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		Content: req.Content, Trigger: req.Trigger, Labels: req.Labels,
 	}
 	if b.Database == "" && s.Engine != nil {
-		b.Database = s.Engine.Database() // so that a failure to connect is listed with its database
+		if from, err := s.sourceOf(ctx, req); err == nil {
+			b.Database = s.Engine.Database(from) // so that a failure to connect is listed with its database
+		}
 	}
 	b.Selection = recorded(req.Selection)
 	var made *Backup // by the same request, delivered before

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +50,11 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	d.Checks = append(d.Checks, s.checkEncryption())
 	d.Checks = append(d.Checks, s.checkSignatures(ctx)...)
 	if s.Engine != nil {
-		d.Checks = append(d.Checks, s.Engine.Checks(ctx)...)
+		if all, err := s.Sources(ctx); err != nil {
+			d.Checks = append(d.Checks, Failing("sources", err))
+		} else {
+			d.Checks = append(d.Checks, s.Engine.Checks(ctx, all)...)
+		}
 	}
 	if d.Checks[0].Result != CheckFailed { // its error stands there already
 		d.Checks = append(d.Checks, s.checkSources(ctx)...)
@@ -157,10 +162,17 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 // checkSources says how it stands with each source.
 func (s *Service) checkSources(ctx context.Context) []Check {
 	var checks []Check
-	if err := s.CheckSource(ctx); err == nil { // a refusal is in the overview
-		if nerr := s.NoteSources(ctx); nerr != nil {
-			s.Log.Warn("the sources were not put on record", "error", nerr.Error())
-		}
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return append(checks, Failing("sources", err))
+	}
+	said := map[string]error{}
+	if s.Engine != nil {
+		said = s.CheckSources(ctx, all.Active())
+	}
+	maps.DeleteFunc(said, func(_ string, err error) bool { return err != nil }) // a refusal is in the overview
+	if err := s.NoteSources(ctx, slices.Sorted(maps.Keys(said))); err != nil {
+		s.Log.Warn("the sources were not put on record", "error", err.Error())
 	}
 	o, err := s.Overview(ctx, nil)
 	if err != nil {

@@ -11,15 +11,15 @@ import (
 
 // Engine dumps and restores databases. The service knows PostgreSQL only through it.
 type Engine interface {
-	// Database names the configured database, "" when there is none. It does not connect.
-	Database() string
-	// Open connects to the configured server (retrying what may be retried), learns what a dump needs, and refuses what
-	// cannot work: no rights, no pg_dump, one that is too old. database "" is the configured one. The caller closes the session.
-	Open(ctx context.Context, database string, sel registry.Selection) (Session, error)
-	// Identify connects once to the configured server and tells what it is; database "" is the configured one.
-	Identify(ctx context.Context, database string) (source.Server, error)
-	// Databases connects and lists the server's databases that a backup can be made of.
-	Databases(ctx context.Context) ([]string, error)
+	// Database names the database of a source, "" where that cannot be told. It neither connects nor reads secrets from elsewhere.
+	Database(of source.Settings) string
+	// Open connects to a source (retrying what may be retried), learns what a dump needs, and refuses what
+	// cannot work: no rights, no pg_dump, one that is too old. The caller closes the session.
+	Open(ctx context.Context, of source.Settings, sel registry.Selection) (Session, error)
+	// Identify connects once to a source and tells what is there.
+	Identify(ctx context.Context, of source.Settings) (source.Server, error)
+	// Databases connects to a source and lists its server's databases that a backup can be made of.
+	Databases(ctx context.Context, of source.Settings) ([]string, error)
 	// Restore looks at the database of a connection URL, creates it where that was asked for, and restores an archive or a
 	// script into it. Nothing is touched, and nothing created, before everything that can be checked was: a database that
 	// is not empty is refused unless Clean is set. See RestoreInput for how it reads.
@@ -47,7 +47,7 @@ type Engine interface {
 	// Entries lists what a part of an archive holds, reading no more than its table of contents.
 	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.
-	Checks(ctx context.Context) []Check
+	Checks(ctx context.Context, all source.List) []Check
 }
 
 // Session is a connection to one database, of which all is asked that a backup of it needs.

@@ -26,14 +26,18 @@ func (s *Service) Estimate(ctx context.Context, id string) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
-	req, err := s.requested(b, raw)
+	req, err := s.requested(ctx, b, raw)
 	if err != nil {
 		return Estimate{}, err
 	}
 	if s.Engine == nil {
 		return Estimate{}, fault.New(fault.Validation, fault.InvalidInput, "Set DATABASE_URL.", "no database is configured here")
 	}
-	session, err := s.Engine.Open(ctx, req.Database, req.Selection)
+	from, err := s.sourceOf(ctx, req)
+	if err != nil {
+		return Estimate{}, err
+	}
+	session, err := s.Engine.Open(ctx, from, req.Selection)
 	if err != nil {
 		return Estimate{}, err
 	}

@@ -137,7 +137,9 @@ func (s *Service) latest(ctx context.Context, v *registry.View, name string) (Ba
 	}
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(sources)), func(n string) bool { return n == "" })
 	if name == "" {
-		name = s.SourceName()
+		if name, err = s.SourceName(ctx); err != nil {
+			return Backup{}, err
+		}
 		if !slices.Contains(names, name) && len(names) == 1 {
 			name = names[0]
 		}

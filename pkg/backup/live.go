@@ -9,6 +9,7 @@ import (
 	"cofre/pkg/contents"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // DiffLive says what has become of a backup's contents in the database that it is of, as it is now. The database is read once, as for a
@@ -21,7 +22,7 @@ func (s *Service) DiffLive(ctx context.Context, ref string, watch func(Progress)
 	if err != nil {
 		return d, err
 	}
-	database, err := s.liveDatabase(b)
+	from, err := s.liveSource(ctx, b)
 	if err != nil {
 		return d, err
 	}
@@ -30,7 +31,7 @@ func (s *Service) DiffLive(ctx context.Context, ref string, watch func(Progress)
 		sel = *b.Selection
 		sel.Statistics = false // nothing of them is compared
 	}
-	session, err := s.Engine.Open(ctx, database, sel)
+	session, err := s.Engine.Open(ctx, from, sel)
 	if err != nil {
 		return d, err
 	}
@@ -57,24 +58,29 @@ func (s *Service) DiffLive(ctx context.Context, ref string, watch func(Progress)
 	return d, nil
 }
 
-// liveDatabase names the database of a backup on the configured server, "" for the configured one.
-func (s *Service) liveDatabase(b Backup) (string, error) {
-	configured := ""
-	if s.Engine != nil {
-		configured = s.Engine.Database()
+// liveSource is where a backup's database is: the source that it is of, or the database of its name on the environment's server.
+func (s *Service) liveSource(ctx context.Context, b Backup) (source.Settings, error) {
+	if b.Selection != nil && b.Selection.Lost {
+		return source.Settings{}, invalid("Take a backup of which everything is known.", "it is not known any more which part of the database backup %s holds", b.ID)
 	}
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return source.Settings{}, err
+	}
+	name := b.SourceName()
+	if of, ok := all.Find(name); ok && s.Engine != nil {
+		return of, nil
+	}
+	of, ok := all.Find(all.Default)
 	switch {
-	case configured == "":
-		return "", invalid("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to compare backup %s with", b.ID)
-	case b.Selection != nil && b.Selection.Lost:
-		return "", invalid("Take a backup of which everything is known.", "it is not known any more which part of the database backup %s holds", b.ID)
-	case b.SourceName() == s.SourceName():
-		return "", nil
-	case b.SourceName() == b.Database: // made of another database of that server, or before sources were known
-		return b.Database, nil
+	case s.Engine == nil || !ok:
+		return of, invalid("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to compare backup %s with", b.ID)
+	case name == b.Database && of.Origin.Kind == source.FromEnvironment: // made of another database of that server, or before sources were known
+		of.Database = b.Database
+		return of, nil
 	}
-	return "", invalid("Let DATABASE_URL lead to it, and set BACKUP_SOURCE="+b.SourceName()+"; or name it in BACKUP_CONFIG's file.",
-		"backup %s is of the source %q, and the configured database is %q", b.ID, b.SourceName(), s.SourceName())
+	return of, invalid("Let DATABASE_URL lead to it, and set BACKUP_SOURCE="+name+"; or name it in BACKUP_CONFIG's file.",
+		"backup %s is of the source %q, and the configured database is %q", b.ID, name, of.Name)
 }
 
 // countLive reads of a database what o says, as a backup of it would, and keeps what was counted. follow gets the bytes, too.

@@ -6,6 +6,7 @@ import (
 
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Overview says how it stands with all backups; days are those of zone, nil is UTC. It costs one request to storage for the
@@ -22,11 +23,11 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	refused := map[string]error{}
-	if err := s.refused.Load(); err != nil {
-		refused[s.SourceName()] = *err
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return overview.Overview{}, err
 	}
-	in := overview.Input{Refused: refused, Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(), MaxAge: s.MaxAge,
+	in := overview.Input{Refused: s.refused.all(), Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(all), MaxAge: all.Defaults.Age(),
 		Limits: overview.Limits{Bytes: s.Limits.MaxBackupBytes, Duration: s.Limits.MaxDuration}}
 	var o overview.Overview
 	err = s.Registry.Reading(ctx, func(v *registry.View) (err error) {
@@ -79,27 +80,32 @@ func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.
 	return o, failed
 }
 
-// expected adds the configured database, of which a backup is wanted even where nobody says how often.
-func (s *Service) expected() []overview.Expected {
-	name := s.SourceName()
-	for _, e := range s.Expected {
-		if e.Source == name {
-			return s.Expected
+// expected is what is wanted of each source.
+func (s *Service) expected(all source.List) []overview.Expected {
+	var out []overview.Expected
+	for _, of := range all.Sources {
+		e := overview.Expected{Source: of.Name, MaxAge: of.Age(), Proofs: of.ProveEvery(), Paused: of.Paused}
+		if s.Engine != nil {
+			e.Database = s.Engine.Database(of)
 		}
+		if plan, ok, _ := of.Plan(); ok && !of.Paused { // refused at start where it is wrong
+			e.Schedule = plan
+		}
+		if of.Name == all.Default && e.Proofs == 0 {
+			e.ProofTimes = s.ProofTimes
+		}
+		out = append(out, e)
 	}
-	if name == "" {
-		return s.Expected
-	}
-	return append([]overview.Expected{{Source: name, Database: s.Engine.Database(), MaxAge: s.MaxAge}}, s.Expected...)
+	return out
 }
 
-// NoteSources makes sure that each source of which something is expected is on record, so that one that is never backed up
+// NoteSources makes sure that sources of which something is expected are on record, so that one that is never backed up
 // is overdue some day.
-func (s *Service) NoteSources(ctx context.Context) error {
-	for _, e := range s.expected() {
-		rec, err := s.Registry.Source(ctx, e.Source)
+func (s *Service) NoteSources(ctx context.Context, names []string) error {
+	for _, name := range names {
+		rec, err := s.Registry.Source(ctx, name)
 		if err == nil && rec.Version == 0 {
-			err = s.Registry.NoteSource(ctx, e.Source, s.Now())
+			err = s.Registry.NoteSource(ctx, name, s.Now())
 		}
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"cofre/internal/testenv"
 	"cofre/pkg/backup"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // paced is the real engine, over a storage of which the test says how long it was waited for.
@@ -26,8 +27,8 @@ type pacedDump struct {
 	waited int
 }
 
-func (p *paced) Open(ctx context.Context, database string, sel registry.Selection) (backup.Session, error) {
-	s, err := p.Engine.Open(ctx, database, sel)
+func (p *paced) Open(ctx context.Context, of source.Settings, sel registry.Selection) (backup.Session, error) {
+	s, err := p.Engine.Open(ctx, of, sel)
 	if err != nil {
 		return nil, err
 	}

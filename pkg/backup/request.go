@@ -1,9 +1,10 @@
 package backup
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -41,8 +42,8 @@ const MaxJobs = 64
 type Request struct {
 	Filename  string `json:"filename,omitempty"`
 	Directory string `json:"directory,omitempty"` // under files/
-	Database  string `json:"database,omitempty"`  // default: the one of DATABASE_URL
-	Source    string `json:"source,omitempty"`    // default: see Service.sourceOf
+	Database  string `json:"database,omitempty"`  // on the source's server; default: the source's own
+	Source    string `json:"source,omitempty"`    // default: see source.List.Choose
 	Content   string `json:"content,omitempty"`   // all, schema or data
 	Format    string `json:"format,omitempty"`    // custom or plain; default from the file name, else custom
 	// Compression is auto, none, gzip, zstd or lz4 (custom only), with an optional :level. Default auto, or
@@ -69,7 +70,10 @@ func invalid(hint, format string, args ...any) error {
 
 // normalize checks a request whole and fills what it leaves out. Everything that can be refused without
 // touching the database is refused here.
-func (s *Service) normalize(r Request) (Request, error) {
+func (s *Service) normalize(ctx context.Context, r Request) (Request, error) {
+	if err := s.fill(ctx, &r); err != nil {
+		return r, err
+	}
 	if r.Content == "" {
 		r.Content = ContentAll
 	}
@@ -90,18 +94,13 @@ func (s *Service) normalize(r Request) (Request, error) {
 			return r, err
 		}
 	}
-	for what, v := range map[string]string{"the database name": r.Database, "the creator": r.CreatedBy, "the trigger": r.Trigger, "the idempotency key": r.IdempotencyKey} {
+	for what, v := range map[string]string{"the creator": r.CreatedBy, "the trigger": r.Trigger, "the idempotency key": r.IdempotencyKey} {
 		if err := checkText(what, v, 200); err != nil {
 			return r, err
 		}
 	}
 	if r.Directory != "" {
 		if err := s.allowed(r.Directory); err != nil {
-			return r, err
-		}
-	}
-	if r.Source = s.sourceOf(r); r.Source != "" {
-		if err := source.CheckName(r.Source); err != nil {
 			return r, err
 		}
 	}
@@ -119,31 +118,53 @@ func checkRows(r *Request) error {
 	return nil
 }
 
-// sourceOf names the source of a request: the one that it asks for, the configured one for the configured database, and
-// the database's own name for another one. "" where no database is configured either.
-func (s *Service) sourceOf(r Request) string {
-	configured := ""
-	if s.Engine != nil {
-		configured = s.Engine.Database()
+// fill puts what the settings of its source say into what a request leaves out.
+func (s *Service) fill(ctx context.Context, r *Request) error {
+	if r.Source != "" {
+		if err := source.CheckName(r.Source); err != nil {
+			return err
+		}
 	}
-	if r.Database == "" || r.Database == configured {
-		return cmp.Or(r.Source, s.Source, configured)
+	if err := checkText("the database name", r.Database, 200); err != nil {
+		return err
 	}
-	return cmp.Or(r.Source, r.Database)
+	all, err := s.Sources(ctx)
+	if err != nil || s.Engine == nil || len(all.Sources) == 0 { // reserved here, and made elsewhere
+		return err
+	}
+	from, err := all.Choose(r.Source, r.Database, s.Engine.Database)
+	if err != nil {
+		return err
+	}
+	r.Source = from.Name
+	if ext, _, _ := extension(r.Filename); r.Format == "" && ext == "" {
+		r.Format = from.Format
+	}
+	if len(from.Tags) > 0 {
+		labels := maps.Clone(from.Tags)
+		maps.Copy(labels, r.Labels)
+		r.Labels = labels
+	}
+	return nil
 }
 
-// SourceName names the source that is backed up where nothing else is asked for: BACKUP_SOURCE, or the database's own
-// name; "" where no database is configured.
-func (s *Service) SourceName() string { return s.sourceOf(Request{}) }
+// sourceOf is what a request is to be a backup of: the settings of the source that it names, or of the only one that may be meant.
+func (s *Service) sourceOf(ctx context.Context, r Request) (source.Settings, error) {
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return source.Settings{}, err
+	}
+	return all.Choose(r.Source, r.Database, s.Engine.Database)
+}
 
 // requested reads what was reserved with a backup. It lay in the storage since, where others may write: so it is checked as when it
 // was asked for, and has to be what the record says.
-func (s *Service) requested(b Backup, raw json.RawMessage) (Request, error) {
+func (s *Service) requested(ctx context.Context, b Backup, raw json.RawMessage) (Request, error) {
 	var r Request
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return r, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not what cofre writes", b.ID)
 	}
-	r, err := s.normalize(r)
+	r, err := s.normalize(ctx, r)
 	if err != nil {
 		return r, fmt.Errorf("the request of backup %s, as it was stored: %w", b.ID, err)
 	}

@@ -30,7 +30,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	yes := true
 	for _, r := range []Request{{}, {Content: ContentData, Jobs: 3}, {Format: FormatPlain, Encrypt: &yes}, {Selection: registry.Selection{Tables: []string{"a.b"}, WithDependencies: true}}} {
-		r, err := s.normalize(r)
+		r, err := s.normalize(f.Context(), r)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if got, err := s.requested(record(r), data); err != nil || got.Jobs != r.Jobs {
+		if got, err := s.requested(f.Context(), record(r), data); err != nil || got.Jobs != r.Jobs {
 			f.Fatalf("%s is read as %+v, %v", data, got, err)
 		}
 		f.Add(data)
@@ -48,7 +48,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	whole := record(Request{Format: FormatCustom, Compression: "none", Content: ContentAll, Encrypt: new(bool)})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := s.requested(whole, data)
+		got, err := s.requested(t.Context(), whole, data)
 		if err != nil && !fault.HasReason(err, fault.StructureDamaged) && !fault.HasReason(err, fault.InvalidInput) {
 			t.Errorf("%s: %v", data, err)
 		}
@@ -63,7 +63,7 @@ func FuzzRequest(f *testing.F) {
 // A record says how pg_dump is called, too: what it says has to be what can be asked for.
 func TestRequestOfAnotherRecord(t *testing.T) {
 	s := New(Config{})
-	r, err := s.normalize(Request{})
+	r, err := s.normalize(t.Context(), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestRequestOfAnotherRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := Backup{Format: FormatCustom, Compression: r.Compression, Content: ContentAll, Encryption: "none"}
-	if _, err := s.requested(good, data); err != nil {
+	if _, err := s.requested(t.Context(), good, data); err != nil {
 		t.Fatal(err)
 	}
 	for what, change := range map[string]func(*Backup){
@@ -80,7 +80,7 @@ func TestRequestOfAnotherRecord(t *testing.T) {
 		"encryption": func(b *Backup) { b.Encryption = "age" }, "selection": func(b *Backup) { b.Selection = &registry.Selection{Tables: []string{"a"}} },
 	} {
 		b := good
-		if change(&b); fault.From(func() error { _, err := s.requested(b, data); return err }()) == nil {
+		if change(&b); fault.From(func() error { _, err := s.requested(t.Context(), b, data); return err }()) == nil {
 			t.Errorf("a record of another %s is accepted", what)
 		}
 	}

@@ -26,6 +26,7 @@ type run struct {
 	s     *Service
 	lease *registry.Lease
 	req   Request
+	from  source.Settings
 	b     Backup
 	track *tracker
 	ahead *ahead // nil without, and once it was taken
@@ -66,7 +67,10 @@ func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch fu
 func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, ahead *ahead, watch func(Progress)) (Backup, error) {
 	r := &run{s: s, lease: lease, ahead: ahead, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
 	var err error
-	if r.req, err = s.requested(r.b, lease.Request()); err != nil {
+	if r.req, err = s.requested(ctx, r.b, lease.Request()); err == nil {
+		r.from, err = s.sourceOf(ctx, r.req)
+	}
+	if err != nil {
 		return r.fail(ctx, err)
 	}
 	r.track.expected = expectation(s.lastLike(ctx, r.b))

@@ -34,7 +34,7 @@ func TestContradictingSelections(t *testing.T) {
 		{Request{Selection: registry.Selection{ExcludeTableDataAndChildren: make([]string, 501)}}, "too many"},
 		{Request{Selection: registry.Selection{Extensions: many(100, 100), ExcludeExtensions: many(400, 100)}}, "too long together"},
 	} {
-		_, err := s.normalize(c.r)
+		_, err := s.normalize(t.Context(), c.r)
 		switch {
 		case c.wrong == "" && err != nil:
 			t.Errorf("%+v: %v", c.r.Selection, err)
@@ -113,7 +113,7 @@ func TestEveryFieldOfASelection(t *testing.T) {
 // A request that lay in the storage is the one of its record in every field, those that make no part too.
 func TestRequestOfAnotherSelection(t *testing.T) {
 	s := New(Config{})
-	r, err := s.normalize(Request{})
+	r, err := s.normalize(t.Context(), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestRequestOfAnotherSelection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.requested(b, data); !fault.HasReason(err, fault.StructureDamaged) {
+		if _, err := s.requested(t.Context(), b, data); !fault.HasReason(err, fault.StructureDamaged) {
 			t.Errorf("%+v: %v", sel, err)
 		}
 	}

@@ -18,9 +18,9 @@ import (
 	"filippo.io/age"
 	"github.com/oklog/ulid/v2"
 
-	"cofre/pkg/contents"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -32,15 +32,14 @@ type Config struct {
 	Store    storage.Store
 	Registry *registry.Registry
 	Engine   Engine // may be nil where only stored backups are looked at
-	Source   string // name of the configured database's source; "" is the database's own name (BACKUP_SOURCE)
-	// Expected is what is wanted of which source: what is scheduled, and how old the last good backup may be. MaxAge is for all
-	// other sources; 0 is overview.DefaultAge.
-	Expected []overview.Expected
-	MaxAge   time.Duration
+	// Configured is what this deployment looks after, by its environment and its file; see Service.Sources.
+	Configured source.List
 	// Targets are the servers that may be restored to by their names.
 	Targets []RestoreTarget
 	// ProofTarget names the target where proofs are made; "" makes each in a server of its own.
 	ProofTarget string
+	// ProofTimes are when somebody else makes the proofs of the default source, as the schedule of a stack on AWS; nil: nobody does.
+	ProofTimes overview.Schedule
 	// ProofRules are, by source, what its proofs ask and how long each may take.
 	ProofRules map[string]ProofRule
 	// Places are the second places, where copies go.
@@ -58,10 +57,8 @@ type Config struct {
 	SignCertificate func(ctx context.Context, document []byte) ([]byte, error)
 	// ServerKey opens what encrypted backups contain; may be nil.
 	ServerKey *ServerKey
-	// Thresholds say, by source, when tables that lost rows are warned of; that of "" is for all other sources.
-	Thresholds map[string]contents.Thresholds
-	Now        func() time.Time // default time.Now
-	Log        *slog.Logger     // default: nothing
+	Now       func() time.Time // default time.Now
+	Log       *slog.Logger     // default: nothing
 	// Ended, when set, is told of every run that has ended, with the record that holds and why it failed. It is called
 	// once a run, by the goroutine that ran it.
 	Ended func(Backup, error)
@@ -111,7 +108,7 @@ type Defaults struct {
 // Service holds the use cases. It is safe for use by several goroutines.
 type Service struct {
 	Config
-	refused atomic.Pointer[error] // why the configured database is not its source's; nil when it is, or nobody knows
+	refused refusals // why what is configured here is not the source's server, by source
 	working sync.Mutex
 	worked  fates
 	summing chan struct{} // one overview at a time is worked out; see Overview

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
@@ -22,47 +24,65 @@ func (s *Service) admitServer(ctx context.Context, name string, server source.Se
 	return err
 }
 
-// AdmitSource connects to the configured database and makes sure, before anything is made, that it is the one that its
-// source is known as; the first one that does is the source.
-func (s *Service) AdmitSource(ctx context.Context) error {
-	name := s.SourceName()
-	if s.Engine == nil || name == "" {
-		return nil
-	}
-	server, err := s.Engine.Identify(ctx, "")
-	if err != nil {
-		return err
-	}
-	return s.remember(s.admitServer(ctx, name, server))
+// Sources lists what this deployment looks after. Whoever asks for one look at them asks once.
+func (s *Service) Sources(context.Context) (source.List, error) { return s.Configured, nil }
+
+// SourceName names the source that is meant where nobody says which; "" where there is none, or several.
+func (s *Service) SourceName(ctx context.Context) (string, error) {
+	all, err := s.Sources(ctx)
+	return all.Default, err
 }
 
-// remember keeps whether the configured database was refused, for the overview.
-func (s *Service) remember(err error) error {
+// refusals are why what is configured here is not the source's server, by source.
+type refusals struct {
+	mu  sync.Mutex
+	why map[string]error
+}
+
+// note keeps what a look at a source said, and returns it.
+func (r *refusals) note(name string, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
 	case err == nil:
-		s.refused.Store(nil)
+		delete(r.why, name)
 	case fault.HasReason(err, fault.ServerChanged):
-		s.refused.Store(&err)
+		if r.why == nil {
+			r.why = map[string]error{}
+		}
+		r.why[name] = err
 	}
 	return err
 }
 
-// CheckSource connects to the configured database and tells whether it is the one that its source is known as. It changes
-// nothing. A source of which nothing is known yet is right whatever it is.
-func (s *Service) CheckSource(ctx context.Context) error {
-	return s.remember(s.checkSource(ctx, Request{}))
+func (r *refusals) all() map[string]error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.why)
 }
 
-func (s *Service) checkSource(ctx context.Context, req Request) error {
-	name := s.sourceOf(req)
-	if s.Engine == nil || name == "" {
-		return nil
-	}
-	rec, err := s.Registry.Source(ctx, name)
+// AdmitSource connects to a source and makes sure, before anything is made, that it is the one that it is known as; the first one that does
+// is the source.
+func (s *Service) AdmitSource(ctx context.Context, of source.Settings) error {
+	server, err := s.Engine.Identify(ctx, of)
 	if err != nil {
 		return err
 	}
-	server, err := s.Engine.Identify(ctx, req.Database)
+	return s.refused.note(of.Name, s.admitServer(ctx, of.Name, server))
+}
+
+// CheckSource connects to a source and tells whether it is the one that it is known as. It changes nothing. A source of which nothing is known
+// yet is right whatever it is.
+func (s *Service) CheckSource(ctx context.Context, of source.Settings) error {
+	return s.refused.note(of.Name, s.checkSource(ctx, of))
+}
+
+func (s *Service) checkSource(ctx context.Context, of source.Settings) error {
+	rec, err := s.Registry.Source(ctx, of.Name)
+	if err != nil {
+		return err
+	}
+	server, err := s.Engine.Identify(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -70,25 +90,59 @@ func (s *Service) checkSource(ctx context.Context, req Request) error {
 	return err
 }
 
+// looksAtOnce bounds the sources that are connected to at the same time to look at them.
+const looksAtOnce = 8
+
+// CheckSources is CheckSource of each, several at a time, and returns what each said, by name.
+func (s *Service) CheckSources(ctx context.Context, all []source.Settings) map[string]error {
+	var mu sync.Mutex
+	said := map[string]error{}
+	slots := make(chan struct{}, looksAtOnce)
+	var looks sync.WaitGroup
+	for _, of := range all {
+		slots <- struct{}{}
+		looks.Go(func() {
+			defer func() { <-slots }()
+			err := s.CheckSource(ctx, of)
+			mu.Lock()
+			defer mu.Unlock()
+			said[of.Name] = err
+		})
+	}
+	looks.Wait()
+	return said
+}
+
 // precheck refuses another server under a source's name before anything is made. Whatever else is wrong is the run's to
 // find, and to record: that the database is away, above all.
 func (s *Service) precheck(ctx context.Context, req Request) error {
-	if err := s.checkSource(ctx, req); fault.HasReason(err, fault.ServerChanged) {
+	if s.Engine == nil {
+		return nil
+	}
+	of, err := s.sourceOf(ctx, req)
+	if err != nil {
+		return err
+	}
+	if err := s.checkSource(ctx, of); fault.HasReason(err, fault.ServerChanged) {
 		return err
 	}
 	return nil
 }
 
-// MoveSource records that the source is now where the configured connection leads: on a new cluster after a failover, on a
+// MoveSource records that the source is now where its connection leads: on a new cluster after a failover, on a
 // promoted standby, or on a clone that takes its place. by is who says so.
 func (s *Service) MoveSource(ctx context.Context, name, database, by string) (source.Record, error) {
-	if s.Engine == nil || s.Engine.Database() == "" {
+	if s.Engine == nil {
 		return source.Record{}, invalid("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: it has to lead to where the source is now")
 	}
 	if _, err := s.knownSource(ctx, name); err != nil {
 		return source.Record{}, err
 	}
-	server, err := s.Engine.Identify(ctx, database)
+	of, err := s.sourceOf(ctx, Request{Source: name, Database: database})
+	if err != nil {
+		return source.Record{}, err
+	}
+	server, err := s.Engine.Identify(ctx, of)
 	if err != nil {
 		return source.Record{}, err
 	}
@@ -130,29 +184,38 @@ func (s *Service) knownSource(ctx context.Context, name string) (source.Record, 
 	return rec, err
 }
 
-// checkDatabase refuses a database that a request names and the server does not have, before anything is recorded. The
-// configured one is not looked for: that it is away has to be recorded.
-func (s *Service) checkDatabase(ctx context.Context, name string) error {
-	if s.Engine == nil || name == "" || s.Engine.Database() == "" || name == s.Engine.Database() {
+// checkDatabase refuses a database that a request names and the server does not have, before anything is recorded. A source's own
+// is not looked for: that it is away has to be recorded.
+func (s *Service) checkDatabase(ctx context.Context, req Request) error {
+	if s.Engine == nil || req.Database == "" {
 		return nil
 	}
-	names, err := s.Engine.Databases(ctx)
+	of, err := s.sourceOf(ctx, req)
+	if err != nil || of.Database == "" {
+		return err
+	}
+	names, err := s.Engine.Databases(ctx, of)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(names, name) {
+	if slices.Contains(names, of.Database) {
 		return nil
 	}
 	return fault.New(fault.Validation, fault.DatabaseMissing, "Choose one that is there: "+strings.Join(first(names, 20), ", ")+".",
-		"the server has no database %.80q", name)
+		"the server has no database %.80q", of.Database)
 }
 
-// Databases lists the databases of the configured server that a backup can be made of, by name.
-func (s *Service) Databases(ctx context.Context) ([]string, error) {
+// Databases lists the databases that a backup can be made of on the server of a source, by name; "" is the one that is meant where
+// nobody says which.
+func (s *Service) Databases(ctx context.Context, name string) ([]string, error) {
 	if s.Engine == nil {
 		return nil, invalid("Set DATABASE_URL.", "no database is configured here")
 	}
-	return s.Engine.Databases(ctx)
+	of, err := s.sourceOf(ctx, Request{Source: name})
+	if err != nil {
+		return nil, err
+	}
+	return s.Engine.Databases(ctx, of)
 }
 
 // first is the beginning of a list, with what was cut off named.

@@ -89,7 +89,11 @@ func TestTwoServersAtOnce(t *testing.T) {
 	two := open(t, one.dir, second)
 	errs := make(chan error, 2)
 	for _, w := range []*world{one, two} {
-		go func() { errs <- w.Service.AdmitSource(t.Context()) }()
+		all, err := w.Service.Sources(t.Context())
+		if err != nil || len(all.Sources) != 1 {
+			t.Fatalf("%+v: %v", all, err)
+		}
+		go func() { errs <- w.Service.AdmitSource(t.Context(), all.Sources[0]) }()
 	}
 	a, b := <-errs, <-errs
 	if (a == nil) == (b == nil) || !fault.HasReason(errors.Join(a, b), fault.ServerChanged) {

@@ -31,7 +31,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -135,33 +134,6 @@ func (p *program) keep(a *app.App, err error) (*app.App, error) {
 		p.opened = append(p.opened, a)
 	}
 	return a, err
-}
-
-// openSource is open for the database of a source: of the one that the file of BACKUP_CONFIG has under this name, or the
-// environment's.
-func (p *program) openSource(ctx context.Context, name string) (*app.App, error) {
-	c, err := p.config(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c, err = c.Choose(name); err != nil {
-		return nil, err
-	}
-	if !c.HasDatabase { // not worth a record of its failure
-		hint, what := "For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up"
-		if n := len(c.File.Sources); n > 0 {
-			var names []string
-			for _, s := range c.File.Sources {
-				names = append(names, s.Name)
-			}
-			hint, what = "Say which with --source: "+strings.Join(names[:min(n, 20)], ", "), fmt.Sprintf("BACKUP_CONFIG has %d sources, and DATABASE_URL is not set", n)
-			if name != "" {
-				what = fmt.Sprintf("BACKUP_CONFIG has no source %q, and DATABASE_URL is not set", name)
-			}
-		}
-		return nil, usage(hint, "%s", what)
-	}
-	return p.keep(app.Open(ctx, c, app.Options{Log: p.log}))
 }
 
 // bar starts showing the progress of something that may take long.

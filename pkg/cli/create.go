@@ -174,7 +174,7 @@ func (p *program) readFilters(names []string, sel *registry.Selection) error {
 
 func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	ctx := cmd.Context()
-	a, err := p.openSource(ctx, req.Source)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -101,9 +101,6 @@ func (p *program) diffLive(ctx context.Context, a *app.App, ref string) (backup.
 	if err != nil {
 		return backup.Difference{}, err
 	}
-	if a, err = p.openSource(ctx, b.SourceName()); err != nil {
-		return backup.Difference{}, err
-	}
 	bar := p.bar(backup.PhaseConnecting)
 	defer bar.Close()
 	return a.Service.DiffLive(ctx, b.ID, func(pr backup.Progress) { bar.Set(stateOf(pr)) })

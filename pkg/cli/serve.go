@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"cofre/pkg/namedfile"
 	"cofre/pkg/schedule"
 	"cofre/pkg/server"
+	"cofre/pkg/source"
 	"cofre/web"
 )
 
@@ -77,7 +79,8 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	if !c.HasDatabase {
+	sources := c.Sources()
+	if len(sources.Sources) == 0 {
 		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
 	}
 	conf, authenticate, err := p.serverConfig(c, o)
@@ -108,7 +111,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := p.announce(s, c, asJSON); err != nil {
+	if err := p.announce(s, c, sources, asJSON); err != nil {
 		s.Close()
 		return err
 	}
@@ -125,20 +128,14 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 func (p *program) serverConfig(c app.Config, o serveOptions) (server.Config, api.Authenticator, error) {
 	conf := server.Config{
 		UI: web.Files(), Listen: o.listen, CertFile: o.cert, KeyFile: o.key, BehindProxy: o.behindProxy, Grace: o.grace, MaxConcurrent: c.MaxConcurrent, ProofTimeout: c.ProofTimeout,
-		Metrics: metrics.New(p.build().Version, cmp.Or(c.Source, c.Database.Database()), c.Database.Database()), Log: p.log,
+		Metrics: metrics.New(p.build().Version), Log: p.log,
 	}
-	for _, s := range []struct {
-		expr string
-		into *api.Schedule
-	}{{c.Schedule, &conf.Schedule}, {c.CleanupSchedule, &conf.CleanupSchedule}} {
-		if s.expr == "" || s.into == &conf.CleanupSchedule && !c.AutoCleanup {
-			continue
-		}
-		parsed, err := schedule.Parse(s.expr)
+	if c.AutoCleanup && c.CleanupSchedule != "" {
+		parsed, err := schedule.Parse(c.CleanupSchedule)
 		if err != nil {
 			return conf, nil, err
 		}
-		*s.into = parsed
+		conf.CleanupSchedule = parsed
 	}
 	if o.metricsToken != "" {
 		token, err := namedfile.Read(o.metricsToken, 4096)
@@ -184,16 +181,40 @@ type announcement struct {
 	Secret   string `json:"secret,omitempty"` // of development mode: what /dev/token asks for
 	Issuer   string `json:"issuer,omitempty"`
 	Schedule string `json:"schedule,omitempty"`
+	Sources  int    `json:"sources"`
+}
+
+// scheduleText says what is backed up by schedule.
+func scheduleText(all source.List) string {
+	planned, paused, text := 0, 0, ""
+	for _, of := range all.Sources {
+		plan, ok, _ := of.Plan()
+		if of.Paused {
+			paused++
+		} else if ok {
+			planned++
+			text = plan.String()
+		}
+	}
+	switch {
+	case planned == 0 && paused == 0:
+		return "no backups by schedule: BACKUP_SCHEDULE is not set"
+	case len(all.Sources) == 1 && planned == 1:
+		return "backups by schedule: " + text
+	case paused > 0:
+		return fmt.Sprintf("backups by schedule: of %d of %d sources; %d paused", planned, len(all.Sources), paused)
+	}
+	return fmt.Sprintf("backups by schedule: of %d of %d sources", planned, len(all.Sources))
 }
 
 // announce says where the server is, and who may come in.
-func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
-	doc := announcement{URL: s.URL(), SignIn: "oidc", Issuer: c.Issuer, Schedule: c.Schedule}
+func (p *program) announce(s *server.Server, c app.Config, sources source.List, asJSON bool) error {
+	doc := announcement{URL: s.URL(), SignIn: "oidc", Issuer: c.Issuer, Schedule: c.Schedule, Sources: len(sources.Sources)}
 	if c.Issuer == "" {
 		doc.SignIn, doc.Secret = "development", s.SignIn.Secret
 	}
 	if asJSON {
-		p.log.Info("serving", "url", doc.URL, "sign_in", doc.SignIn, "issuer", doc.Issuer, "schedule", doc.Schedule)
+		p.log.Info("serving", "url", doc.URL, "sign_in", doc.SignIn, "issuer", doc.Issuer, "schedule", doc.Schedule, "sources", doc.Sources)
 		if c.Issuer == "" && !p.json {
 			p.log.Warn("nobody can sign in: the secret of development mode is shown on a terminal, or by serve --json, and never in a log; BACKUP_OIDC_ISSUER names who signs people in")
 		}
@@ -204,11 +225,7 @@ func (p *program) announce(s *server.Server, c app.Config, asJSON bool) error {
 		} else {
 			p.note("people sign in at %s", c.Issuer)
 		}
-		if c.Schedule == "" {
-			p.note("no backups by schedule: BACKUP_SCHEDULE is not set")
-		} else {
-			p.note("backups by schedule: %s", c.Schedule)
-		}
+		p.note("%s", scheduleText(sources))
 	}
 	if !p.json {
 		return nil

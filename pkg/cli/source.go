@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/overview"
 	"cofre/pkg/source"
@@ -203,11 +202,7 @@ const (
 
 // withSource changes a source, records that, and tells what became of it.
 func (p *program) withSource(ctx context.Context, action, name string, do func(context.Context, sourceService) (any, string, error)) error {
-	open := p.open
-	if action == sourceMoved { // it connects
-		open = func(ctx context.Context) (*app.App, error) { return p.openSource(ctx, name) }
-	}
-	a, err := open(ctx)
+	a, err := p.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,35 +9,27 @@ import (
 
 // Channel is one way to tell people.
 type Channel struct {
-	Name  string     `yaml:"name"`
-	Kind  string     `yaml:"kind"`
-	Where Connection `yaml:"where"` // its address, which is a secret
-	Key   Connection `yaml:"key"`   // of webhook: signs messages; nothing where it is left out
-	Chat  string     `yaml:"chat"`  // of telegram
-	From  string     `yaml:"from"`  // of email
-	To    []string   `yaml:"to"`    // of email
+	Name  string     `json:"name"`
+	Kind  string     `json:"kind"`
+	Where Connection `json:"where"` // its address, which is a secret
+	Key   Connection `json:"key"`   // of webhook: signs messages; nothing where it is left out
+	Chat  string     `json:"chat"`  // of telegram
+	From  string     `json:"from"`  // of email
+	To    []string   `json:"to"`    // of email
 
-	Events   []string `yaml:"events"`   // none: all
-	Sources  []string `yaml:"sources"`  // names and patterns; none: all
-	Severity string   `yaml:"severity"` // the least; "" is warning
-	Language string   `yaml:"language"` // "" is the environment's
-	Digest   string   `yaml:"digest"`   // daily or weekly; "" is none
+	Events   []string `json:"events"`   // none: all
+	Sources  []string `json:"sources"`  // names and patterns; none: all
+	Severity string   `json:"severity"` // the least; "" is warning
+	Language string   `json:"language"` // "" is the environment's
+	Digest   string   `json:"digest"`   // daily or weekly; "" is none
 	// AllowLocal lets it lead to loopback and link-local addresses, and go without TLS.
-	AllowLocal bool `yaml:"allowLocal"`
-	Line       int  `yaml:"-"` // in the file, from 1
+	AllowLocal bool `json:"allowLocal"`
+	Line       int  `json:"-"` // in the file, from 1
 }
 
 // Read returns what a reference of the channel leads to. Errors name the variable, the file or the secret, never what is in it.
 func (c Channel) Read(ctx context.Context, from Connection, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (string, error) {
-	of := fmt.Sprintf("channel %q", c.Name)
-	if from.Secret == "" {
-		return from.read(of, "address", "https://hooks.slack.com/services/...", getenv)
-	}
-	text, err := secret(ctx, from.Secret)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", of, err)
-	}
-	return text, nil
+	return read(ctx, from, fmt.Sprintf("channel %q", c.Name), "address", "https://hooks.slack.com/services/...", getenv, secret)
 }
 
 // check says what does not fit together, which the schema cannot; "" where all does.

@@ -22,11 +22,14 @@ package configfile
 
 import (
 	"bytes"
+	"context"
 	_ "embed" // the schema
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,68 +50,22 @@ var Schema []byte
 
 // File is what the file says.
 type File struct {
-	Sources []Source `yaml:"sources"`
+	Sources []Source `json:"sources"`
 	// Retention is what is kept of all sources for which nothing else is said; nil where the file says nothing of it.
-	Retention *Retention `yaml:"retention"`
-	Targets   []Target   `yaml:"targets"`
+	Retention *Retention `json:"retention"`
+	Targets   []Target   `json:"targets"`
 	// Channels are how people are told of what happens.
-	Channels []Channel `yaml:"channels"`
+	Channels []Channel `json:"channels"`
 }
 
-// Source is one thing that is backed up.
+// Source is what the file says of one thing that is backed up.
 type Source struct {
-	Name       string     `yaml:"name"`
-	Connection Connection `yaml:"connection"`
-	Age        string     `yaml:"maxAge"`
-	Proofs     string     `yaml:"proofs"` // daily, weekly, monthly or never; "" is never
+	source.Settings
 	// Checks is the path of a file of checks, which [Read] reads: relative to the folder of this file. Asked is what stands in it.
-	Checks  string  `yaml:"checks"`
-	Asked   []Check `yaml:"-"`
-	Timeout string  `yaml:"proofTimeout"` // of each of its proofs: 90m, 6h; "" is the environment's
-	Jobs    int     `yaml:"jobs"`         // connections that read rows at once; 0 is the environment's
-	Rows    string  `yaml:"rows"`         // how rows are written, text or binary; "" is the environment's
-	// Restore is what may be restored to its own server on request; nil is nothing. It stands among the file's targets then, under the source's name.
-	Restore   []string   `yaml:"restore"`
-	Retention *Retention `yaml:"retention"`
-	// Thresholds is nil where the file says nothing of them.
-	Thresholds *Thresholds `yaml:"thresholds"`
-	Line       int         `yaml:"-"` // in the file, from 1
-}
-
-// Thresholds say when something about a backup is worth a warning.
-type Thresholds struct {
-	// RowsLostPercent is how much of its rows a table must have lost since the backup before, 0 to 100; 0 warns of nothing, nil
-	// is the environment's.
-	RowsLostPercent *int `yaml:"rowsLostPercent"`
-	// RowsLostMinimum is how many rows it must have had; 0 is the environment's.
-	RowsLostMinimum int64 `yaml:"rowsLostMinimum"`
-}
-
-// Connection says where a connection URL is to be had. One of them is set.
-type Connection struct {
-	Env    string `yaml:"env"`
-	File   string `yaml:"file"`
-	Secret string `yaml:"secret"` // of a target: the ARN of a secret in AWS Secrets Manager
-}
-
-// MaxAge is how old the last good backup may be; 0 where the file does not say.
-func (s Source) MaxAge() time.Duration {
-	return time.Duration(hours(s.Age)) * time.Hour
-}
-
-// hours reads 26h, or 7d; 0 for nothing.
-func hours(age string) int {
-	if age == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(age[:len(age)-1])
-	switch {
-	case err != nil:
-		return 0 // the schema has refused that
-	case strings.HasSuffix(age, "d"):
-		return 24 * n
-	}
-	return n
+	Checks    string     `json:"checks"`
+	Asked     []Check    `json:"-"`
+	Timeout   string     `json:"proofTimeout"` // of each of its proofs: 90m, 6h; "" is the environment's
+	Retention *Retention `json:"retention"`
 }
 
 // ProofTimeout is how long a proof of it may take; 0 where the file does not say.
@@ -117,30 +74,36 @@ func (s Source) ProofTimeout() time.Duration {
 	return d
 }
 
-// ProveEvery is the time between two proofs; 0 where none is wanted.
-func (s Source) ProveEvery() time.Duration {
-	const day = 24 * time.Hour
-	return map[string]time.Duration{"daily": day, "weekly": 7 * day, "monthly": 30 * day}[s.Proofs]
+// Connection says where a secret text is to be had.
+type Connection = source.Connection
+
+// hours reads 26h, or 7d; 0 for nothing.
+func hours(age string) int {
+	return int(source.Settings{MaxAge: age}.Age() / time.Hour)
 }
 
-// URL returns the connection URL. Errors name the variable or the file, never what is in it.
-func (s Source) URL(getenv func(string) string) (string, error) {
-	return s.Connection.url(fmt.Sprintf("source %q", s.Name), "shop", getenv)
+// URL returns the connection URL that a reference of a source or a target leads to; of names whose it is, in errors. It is never empty: that
+// would be whatever the environment leads to. secret reads the one that the secret with an ARN holds. Errors name the variable, the file or the
+// secret, never what is in it.
+func URL(ctx context.Context, c Connection, of string, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (string, error) {
+	return read(ctx, c, of, "connection", "postgresql://user@host:5432/shop", getenv, secret)
 }
 
-// url is the connection URL of what of names. It is never empty: that would be whatever the environment leads to. database is for an example.
-func (c Connection) url(of, database string, getenv func(string) string) (string, error) {
-	return c.read(of, "connection", "postgresql://user@host:5432/"+database, getenv)
-}
-
-// read returns what a variable or a file holds, which is what of names has as its what.
-func (c Connection) read(of, what, example string, getenv func(string) string) (string, error) {
+// read returns what a reference leads to, which is what of names has as its what.
+func read(ctx context.Context, c Connection, of, what, example string, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (string, error) {
 	if name := c.Env; name != "" {
 		if v := strings.TrimSpace(getenv(name)); v != "" {
 			return v, nil
 		}
 		return "", fault.New(fault.Validation, fault.InvalidInput, "For example: export "+name+"="+example,
 			"%s has its %s in the variable %s, which is not set", of, what, name)
+	}
+	if c.Secret != "" {
+		text, err := secret(ctx, c.Secret)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", of, err)
+		}
+		return text, nil
 	}
 	hint := "Let it hold the " + what + ", such as " + example + ", readable by this user."
 	data, err := namedfile.Read(c.File, MaxSize)
@@ -182,7 +145,7 @@ func (f File) readChecks(name string) (err error) {
 			path = filepath.Join(filepath.Dir(name), path)
 		}
 		if s.Asked, err = ReadChecks(path); err != nil {
-			return fmt.Errorf("%s, line %d: the checks of the source %q: %w", name, s.Line, s.Name, err)
+			return fmt.Errorf("%s, line %d: the checks of the source %q: %w", name, s.Origin.Line, s.Name, err)
 		}
 	}
 	return nil
@@ -211,18 +174,19 @@ func Parse(name string, data []byte) (File, error) {
 	if err := check(name, &doc, plain); err != nil {
 		return f, err
 	}
-	if err := doc.Decode(&f); err != nil {
-		return f, wrong(name, 0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	if err := fill(&f, plain); err != nil {
+		return f, wrong(name, 0, "%s", err)
 	}
 	sources, targets := names{}, names{}
 	for i := range f.Sources {
 		s := &f.Sources[i]
-		s.Line = lineOf(&doc, []string{"sources", strconv.Itoa(i)})
-		if err := source.CheckName(s.Name); err != nil {
-			return f, wrong(name, s.Line, "%s", fault.From(err).Message)
+		place := []string{"sources", strconv.Itoa(i)}
+		s.Origin = source.Origin{Kind: source.FromFile, File: name, Line: lineOf(&doc, place)}
+		if err := s.Check(); err != nil {
+			return f, misfit(name, &doc, place, err)
 		}
-		if before := sources.add(s.Name, s.Line); before > 0 {
-			return f, wrong(name, s.Line, "the source %q stands in line %d already", s.Name, before)
+		if before := sources.add(s.Name, s.Origin.Line); before > 0 {
+			return f, wrong(name, s.Origin.Line, "the source %q stands in line %d already", s.Name, before)
 		}
 		if err := s.Retention.check(name, lineOf(&doc, []string{"sources", strconv.Itoa(i), "retention", "zone"})); err != nil {
 			return f, err
@@ -253,10 +217,11 @@ func Parse(name string, data []byte) (File, error) {
 		if len(s.Restore) == 0 {
 			continue
 		}
-		if before := targets.add(s.Name, s.Line); before > 0 {
-			return f, wrong(name, s.Line, "the source %q allows restores, and a target of its name stands in line %d", s.Name, before)
+		line := s.Origin.Line
+		if before := targets.add(s.Name, line); before > 0 {
+			return f, wrong(name, line, "the source %q allows restores, and a target of its name stands in line %d", s.Name, before)
 		}
-		f.Targets = append(f.Targets, Target{Name: s.Name, Connection: s.Connection, Allow: s.Restore, Line: s.Line})
+		f.Targets = append(f.Targets, Target{Name: s.Name, Connection: s.Connection, Allow: s.Restore, Line: line})
 	}
 	return f, nil
 }
@@ -272,14 +237,24 @@ func (n names) add(name string, line int) int {
 	return before
 }
 
-// Source returns the source of this name, or nil.
-func (f File) Source(name string) *Source {
-	for i := range f.Sources {
-		if f.Sources[i].Name == name {
-			return &f.Sources[i]
-		}
+// fill puts what was checked into f. It goes through JSON, whose names of keys are those of all doors.
+func fill(f *File, plain any) error {
+	data, err := json.Marshal(plain)
+	if err != nil {
+		return err
 	}
-	return nil
+	return json.Unmarshal(data, f)
+}
+
+// misfit says what Settings.Check refused of the source at a place, with the line of the key that it names.
+func misfit(name string, doc *yaml.Node, place []string, err error) error {
+	text := fault.From(err).Message
+	key, _, _ := strings.Cut(text, ":")
+	line := lineOf(doc, place)
+	if path := append(slices.Clone(place), strings.Split(key, ".")...); !strings.ContainsAny(key, " ") && nodeAt(doc, path) != nodeAt(doc, place) {
+		line = lineOf(doc, path)
+	}
+	return wrong(name, line, "%s", text)
 }
 
 func wrong(name string, line int, format string, args ...any) error {

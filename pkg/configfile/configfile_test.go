@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/source"
 )
 
 const whole = `# everything that may stand there
@@ -47,16 +48,16 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Sources) != 3 || f.Source("shop").MaxAge() != 26*time.Hour || f.Source("blog").MaxAge() != 7*24*time.Hour || f.Source("wiki").MaxAge() != 0 || f.Source("none") != nil || f.Source("blog").Line != 7 || f.Source("shop").ProveEvery() != 7*24*time.Hour || f.Source("blog").ProveEvery() != 0 {
+	if len(f.Sources) != 3 || f.Sources[0].Age() != 26*time.Hour || f.Sources[1].Age() != 7*24*time.Hour || f.Sources[2].Age() != 0 || f.Sources[1].Origin != (source.Origin{Kind: source.FromFile, File: "cofre.yaml", Line: 7}) || f.Sources[0].ProveEvery() != 7*24*time.Hour || f.Sources[1].ProveEvery() != 0 {
 		t.Errorf("it says %+v", f)
 	}
 	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/shop"}[k] }
-	for name, want := range map[string]string{"shop": "postgresql://shop@db/shop", "blog": "postgresql://blog@db/blog"} {
-		if url, err := f.Source(name).URL(env); err != nil || url != want {
-			t.Errorf("%s: %q %v", name, url, err)
+	for i, want := range []string{"postgresql://shop@db/shop", "postgresql://blog@db/blog"} {
+		if url, err := URL(t.Context(), f.Sources[i].Connection, "it", env, nil); err != nil || url != want {
+			t.Errorf("%s: %q %v", f.Sources[i].Name, url, err)
 		}
 	}
-	if _, err := f.Source("wiki").URL(env); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "WIKI_URL") {
+	if _, err := URL(t.Context(), f.Sources[2].Connection, "it", env, nil); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "WIKI_URL") {
 		t.Errorf("a variable that is not set: %v", err)
 	}
 	for _, empty := range []string{"", "# nothing\n", "---\n"} {
@@ -82,7 +83,7 @@ func TestChecksOfASource(t *testing.T) {
 	file := write("cofre.yaml", text)
 	write("shop.yaml", "checks:\n  - name: rows\n    query: SELECT 1\n    expect: 1\n")
 	f, err := Read(file)
-	if err != nil || len(f.Source("shop").Asked) != 1 || f.Source("shop").Asked[0].Expect != "1" || f.Source("blog").Asked != nil || f.Source("shop").ProofTimeout() != 90*time.Minute || f.Source("blog").ProofTimeout() != 0 {
+	if err != nil || len(f.Sources[0].Asked) != 1 || f.Sources[0].Asked[0].Expect != "1" || f.Sources[1].Asked != nil || f.Sources[0].ProofTimeout() != 90*time.Minute || f.Sources[1].ProofTimeout() != 0 {
 		t.Errorf("%+v, %v", f.Sources, err)
 	}
 	for wrong, want := range map[string]string{"checks: []\n": "it holds 0 checks", "checks:\n  - name: rows\n    qery: SELECT 1\n": "qery", "checks:\n  - name: rows\n": "check 1 has no name or no query"} {
@@ -91,7 +92,7 @@ func TestChecksOfASource(t *testing.T) {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}
-	if f, err := Parse(file, []byte(text)); err != nil || f.Source("shop").Asked != nil {
+	if f, err := Parse(file, []byte(text)); err != nil || f.Sources[0].Asked != nil {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -113,29 +114,22 @@ func TestTargets(t *testing.T) {
 	}
 	env := func(k string) string { return map[string]string{"SHOP_URL": "postgresql://shop@db/postgres"}[k] }
 	noSecret := func(context.Context, string) (string, error) { return "", errors.New("no secret was named") }
-	if url, err := f.Target("shop").URL(t.Context(), env, noSecret); err != nil || url != "postgresql://shop@db/postgres" {
+	if url, err := URL(t.Context(), f.Target("shop").Connection, "shop", env, noSecret); err != nil || url != "postgresql://shop@db/postgres" {
 		t.Errorf("%q %v", url, err)
 	}
-	if _, err := f.Target("staging").URL(t.Context(), env, noSecret); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `target "staging"`) || !strings.Contains(err.Error(), "STAGING_URL") {
+	if _, err := URL(t.Context(), f.Target("staging").Connection, `target "staging"`, env, noSecret); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), `target "staging"`) || !strings.Contains(err.Error(), "STAGING_URL") {
 		t.Errorf("a variable that is not set: %v", err)
 	}
 	empty := filepath.Join(t.TempDir(), "url")
 	if err := os.WriteFile(empty, []byte(" \n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range []func() (string, error){
-		func() (string, error) {
-			return Target{Name: "a", Connection: Connection{File: empty}}.URL(t.Context(), env, noSecret)
-		},
-		func() (string, error) { return Source{Name: "a", Connection: Connection{File: empty}}.URL(env) },
-	} {
-		if url, err := u(); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), empty) {
-			t.Errorf("an empty file: %q %v", url, err)
-		}
+	if url, err := URL(t.Context(), source.Connection{File: empty}, "it", env, noSecret); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), empty) {
+		t.Errorf("an empty file: %q %v", url, err)
 	}
 }
 
-// The connection of a target may be a secret of a certain kind of name, that of a source may not; what the secret holds is asked for when it is needed.
+// A connection may be a secret of a certain kind of name; what the secret holds is asked for when it is needed.
 func TestTargetOfASecret(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:cofre/shop/staging-AbCdEf"
 	f, err := Parse("cofre.yaml", []byte("targets:\n  - name: staging\n    connection: {secret: '"+arn+"'}\n"))
@@ -143,7 +137,7 @@ func TestTargetOfASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	var asked []string
-	url, err := f.Target("staging").URL(t.Context(), os.Getenv, func(_ context.Context, arn string) (string, error) {
+	url, err := URL(t.Context(), f.Target("staging").Connection, `target "staging"`, os.Getenv, func(_ context.Context, arn string) (string, error) {
 		asked = append(asked, arn)
 		return "postgresql://staging@db/postgres", nil
 	})
@@ -151,14 +145,14 @@ func TestTargetOfASecret(t *testing.T) {
 		t.Errorf("%q %v, asked for %q", url, err, asked)
 	}
 	denied := fault.New(fault.Permission, fault.AccessDenied, "Grant it.", "it may not be read")
-	if _, err := f.Target("staging").URL(t.Context(), os.Getenv, func(context.Context, string) (string, error) { return "", denied }); !fault.HasReason(err, fault.AccessDenied) || !strings.Contains(err.Error(), `target "staging"`) {
+	if _, err := URL(t.Context(), f.Target("staging").Connection, `target "staging"`, os.Getenv, func(context.Context, string) (string, error) { return "", denied }); !fault.HasReason(err, fault.AccessDenied) || !strings.Contains(err.Error(), `target "staging"`) {
 		t.Errorf("a secret that cannot be read: %v", err)
 	}
 	for name, text := range map[string]string{
 		"another name":   "targets:\n  - name: a\n    connection: {secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing-AbCdEf'}\n",
 		"another way up": "targets:\n  - name: a\n    connection: {secret: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:billing/cofre/x'}\n",
 		"a URL":          "targets:\n  - name: a\n    connection: {secret: 'postgresql://u:hidden@h/d'}\n",
-		"of a source":    "sources:\n  - name: a\n    connection: {secret: '" + arn + "'}\n",
+		"of a source":    "sources:\n  - name: a\n    connection: {secret: '" + strings.Replace(arn, "cofre/", "", 1) + "'}\n",
 		"two ways":       "targets:\n  - name: a\n    connection: {env: A, secret: '" + arn + "'}\n",
 	} {
 		if _, err := Parse("cofre.yaml", []byte(text)); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "line 3") || strings.Contains(err.Error(), "hidden") {
@@ -174,7 +168,7 @@ func TestRefused(t *testing.T) {
 		"sources:\n  - name: a\n    connection: {env: A}\n    maxAge: soon\n": "line 4",
 		"sources:\n  - name: a\n":                                                              "line 2",
 		"sources:\n  - connection: {env: A}\n":                                                 "line 2",
-		"sources:\n  - name: a\n    connection: postgresql://u:secret@h/d\n":                   "line 3",
+		"sources:\n  - name: a\n    connection: postgresql://u:hidden@h/d\n":                   "line 3",
 		"sources:\n  - name: a\n    connection: {env: A, file: b}\n":                           "line 3",
 		"sources:\n  - name: a\n    connection: {env: 'A B'}\n":                                "line 3",
 		"sources:\n  - {name: a, connection: {env: A}}\n  - {name: a, connection: {env: B}}\n": "line 3",
@@ -191,7 +185,7 @@ func TestRefused(t *testing.T) {
 		if !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
-		if err != nil && strings.Contains(err.Error(), "secret") {
+		if err != nil && strings.Contains(err.Error(), "hidden") {
 			t.Errorf("a secret is told: %v", err)
 		}
 	}
@@ -209,36 +203,36 @@ func TestRefused(t *testing.T) {
 
 // A wrong key is told by its name, its line and the key that was meant; a wrong value by what may stand there.
 func TestExplained(t *testing.T) {
-	const source = "sources:\n  - name: a\n    "
+	const one = "sources:\n  - name: a\n    "
 	for text, want := range map[string]string{
-		source + "conection: {env: A}\n":                                      `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`,
-		source + "connection: {env: A}\n    maxage: 3h\n":                     `line 4: sources.0: unknown key "maxage": did you mean "maxAge"?`,
-		source + "connection:\n      env: A\n      fil: b\n":                  `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
-		source + "connection: {env: A}\n    keep: 3\n":                        `line 4: sources.0: unknown key "keep"; known are name, connection, maxAge`,
-		source + "connection: {env: A}\n    retention: 3\n":                   "line 4: sources.0.retention: want keys with values, not a number",
-		source + "connection: {env: A}\n    retention:\n      keepDayly: 3\n": `line 5: sources.0.retention: unknown key "keepDayly": did you mean "keepDaily"?`,
-		source + "connection: {env: A}\n    retention:\n      zone: Lisbon\n": `line 5: there is no time zone "Lisbon"; they are called like Europe/Lisbon`,
-		"retention: {keepWithin: long}\n":                                     `line 1: retention.keepWithin: "long" is no age: want a number of hours or days`,
-		"retention: {keepDaily: -1}\n":                                        "line 1: retention.keepDaily: minimum: got -1, want 0",
-		"Source: []\n":                                                        `line 1: unknown key "Source": did you mean "sources"?`,
-		source + "connection: {env: A, file: b}\n":                            "line 3: sources.0.connection: want exactly one of the keys env, file",
-		source + "connection: {}\n":                                           "line 3: sources.0.connection: want exactly one of the keys env, file",
-		"sources:\n  - name: a\n":                                             `line 2: sources.0: the key "connection" is missing`,
-		source + "connection: postgresql://u:secret@h/d\n":                    "line 3: sources.0.connection: want keys with values, not a text",
-		source + "connection: {env: 'postgresql://u:secret@h/d'}\n":           "line 3: sources.0.connection.env: want the name of a variable",
-		source + "connection: {env: A}\n    maxAge: soon\n":                   `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
-		source + "connection: {env: A}\n    proofs: hourly\n":                 "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
-		source + "connection: {env: A}\n    maxAge: 26\n":                     "line 4: sources.0.maxAge: want a text, not a number",
-		"targets:\n  - name: a\n    conection: {env: A}\n":                    `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
-		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":      "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'proof'",
-		"targets:\n  - {name: a, connection: 'postgresql://u:secret@h/d'}":    "line 2: targets.0.connection: want keys with values, not a text",
-		"sources: {name: a}\n":                                                "line 1: sources: want a list, each item behind a dash, not keys with values",
-		"- a\n":                                                               "line 1: want keys with values, not a list",
-		"a: &a {name: x}\nsources:\n  - {<<: *a, conection: {env: A}}":        `unknown key "a"; known are sources, retention, targets`,
-		source + "connection: {env: A}\n    proofTimeout: 90s\n":              `line 4: sources.0.proofTimeout: "90s" is no length of time: want a number of minutes or hours, such as 90m or 6h`,
+		one + "conection: {env: A}\n":                                      `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`,
+		one + "connection: {env: A}\n    maxage: 3h\n":                     `line 4: sources.0: unknown key "maxage": did you mean "maxAge"?`,
+		one + "connection:\n      env: A\n      fil: b\n":                  `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
+		one + "connection: {env: A}\n    keep: 3\n":                        `line 4: sources.0: unknown key "keep"; known are name, connection, schedule`,
+		one + "connection: {env: A}\n    retention: 3\n":                   "line 4: sources.0.retention: want keys with values, not a number",
+		one + "connection: {env: A}\n    retention:\n      keepDayly: 3\n": `line 5: sources.0.retention: unknown key "keepDayly": did you mean "keepDaily"?`,
+		one + "connection: {env: A}\n    retention:\n      zone: Lisbon\n": `line 5: there is no time zone "Lisbon"; they are called like Europe/Lisbon`,
+		"retention: {keepWithin: long}\n":                                  `line 1: retention.keepWithin: "long" is no age: want a number of hours or days`,
+		"retention: {keepDaily: -1}\n":                                     "line 1: retention.keepDaily: minimum: got -1, want 0",
+		"Source: []\n":                                                     `line 1: unknown key "Source": did you mean "sources"?`,
+		one + "connection: {env: A, file: b}\n":                            "line 3: sources.0.connection: want exactly one of the keys env, file, secret",
+		one + "connection: {}\n":                                           "line 3: sources.0.connection: want exactly one of the keys env, file, secret",
+		"sources:\n  - name: a\n":                                          `line 2: sources.0: the key "connection" is missing`,
+		one + "connection: postgresql://u:hidden@h/d\n":                    "line 3: sources.0.connection: want keys with values, not a text",
+		one + "connection: {env: 'postgresql://u:hidden@h/d'}\n":           "line 3: sources.0.connection.env: want the name of a variable",
+		one + "connection: {env: A}\n    maxAge: soon\n":                   `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
+		one + "connection: {env: A}\n    proofs: hourly\n":                 "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
+		one + "connection: {env: A}\n    maxAge: 26\n":                     "line 4: sources.0.maxAge: want a text, not a number",
+		"targets:\n  - name: a\n    conection: {env: A}\n":                 `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
+		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'proof'",
+		"targets:\n  - {name: a, connection: 'postgresql://u:hidden@h/d'}": "line 2: targets.0.connection: want keys with values, not a text",
+		"sources: {name: a}\n":                                             "line 1: sources: want a list, each item behind a dash, not keys with values",
+		"- a\n":                                                            "line 1: want keys with values, not a list",
+		"a: &a {name: x}\nsources:\n  - {<<: *a, conection: {env: A}}":     `unknown key "a"; known are sources, retention, targets`,
+		one + "connection: {env: A}\n    proofTimeout: 90s\n":              `line 4: sources.0.proofTimeout: "90s" is no length of time: want a number of minutes or hours, such as 90m or 6h`,
 	} {
 		_, err := Parse("cofre.yaml", []byte(text))
-		if f := fault.From(err); err == nil || !strings.Contains(f.Message, want) || strings.Contains(f.Error(), "secret") || !strings.Contains(f.Hint, "docs/operating.md") {
+		if f := fault.From(err); err == nil || !strings.Contains(f.Message, want) || strings.Contains(f.Error(), "hidden") || !strings.Contains(f.Hint, "docs/operating.md") {
 			t.Errorf("%q:\n%v\nwant %s", text, err, want)
 		}
 	}
@@ -287,7 +281,9 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%v", err)
 		}
 		for _, s := range file.Sources {
-			s.MaxAge()
+			if _, ok, err := s.Plan(); err != nil || ok && s.Schedule == "" || s.Age() < 0 || s.Check() != nil || s.Origin.Line < 1 {
+				t.Errorf("%+v: %v", s, err)
+			}
 			if d := s.ProofTimeout(); d < 0 || d == 0 && s.Timeout != "" {
 				t.Errorf("%q is %s", s.Timeout, d)
 			}
@@ -310,7 +306,7 @@ func TestSourceAsTarget(t *testing.T) {
 	if shop == nil || !shop.Allows(AllowNew) || !shop.Allows(AllowPart) || shop.Allows(AllowReplace) || shop.Line != 2 || f.Target("wiki") != nil {
 		t.Fatalf("targets are %+v", f.Targets)
 	}
-	url, err := shop.URL(t.Context(), func(name string) string { return "postgresql://" + name }, nil)
+	url, err := URL(t.Context(), shop.Connection, "shop", func(name string) string { return "postgresql://" + name }, nil)
 	if err != nil || url != "postgresql://SHOP_URL" {
 		t.Errorf("%q %v", url, err)
 	}
@@ -321,5 +317,43 @@ func TestSourceAsTarget(t *testing.T) {
 		if _, err := Parse("cofre.yaml", []byte(text)); !fault.HasReason(err, fault.InvalidInput) || !strings.Contains(err.Error(), "line ") {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Every key of a source and a target is in the manual, and every one has a description for editors.
+func TestKeysAreDocumented(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type node struct {
+		Description string           `json:"description"`
+		Properties  map[string]*node `json:"properties"`
+		Items       *node            `json:"items"`
+	}
+	var schema node
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	var walk func(path string, n *node)
+	walk = func(path string, n *node) {
+		for key, p := range n.Properties {
+			found++
+			if p.Description == "" || !strings.HasSuffix(p.Description, ".") {
+				t.Errorf("%s%s has no description", path, key)
+			}
+			if !strings.Contains(string(manual), "`"+key+"`") && !strings.Contains(string(manual), key+":") {
+				t.Errorf("docs/operating.md does not say what %s%s is", path, key)
+			}
+			walk(path+key+".", p)
+		}
+		if n.Items != nil {
+			walk(path, n.Items)
+		}
+	}
+	walk("", &schema)
+	if found < 20 {
+		t.Errorf("%d keys", found)
 	}
 }

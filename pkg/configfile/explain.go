@@ -36,8 +36,8 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "retention", "targets", "channels"},
-	"sources":            {"name", "connection", "maxAge", "proofs", "checks", "proofTimeout", "restore", "jobs", "rows", "retention", "thresholds"},
-	"sources.connection": {"env", "file"},
+	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "thresholds", "tags"},
+	"sources.connection": {"env", "file", "secret"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.retention":  {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},

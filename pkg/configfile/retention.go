@@ -7,17 +7,17 @@ import (
 
 // Retention says what is kept, and for how long. What is nil is not said.
 type Retention struct {
-	Days        *int     `yaml:"days"`       // 0 keeps for ever
-	MaxBackups  *int     `yaml:"maxBackups"` // of each kind; 0 is no limit
-	KeepLast    *int     `yaml:"keepLast"`
-	Within      string   `yaml:"keepWithin"`
-	KeepHourly  *int     `yaml:"keepHourly"`
-	KeepDaily   *int     `yaml:"keepDaily"`
-	KeepWeekly  *int     `yaml:"keepWeekly"`
-	KeepMonthly *int     `yaml:"keepMonthly"`
-	KeepYearly  *int     `yaml:"keepYearly"`
-	KeepLabels  []string `yaml:"keepLabels"` // KEY, or KEY=VALUE
-	Zone        string   `yaml:"zone"`
+	Days        *int     `json:"days"`       // 0 keeps for ever
+	MaxBackups  *int     `json:"maxBackups"` // of each kind; 0 is no limit
+	KeepLast    *int     `json:"keepLast"`
+	Within      string   `json:"keepWithin"`
+	KeepHourly  *int     `json:"keepHourly"`
+	KeepDaily   *int     `json:"keepDaily"`
+	KeepWeekly  *int     `json:"keepWeekly"`
+	KeepMonthly *int     `json:"keepMonthly"`
+	KeepYearly  *int     `json:"keepYearly"`
+	KeepLabels  []string `json:"keepLabels"` // KEY, or KEY=VALUE
+	Zone        string   `json:"zone"`
 }
 
 // Keeps reports whether it says anything of what is kept whatever the rest says, be it that nothing is.

@@ -213,7 +213,8 @@ func checkTargets(t *testing.T, line string, found map[string]float64) {
 
 // A scrape shows what was counted and the state, in a form that Prometheus's own linter accepts.
 func TestScrape(t *testing.T) {
-	r := metrics.New("1.2.3", "shop", "shop")
+	r := metrics.New("1.2.3")
+	r.Expect("shop", "shop")
 	r.Add(metrics.Ended(good("shop", 0, 100<<20), nil)...)
 	r.Add(metrics.Ended(failed("shop", 0), fault.New(fault.DiskSpace, fault.StorageFull, "", "full"))...)
 	for i := range 200 { // whoever may name databases must not fill the memory

@@ -32,9 +32,8 @@ type Recorder struct {
 // each new name would be kept for ever.
 const maxNames = 100
 
-// New makes a recorder. version is cofre's own. Counters of this source are there from the start, with 0, so that the
-// first failure is seen as a rise; "" is none.
-func New(version, source, database string) *Recorder {
+// New makes a recorder. version is cofre's own.
+func New(version string) *Recorder {
 	r := &Recorder{
 		registry: prometheus.NewRegistry(), counters: map[*Definition]*prometheus.CounterVec{}, histograms: map[*Definition]*prometheus.HistogramVec{},
 		version: version, seen: map[string]bool{},
@@ -50,10 +49,12 @@ func New(version, source, database string) *Recorder {
 		}
 	}
 	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if source != "" {
-		r.Add(BackupSuccess.Of(0, source, cmp.Or(database, unknown)), BackupFailure.Of(0, source, cmp.Or(database, unknown)))
-	}
 	return r
+}
+
+// Expect shows the counters of a source from the start, with 0, so that the first failure is seen as a rise.
+func (r *Recorder) Expect(source, database string) {
+	r.Add(BackupSuccess.Of(0, source, cmp.Or(database, unknown)), BackupFailure.Of(0, source, cmp.Or(database, unknown)))
 }
 
 // Add counts samples of counters and observes those of histograms. Gauges are not kept: State gives them.

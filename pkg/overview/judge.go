@@ -108,7 +108,7 @@ func (b *builder) age(s *state, plan Schedule) {
 		age = s.expected.MaxAge
 	}
 	switch {
-	case base.IsZero():
+	case base.IsZero(), s.Paused:
 	case age > 0:
 		s.Due = base.Add(age)
 	case plan != nil:
@@ -177,7 +177,7 @@ func (s *state) failing() {
 	if s.Failures > 1 {
 		f.Text = fmt.Sprintf("the last %d backups failed", s.Failures)
 	}
-	if s.expected != nil && s.Failures > 1 { // once may be a night's trouble, and is amber
+	if s.expected != nil && !s.Paused && s.Failures > 1 { // once may be a night's trouble, and is amber
 		f.Severity = Failing
 	}
 	if e := s.LastFail.Error; e != nil {

@@ -52,7 +52,7 @@ func Of(in Input) Overview {
 	for i := range in.Expected {
 		e := &in.Expected[i]
 		s := b.source(e.Source)
-		s.expected, s.Configured, s.Database = e, true, e.Database
+		s.expected, s.Configured, s.Database, s.Paused = e, true, e.Database, e.Paused
 	}
 	for _, rec := range in.Sources {
 		s := b.source(rec.Name)

@@ -46,6 +46,7 @@ type Expected struct {
 	Schedule Schedule      // nil: it is made when somebody asks
 	MaxAge   time.Duration // of the last good backup; 0 is the default
 	Proofs   time.Duration // between two proofs; 0: none is expected, unless ProofTimes says otherwise
+	Paused   bool          // somebody said that no backups are made for now: it is not overdue meanwhile
 	// ProofTimes are when somebody else makes the proofs that are expected, as the schedule of a stack on AWS; nil: nobody does.
 	ProofTimes Schedule
 }
@@ -137,6 +138,8 @@ type Source struct {
 	Scheduled  bool
 	Schedule   string
 	NextDue    time.Time // zero without a schedule
+	// Paused tells that no backups of it are made until somebody says otherwise. Then it has no schedule, and is never overdue.
+	Paused bool
 	// ServerUnknown is the number of its backups from before sources were known.
 	ServerUnknown int
 

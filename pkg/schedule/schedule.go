@@ -79,9 +79,9 @@ func parse(expr string) (Schedule, error) {
 	s := Schedule{text: strings.Join(words, " "), zone: time.UTC}
 	if len(words) > 0 {
 		if name, ok := strings.CutPrefix(words[0], "CRON_TZ="); ok {
-			zone, err := time.LoadLocation(name)
-			if err != nil || name == "" || name == "Local" {
-				return Schedule{}, fmt.Errorf("there is no time zone %.60q; they are called like Europe/Lisbon", name)
+			zone, err := Zone(name)
+			if err != nil {
+				return Schedule{}, err
 			}
 			s.zone, words = zone, words[1:]
 		}
@@ -93,6 +93,15 @@ func parse(expr string) (Schedule, error) {
 		return Schedule{}, fmt.Errorf("%q never comes", s.text)
 	}
 	return s, nil
+}
+
+// Zone returns the time zone of a name. That of this machine has none.
+func Zone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("there is no time zone %.60q; they are called like Europe/Lisbon", name)
+	}
+	return zone, nil
 }
 
 func (s *Schedule) parse(text string) error {

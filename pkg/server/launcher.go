@@ -28,6 +28,7 @@ type launcher struct {
 	keepEvery time.Duration // how often a restore that waits is kept
 
 	runs, validations, proofs, restores chan struct{} // slots
+	turns                               chan struct{} // slots of scheduled backups, which wait for one before they are on record
 	proofTime                           time.Duration // of one
 	// proved is told what came of a proof that by asked for.
 	proved func(by string, asked *backup.AskedProof, proved backup.Proved, err error)
@@ -47,7 +48,7 @@ type job struct{ again bool }
 var mostInHand = map[string]int{"validation": 64, "restore": 64, "proof": 64}
 
 func newLauncher(service *backup.Service, slots int, log *slog.Logger) *launcher {
-	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), restores: make(chan struct{}, max(1, slots)), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
+	l := &launcher{service: service, log: log, runs: make(chan struct{}, max(1, slots)), turns: make(chan struct{}, max(1, slots)), validations: make(chan struct{}, max(1, slots)), proofs: make(chan struct{}, 1), restores: make(chan struct{}, max(1, slots)), proofTime: proofTimeout, keepEvery: backup.KeepRestoreEvery, busy: map[string]*job{}, inHand: map[string]int{}}
 	l.work, l.interrupt = context.WithCancelCause(context.Background())
 	l.reading, l.unread = context.WithCancelCause(l.work)
 	l.filling, l.unfill = context.WithCancelCause(context.Background())

@@ -12,8 +12,8 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
-	"cofre/pkg/overview"
 	"cofre/pkg/pause"
+	"cofre/pkg/source"
 )
 
 // prover proves the newest good backups of the sources of which proofs are expected, as far as they can be. When the next one is due follows from the
@@ -32,12 +32,13 @@ const (
 
 // proofs works until ctx ends.
 func (s *Server) proofs(ctx context.Context) {
-	if !slices.ContainsFunc(s.Service.Expected, func(e overview.Expected) bool { return e.Proofs > 0 }) {
-		return
-	}
 	p := newProver(s)
 	for {
-		made, err := p.one(ctx)
+		all, err := s.Service.Sources(ctx)
+		made := false
+		if err == nil && slices.ContainsFunc(all.Sources, func(of source.Settings) bool { return of.ProveEvery() > 0 }) {
+			made, err = p.one(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("whether a proof is due could not be told", "task", "proof", "error", err.Error())
 		}

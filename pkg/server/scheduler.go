@@ -4,17 +4,22 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"cofre/pkg/api"
+	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
 // scheduler does scheduled work when it is due. What was done last is read from the registry and nowhere else: so a time
 // that passed while no server ran is caught up, once, and of several servers over one place for backups one does the work.
+//
+// Each task is followed by itself: one that hangs or fails delays no other.
 type scheduler struct {
-	tasks []task
+	// tasks lists what there is to do by now. It is asked again and again: sources come, change and go while a server runs.
+	tasks func(context.Context) ([]task, error)
 	load  func(context.Context) (*registry.View, error)
 	now   func() time.Time
 	// sleep waits for a while; an error ends the scheduler.
@@ -23,14 +28,20 @@ type scheduler struct {
 	failed func(task string)
 }
 
-// task is one kind of scheduled work.
+// task is scheduled work.
 type task struct {
-	name     string
+	name     string // what kind of work it is
+	source   string // of which source; "" for what is done of all
 	schedule api.Schedule
 	// last gives when it was last done, not later than now; zero for never.
 	last func(v *registry.View, now time.Time) time.Time
 	// do does what was due. begun tells that it has left a record: it is not tried again before its next time.
 	do func(context.Context, occasion) (begun bool, err error)
+}
+
+// key tells tasks apart: one with another schedule is another one.
+func (t task) key() string {
+	return strings.Join([]string{t.name, t.source, t.schedule.String()}, "\x00")
 }
 
 // occasion is one time that a task is done.
@@ -50,17 +61,55 @@ const (
 // run works until ctx ends.
 func (s *scheduler) run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, t := range s.tasks {
-		if t.schedule != nil {
-			work.Go(func() { s.follow(ctx, t) })
+	defer work.Wait()
+	followed := map[string]context.CancelFunc{}
+	defer func() {
+		for _, stop := range followed {
+			stop()
+		}
+	}()
+	for {
+		tasks, err := s.tasks(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil: // what is followed goes on
+			s.log.Error("what is scheduled could not be told", "error", err.Error())
+		default:
+			s.followAll(ctx, tasks, followed, &work)
+		}
+		if pause.For(ctx, lookAgain) != nil {
+			return
 		}
 	}
-	work.Wait()
+}
+
+// followAll follows each task that is not followed yet, and stops to wait for those that are gone. What they have begun is brought to its end.
+func (s *scheduler) followAll(ctx context.Context, tasks []task, followed map[string]context.CancelFunc, work *sync.WaitGroup) {
+	wanted := map[string]bool{}
+	for _, t := range tasks {
+		key := t.key()
+		if wanted[key] = true; followed[key] != nil {
+			continue
+		}
+		waiting, stop := context.WithCancel(ctx)
+		followed[key] = stop
+		work.Go(func() { s.follow(waiting, t) })
+	}
+	for key, stop := range followed {
+		if !wanted[key] {
+			stop()
+			delete(followed, key)
+		}
+	}
 }
 
 // follow does one task whenever it is due.
 func (s *scheduler) follow(ctx context.Context, t task) {
 	log := s.log.With("task", t.name)
+	if t.source != "" {
+		log = log.With("source", t.source)
+	}
 	began, done, retry := s.now(), time.Time{}, firstRetry
 	again := func(err error, what string) bool { // after a failure
 		s.failed(t.name)

@@ -213,7 +213,9 @@ func TestSchedulerEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &scheduler{load: func(context.Context) (*registry.View, error) { return new(registry.Index).View(), nil }, now: time.Now, sleep: pause.For,
-		log: slog.New(slog.DiscardHandler), failed: func(string) {}, tasks: []task{{name: "backup", schedule: every, last: lastCleanup}, {name: "cleanup", last: lastCleanup}}}
+		log: slog.New(slog.DiscardHandler), failed: func(string) {}, tasks: func(context.Context) ([]task, error) {
+			return []task{{name: "backup", schedule: every, last: lastCleanup}}, nil
+		}}
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { s.run(ctx) })

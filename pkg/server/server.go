@@ -42,6 +42,7 @@ import (
 	"cofre/pkg/metrics"
 	"cofre/pkg/pause"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // Config is what a server is made of.
@@ -70,7 +71,6 @@ type Config struct {
 
 	MaxConnections  int           // default 1000
 	MaxConcurrent   int           // backups, restores and validations at once, of each
-	Schedule        api.Schedule  // of backups; nil is none
 	CleanupSchedule api.Schedule  // nil is none
 	ProofTimeout    time.Duration // of a proof; default 6 hours
 	// KeepRestoreEvery is how often a restore that waits for a slot says so; default backup.KeepRestoreEvery.
@@ -125,7 +125,7 @@ func New(c Config) (*Server, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Metrics == nil {
-		c.Metrics = metrics.New("", "", "")
+		c.Metrics = metrics.New("")
 	}
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -208,22 +208,44 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	return err
 }
 
-// expect puts on record what this server is to back up, so that a source that never gets a backup is overdue some day.
+// expectEvery is how often it is looked whether sources have come.
+const expectEvery = time.Minute
+
+// expect puts on record what this server is to back up, so that a source that never gets a backup is overdue some day. At the start, and
+// whenever a backup is due, it looks at the source: whose backups there are already must not hide that this server's database is another one.
 func (s *Server) expect(ctx context.Context) {
-	if err := s.Service.NoteSources(ctx); err != nil && ctx.Err() == nil {
-		s.Log.Warn("the sources were not put on record", "error", err.Error())
-	}
-	// At the start, and whenever a backup is due: whose backups there are already must not hide that this server's database is
-	// another one.
+	looked := map[string]time.Time{}
 	for {
-		if err := s.Service.CheckSource(ctx); fault.HasReason(err, fault.ServerChanged) {
-			s.Log.Error("this server's database is not backed up", "error", err.Error())
+		all, err := s.Service.Sources(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("what is to be backed up could not be told", "error", err.Error())
 		}
-		if s.Schedule == nil {
-			return
+		var come []string
+		var look []source.Settings
+		now := s.Now()
+		for _, of := range all.Sources {
+			last, known := looked[of.Name]
+			plan, planned, _ := of.Plan()
+			if !known {
+				come = append(come, of.Name)
+				s.Metrics.Expect(of.Name, s.Service.Engine.Database(of))
+			}
+			if !of.Paused && (!known || planned && !plan.Next(last).After(now)) {
+				look = append(look, of)
+			}
+			if !known || len(look) > 0 && look[len(look)-1].Name == of.Name {
+				looked[of.Name] = now
+			}
 		}
-		due := s.Schedule.Next(s.Now())
-		if due.IsZero() || pause.For(ctx, max(time.Second, due.Sub(s.Now()))) != nil {
+		if err := s.Service.NoteSources(ctx, come); err != nil && ctx.Err() == nil {
+			s.Log.Warn("the sources were not put on record", "error", err.Error())
+		}
+		for name, err := range s.Service.CheckSources(ctx, look) {
+			if fault.HasReason(err, fault.ServerChanged) {
+				s.Log.Error("a source is not backed up: its database here is another one", "source", name, "error", err.Error())
+			}
+		}
+		if pause.For(ctx, expectEvery) != nil {
 			return
 		}
 	}

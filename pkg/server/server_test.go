@@ -28,7 +28,7 @@ func TestServe(t *testing.T) {
 	if r := w.do("GET", "/api/backup/"+id, "", w.signedIn("SUPERVISOR")); r.StatusCode != 200 || !strings.Contains(r.body, `"status":"success"`) {
 		t.Fatalf("%d: %s", r.StatusCode, r.body)
 	}
-	database := w.Service.Engine.Database()
+	database := w.Config().Database.Database()
 	// What ended is recorded first, and then counted.
 	shows := func(lines ...string) {
 		t.Helper()

@@ -17,17 +17,36 @@ import (
 	"cofre/pkg/registry"
 )
 
-// newScheduler makes the scheduler of a server: backups, and cleanups with the audit trail's.
+// newScheduler makes the scheduler of a server: backups of each source, and cleanups with the audit trail's.
 func (s *Server) newScheduler() *scheduler {
-	service := s.Service
 	return &scheduler{
-		load: service.Registry.Read, now: s.Now, sleep: pause.For, log: s.Log,
+		load: s.Service.Registry.Read, now: s.Now, sleep: pause.For, log: s.Log, tasks: s.tasks,
 		failed: func(task string) { s.Metrics.Add(metrics.ScheduleFailures.Of(1, task)) },
-		tasks: []task{
-			{name: "backup", schedule: s.Schedule, last: lastScheduled(service.SourceName()), do: s.scheduledBackup},
-			{name: "cleanup", schedule: s.CleanupSchedule, last: lastCleanup, do: s.scheduledCleanup},
-		},
 	}
+}
+
+// tasks lists what is scheduled.
+func (s *Server) tasks(ctx context.Context) ([]task, error) {
+	var all []task
+	if s.CleanupSchedule != nil {
+		all = append(all, task{name: "cleanup", schedule: s.CleanupSchedule, last: lastCleanup, do: s.scheduledCleanup})
+	}
+	sources, err := s.Service.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range sources.Sources {
+		plan, planned, err := of.Plan()
+		if err != nil {
+			s.Log.Error("the source has no schedule that can be read", "source", of.Name, "error", err.Error())
+		}
+		if !planned || of.Paused {
+			continue
+		}
+		all = append(all, task{name: "backup", source: of.Name, schedule: plan, last: lastScheduled(of.Name),
+			do: func(ctx context.Context, o occasion) (bool, error) { return s.scheduledBackup(ctx, of.Name, o) }})
+	}
+	return all, nil
 }
 
 func lastScheduled(source string) func(*registry.View, time.Time) time.Time {
@@ -41,18 +60,34 @@ func lastCleanup(v *registry.View, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// scheduledBackup makes the backup that was due. Its idempotency key is that time: servers that think of it at the same
+// scheduledBackup makes the backup of a source that was due. Its idempotency key is that time: servers that think of it at the same
 // moment reserve the same backup of the source, and one of them makes it. A server whose database is another one than the
 // source's is refused, also when another server would make the backup: nobody else ever makes one of its own.
-func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, err error) {
+//
+// So many wait for their turn as are due, and none is on record before it is its turn: one that waits takes nobody's place.
+func (s *Server) scheduledBackup(ctx context.Context, name string, o occasion) (begun bool, err error) {
 	service := s.Service
-	req := backup.Request{Trigger: backup.TriggerSchedule, CreatedBy: backup.Scheduler, IdempotencyKey: o.due.Format(time.RFC3339)}
-	note := contract.AuditRecord{Action: "create", RequestID: o.request, Detail: map[string]string{"due": o.due.Format(time.RFC3339)}}
-	if err := service.AdmitSource(ctx); fault.HasReason(err, fault.ServerChanged) {
+	req := backup.Request{Source: name, Trigger: backup.TriggerSchedule, CreatedBy: backup.Scheduler, IdempotencyKey: o.due.Format(time.RFC3339)}
+	note := contract.AuditRecord{Action: "create", RequestID: o.request, Detail: map[string]string{"due": o.due.Format(time.RFC3339), "source": name}}
+	all, err := service.Sources(ctx)
+	if err != nil {
+		return false, err
+	}
+	of, known := all.Find(name)
+	if !known || of.Paused {
+		return true, nil // since a moment ago
+	}
+	if err := service.AdmitSource(ctx, of); fault.HasReason(err, fault.ServerChanged) {
 		s.record(ctx, note, o.log, err)
 		return false, err
 	}
-	b, err := service.Reserve(ctx, req)
+	select {
+	case s.launcher.turns <- struct{}{}:
+		defer func() { <-s.launcher.turns }()
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	b, err := s.reserve(ctx, req, o.log)
 	log := o.log
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -89,6 +124,25 @@ func (s *Server) scheduledBackup(ctx context.Context, o occasion) (begun bool, e
 	}
 	s.record(ctx, note, log, err)
 	return true, err
+}
+
+// awaitPlace is how long a scheduled backup waits before it looks again whether others, of other processes or users, have left a place.
+const awaitPlace = 10 * time.Second
+
+// reserve reserves a scheduled backup as soon as there is a place for it: that BACKUP_MAX_CONCURRENT are being made is no failure.
+func (s *Server) reserve(ctx context.Context, req backup.Request, log *slog.Logger) (backup.Backup, error) {
+	for told := false; ; told = true {
+		b, err := s.Service.Reserve(ctx, req)
+		if !fault.HasReason(err, fault.LimitReached) {
+			return b, err
+		}
+		if !told {
+			log.Info("a scheduled backup waits for others to end", "error", err.Error())
+		}
+		if err := s.scheduler.sleep(ctx, awaitPlace); err != nil {
+			return b, err
+		}
+	}
 }
 
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.

@@ -108,6 +108,9 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	if o.directory == "" {
 		o.directory = filepath.Join(t.TempDir(), "backups")
 	}
+	if o.schedule != "" {
+		o.env = append(o.env, "BACKUP_SCHEDULE="+o.schedule)
+	}
 	c, err := app.Load(append([]string{
 		"BACKUP_DIRECTORY=" + o.directory, "DATABASE_URL=" + o.database, "PGDUMP_PATH=" + testenv.ClientBin(testenv.NewestMajor), "BACKUP_CONNECT_RETRIES=0",
 	}, o.env...))
@@ -128,19 +131,12 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	}
 	conf := server.Config{
 		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
-		Metrics: metrics.New("1.2.3", c.Database.Database(), c.Database.Database()),
+		Metrics: metrics.New("1.2.3"),
 		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }, Secret: devSecret},
 	}
-	for _, s := range []struct {
-		expr string
-		into *api.Schedule
-	}{{o.schedule, &conf.Schedule}, {o.cleanup, &conf.CleanupSchedule}} {
-		if s.expr != "" {
-			parsed, err := schedule.Parse(s.expr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			*s.into = parsed
+	if o.cleanup != "" {
+		if conf.CleanupSchedule, err = schedule.Parse(o.cleanup); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if w.Outbox != nil {
