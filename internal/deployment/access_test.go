@@ -31,18 +31,18 @@ var mayDo = map[string]string{
 	"RowsRole":       "g files/*  g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"DownloadRole":   "g files/*  g registry.json  g registry/*  g manifests/*",
 	"DeleteRole":     "gatd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gpd pins/*  gp clock",
-	"CleanupRole":    "gaTtd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gd pins/*  gp clock  d audit/*  d limits/*  gpd restores/*",
+	"CleanupRole":    "gp events/*  d events/queue/*  g ConfigurationKey  gaTtd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gd pins/*  gp clock  d audit/*  d limits/*  gpd restores/*",
 	"CancelRole":     "gp manifests/*  gp registry.json  gp registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  g verifications/*  g proofs/*  g pins/*  gp clock",
 	"ValidateRole":   "gt files/*  g contents/*  g globals/*  gp registry.json  gp registry/*  g settings.json  g sources/*  gp verifications/*  g proofs/*  g pins/*  g manifests/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"ProveRole":      "g files/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  gp proofs/*  g pins/*  gp clock  g intents/*  g removals/*  g status/*  g cancel/*",
-	"RestoreRole":    "g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RestoreRole":    "p events/queue/*  g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"PlanRole":       "g files/*  g contents/*  g globals/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	// Both read backups whole, and record what came of it; that which restores keeps its record, too.
-	"RestoreTaskRole": "g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  gp sources/*  g manifests/*  gp verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RestoreTaskRole": "p events/queue/*  g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  gp sources/*  g manifests/*  gp verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"ProofTaskRole":   "g files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g sources/*  g manifests/*  gp verifications/*  gp proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"SettingsRole":    "gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"SettingsRole":    "gp events/*  d events/queue/*  g ConfigurationKey  gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"AuditRole":       "",
-	"MetricsRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"MetricsRole":     "gp events/*  d events/queue/*  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"HealthRole":      "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
 }
 
@@ -125,6 +125,7 @@ func TestWhoMayDelete(t *testing.T) {
 		"pins/*":          {"CleanupRole", "DeleteRole"},
 		"audit/*":         {"CleanupRole"},
 		"limits/*":        {"CleanupRole"},
+		"events/queue/*":  {"CleanupRole", "MetricsRole", "SettingsRole"},
 		"registry.json":   nil,
 		"settings.json":   nil,
 	} {
@@ -159,7 +160,7 @@ func TestWhoMayDoTheRest(t *testing.T) {
 	}
 	runs := []string{"ProofWorkflowRole", "RestoreWorkflowRole", "WorkflowRole"}
 	want := map[string][]string{
-		"secretsmanager:GetSecretValue": {"BackupTaskRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole"},
+		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CleanupRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole", "SettingsRole"},
 		"kms:Decrypt":                   {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
 		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
 		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
@@ -210,6 +211,13 @@ func TestWhoMayRestore(t *testing.T) {
 		}
 		if role == "ProofTaskRole" && len(may) != 0 {
 			t.Errorf("what is proven could read the secrets %v", may)
+		}
+	}
+	const channels = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:cofre/AWS::StackName/channels/*"
+	for _, role := range roles(t) {
+		tells := slices.Contains([]string{"CleanupRole", "MetricsRole", "SettingsRole"}, role)
+		if may := resourcesOf(t, role, "secretsmanager:GetSecretValue"); slices.Contains(may, channels) != tells {
+			t.Errorf("%s may read the secrets %v", role, may)
 		}
 	}
 	const machine = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:stateMachine:AWS::StackName-"

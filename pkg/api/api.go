@@ -97,6 +97,8 @@ type Config struct {
 	PlanTime time.Duration
 	// LaunchProof hands a proof that by wants to whoever makes it; it calls Service.AskProof there. Without it none is taken.
 	LaunchProof func(ctx context.Context, id, by string) error
+	// People is who is told of what happens; nil where nobody is.
+	People People
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
 	// cannot reach themselves.
 	Link func(r *http.Request, link string) string
@@ -110,6 +112,15 @@ type Config struct {
 	FreeSpace func() (free, total int64, err error)
 	Now       func() time.Time // default time.Now
 	Log       *slog.Logger     // default: nothing
+}
+
+// People is who is told of what happens.
+type People interface {
+	Channels(ctx context.Context) ([]contract.Channel, error)
+	// TestChannel sends a message for whom by names, and returns what the receiver answered; not_found where there is no such channel.
+	TestChannel(ctx context.Context, name, by string) (answer string, err error)
+	// Events gives a page of what people were told, newest first, older than before.
+	Events(ctx context.Context, before string, limit int) (contract.ListEventsResponse, error)
 }
 
 // MoreLimits are limits that others than the service keep. Zero values are not shown.
@@ -166,6 +177,7 @@ func New(c Config) (*API, error) {
 		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "proveBackup": a.prove, "cancelBackup": a.cancel,
 		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
+		"listChannels": a.channels, "testChannel": newTurns(2).take(a.testChannel), "listEvents": a.events,
 		"listRestoreTargets": a.restoreTargets, "planRestore": newTurns(2).take(a.planRestore), "createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
 	}
 	for _, op := range doc.Operations() {

@@ -122,6 +122,14 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"GET", "/api/restore/status/" + unknown, "SUPERVISOR", "", nil},
 		{"POST", "/api/restore/cancel/" + unknown, "ADMIN", "", nil},
 		{"POST", "/api/restore/cancel/" + unknown, "USUARIO", "", nil},
+		{"GET", "/api/channel/list", "ADMIN", "", nil},
+		{"GET", "/api/channel/list", "SUPERVISOR", "", nil},
+		{"POST", "/api/channel/test/team", "ADMIN", "", nil}, // may not lead there
+		{"POST", "/api/channel/test/none", "ADMIN", "", nil},
+		{"POST", "/api/channel/test/team", "SUPERVISOR", "", nil},
+		{"GET", "/api/event/list", "SUPERVISOR", "", nil},
+		{"GET", "/api/event/list?limit=1&cursor=x", "SUPERVISOR", "", nil},
+		{"GET", "/api/event/list", "USUARIO", "", nil},
 		{"DELETE", "/api/backup/{id}", "SUPERVISOR", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil},
 		{"DELETE", "/api/backup/{id}", "ADMIN", "", nil}, // is gone: 404

@@ -191,6 +191,12 @@ func action(op *contract.Operation) string {
 		return "restore_status"
 	case "cancelRestore":
 		return "restore_cancel"
+	case "listChannels":
+		return "channel_list"
+	case "testChannel":
+		return "channel_test"
+	case "listEvents":
+		return "event_list"
 	}
 	return op.Permission
 }
@@ -228,7 +234,7 @@ func (d *denials) let(now time.Time) (missed int, let bool) {
 }
 
 // polled are the operations that a page which somebody has open asks for again and again.
-var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "listRestoreTargets": true, "getRestoreStatus": true}
+var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "listRestoreTargets": true, "getRestoreStatus": true, "listChannels": true, "listEvents": true}
 
 // pollSpan is how long asking for the same thing counts as one action of the same caller: whoever follows a backup asks
 // every few seconds, and a trail of that would hide everything else.

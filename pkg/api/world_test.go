@@ -171,6 +171,9 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 	config := api.Config{
 		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, LaunchProof: w.launcher.LaunchProof, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
 	}
+	if w.Outbox != nil {
+		config.People = w.App
+	}
 	if change != nil {
 		change(&config)
 	}
@@ -185,11 +188,12 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 func withTarget(t testing.TB, url string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n"
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n" +
+		"channels:\n  - {name: team, kind: webhook, where: {env: TEAM_URL}, severity: info}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"BACKUP_CONFIG=" + file, "STAGING_URL=" + url}
+	return []string{"BACKUP_CONFIG=" + file, "STAGING_URL=" + url, "TEAM_URL=https://127.0.0.1:1/hidden"}
 }
 
 func (w *world) must(a *api.API, err error) http.Handler {

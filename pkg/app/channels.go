@@ -7,11 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"cofre/pkg/api"
+	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
 	"cofre/pkg/channel"
 	"cofre/pkg/configfile"
 	"cofre/pkg/event"
-	"cofre/pkg/fault"
 	"cofre/pkg/outbox"
 	"cofre/pkg/secret"
 )
@@ -86,29 +87,17 @@ func (a *App) notice(ctx context.Context) error {
 	return a.Outbox.Settle(ctx, held, func(period string) *event.Summary { return digest(period) })
 }
 
-// ChannelStatus is a channel of the file, and how it stands with it. Where it leads to is a secret.
-type ChannelStatus struct {
-	Name     string   `json:"name"`
-	Kind     string   `json:"kind"`
-	Severity string   `json:"severity"` // the least that it is told
-	Events   []string `json:"events"`   // none: all
-	Sources  []string `json:"sources"`  // none: all
-	Language string   `json:"language"`
-	Digest   string   `json:"digest,omitempty"`
-
-	Sent         int       `json:"sent"`
-	Waiting      int       `json:"waiting"`
-	GivenUp      int       `json:"givenUp"` // messages that were refused, or were no news any more
-	LastSent     time.Time `json:"lastSent,omitzero"`
-	Failures     int       `json:"failures"` // in a row
-	FailingSince time.Time `json:"failingSince,omitzero"`
-	RetryAt      time.Time `json:"retryAt,omitzero"`
-	LastError    string    `json:"lastError,omitempty"`
+// People is what the API has of channels and events: nil where the file has no channels.
+func (a *App) people() api.People {
+	if a.Outbox == nil {
+		return nil
+	}
+	return a
 }
 
-// Channels says how it stands with each channel of the file.
-func (a *App) Channels(ctx context.Context) ([]ChannelStatus, error) {
-	all := []ChannelStatus{}
+// Channels says how it stands with each channel of the file. Where they lead to is a secret.
+func (a *App) Channels(ctx context.Context) ([]contract.Channel, error) {
+	all := []contract.Channel{}
 	if a.Outbox == nil {
 		return all, nil
 	}
@@ -118,9 +107,9 @@ func (a *App) Channels(ctx context.Context) ([]ChannelStatus, error) {
 	}
 	for i, s := range known {
 		ch := a.config.File.Channels[i]
-		all = append(all, ChannelStatus{
-			Name: ch.Name, Kind: ch.Kind, Severity: cmp.Or(ch.Severity, string(event.Warning)), Events: append([]string{}, ch.Events...), Sources: append([]string{}, ch.Sources...),
-			Language: cmp.Or(ch.Language, a.config.Language, string(event.English)), Digest: ch.Digest,
+		all = append(all, contract.Channel{
+			Name: ch.Name, Kind: ch.Kind, Severity: contract.Severity(cmp.Or(ch.Severity, string(event.Warning))), Events: append([]string{}, ch.Events...), Sources: append([]string{}, ch.Sources...),
+			Language: cmp.Or(ch.Language, a.config.Language), Digest: contract.ChannelDigest(ch.Digest),
 			Sent: s.Sent, Waiting: s.Waiting, GivenUp: s.GivenUp, LastSent: s.LastSent, Failures: s.Failures, FailingSince: s.FailingSince, RetryAt: s.RetryAt, LastError: s.LastError,
 		})
 	}
@@ -130,7 +119,27 @@ func (a *App) Channels(ctx context.Context) ([]ChannelStatus, error) {
 // TestChannel sends a test message for whom by names, and returns what the receiver answered.
 func (a *App) TestChannel(ctx context.Context, name, by string) (answer string, err error) {
 	if a.Outbox == nil {
-		return "", fault.New(fault.Validation, fault.NotFound, "Name channels in cofre.yaml, the file that BACKUP_CONFIG leads to.", "there is no channel: cofre.yaml names none")
+		return "", api.NoChannel()
 	}
 	return a.Outbox.Try(ctx, name, by)
+}
+
+// Events returns a page of what people were told, the newest first, in words of the language of BACKUP_LANGUAGE.
+func (a *App) Events(ctx context.Context, before string, limit int) (contract.ListEventsResponse, error) {
+	out := contract.ListEventsResponse{Events: []contract.Event{}}
+	events, more, err := a.Outbox.List(ctx, before, limit)
+	if err != nil {
+		return out, err
+	}
+	for _, e := range events {
+		text := e.Say(event.Language(a.config.Language), time.UTC)
+		out.Events = append(out.Events, contract.Event{
+			ID: e.ID, Kind: contract.EventKind(e.Kind), At: e.At, Severity: contract.Severity(e.Severity), Title: text.Title, Lines: text.Lines, Source: e.Source, Resource: e.Resource, By: e.By, Since: e.Since,
+			Day: e.Day, Bytes: e.Bytes, Limit: e.Limit, Duration: e.Duration, Count: e.Count, Target: e.Target, Reason: e.Reason, Detail: e.Detail,
+		})
+	}
+	if more {
+		out.Next = events[len(events)-1].ID
+	}
+	return out, nil
 }

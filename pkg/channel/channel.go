@@ -89,13 +89,13 @@ func (c *Channel) Takes(e event.Event) bool { return c.Filter.Takes(e) }
 func (c *Channel) Send(ctx context.Context, e event.Event) (answer string, err error) {
 	where, err := c.Where(ctx)
 	if err != nil {
-		return "", err
+		return "", c.unread("address", err)
 	}
 	secrets := []string{where}
 	key := ""
 	if c.Key != nil {
 		if key, err = c.Key(ctx); err != nil {
-			return "", err
+			return "", c.unread("key", err)
 		}
 		secrets = append(secrets, key)
 	}
@@ -105,6 +105,12 @@ func (c *Channel) Send(ctx context.Context, e event.Event) (answer string, err e
 		answer, err = c.post(ctx, where, key, e)
 	}
 	return hide(answer, secrets), hidden(err, secrets)
+}
+
+// unread is the error of a secret that cannot be had.
+func (c *Channel) unread(what string, err error) error {
+	f := fault.From(err)
+	return fault.Wrap(err, f.Code, fault.ChannelFailed, f.Hint, "channel %s: its %s is not known: %s", c.Config.Name, what, f.Message)
 }
 
 // hide takes secrets, and the parts of URLs that are secret, out of a text.

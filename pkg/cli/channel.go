@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cofre/pkg/app"
+	"cofre/pkg/api/contract"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
 )
@@ -54,7 +54,7 @@ func (p *program) channelList(ctx context.Context) error {
 	return p.print(map[string]any{"channels": all}, func() error { return p.channelTable(all) })
 }
 
-func (p *program) channelTable(all []app.ChannelStatus) error {
+func (p *program) channelTable(all []contract.Channel) error {
 	if len(all) == 0 {
 		p.note("No channel yet. Name one under channels in cofre.yaml, the file that BACKUP_CONFIG leads to.")
 		return nil
@@ -76,7 +76,7 @@ func (p *program) channelTable(all []app.ChannelStatus) error {
 				trouble = fmt.Sprintf("%s in a row: %s", term.Plural(c.Failures, "failure"), c.LastError)
 			}
 		}
-		t.Add(term.Cell{Text: c.Name}, term.Cell{Text: c.Kind}, term.Cell{Text: c.Severity}, term.Cell{Text: events}, term.Cell{Text: fmt.Sprint(c.Sent)}, term.Cell{Text: fmt.Sprint(c.Waiting)},
+		t.Add(term.Cell{Text: c.Name}, term.Cell{Text: c.Kind}, term.Cell{Text: string(c.Severity)}, term.Cell{Text: events}, term.Cell{Text: fmt.Sprint(c.Sent)}, term.Cell{Text: fmt.Sprint(c.Waiting)},
 			term.Cell{Text: last}, term.Cell{Text: trouble, Paint: p.out.Red})
 	}
 	return t.Write(p.stdout, p.out)
@@ -118,7 +118,11 @@ func (p *program) tellPeople(ctx context.Context) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
-		if err := a.TellPeople(ctx, false); err != nil {
+		switch err := a.TellPeople(ctx, false); {
+		case err == nil:
+		case fault.HasCode(err, fault.Permission): // as a container on AWS, where a function tells
+			p.log.Debug("others tell of this", "error", fault.From(err).Error())
+		default:
 			p.log.Warn("not everybody was told of this; the next cofre goes on with it", "error", fault.From(err).Error())
 		}
 		cancel()

@@ -91,11 +91,14 @@ func (d *door) handle(ctx context.Context, payload json.RawMessage) (any, error)
 			d.log.Error("not ready", "error", err.Error())
 			return gateway.Handle(unready(err, e.request.RequestContext.RequestID))(ctx, e.request)
 		}
-		return gateway.Handle(s.api)(ctx, e.request)
+		out, err := gateway.Handle(s.api)(ctx, e.request)
+		s.keepEvents(ctx)
+		return out, err
 	}
 	if err != nil {
 		return nil, d.fail(err)
 	}
+	defer s.keepEvents(ctx)
 	out, err := d.work(ctx, s, e)
 	if err != nil {
 		return nil, d.fail(err)

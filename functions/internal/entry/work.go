@@ -179,6 +179,7 @@ func Cleanup(ctx context.Context, s *Instance, _ Job) (any, error) {
 	if merr := s.measure(ctx); err == nil {
 		err = merr
 	}
+	s.tellPeople(ctx)
 	return out, err
 }
 
@@ -197,9 +198,11 @@ func (s *Instance) sweep(ctx context.Context) (Swept, error) {
 	return out, err
 }
 
-// Measure writes the gauges of the state of all backups.
+// Measure writes the gauges of the state of all backups, and tells people what is news of it.
 func Measure(ctx context.Context, s *Instance, _ Job) (any, error) {
-	return struct{}{}, s.measure(ctx)
+	err := s.measure(ctx)
+	s.tellPeople(ctx)
+	return struct{}{}, err
 }
 
 func (s *Instance) measure(ctx context.Context) error {

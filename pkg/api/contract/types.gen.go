@@ -211,6 +211,24 @@ func (e Change) Valid() bool {
 	}
 }
 
+// Defines values for ChannelDigest.
+const (
+	ChannelDigestDaily  ChannelDigest = "daily"
+	ChannelDigestWeekly ChannelDigest = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ChannelDigest enum.
+func (e ChannelDigest) Valid() bool {
+	switch e {
+	case ChannelDigestDaily:
+		return true
+	case ChannelDigestWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentsTableKind.
 const (
 	ContentsTableKindForeignTable     ContentsTableKind = "foreign table"
@@ -268,6 +286,78 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodePermissionError:
 		return true
 	case ErrorCodeValidationError:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventKind.
+const (
+	EventKindBackupEnded     EventKind = "backup_ended"
+	EventKindBackupFailed    EventKind = "backup_failed"
+	EventKindCleanupOdd      EventKind = "cleanup_odd"
+	EventKindDamaged         EventKind = "damaged"
+	EventKindDigest          EventKind = "digest"
+	EventKindLimitNear       EventKind = "limit_near"
+	EventKindLinkMade        EventKind = "link_made"
+	EventKindNotProven       EventKind = "not_proven"
+	EventKindOverdue         EventKind = "overdue"
+	EventKindProofEnded      EventKind = "proof_ended"
+	EventKindProofFailed     EventKind = "proof_failed"
+	EventKindQuotaNear       EventKind = "quota_near"
+	EventKindRecovered       EventKind = "recovered"
+	EventKindRestoreEnded    EventKind = "restore_ended"
+	EventKindRestoreFailed   EventKind = "restore_failed"
+	EventKindRowsLost        EventKind = "rows_lost"
+	EventKindServerChanged   EventKind = "server_changed"
+	EventKindSettingsChanged EventKind = "settings_changed"
+	EventKindShrunk          EventKind = "shrunk"
+	EventKindTest            EventKind = "test"
+)
+
+// Valid indicates whether the value is a known member of the EventKind enum.
+func (e EventKind) Valid() bool {
+	switch e {
+	case EventKindBackupEnded:
+		return true
+	case EventKindBackupFailed:
+		return true
+	case EventKindCleanupOdd:
+		return true
+	case EventKindDamaged:
+		return true
+	case EventKindDigest:
+		return true
+	case EventKindLimitNear:
+		return true
+	case EventKindLinkMade:
+		return true
+	case EventKindNotProven:
+		return true
+	case EventKindOverdue:
+		return true
+	case EventKindProofEnded:
+		return true
+	case EventKindProofFailed:
+		return true
+	case EventKindQuotaNear:
+		return true
+	case EventKindRecovered:
+		return true
+	case EventKindRestoreEnded:
+		return true
+	case EventKindRestoreFailed:
+		return true
+	case EventKindRowsLost:
+		return true
+	case EventKindServerChanged:
+		return true
+	case EventKindSettingsChanged:
+		return true
+	case EventKindShrunk:
+		return true
+	case EventKindTest:
 		return true
 	default:
 		return false
@@ -589,6 +679,27 @@ func (e RestoreMode) Valid() bool {
 	case RestoreModePart:
 		return true
 	case RestoreModeReplace:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Severity.
+const (
+	SeverityCritical Severity = "critical"
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the Severity enum.
+func (e Severity) Valid() bool {
+	switch e {
+	case SeverityCritical:
+		return true
+	case SeverityInfo:
+		return true
+	case SeverityWarning:
 		return true
 	default:
 		return false
@@ -1029,6 +1140,45 @@ type BackupStatusResponseStatus string
 // Change `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
 type Change string
 
+// Channel One way to tell people, and how it stands with it.
+type Channel struct {
+	// Digest absent where it gets none
+	Digest ChannelDigest `json:"digest,omitempty,omitzero"`
+
+	// Events what it is told; empty is everything
+	Events       []string  `json:"events"`
+	FailingSince time.Time `json:"failingSince,omitempty,omitzero"`
+
+	// Failures in a row
+	Failures int `json:"failures"`
+
+	// GivenUp messages that were refused, or were no news any more
+	GivenUp int `json:"givenUp"`
+
+	// Kind Examples: slack, email
+	Kind string `json:"kind"`
+
+	// Language Examples: en, pt-BR
+	Language  string    `json:"language"`
+	LastError string    `json:"lastError,omitempty,omitzero"`
+	LastSent  time.Time `json:"lastSent,omitempty,omitzero"`
+	Name      string    `json:"name"`
+	RetryAt   time.Time `json:"retryAt,omitempty,omitzero"`
+
+	// Sent messages that its receiver took
+	Sent     int      `json:"sent"`
+	Severity Severity `json:"severity"`
+
+	// Sources whose events; empty is all
+	Sources []string `json:"sources"`
+
+	// Waiting events that it was not told yet
+	Waiting int `json:"waiting"`
+}
+
+// ChannelDigest absent where it gets none
+type ChannelDigest string
+
 // CleanupFailure defines model for CleanupFailure.
 type CleanupFailure struct {
 	// Error Why a backup failed.
@@ -1274,6 +1424,60 @@ type ErrorCount struct {
 	Count int       `json:"count"`
 }
 
+// Event Something that happened.
+type Event struct {
+	At    time.Time `json:"at"`
+	By    string    `json:"by,omitempty,omitzero"`
+	Bytes int64     `json:"bytes,omitempty,omitzero"`
+
+	// Count failures in a row, damaged backups, tables or removed backups
+	Count int `json:"count,omitempty,omitzero"`
+
+	// Day of what lasts: 1 is the first
+	Day    int    `json:"day,omitempty,omitzero"`
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Duration milliseconds
+	Duration int64 `json:"duration,omitempty,omitzero"`
+
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
+	ID   EventID   `json:"id"`
+	Kind EventKind `json:"kind"`
+
+	// Limit bytes that are allowed
+	Limit int64 `json:"limit,omitempty,omitzero"`
+
+	// Lines what else is known
+	Lines  []string `json:"lines,omitempty,omitzero"`
+	Reason string   `json:"reason,omitempty,omitzero"`
+
+	// Resource the id of a backup or of a restore
+	Resource string   `json:"resource,omitempty,omitzero"`
+	Severity Severity `json:"severity"`
+
+	// Since of what lasts
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Source absent where it is about everything
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Target the database that was restored into, or the table that lost most rows
+	Target string `json:"target,omitempty,omitzero"`
+
+	// Title what happened in words, in the language of BACKUP_LANGUAGE
+	Title string `json:"title"`
+}
+
+// EventKind defines model for Event.Kind.
+type EventKind string
+
+// EventID A ULID, so that ids sort by age.
+//
+// Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
+type EventID = string
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// At a parameter's name, or a JSON pointer into the body
@@ -1482,9 +1686,22 @@ type ListBackupsResponse struct {
 	Total int `json:"total"`
 }
 
+// ListChannelsResponse defines model for ListChannelsResponse.
+type ListChannelsResponse struct {
+	Channels []Channel `json:"channels"`
+}
+
 // ListDatabasesResponse defines model for ListDatabasesResponse.
 type ListDatabasesResponse struct {
 	Databases []string `json:"databases"`
+}
+
+// ListEventsResponse defines model for ListEventsResponse.
+type ListEventsResponse struct {
+	Events []Event `json:"events"`
+
+	// Next the `cursor` of the next page; absent on the last
+	Next string `json:"next,omitempty,omitzero"`
 }
 
 // ListRestoreTargetsResponse defines model for ListRestoreTargetsResponse.
@@ -2107,6 +2324,9 @@ type SettingsResponse struct {
 	Settings Settings `json:"settings"`
 }
 
+// Severity defines model for Severity.
+type Severity string
+
 // SourceRetention 0 is no limit.
 type SourceRetention struct {
 	// Keep What stays whatever age and number say. What is left out holds nothing.
@@ -2229,6 +2449,15 @@ type TableDiff struct {
 	RowsAfter  *int64 `json:"rowsAfter,omitempty"`
 	RowsBefore *int64 `json:"rowsBefore,omitempty"`
 	Schema     string `json:"schema"`
+}
+
+// TestChannelResponse defines model for TestChannelResponse.
+type TestChannelResponse struct {
+	// Answer what the receiver answered, or why it could not be sent
+	Answer string `json:"answer"`
+
+	// Sent its receiver took the message
+	Sent bool `json:"sent"`
 }
 
 // Timestamp defines model for Timestamp.
@@ -2466,6 +2695,15 @@ type GetBackupRowsParams struct {
 type PutSettingsParams struct {
 	// IfMatch the `ETag` of what was read; `*` is any. What has another one by now is left as it is (412)
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// Limit at most so many on a page
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor `next` of the page before
+	Cursor EventID `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
 // GetMetricsSummaryParams defines parameters for GetMetricsSummary.

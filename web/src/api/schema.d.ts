@@ -502,6 +502,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channel/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is told of what happens, and whether their receivers answer
+         * @description The channels of `cofre.yaml`. Where they lead to is a secret, and stands in no answer.
+         */
+        get: operations["listChannels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channel/test/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message
+         * @description Sends a message now, and says what the receiver answered. One that could not be sent is no error of this operation: `sent` is false then,
+         *     and `answer` says why.
+         */
+        post: operations["testChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/event/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people were told, newest first
+         * @description The events of the last week that some channel wants; without channels there are none.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -1330,6 +1394,109 @@ export interface components {
         };
         ListRestoresResponse: {
             restores: components["schemas"]["Restore"][];
+            /** @description the `cursor` of the next page; absent on the last */
+            next?: string;
+        };
+        /**
+         * @description A ULID, so that ids sort by age.
+         * @example 01JZ8R7S3E5T0RE6K2W1X0N5BC
+         */
+        EventId: string;
+        /** @enum {string} */
+        Severity: "info" | "warning" | "critical";
+        /** @description One way to tell people, and how it stands with it. */
+        Channel: {
+            name: string;
+            /**
+             * @example slack
+             * @example email
+             */
+            kind: string;
+            severity: components["schemas"]["Severity"];
+            /** @description what it is told; empty is everything */
+            events: string[];
+            /** @description whose events; empty is all */
+            sources: string[];
+            /**
+             * @example en
+             * @example pt-BR
+             */
+            language: string;
+            /**
+             * @description absent where it gets none
+             * @enum {string}
+             */
+            digest?: "daily" | "weekly";
+            /** @description messages that its receiver took */
+            sent: number;
+            /** @description events that it was not told yet */
+            waiting: number;
+            /** @description messages that were refused, or were no news any more */
+            givenUp: number;
+            /** Format: date-time */
+            lastSent?: string;
+            /** @description in a row */
+            failures: number;
+            /** Format: date-time */
+            failingSince?: string;
+            /** Format: date-time */
+            retryAt?: string;
+            lastError?: string;
+        };
+        ListChannelsResponse: {
+            channels: components["schemas"]["Channel"][];
+        };
+        TestChannelResponse: {
+            /** @description its receiver took the message */
+            sent: boolean;
+            /** @description what the receiver answered, or why it could not be sent */
+            answer: string;
+        };
+        /** @description Something that happened. */
+        Event: {
+            id: components["schemas"]["EventId"];
+            /** @enum {string} */
+            kind: "backup_ended" | "backup_failed" | "overdue" | "damaged" | "server_changed" | "proof_ended" | "proof_failed" | "not_proven" | "restore_ended" | "restore_failed" | "rows_lost" | "shrunk" | "cleanup_odd" | "quota_near" | "limit_near" | "link_made" | "settings_changed" | "recovered" | "digest" | "test";
+            /** Format: date-time */
+            at: string;
+            severity: components["schemas"]["Severity"];
+            /** @description what happened in words, in the language of BACKUP_LANGUAGE */
+            title: string;
+            /** @description what else is known */
+            lines?: string[];
+            /** @description absent where it is about everything */
+            source?: string;
+            /** @description the id of a backup or of a restore */
+            resource?: string;
+            by?: string;
+            /**
+             * Format: date-time
+             * @description of what lasts
+             */
+            since?: string;
+            /** @description of what lasts: 1 is the first */
+            day?: number;
+            /** Format: int64 */
+            bytes?: number;
+            /**
+             * Format: int64
+             * @description bytes that are allowed
+             */
+            limit?: number;
+            /**
+             * Format: int64
+             * @description milliseconds
+             */
+            duration?: number;
+            /** @description failures in a row, damaged backups, tables or removed backups */
+            count?: number;
+            /** @description the database that was restored into, or the table that lost most rows */
+            target?: string;
+            reason?: string;
+            detail?: string;
+        };
+        ListEventsResponse: {
+            events: components["schemas"]["Event"][];
             /** @description the `cursor` of the next page; absent on the last */
             next?: string;
         };
@@ -2979,6 +3146,96 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListChannelsResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestChannelResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description at most so many on a page */
+                limit?: components["parameters"]["Limit"];
+                /** @description `next` of the page before */
+                cursor?: components["schemas"]["EventId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListEventsResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

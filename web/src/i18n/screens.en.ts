@@ -131,6 +131,7 @@ export const screensEn = {
       settings_write: "changed the settings", settings_read: "read the settings", list: "listed", info: "read the record", contents: "looked at the contents", diff: "compared backups",
       status: "followed", metrics: "read the figures", health: "looked at health", audit: "read the audit trail", session: "signed in",
       restore: "started a restore", restore_plan: "planned a restore", restore_cancel: "canceled a restore", restore_end: "restore ended",
+      channel_list: "looked at the channels", channel_test: "tested a channel", event_list: "looked at events",
     },
     outcomes: { allowed: "allowed", denied: "denied", failed: "failed" },
   },
