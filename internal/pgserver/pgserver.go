@@ -86,7 +86,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := process.NewDir("postgres")
+	dir, err := process.NewDir("pg")
 	if err != nil {
 		return nil, err
 	}

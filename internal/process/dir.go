@@ -1,7 +1,10 @@
 package process
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,8 +19,9 @@ type Dir struct {
 	lock *os.File
 }
 
-// prefix of the names of all folders made here.
-const prefix = "cofre-owned-"
+// prefix of the names of all folders made here. Names are short: sockets lie in some of the folders, and the name of a socket may
+// have 107 bytes in all.
+const prefix = "cofre-"
 
 // NewDir makes a folder for something called name, which every user may enter, in the system's
 // temporary folder. Folders made here whose owner died without removing them are removed first.
@@ -26,7 +30,7 @@ func NewDir(name string) (*Dir, error) { return NewDirIn(os.TempDir(), name) }
 // NewDirIn is NewDir for another folder than the system's temporary one.
 func NewDirIn(parent, name string) (*Dir, error) {
 	sweep(parent)
-	path, err := os.MkdirTemp(parent, prefix+name+"-")
+	path, err := makeDir(filepath.Join(parent, prefix+name+"-"))
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
@@ -36,6 +40,16 @@ func NewDirIn(parent, name string) (*Dir, error) {
 		return nil, fmt.Errorf("lock temporary folder: %w", err)
 	}
 	return d, nil
+}
+
+// makeDir makes a folder whose name begins so and goes on with what nobody can tell before.
+func makeDir(begin string) (string, error) {
+	for {
+		path := begin + rand.Text()[:6]
+		if err := os.Mkdir(path, 0o700); !errors.Is(err, fs.ErrExist) {
+			return path, err
+		}
+	}
 }
 
 // own locks the owner file before it appears under its name, so that nobody ever sees it

@@ -3,3 +3,5 @@
 package testenv
 
 func inMemory() string { return "" }
+
+func useMemory() func() { return func() {} }

@@ -140,14 +140,22 @@ func Stop() {
 const GoRace = "atexit_sleep_ms=0"
 
 // Main runs a package's tests, stops the shared servers and exits.
-func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
+func Main(m *testing.M) { os.Exit(Runner{M: m}.Run()) }
 
 // Runner wraps a testing.M so that the shared servers stop after its run. It is for packages whose
 // TestMain hands the testing.M to something else, such as testscript.Main.
-type Runner struct{ M interface{ Run() int } }
+type Runner struct {
+	M interface{ Run() int }
+	// OnDisk leaves temporary files where they lie by default, for a package that is about files. All others have theirs in memory
+	// where that has room, unless TMPDIR says where.
+	OnDisk bool
+}
 
 // Run runs the tests and returns the exit code.
 func (r Runner) Run() int {
+	if !r.OnDisk {
+		defer useMemory()()
+	}
 	defer Stop()
 	// A program with the race detector in it waits for a second when it ends. Tests start hundreds of them.
 	if os.Getenv("GORACE") == "" {

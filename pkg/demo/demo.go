@@ -208,7 +208,7 @@ func (d *demo) fillSample(ctx context.Context) error {
 
 func (d *demo) openStore(ctx context.Context) error {
 	return d.do("opening", func(*term.Bar) (string, error) {
-		dir, err := process.NewDir("cofre-demo")
+		dir, err := process.NewDir("demo")
 		if err != nil {
 			return "", err
 		}

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if how := os.Getenv(syncerVariable); how != "" {
 		os.Exit(syncer(how))
 	}
-	testenv.Main(m)
+	os.Exit(testenv.Runner{M: m, OnDisk: true}.Run())
 }
 
 func must(t *testing.T, err error) {

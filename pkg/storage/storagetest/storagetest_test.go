@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
 		_ = flag.Set("test.parallel", "12") // most tests wait for timeouts, not for the processor
 	}
-	testenv.Main(m)
+	os.Exit(testenv.Runner{M: m, OnDisk: true}.Run())
 }
 
 func TestLocal(t *testing.T) {
