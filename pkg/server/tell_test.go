@@ -33,7 +33,7 @@ func TestServersTellPeople(t *testing.T) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	if err := os.WriteFile(file, []byte("sources:\n  - {name: never, connection: {env: NEVER}, maxAge: 3h}\nchannels:\n  - {name: hook, kind: webhook, where: {env: HOOK}, allowLocal: true}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("sources:\n  - {name: never, connection: {env: NEVER}, maxAge: 3h, schedule: '@yearly'}\nchannels:\n  - {name: hook, kind: webhook, where: {env: HOOK}, allowLocal: true}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var later atomic.Int64
@@ -47,6 +47,7 @@ func TestServersTellPeople(t *testing.T) {
 		w.Outbox.Look()
 	}
 	a.wait("word of what nobody made", told("overdue never"))
+	a.wait("word of what was not made", told("overdue none"))
 	for _, w := range []*world{a, b} {
 		w.stop()
 		if err := w.end(); err != nil {
@@ -54,7 +55,7 @@ func TestServersTellPeople(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	if want := []string{"backup_failed none", "overdue never"}; !slices.Equal(got, want) {
+	if want := []string{"backup_failed none", "overdue never", "overdue none"}; !slices.Equal(got, want) {
 		t.Errorf("told was %q, want %q", got, want)
 	}
 }
