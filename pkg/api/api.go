@@ -95,7 +95,7 @@ type Config struct {
 	LaunchRestore func(ctx context.Context, x registry.Restore) error
 	// PlanTime bounds a look at what a restore would do; default 20 s.
 	PlanTime time.Duration
-	// LaunchProof hands a proof that by wants to whoever makes it; it calls Service.AskProof there. Without it none is taken.
+	// LaunchProof hands a proof that by wants to whoever makes it; see Service.LaunchProof. Without it none is taken.
 	LaunchProof func(ctx context.Context, id, by string) error
 	// People is who is told of what happens; nil where nobody is.
 	People People

@@ -48,6 +48,28 @@ func (s *Service) ReserveProof(ctx context.Context, ref, by string) (*AskedProof
 	return &AskedProof{s: s, id: b.ID, lease: lease, stop: func() {}}, nil
 }
 
+// LaunchProof puts on record that by wants a backup proven and has begin begin it: a proof that this process makes, by Make, or, elsewhere, one that
+// another process is going to make. While the backup is being proven, or waits for that, wherever that is, nothing is begun: it says the same again, for
+// hours. What cannot be begun is given up.
+func (s *Service) LaunchProof(ctx context.Context, ref, by string, elsewhere bool, begin func(*AskedProof) error) error {
+	ask := s.AskProof
+	if elsewhere {
+		ask = s.ReserveProof
+	}
+	asked, err := ask(ctx, ref, by)
+	if fault.HasReason(err, fault.Busy) {
+		s.Log.Info("nothing to do for this proof", "backup_id", ref, "error", err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := begin(asked); err != nil {
+		return asked.GiveUp(err)
+	}
+	return nil
+}
+
 // SettleProof ends the record of a proof that was reserved and that nobody has begun, for this cause, and of one whose process died. One that
 // runs stays as it is. The record is nil where nobody ever asked for a proof.
 func (s *Service) SettleProof(ctx context.Context, id string, cause error) (*registry.ProofAttempt, error) {

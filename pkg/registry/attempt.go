@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"sync"
 	"time"
 
 	"cofre/pkg/fault"
@@ -178,15 +177,29 @@ func (r *Registry) deadAttempt(ctx context.Context, a ProofAttempt, o storage.Ob
 	return err == nil && a.expired(o.LastModified, now), err
 }
 
+func (a *ProofAttempt) key() string { return ProofKey(a.Backup) }
+
+func (a *ProofAttempt) writing() {
+	*a = a.bounded()
+	a.Beat++
+}
+
+func (a *ProofAttempt) tokenIn(stored []byte) string {
+	cur, err := parseAttempt(a.Backup, stored)
+	if err != nil {
+		return ""
+	}
+	return cur.Token
+}
+
 // ProofLease is the right of one holder to write the record of a proof. It is safe for use by several goroutines.
 type ProofLease struct {
-	r     *Registry
-	token string // ours in the record
+	*holder[ProofAttempt, *ProofAttempt]
+}
 
-	mu      sync.Mutex
-	rec     ProofAttempt // as last written
-	etag    string
-	written bool // by this holder
+// holdAttempt is a new holder of a record, which it has not written yet: one that has this ETag, or none.
+func (r *Registry) holdAttempt(a ProofAttempt, etag string) *ProofLease {
+	return &ProofLease{newHolder[ProofAttempt, *ProofAttempt](r, a, a.Token, etag)}
 }
 
 // BeginAttempt puts on record that by wants a backup proven. While another one waits or runs that is refused (busy), unless over says that
@@ -213,7 +226,7 @@ func (r *Registry) SettleAttempt(ctx context.Context, id string, at time.Time, c
 		return &a, err
 	}
 	a.Token = rand.Text()
-	l := &ProofLease{r: r, token: a.Token, rec: a, etag: o.ETag}
+	l := r.holdAttempt(a, o.ETag)
 	err = l.Update(ctx, func(a *ProofAttempt) {
 		if a.Reserved {
 			a.end(at, false, cause)
@@ -255,7 +268,7 @@ func (r *Registry) beginAttempt(ctx context.Context, a ProofAttempt, over bool) 
 				mine.By, mine.AskedAt = before.By, before.AskedAt
 			}
 		}
-		l := &ProofLease{r: r, token: a.Token, rec: mine, etag: o.ETag}
+		l := r.holdAttempt(mine, o.ETag)
 		if err = l.Update(ctx, func(*ProofAttempt) {}); !lost(err) || try > maxTakeovers {
 			return l, err
 		}
@@ -263,35 +276,14 @@ func (r *Registry) beginAttempt(ctx context.Context, a ProofAttempt, over bool) 
 }
 
 // Attempt returns the record as it was last written.
-func (l *ProofLease) Attempt() ProofAttempt {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rec
-}
-
-// Interval is how often to call Update at least.
-func (l *ProofLease) Interval() time.Duration { return l.r.lease / 3 }
+func (l *ProofLease) Attempt() ProofAttempt { return l.record() }
 
 // Update changes the record, and so extends the lease, by compare-and-swap. Reason precondition_failed means that the record is another
 // one's, or gone with the backup: nothing is left to be written.
 func (l *ProofLease) Update(ctx context.Context, change func(*ProofAttempt)) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.rec
-	change(&a)
-	a = a.bounded()
-	a.Beat++
-	data, err := encode(a)
-	if err != nil {
-		return err
-	}
-	etag, err := l.r.exchange(ctx, ProofKey(a.Backup), l.etag, data, l.written && a.Live(), func(now []byte) bool {
-		cur, err := parseAttempt(a.Backup, now)
-		return err == nil && cur.Token == l.token
-	})
+	_, a, err := l.write(ctx, change)
 	switch {
 	case err == nil:
-		l.rec, l.etag, l.written = a, etag, true
 		return nil
 	case taken(err):
 		return fault.Wrap(err, fault.Validation, fault.Precondition, "", "the record of the proof of %s is another one's by now, or gone", a.Backup)

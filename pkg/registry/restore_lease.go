@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"cofre/pkg/fault"
@@ -13,14 +13,23 @@ import (
 
 // RestoreLease is the right of one holder to work on one restore. It is safe for use by several goroutines.
 type RestoreLease struct {
-	r     *Registry
-	token string // ours in the record
+	*holder[Restore, *Restore]
+	canceled atomic.Bool // a note was seen
+}
 
-	mu       sync.Mutex
-	rec      Restore // as last written
-	etag     string
-	written  bool // by this holder
-	canceled bool // a note was seen
+func (x *Restore) key() string { return RestoreKey(x.ID) }
+
+func (x *Restore) writing() {
+	*x = x.bounded()
+	x.Beat++
+}
+
+func (x *Restore) tokenIn(stored []byte) string {
+	cur, err := parseRestore(x.ID, stored)
+	if err != nil {
+		return ""
+	}
+	return cur.Token
 }
 
 // ReserveRestore begins a restore: its record is written, create-only. Whoever runs it must claim it within launchWithin.
@@ -78,55 +87,27 @@ func (r *Registry) ClaimRestore(ctx context.Context, id, runner string, at time.
 // holdRestore is a new holder of a record, which it has not written yet: one that has this ETag, or none.
 func (r *Registry) holdRestore(x Restore, etag string) *RestoreLease {
 	x.Version, x.Token = recordVersion, rand.Text()
-	return &RestoreLease{r: r, token: x.Token, rec: x, etag: etag}
+	return &RestoreLease{holder: newHolder[Restore, *Restore](r, x, x.Token, etag)}
 }
 
 // Restore gives the record as it was last written.
-func (l *RestoreLease) Restore() Restore {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rec
-}
-
-// Interval is how often to call Update at least.
-func (l *RestoreLease) Interval() time.Duration { return l.r.lease / 3 }
+func (l *RestoreLease) Restore() Restore { return l.record() }
 
 // Update changes the record, and so extends the lease, by compare-and-swap. Reason precondition_failed means that it was lost: the run
 // must stop.
 func (l *RestoreLease) Update(ctx context.Context, change func(*Restore)) error {
 	was, x, err := l.write(ctx, change)
-	if ended := l.r.restoreEnded; err == nil && ended != nil && !x.Live() && x.State != was.State {
-		ended(ctx, x, was.State)
-	}
-	return err
-}
-
-// write returns what the record was, as far as this holder knows, and what it is.
-func (l *RestoreLease) write(ctx context.Context, change func(*Restore)) (was, x Restore, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	was, x = l.rec, l.rec
-	change(&x)
-	x = x.bounded()
-	x.Beat++
-	data, err := encode(x)
-	if err != nil {
-		return was, x, err
-	}
-	etag, err := l.r.exchange(ctx, RestoreKey(x.ID), l.etag, data, l.written && x.Live(), func(now []byte) bool {
-		cur, err := parseRestore(x.ID, now)
-		return err == nil && cur.Token == l.token
-	})
 	switch {
 	case err == nil:
-		l.rec, l.etag, l.written = x, etag, true
-		return was, x, nil
 	case taken(err):
-		err = fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record.", "restore %s was given up for dead by another process and must stop", x.ID)
+		return fault.Wrap(err, fault.BackupCreation, fault.Precondition, "Look at its record.", "restore %s was given up for dead by another process and must stop", x.ID)
 	default:
-		err = fmt.Errorf("renew the lease of restore %s: %w", x.ID, err)
+		return fmt.Errorf("renew the lease of restore %s: %w", x.ID, err)
 	}
-	return was, x, err
+	if ended := l.r.restoreEnded; ended != nil && !x.Live() && x.State != was.State {
+		ended(ctx, x, was.State)
+	}
+	return nil
 }
 
 // reclaim takes a record back that says that this run died, for its end: nobody goes on with a restore, so that the run knows better. It
@@ -138,10 +119,8 @@ func (l *RestoreLease) reclaim(ctx context.Context) bool {
 		return false
 	}
 	x.HalfFilled = false
-	again := l.r.holdRestore(x, o.ETag)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.token, l.rec, l.etag, l.written = again.token, again.rec, again.etag, false
+	x.Version, x.Token = recordVersion, rand.Text()
+	l.again(x, x.Token, o.ETag)
 	return true
 }
 
@@ -153,9 +132,7 @@ func (l *RestoreLease) Canceled(ctx context.Context) (*Cancellation, error) {
 		return nil, fmt.Errorf("look whether restore %s was canceled: %w", id, err)
 	}
 	if c != nil {
-		l.mu.Lock()
-		l.canceled = true
-		l.mu.Unlock()
+		l.canceled.Store(true)
 	}
 	return c, nil
 }
@@ -180,7 +157,7 @@ func (l *RestoreLease) End(ctx context.Context, state RestoreState, at time.Time
 		}
 		return x, err
 	}
-	if l.canceled {
+	if l.canceled.Load() {
 		if err := l.r.store.Delete(ctx, restoreCancelKey(x.ID)); err != nil {
 			l.r.log.Warn("the note of a cancellation was left behind; the next cleanup removes it", "restore_id", x.ID, "error", err.Error())
 		}

@@ -70,40 +70,27 @@ func (l *launcher) LaunchRestore(_ context.Context, x registry.Restore) error {
 	return l.start("restore", x.ID, func() { l.restore(x) })
 }
 
-// LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once. While the backup is being
-// proven, or waits for that, wherever that is, nothing more is begun: it says the same again, for hours.
+// LaunchProof proves a backup as soon as no other proof is made. A machine that cannot make any refuses at once.
 func (l *launcher) LaunchProof(ctx context.Context, id, by string) error {
 	if err := l.service.CanProve(ctx, id); err != nil {
 		return err
 	}
-	asked, err := l.service.AskProof(ctx, id, by)
-	if fault.HasReason(err, fault.Busy) {
-		l.log.Info("nothing to do for this proof", "backup_id", id, "error", err.Error())
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return l.startProof(asked, func() {
-		proved, err := l.proof(asked)
-		switch {
-		case err != nil:
-			l.log.Log(context.Background(), fault.Level(err), "the proof could not be made", "backup_id", id, "error", err.Error(), "hint", fault.From(err).Hint)
-		case !proved.Proof.OK:
-			l.log.Error("the proof failed", "backup_id", id, "error", proved.Err().Error())
-		}
-		l.proved(by, asked, proved, err)
+	return l.service.LaunchProof(ctx, id, by, false, func(asked *backup.AskedProof) error {
+		return l.startProof(func() {
+			proved, err := l.proof(asked)
+			switch {
+			case err != nil:
+				l.log.Log(context.Background(), fault.Level(err), "the proof could not be made", "backup_id", id, "error", err.Error(), "hint", fault.From(err).Hint)
+			case !proved.Proof.OK:
+				l.log.Error("the proof failed", "backup_id", id, "error", proved.Err().Error())
+			}
+			l.proved(by, asked, proved, err)
+		})
 	})
 }
 
 // startProof runs do, which makes a proof. Each is work of its own: whether another one of the backup is in hand its record has told.
-func (l *launcher) startProof(asked *backup.AskedProof, do func()) error {
-	err := l.start("proof", rand.Text(), do)
-	if err != nil {
-		return asked.GiveUp(err)
-	}
-	return nil
-}
+func (l *launcher) startProof(do func()) error { return l.start("proof", rand.Text(), do) }
 
 // start runs do in a goroutine of its own, unless the same is in hand already.
 func (l *launcher) start(kind, id string, do func()) error {

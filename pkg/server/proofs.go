@@ -105,10 +105,13 @@ func (p *prover) prove(ctx context.Context, d due) {
 	}
 	done := make(chan outcome, 1)
 	if err == nil {
-		err = s.launcher.startProof(asked, func() {
+		err = s.launcher.startProof(func() {
 			proved, err := s.launcher.proof(asked)
 			done <- outcome{proved, err}
 		})
+		if err != nil {
+			err = asked.GiveUp(err)
+		}
 	}
 	ended := outcome{err: err}
 	if err == nil {

@@ -93,21 +93,9 @@ func (s *Instance) scheduledProof(ctx context.Context, ref string, due time.Time
 	return b.ID, true, s.launchProof(ctx, b.ID, backup.Scheduler)
 }
 
-// launchProof puts a proof on record and starts the workflow that makes it. While the backup is being proven, or waits for that, there is
-// nothing to do.
+// launchProof puts a proof on record and starts the workflow that makes it.
 func (s *Instance) launchProof(ctx context.Context, id, by string) error {
-	asked, err := s.Service.ReserveProof(ctx, id, by)
-	if fault.HasReason(err, fault.Busy) {
-		s.log.Info("nothing to do for this proof", "backup_id", id, "error", err.Error())
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.workflow.LaunchProof(ctx, id, asked.At()); err != nil {
-		return asked.GiveUp(err)
-	}
-	return nil
+	return s.Service.LaunchProof(ctx, id, by, true, func(asked *backup.AskedProof) error { return s.workflow.LaunchProof(ctx, id, asked.At()) })
 }
 
 // proofNote is what the audit trail has of a proof that was asked for by schedule.
