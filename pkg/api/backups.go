@@ -103,6 +103,7 @@ func (a *API) info(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	out := withFate(b, fate)
+	withProofs(b, &out)
 	if b.Status == registry.Success {
 		last, err := a.Service.LastAttempt(ctx, b.ID)
 		if err != nil {

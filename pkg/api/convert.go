@@ -76,7 +76,36 @@ func proofAttempt(a *registry.ProofAttempt) (out contract.ProofAttempt) {
 		return out
 	}
 	return contract.ProofAttempt{State: contract.ProofAttemptState(a.State), Step: contract.ProofAttemptStep(a.Step), RequestedBy: a.By, RequestedAt: a.AskedAt,
-		StartedAt: a.StartedAt, EndedAt: a.EndedAt, Error: errorOf(a.Error)}
+		BytesRead: a.Read, BytesTotal: a.Total, StartedAt: a.StartedAt, EndedAt: a.EndedAt, Error: errorOf(a.Error)}
+}
+
+// withProofs adds to a record what its proofs compared, where, and what became of the user's own checks.
+func withProofs(b backup.Backup, m *contract.BackupMetadata) {
+	if b.Verification != nil {
+		m.Verification.Proof = comparison(b.Verification.Proof)
+	}
+	for i, v := range b.Verifications {
+		m.Verifications[i].Proof = comparison(v.Proof)
+	}
+}
+
+func comparison(p *registry.Proof) (out contract.Comparison) {
+	if p == nil {
+		return out
+	}
+	// Whoever may write to the storage writes any number.
+	return contract.Comparison{Tables: max(p.Tables, 0), Rows: max(p.Rows, 0), OfRows: max(p.OfRows, 0), Server: p.Server, Target: p.Target, Isolated: p.Isolated,
+		RestoreDuration: max(p.Restore, 0), Without: list(p.Without), LeftOut: max(p.LeftOut, 0), ChecksAsked: max(p.AskedCount, 0), Checks: each(p.Asked, checkResult)}
+}
+
+// checkResult leaves out what the check gave, which comes from the database's rows. What cofre does not write is no answer.
+func checkResult(c registry.CheckResult) contract.CheckResult {
+	switch c.Outcome {
+	case registry.CheckPassed, registry.CheckFailed, registry.CheckNotAsked:
+	default:
+		c.Outcome = registry.CheckUnanswered
+	}
+	return contract.CheckResult{Name: c.Name, Outcome: contract.CheckResultOutcome(c.Outcome), Expect: c.Expect}
 }
 
 func retentionReason(r retention.Reason) contract.RetentionReason {

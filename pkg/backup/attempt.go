@@ -17,8 +17,9 @@ type AskedProof struct {
 	id    string               // of the backup
 	lease *registry.ProofLease // nil: it is on no record
 
-	mu   sync.Mutex
-	step string
+	mu          sync.Mutex
+	step        string
+	read, total int64 // stored bytes of the step
 
 	entered chan struct{} // a step was
 	stop    context.CancelFunc
@@ -119,12 +120,19 @@ func (a *AskedProof) make(ctx context.Context, find func() (Backup, error), o Pr
 			enter(step)
 		}
 	}
+	progress := o.Progress
+	o.Progress = func(read, total int64) {
+		a.progress(read, total)
+		if progress != nil {
+			progress(read, total)
+		}
+	}
 	return a.s.prove(ctx, b, o)
 }
 
 func (a *AskedProof) enter(step string) {
 	a.mu.Lock()
-	a.step = step
+	a.step, a.read, a.total = step, 0, 0
 	a.mu.Unlock()
 	select {
 	case a.entered <- struct{}{}:
@@ -139,10 +147,24 @@ func (a *AskedProof) current() string {
 	return a.step
 }
 
-// keep writes each step, and says meanwhile that the proof is still being made or going to be.
+func (a *AskedProof) progress(read, total int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.read, a.total = max(a.read, read), total
+}
+
+// show puts the step, and how far it is, into the record.
+func (a *AskedProof) show(x *registry.ProofAttempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	x.Step, x.Read, x.Total = a.step, a.read, a.total
+}
+
+// keep writes each step and how far it is, and says meanwhile that the proof is still being made or going to be.
 func (a *AskedProof) keep(ctx context.Context) {
-	tick := time.NewTicker(a.lease.Interval())
+	tick := time.NewTicker(min(publishEvery, a.lease.Interval()))
 	defer tick.Stop()
+	written := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -150,10 +172,13 @@ func (a *AskedProof) keep(ctx context.Context) {
 		case <-tick.C:
 		case <-a.entered:
 		}
-		step := a.current()
-		if !a.note(ctx, "renewed", func(l *registry.ProofLease) error {
-			return l.Update(ctx, func(x *registry.ProofAttempt) { x.Step = step })
-		}) {
+		was := a.lease.Attempt()
+		now := was
+		if a.show(&now); now.Step == was.Step && now.Read == was.Read && now.Total == was.Total && time.Since(written) < a.lease.Interval() {
+			continue
+		}
+		written = time.Now()
+		if !a.note(ctx, "renewed", func(l *registry.ProofLease) error { return l.Update(ctx, a.show) }) {
 			return
 		}
 	}

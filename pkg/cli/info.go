@@ -67,6 +67,8 @@ type infoDoc struct {
 type attemptDoc struct {
 	State       registry.ProofState `json:"state"`
 	Step        string              `json:"step,omitempty"`
+	BytesRead   int64               `json:"bytesRead,omitempty"`
+	BytesTotal  int64               `json:"bytesTotal,omitempty"`
 	RequestedBy string              `json:"requestedBy"`
 	RequestedAt time.Time           `json:"requestedAt"`
 	StartedAt   time.Time           `json:"startedAt,omitzero"`
@@ -78,7 +80,7 @@ func attemptOf(a *registry.ProofAttempt) *attemptDoc {
 	if a == nil {
 		return nil
 	}
-	return &attemptDoc{a.State, a.Step, a.By, a.AskedAt, a.StartedAt, a.EndedAt, a.Error}
+	return &attemptDoc{a.State, a.Step, a.Read, a.Total, a.By, a.AskedAt, a.StartedAt, a.EndedAt, a.Error}
 }
 
 // addAttempt says how it stands with a proof that goes on, and why the last one could not be made. What one found is among the verifications.
@@ -88,7 +90,11 @@ func addAttempt(t *term.Pairs, a *attemptDoc) {
 	case a.State == registry.ProofWaiting:
 		t.Add("proof", "waits for its turn since "+term.Moment(a.RequestedAt)+", asked for by "+a.RequestedBy)
 	case a.State == registry.ProofRunning:
-		t.Add("proof", "being made since "+term.Moment(a.StartedAt)+" ("+cmp.Or(a.Step, registry.ProofChecking)+"), asked for by "+a.RequestedBy)
+		at := cmp.Or(a.Step, registry.ProofChecking)
+		if a.BytesTotal > 0 {
+			at += fmt.Sprintf(", %s of %s read", term.Bytes(a.BytesRead), term.Bytes(a.BytesTotal))
+		}
+		t.Add("proof", "being made since "+term.Moment(a.StartedAt)+" ("+at+"), asked for by "+a.RequestedBy)
 	case a.State == registry.ProofFailed:
 		t.Add("proof", "could not be made, "+term.Moment(a.EndedAt)+": "+term.OwnTimes(a.Error.Message)+"; asked for by "+a.RequestedBy)
 		t.Add("what to do", a.Error.Hint)

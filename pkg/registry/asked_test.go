@@ -30,6 +30,15 @@ func TestKeepAsked(t *testing.T) {
 	}
 }
 
+// More than all cannot have been read, whatever a record says.
+func TestReadOfAnAttempt(t *testing.T) {
+	for _, c := range [][4]int64{{5, 10, 5, 10}, {11, 10, 10, 10}, {-1, 10, 0, 10}, {5, -1, 0, 0}} {
+		if a := (ProofAttempt{Read: c[0], Total: c[1]}).bounded(); a.Read != c[2] || a.Total != c[3] {
+			t.Errorf("%d of %d became %d of %d", c[0], c[1], a.Read, a.Total)
+		}
+	}
+}
+
 // What is on record of checks is bounded, whatever they are called and give.
 func TestAskedIsBounded(t *testing.T) {
 	long := strings.Repeat("x", fault.MaxText)

@@ -34,15 +34,18 @@ const (
 // ProofAttempt is proofs/<id>.json: the last time that somebody wanted a backup proven, how far that came, and its lease while it lasts. It
 // is no verdict: a verification alone says what a backup is worth.
 type ProofAttempt struct {
-	Version   int        `json:"version"`
-	Backup    string     `json:"backup"` // its id
-	By        string     `json:"by"`     // who wanted it
-	State     ProofState `json:"state"`
-	Step      string     `json:"step,omitempty"` // of a running one; where it stopped, of one that failed
-	AskedAt   time.Time  `json:"askedAt"`
-	StartedAt time.Time  `json:"startedAt,omitzero"`
-	EndedAt   time.Time  `json:"endedAt,omitzero"`
-	Error     *Error     `json:"error,omitempty"` // why it could not be made
+	Version int        `json:"version"`
+	Backup  string     `json:"backup"` // its id
+	By      string     `json:"by"`     // who wanted it
+	State   ProofState `json:"state"`
+	Step    string     `json:"step,omitempty"` // of a running one; where it stopped, of one that failed
+	AskedAt time.Time  `json:"askedAt"`
+	// Read and Total are stored bytes, of the step that a running one is at: counting, or restoring. Total is 0 where nothing is read.
+	Read      int64     `json:"read,omitempty"`
+	Total     int64     `json:"total,omitempty"`
+	StartedAt time.Time `json:"startedAt,omitzero"`
+	EndedAt   time.Time `json:"endedAt,omitzero"`
+	Error     *Error    `json:"error,omitempty"` // why it could not be made
 	// Reserved says of one that waits that another process is going to make it, which takes the record over.
 	Reserved bool `json:"reserved,omitempty"`
 
@@ -85,6 +88,8 @@ func (a *ProofAttempt) expired(written, now time.Time) bool {
 
 func (a ProofAttempt) bounded() ProofAttempt {
 	shorten(maxName, &a.By)
+	a.Total = max(a.Total, 0)
+	a.Read = min(max(a.Read, 0), a.Total)
 	if a.Error != nil {
 		e := a.Error.bounded()
 		a.Error = &e

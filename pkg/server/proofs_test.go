@@ -110,6 +110,9 @@ func TestServerProves(t *testing.T) {
 	if got, err := w.Service.Info(t.Context(), b.ID); err != nil || got.LastAsked() == nil || got.LastAsked().Asked[0].Outcome != registry.CheckPassed {
 		t.Errorf("the checks of its source were not asked: %+v, %v", got.Verification, err)
 	}
+	if r := w.do("GET", "/api/backup/"+b.ID, "", w.signedIn("SUPERVISOR")); !strings.Contains(r.body, `"checks":[{"expect":"1","name":"the database is there","outcome":"passed"}]`) || !strings.Contains(r.body, `"isolated":`) || strings.Contains(r.body, `"value"`) {
+		t.Errorf("the API says %s", r.body)
+	}
 	if r := w.do("GET", "/metrics", "", nil); !strings.Contains(r.body, "cofre_last_proof_age_seconds{") || strings.Contains(r.body, `task="proof"`) {
 		t.Errorf("the metrics say %s", r.body)
 	}

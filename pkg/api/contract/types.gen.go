@@ -229,6 +229,30 @@ func (e ChannelDigest) Valid() bool {
 	}
 }
 
+// Defines values for CheckResultOutcome.
+const (
+	CheckResultOutcomeFailed     CheckResultOutcome = "failed"
+	CheckResultOutcomeNotAsked   CheckResultOutcome = "not_asked"
+	CheckResultOutcomePassed     CheckResultOutcome = "passed"
+	CheckResultOutcomeUnanswered CheckResultOutcome = "unanswered"
+)
+
+// Valid indicates whether the value is a known member of the CheckResultOutcome enum.
+func (e CheckResultOutcome) Valid() bool {
+	switch e {
+	case CheckResultOutcomeFailed:
+		return true
+	case CheckResultOutcomeNotAsked:
+		return true
+	case CheckResultOutcomePassed:
+		return true
+	case CheckResultOutcomeUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentsTableKind.
 const (
 	ContentsTableKindForeignTable     ContentsTableKind = "foreign table"
@@ -1179,6 +1203,19 @@ type Channel struct {
 // ChannelDigest absent where it gets none
 type ChannelDigest string
 
+// CheckResult defines model for CheckResult.
+type CheckResult struct {
+	// Expect the answer that was expected; `none` is no row
+	Expect string `json:"expect"`
+	Name   string `json:"name"`
+
+	// Outcome `passed`; `failed`: it gave something else, which is among the problems; `unanswered` by the server, which says nothing about the backup; `not_asked`, since only a sample was restored
+	Outcome CheckResultOutcome `json:"outcome"`
+}
+
+// CheckResultOutcome `passed`; `failed`: it gave something else, which is among the problems; `unanswered` by the server, which says nothing about the backup; `not_asked`, since only a sample was restored
+type CheckResultOutcome string
+
 // CleanupFailure defines model for CleanupFailure.
 type CleanupFailure struct {
 	// Error Why a backup failed.
@@ -1222,6 +1259,38 @@ type CleanupResponse struct {
 	// Policy 0 is no limit.
 	Policy  RetentionPolicy `json:"policy"`
 	Removed []CleanupItem   `json:"removed"`
+}
+
+// Comparison What a proof compared, and where; in single records.
+type Comparison struct {
+	// Checks what became of them: at most 20, those that passed make room for the others
+	Checks []CheckResult `json:"checks"`
+
+	// ChecksAsked how many checks of the source's own there were
+	ChecksAsked int `json:"checksAsked"`
+
+	// Isolated that server reached no network
+	Isolated bool `json:"isolated"`
+	LeftOut  int  `json:"leftOut"`
+
+	// OfRows that the backup holds, where a sample was compared
+	OfRows int64 `json:"ofRows,omitempty,omitzero"`
+
+	// RestoreDuration milliseconds that the restore took
+	RestoreDuration int64 `json:"restoreDuration"`
+	Rows            int64 `json:"rows"`
+
+	// Server version of PostgreSQL that it was restored into
+	//
+	// Examples: 18.6
+	Server string `json:"server"`
+	Tables int    `json:"tables"`
+
+	// Target the target on whose server that was; absent where it was one of its own
+	Target string `json:"target,omitempty,omitzero"`
+
+	// Without what was left out or could not be compared, and why; the first of `leftOut`
+	Without []string `json:"without"`
 }
 
 // ContentsLargeObjects defines model for ContentsLargeObjects.
@@ -1862,7 +1931,12 @@ type Progress struct {
 // ProofAttempt The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
 // the backup, and what one found is among `verifications`.
 type ProofAttempt struct {
-	EndedAt time.Time `json:"endedAt,omitempty,omitzero"`
+	// BytesRead stored bytes that the step has read: of a running one that is `counting` or `restoring`
+	BytesRead int64 `json:"bytesRead,omitempty,omitzero"`
+
+	// BytesTotal that it will read; absent where it reads nothing
+	BytesTotal int64     `json:"bytesTotal,omitempty,omitzero"`
+	EndedAt    time.Time `json:"endedAt,omitempty,omitzero"`
 
 	// Error Why a backup failed.
 	Error       BackupError `json:"error,omitempty,omitzero"`
@@ -2524,6 +2598,9 @@ type Verification struct {
 	Level    string             `json:"level"`
 	Ok       bool               `json:"ok"`
 	Problems []IntegrityProblem `json:"problems,omitempty,omitzero"`
+
+	// Proof What a proof compared, and where; in single records.
+	Proof Comparison `json:"proof,omitempty,omitzero"`
 }
 
 // Cursor defines model for Cursor.

@@ -1080,6 +1080,49 @@ export interface components {
             /** Format: date-time */
             at: string;
             problems?: components["schemas"]["IntegrityProblem"][];
+            proof?: components["schemas"]["Comparison"];
+        };
+        /** @description What a proof compared, and where; in single records. */
+        Comparison: {
+            tables: number;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description that the backup holds, where a sample was compared
+             */
+            ofRows?: number;
+            /**
+             * @description version of PostgreSQL that it was restored into
+             * @example 18.6
+             */
+            server: string;
+            /** @description the target on whose server that was; absent where it was one of its own */
+            target?: string;
+            /** @description that server reached no network */
+            isolated: boolean;
+            /**
+             * Format: int64
+             * @description milliseconds that the restore took
+             */
+            restoreDuration: number;
+            /** @description what was left out or could not be compared, and why; the first of `leftOut` */
+            without: string[];
+            leftOut: number;
+            /** @description how many checks of the source's own there were */
+            checksAsked: number;
+            /** @description what became of them: at most 20, those that passed make room for the others */
+            checks: components["schemas"]["CheckResult"][];
+        };
+        CheckResult: {
+            name: string;
+            /**
+             * @description `passed`; `failed`: it gave something else, which is among the problems; `unanswered` by the server, which says nothing about the backup; `not_asked`, since only a sample was restored
+             * @enum {string}
+             */
+            outcome: "passed" | "failed" | "unanswered" | "not_asked";
+            /** @description the answer that was expected; `none` is no row */
+            expect: string;
         };
         /**
          * @description The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
@@ -1096,6 +1139,16 @@ export interface components {
              * @enum {string}
              */
             step?: "checking" | "counting" | "starting" | "restoring" | "comparing";
+            /**
+             * Format: int64
+             * @description stored bytes that the step has read: of a running one that is `counting` or `restoring`
+             */
+            bytesRead?: number;
+            /**
+             * Format: int64
+             * @description that it will read; absent where it reads nothing
+             */
+            bytesTotal?: number;
             /** @description the token's subject; `schedule`; or `local:` and a user of the machine */
             requestedBy: string;
             /** Format: date-time */
