@@ -28,6 +28,7 @@ var named = map[string]string{
 	"bench/lab/awscli.go python":                                       "",
 	"bench/lab/minio.go minioProgram()":                                "",
 	"bench/lab/postgres.go psql":                                       "",
+	"tools/gotest/cost.go args[0]":                                     "",
 	"bench/machine.go command[0]":                                      "",
 	"bench/measure/measure.go self":                                    "",
 	"bench/measure/supervisor.go stage[0]":                             "",

@@ -92,6 +92,7 @@ func newSandbox(t *testing.T) *sandbox {
 	// What the documents make up, and what stands for it here. Everything else is typed as it is printed.
 	s.replace = strings.NewReplacer(
 		"/srv/backups", local,
+		"/mnt/second", s.path("mnt/second"),
 		"/usr/local", s.path("usr/local"),
 		"/etc/cofre.env", s.path("etc/cofre.env"),
 		"postgresql://user:password@host:5432/", server.URL(""),

@@ -83,11 +83,15 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 	if err := a.openStore(ctx, c, o); err != nil {
 		return nil, err
 	}
+	places, err := c.copyPlaces(o)
+	if err != nil {
+		return nil, err
+	}
 	a.Audit = audit.New(a.Store, audit.Options{Retention: c.auditRetention(), Log: o.Log})
 	a.Allowance = registry.NewAllowance(a.Store, c.MaxRequestsPerMinute, nil)
 	a.Allowance.Log = o.Log
 	a.Service = backup.New(backup.Config{
-		Store: a.Store, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Configured: c.Sources(), Targets: c.targets(), ProofTarget: c.ProofTarget, ProofRules: c.proofRules(), ProofTimes: c.proofTimes(),
+		Store: a.Store, CopyPlaces: places, Registry: registry.New(a.Store, records), Engine: newEngine(c, o.Log), Configured: c.Sources(), Targets: c.targets(), ProofTarget: c.ProofTarget, ProofRules: c.proofRules(), ProofTimes: c.proofTimes(),
 		Limits: backup.Limits{
 			MaxConcurrent: c.MaxConcurrent, MaxBackupBytes: int64(c.MaxSizeGB * gigabyte), MaxTotalBytes: int64(c.MaxStorageGB * gigabyte), MaxDuration: c.PgDumpTimeout,
 			AllowedDirectory: c.AllowedDirectory, RetentionDays: c.RetentionDays, MaxBackups: c.MaxBackups,
@@ -121,11 +125,10 @@ func (a *App) openStore(ctx context.Context, c Config, o Options) error {
 			"BACKUP_DIRECTORY is not set: there is no place to keep backups in")
 	}
 	if strings.Contains(c.Directory, "://") {
-		place, err := s3.ParseURL(c.Directory)
+		place, err := c.place(o)
 		if err != nil {
 			return err
 		}
-		place.PartSize, place.Concurrency, place.EqualParts, place.Logger = int64(c.PartSizeMB)<<20, c.UploadConcurrency, c.EqualParts, o.Log
 		store, err := s3.Open(ctx, place)
 		if err != nil {
 			return err

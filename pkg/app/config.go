@@ -33,6 +33,10 @@ import (
 type Config struct {
 	// Directory is where backups go: s3://bucket/prefix, or a local directory (BACKUP_DIRECTORY).
 	Directory string
+	// Copies are the second places (BACKUP_COPIES), each written as Directory is. StorageClass is that of the objects of backups in S3
+	// (BACKUP_STORAGE_CLASS); "" is the bucket's own.
+	Copies       []string
+	StorageClass string
 	// Database is the one to back up (DATABASE_URL, or libpq's PG* variables); HasDatabase tells whether any
 	// of them was set.
 	Database    postgres.Target
@@ -119,6 +123,8 @@ type variable struct {
 // limit does not go unnoticed.
 var variables = []variable{
 	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
+	{"BACKUP_COPIES", "s3://other-bucket/prefix,/mnt/second", setCopies},
+	{"BACKUP_STORAGE_CLASS", "STANDARD_IA", setStorageClass},
 	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", setFile},
 	{"BACKUP_SOURCE", "shop-production", func(c *Config, v string) error { c.Source = v; return source.CheckName(v) }},
 	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},

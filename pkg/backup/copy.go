@@ -230,9 +230,9 @@ type CopyFailure struct {
 	Error *registry.Error `json:"error"`
 }
 
-// CopyMissing copies all good backups of the sources that wants names, or of all where it is nil, which the place does not have; the oldest
+// CopyMissing copies all good backups that the place does not have; the oldest
 // first, so that whoever is interrupted goes on where it stopped. One that fails does not keep the others from being copied. The error is for what ends all of it.
-func (s *Service) CopyMissing(ctx context.Context, to string, wants func(source string) bool, progress func(b Backup, done int64)) (CopyReport, error) {
+func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Backup, done int64)) (CopyReport, error) {
 	rep := CopyReport{Place: to, Copied: []string{}, Failed: []CopyFailure{}}
 	place, err := s.Place(to)
 	if err != nil {
@@ -242,7 +242,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, wants func(source 
 	if err != nil {
 		return rep, fmt.Errorf("open the place %s: %w", to, err)
 	}
-	lacking, there, err := s.lacking(ctx, records, wants)
+	lacking, there, err := s.lacking(ctx, records)
 	if err != nil {
 		return rep, err
 	}
@@ -275,7 +275,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, wants func(source 
 
 // lacking compares the records of two places, page by page: the good backups that the second does not have, the oldest first, without what
 // would take much memory, and how many it has.
-func (s *Service) lacking(ctx context.Context, second *registry.Registry, wants func(source string) bool) (lacking []Backup, there int, err error) {
+func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacking []Backup, there int, err error) {
 	err = second.Reading(ctx, func(theirs *registry.View) error {
 		next, stop := iter.Pull2(theirs.Walk(ctx, nil))
 		defer stop()
@@ -293,7 +293,7 @@ func (s *Service) lacking(ctx context.Context, second *registry.Registry, wants 
 					other, err, more = next()
 				}
 				switch {
-				case !b.Verified() || wants != nil && !wants(b.SourceName()):
+				case !b.Verified():
 				case more && other.ID == b.ID:
 					there++
 				default:

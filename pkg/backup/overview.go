@@ -34,6 +34,9 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 		o, err = s.overviewOf(ctx, v, in)
 		return err
 	})
+	if err == nil {
+		s.lookForCopies(ctx, &o)
+	}
 	return o, err
 }
 

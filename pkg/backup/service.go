@@ -111,6 +111,7 @@ type Service struct {
 	refused refusals // why what is configured here is not the source's server, by source
 	working sync.Mutex
 	worked  fates
+	copies  copyCache
 	summing chan struct{} // one overview at a time is worked out; see Overview
 	tidied  atomic.Int64  // when room was last looked for, in nanoseconds; see mayTidy
 }

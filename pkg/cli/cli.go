@@ -44,6 +44,7 @@ import (
 
 // program is one call of the command line.
 type program struct {
+	place   string // --place
 	version string
 	environ []string
 	stdin   *os.File
@@ -113,7 +114,11 @@ func (p *program) config(ctx context.Context) (app.Config, error) {
 	if err != nil {
 		return app.Config{}, err
 	}
-	return app.Load(environ)
+	c, err := app.Load(environ)
+	if err != nil || p.place == "" {
+		return c, err
+	}
+	return c.At(p.place)
 }
 
 // open wires the service from the environment. The caller closes the app.

@@ -191,7 +191,7 @@ func (p *program) made(cmd *cobra.Command, a *app.App, b backup.Backup, err erro
 	if err != nil {
 		return p.createFailed(cmd, b, err)
 	}
-	return p.print(b, func() error {
+	err = p.print(b, func() error {
 		if p.quiet {
 			return p.printf("%s\n", b.ID)
 		}
@@ -203,6 +203,10 @@ func (p *program) made(cmd *cobra.Command, a *app.App, b backup.Backup, err erro
 		}
 		return nil
 	})
+	if err == nil {
+		p.copyNew(cmd.Context(), a, b)
+	}
+	return err
 }
 
 // createFailed tells the error together with the record that was kept of it.

@@ -46,7 +46,7 @@ func (p *program) downloadCommand() *cobra.Command {
 }
 
 func (p *program) download(ctx context.Context, ref, file string, o backup.DownloadOptions) error {
-	a, err := p.open(ctx)
+	a, err := p.openWith(ctx, ref)
 	if err != nil {
 		return err
 	}

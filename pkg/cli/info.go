@@ -34,7 +34,7 @@ func (p *program) infoCommand() *cobra.Command {
 		Use: "info ID [options]", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := p.open(cmd.Context())
+			a, err := p.openWith(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,10 @@ func (p *program) infoCommand() *cobra.Command {
 			if err != nil {
 				p.log.Warn("whether it is being proven is not known", "error", err.Error())
 			}
-			doc := infoDoc{located(a, b), attemptOf(last)}
+			doc := infoDoc{located(a, b), attemptOf(last), nil}
+			if b.Status == registry.Success {
+				doc.Copies = a.Service.Copies(cmd.Context(), b.ID)
+			}
 			return p.print(doc, func() error { return p.info(doc, fate) })
 		},
 	}
@@ -60,7 +63,8 @@ func (p *program) infoCommand() *cobra.Command {
 // infoDoc is the document of info --json.
 type infoDoc struct {
 	backup.Backup
-	ProofAttempt *attemptDoc `json:"proofAttempt,omitempty"`
+	ProofAttempt *attemptDoc        `json:"proofAttempt,omitempty"`
+	Copies       []backup.CopyState `json:"copies,omitempty"`
 }
 
 // attemptDoc is the last time that somebody wanted the backup proven, as in the API.
@@ -156,6 +160,16 @@ func (p *program) info(doc infoDoc, fate backup.Fate) error {
 			kept += " (expired)"
 		}
 		t.Add("kept", term.OwnTimes(kept))
+	}
+	for _, c := range doc.Copies {
+		switch {
+		case c.Error != nil:
+			t.Add("copy", "not known, "+c.Place+": "+c.Error.Message)
+		case c.There:
+			t.Add("copy", c.Place)
+		default:
+			t.Add("copy", "none yet in "+c.Place+": cofre copy "+b.ID)
+		}
 	}
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))

@@ -99,7 +99,7 @@ func (p *program) restoreCommand() *cobra.Command {
 }
 
 func (p *program) restore(ctx context.Context, ref string, req backup.RestoreRequest) error {
-	a, err := p.open(ctx)
+	a, err := p.openWith(ctx, ref)
 	if err != nil {
 		return err
 	}

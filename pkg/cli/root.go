@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.contentsCommand(), p.diffCommand(), p.rowsCommand(), p.statusCommand(), p.restoreCommand(), p.switchCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.proveCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.channelCommand(), p.auditCommand())
+	add(groupCare, p.validateCommand(), p.proveCommand(), p.copyCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.channelCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
@@ -74,6 +74,7 @@ func (p *program) root() *cobra.Command {
 	global.BoolVarP(&p.quiet, "quiet", "q", false, "no progress and no notes; create and list print ids alone")
 	global.BoolVar(&p.noProgress, "no-progress", false, "no progress bar")
 	global.BoolVar(&p.utc, "utc", false, "show and read times in UTC instead of this machine's zone")
+	global.StringVar(&p.place, "place", "", "work on the second place of this `NAME` instead of BACKUP_DIRECTORY (cofre copy)")
 	global.BoolP("help", "h", false, "show this help")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
 	root.MarkFlagsMutuallyExclusive("json", "quiet")

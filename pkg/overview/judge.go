@@ -30,6 +30,9 @@ const (
 	// What a forecast says: before long backups will be larger, or take longer, than they may.
 	SizeLimitNear Code = "size_limit_near"
 	TimeLimitNear Code = "time_limit_near"
+	// What a second place has: the copies are late, or it does not answer.
+	CopyLate    Code = "copy_late"
+	CopyUnknown Code = "copy_unknown"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
 	Unreadable    Code = "unreadable" // the source's record: whose it is cannot be checked, so that it is not backed up

@@ -174,6 +174,7 @@ type Source struct {
 	OnlyParts bool
 	Shrunk    *Shrunk   // the newest whole backup is much smaller than the one before
 	RowsLost  *RowsLost // tables of the newest whole backup lost more of their rows than they may
+	Copies    []Copies  // of each second place
 	Forecast  *Forecast // where sizes and durations lead; nil where that cannot be told
 	Sizes     []Ref     // whole good ones, the oldest first, at most maxSizes
 

@@ -90,6 +90,15 @@ func (r *Registry) Copied(ctx context.Context, o *Original) (bool, error) {
 	return true, nil
 }
 
+// Has reports whether a good backup has its manifest in this place.
+func (r *Registry) Has(ctx context.Context, id string) (bool, error) {
+	m, err := r.manifest(ctx, id)
+	if storage.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil && m.Backup.Status == Success, err
+}
+
 // BeginCopy takes the lease of copying a backup to this place. there is true where it is copied already; then there is no lease. While
 // another process copies it the reason is busy. What a process left that died is removed first.
 func (r *Registry) BeginCopy(ctx context.Context, o *Original, runner string) (l *Lease, there bool, err error) {

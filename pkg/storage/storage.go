@@ -173,6 +173,8 @@ const (
 	Unsupported fault.Reason = "unsupported"
 	// ReadOnly: the storage accepts no writes at all.
 	ReadOnly fault.Reason = "read_only"
+	// Archived: the object is in a cold storage class, and has to be brought back before it can be read.
+	Archived fault.Reason = "archived"
 	// Changed: an object was replaced or removed while it was being read.
 	Changed fault.Reason = "changed"
 )

@@ -415,6 +415,8 @@ func (e FieldErrorIn) Valid() bool {
 // Defines values for FindingCode.
 const (
 	FindingCodeContentsUnknown FindingCode = "contents_unknown"
+	FindingCodeCopyLate        FindingCode = "copy_late"
+	FindingCodeCopyUnknown     FindingCode = "copy_unknown"
 	FindingCodeDamaged         FindingCode = "damaged"
 	FindingCodeFailing         FindingCode = "failing"
 	FindingCodeFuture          FindingCode = "future"
@@ -437,6 +439,10 @@ const (
 func (e FindingCode) Valid() bool {
 	switch e {
 	case FindingCodeContentsUnknown:
+		return true
+	case FindingCodeCopyLate:
+		return true
+	case FindingCodeCopyUnknown:
 		return true
 	case FindingCodeDamaged:
 		return true

@@ -97,6 +97,8 @@ type Config struct {
 	PathStyle *bool
 	// Credentials, nil: the SDK's default chain (environment, profile, container, instance role).
 	Credentials *Credentials
+	// StorageClass is that of backups, such as STANDARD_IA; of records never. Empty: the bucket's own.
+	StorageClass string
 	// Known spares the probe of a service whose capabilities are known.
 	Known *storage.Capabilities
 

@@ -73,6 +73,7 @@ func (s *Store) StartUpload(ctx context.Context, key string, o storage.UploadOpt
 	in := &awss3.CreateMultipartUploadInput{
 		Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)),
 		ContentType: aws.String(contentType(o.ContentType)), Metadata: withMark(o.Metadata, u.mark)}
+	in.StorageClass = types.StorageClass(s.cfg.StorageClass)
 	out, err := s.createUpload(ctx, in)
 	if err != nil {
 		return nil, s.op("start an upload to", key, "s3:PutObject").fault(err)

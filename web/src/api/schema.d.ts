@@ -2119,7 +2119,7 @@ export interface components {
         };
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future" | "size_limit_near" | "time_limit_near";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future" | "size_limit_near" | "time_limit_near" | "copy_late" | "copy_unknown";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;

@@ -123,7 +123,7 @@ export const en = {
     short: {
       overdue: "Overdue", unscheduled: "Nobody backs it up", no_backup_yet: "No backup yet", failing: "Failing", only_parts: "Only parts",
       shrunk: "Shrunk", rows_lost: "Rows lost", contents_unknown: "Contents unknown", not_proven: "Not proven", not_provable: "Cannot be proven", proof_failed: "Proof failed", damaged: "Damaged", server_changed: "Another server", unreadable: "Record unreadable", future: "Wrong clock",
-      size_limit_near: "Soon too large", time_limit_near: "Soon too slow",
+      copy_late: "Copies late", copy_unknown: "Copies unknown", size_limit_near: "Soon too large", time_limit_near: "Soon too slow",
     } as Record<string, string>,
     todo: {
       overdue: "Create a backup now, then check the schedule and the last error.",
@@ -138,6 +138,8 @@ export const en = {
       not_provable: "Create backups in the custom format, or expect no proofs of this source.",
       proof_failed: "Create a new backup.",
       damaged: "Create a new backup.",
+      copy_late: "Copy what lacks.",
+      copy_unknown: "Check the second place.",
       size_limit_near: "Raise the limit, or leave tables out.",
       time_limit_near: "Raise the limit, or read with more connections.",
       server_changed: "Give this database a source name of its own, or confirm that the source has moved.",

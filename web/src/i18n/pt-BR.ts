@@ -125,7 +125,7 @@ export const ptBR: Messages = {
     short: {
       overdue: "Atrasado", unscheduled: "Sem agendamento", no_backup_yet: "Nenhum backup ainda", failing: "Falhando", only_parts: "Só parciais",
       shrunk: "Encolheu", rows_lost: "Linhas perdidas", contents_unknown: "Conteúdo desconhecido", not_proven: "Sem prova", not_provable: "Não pode ser provado", proof_failed: "Prova falhou", damaged: "Corrompido", server_changed: "Outro servidor", unreadable: "Registro ilegível", future: "Relógio errado",
-      size_limit_near: "Logo grande demais", time_limit_near: "Logo lento demais",
+      copy_late: "Cópias atrasadas", copy_unknown: "Cópias desconhecidas", size_limit_near: "Logo grande demais", time_limit_near: "Logo lento demais",
     },
     todo: {
       overdue: "Crie um backup agora e depois veja o agendamento e o último erro.",
@@ -140,6 +140,8 @@ export const ptBR: Messages = {
       not_provable: "Crie backups no formato custom ou não espere provas desta origem.",
       proof_failed: "Crie um novo backup.",
       damaged: "Crie um novo backup.",
+      copy_late: "Copie o que falta.",
+      copy_unknown: "Verifique o segundo local.",
       size_limit_near: "Aumente o limite ou deixe tabelas de fora.",
       time_limit_near: "Aumente o limite ou leia com mais conexões.",
       server_changed: "Dê a este banco um nome de origem próprio ou confirme que a origem mudou de servidor.",

@@ -1,0 +1,39 @@
+package overview
+
+import (
+	"time"
+)
+
+// Copies says how far one second place is behind with one source.
+type Copies struct {
+	Place   string
+	Last    *Ref      // the newest good backup that holds everything and is there; nil where none of the last ones is
+	Lacking int       // how many newer ones are not, as far as was looked
+	Since   time.Time // when the oldest of those was made
+	Unknown string    // why nothing is known; "" where the place answered
+}
+
+// copyGrace is how long a copy may take.
+const copyGrace = 24 * time.Hour
+
+// NoteCopies adds what a second place has of a source.
+func (o *Overview) NoteCopies(source string, c Copies) {
+	s := o.Source(source)
+	if s == nil {
+		return
+	}
+	s.Copies = append(s.Copies, c)
+	f := Finding{Code: CopyLate, Severity: Warning, Hint: "Copy what lacks: cofre copy. Look why that was not done before."}
+	switch {
+	case c.Unknown != "":
+		f.Code, f.Text, f.Hint = CopyUnknown, "what its second place "+c.Place+" has is not known: "+c.Unknown, "Look whether that place can be reached, and may be read."
+	case c.Lacking > 0 && o.At.Sub(c.Since) > copyGrace && c.Last == nil:
+		f.Text, f.Since = "none of its last backups is in its second place "+c.Place, c.Since.Add(copyGrace)
+	case c.Lacking > 0 && o.At.Sub(c.Since) > copyGrace:
+		f.Text, f.Since = "its second place "+c.Place+" is "+Ago(o.At.Sub(c.Since))+" behind: "+plural(c.Lacking, "backup")+" not copied", c.Since.Add(copyGrace)
+	default:
+		return
+	}
+	s.Findings = append(s.Findings, f)
+	s.State, o.State = worse(s.State, f.Severity), worse(o.State, f.Severity)
+}
