@@ -56,7 +56,7 @@ var own = map[string][]string{
 	"pkg/retention":           {},
 	"pkg/certificate":         {},
 	"pkg/event":               {"pkg/fault", "pkg/quantity"},
-	"pkg/channel":             {"pkg/event", "pkg/fault"},
+	"pkg/channel":             {"pkg/event", "pkg/fault", "pkg/pause"},
 	"pkg/outbox":              {"pkg/event", "pkg/fault", "pkg/storage"},
 	"pkg/schedule":            {"pkg/lazyregexp"},
 	"pkg/source":              {"pkg/fault", "pkg/jsonlist", "pkg/schedule"},

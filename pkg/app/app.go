@@ -36,6 +36,7 @@ type App struct {
 	Allowance *registry.Allowance
 	config    Config
 	log       *slog.Logger
+	pings     *pings
 	// Links serves download links to a local directory; nil elsewhere. The path of a request is what follows Options.LinkBase.
 	Links http.Handler
 }
@@ -103,6 +104,9 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
 		Recipients: c.recipients, Identities: identities, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),
 	})
+	if a.pings = c.openPings(o.Log); a.pings != nil {
+		a.Service.Pings = a.pings
+	}
 	if !o.RemovesNothing {
 		a.Service.MakeRoom = a.makeRoom
 	}

@@ -37,6 +37,9 @@ func (s *Service) tellEnded(b Backup, err error) {
 		return
 	}
 	s.look()
+	if s.Pings != nil {
+		s.Pings.Ended(b, err)
+	}
 	if err == nil && b.Status == registry.Success {
 		s.tell(event.Event{Kind: event.BackupEnded, Source: b.SourceName(), Resource: b.ID, By: b.CreatedBy, Bytes: b.Size, Duration: b.Duration})
 	}

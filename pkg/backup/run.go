@@ -55,6 +55,9 @@ func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch fu
 	if err != nil {
 		return Backup{}, err
 	}
+	if s.Pings != nil {
+		s.Pings.Began(lease.Backup())
+	}
 	b, err := s.run(ctx, id, lease, ahead, watch)
 	s.tellEnded(b, err)
 	if s.Ended != nil {

@@ -62,6 +62,11 @@ type Config struct {
 	// Ended, when set, is told of every run that has ended, with the record that holds and why it failed. It is called
 	// once a run, by the goroutine that ran it.
 	Ended func(Backup, error)
+	// Pings, when set, is told of each run that begins and ends. Neither method blocks.
+	Pings interface {
+		Began(Backup)
+		Ended(Backup, error)
+	}
 	// Events, when set, takes what happened, so that people are told.
 	Events Events
 	// MakeRoom removes what has expired, for whom by names, because a quota or the disk is full, and returns how many backups went. Nil

@@ -114,6 +114,9 @@ const tellTime = 10 * time.Second
 // tellPeople tells people of what this command did. It changes nothing about how the command ended.
 func (p *program) tellPeople(ctx context.Context) {
 	for _, a := range p.opened {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+		a.WaitPings(within)
+		cancel()
 		if a.Outbox == nil || !a.Outbox.Pending() {
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 const channelsFile = `sources:
   - name: shop
     connection: {env: SHOP_URL}
+    ping: {env: PING_URL, allowLocal: true}
 channels:
   - name: hook
     kind: webhook
@@ -48,8 +49,9 @@ func TestPeopleAreTold(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var m struct{ Kind, Text, ID string }
-		json.Unmarshal(body, &m)
-		if m.Kind == "" {
+		if json.Unmarshal(body, &m) != nil {
+			m.Kind, _, _ = strings.Cut("ping "+string(body), "\n")
+		} else if m.Kind == "" {
 			m.Kind, _, _ = strings.Cut(m.Text, "\n")
 		} else {
 			mac := hmac.New(sha256.New, []byte(key))
@@ -84,12 +86,12 @@ func TestPeopleAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	places := []string{"BACKUP_CONFIG=" + dir + "/cofre.yaml", "TEAM_URL=" + receiver.URL + "/secret-team", "CRITICAL_URL=" + receiver.URL + "/secret-critical"}
+	places := []string{"BACKUP_CONFIG=" + dir + "/cofre.yaml", "TEAM_URL=" + receiver.URL + "/secret-team", "CRITICAL_URL=" + receiver.URL + "/secret-critical", "PING_URL=" + receiver.URL + "/secret-ping"}
 	url := newSample(t)
 	env := append(environment(t, "", filepath.Join(dir, "backups"), places...), "SHOP_URL="+url)
 	dead := append(environment(t, "", filepath.Join(dir, "backups"), places...), "SHOP_URL=postgresql://u@127.0.0.1:1/shop")
 	said := works(t, env, nil, "create", "-n", "first")
-	expect("a good backup", map[string]string{"/secret-hook": "backup_ended"})
+	expect("a good backup", map[string]string{"/secret-hook": "backup_ended", "/secret-ping/start": "ping ", "/secret-ping": "ping shop: backup done"})
 	for n, want := range []map[string]string{
 		{"/secret-hook": "backup_failed", "/secret-team": "*🟡 shop: o backup falhou*"},
 		{"/secret-hook": "backup_failed", "/secret-team": "*🔴 shop: o backup falhou*", "/secret-critical": "*🔴 shop: backup failed*"},
@@ -99,10 +101,11 @@ func TestPeopleAreTold(t *testing.T) {
 		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 3 {
 			t.Fatalf("exit code %d\n%s", cmd.ProcessState.ExitCode(), out)
 		}
+		want["/secret-ping/start"], want["/secret-ping/fail"] = "ping ", "ping shop: backup failed"
 		expect([]string{"a failure", "the second", "the third"}[n], want)
 	}
 	said += works(t, env, nil, "create", "-n", "second")
-	expect("a good one", map[string]string{"/secret-hook": "backup_ended, recovered", "/secret-team": "*🟢 shop: normalizado*", "/secret-critical": "*🟢 shop: recovered*"})
+	expect("a good one", map[string]string{"/secret-hook": "backup_ended, recovered", "/secret-team": "*🟢 shop: normalizado*", "/secret-critical": "*🟢 shop: recovered*", "/secret-ping/start": "ping ", "/secret-ping": "ping shop: backup done"})
 	said += works(t, env, nil, "list")
 	var all struct {
 		Channels []struct {

@@ -115,7 +115,11 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		s.Close()
 		return err
 	}
-	if err := s.Serve(ctx, abort); err != nil {
+	err = s.Serve(ctx, abort)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	a.WaitPings(last)
+	cancel()
+	if err != nil {
 		if p.json {
 			return told{err} // the document on standard output is the announcement
 		}

@@ -58,3 +58,25 @@ func (c Channel) check() string {
 	}
 	return ""
 }
+
+// Ping is where a service that watches jobs hears of each backup of a source.
+type Ping struct {
+	Connection      // its address, which is a secret
+	AllowLocal bool `json:"allowLocal"`
+}
+
+// whole tells whether it says in one way where its address is to be had.
+func (p Ping) whole() bool {
+	n := 0
+	for _, s := range []string{p.Env, p.File, p.Secret} {
+		if s != "" {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// Address returns where the pings of the source of this name go.
+func (p Ping) Address(ctx context.Context, source string, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (string, error) {
+	return read(ctx, p.Connection, fmt.Sprintf("the ping of source %q", source), "address", "https://hc-ping.com/...", getenv, secret)
+}

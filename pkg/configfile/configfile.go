@@ -66,6 +66,7 @@ type Source struct {
 	Asked     []Check    `json:"-"`
 	Timeout   string     `json:"proofTimeout"` // of each of its proofs: 90m, 6h; "" is the environment's
 	Retention *Retention `json:"retention"`
+	Ping      *Ping      `json:"ping"` // nil: nobody is
 }
 
 // ProofTimeout is how long a proof of it may take; 0 where the file does not say.
@@ -200,6 +201,11 @@ func Parse(name string, data []byte) (File, error) {
 		t.Line = lineOf(&doc, []string{"targets", strconv.Itoa(i)})
 		if before := targets.add(t.Name, t.Line); before > 0 {
 			return f, wrong(name, t.Line, "the target %q stands in line %d already", t.Name, before)
+		}
+	}
+	for _, s := range f.Sources {
+		if s.Ping != nil && !s.Ping.whole() {
+			return f, wrong(name, s.Origin.Line, "source %q: ping wants exactly one of the keys env, file, secret", s.Name)
 		}
 	}
 	channels := names{}

@@ -36,11 +36,12 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "retention", "targets", "channels"},
-	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "thresholds", "tags"},
+	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "thresholds", "tags", "ping"},
 	"sources.connection": {"env", "file", "secret"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.retention":  {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.thresholds": {"rowsLostPercent", "rowsLostMinimum"},
+	"sources.ping":       {"env", "file", "secret", "allowLocal"},
 	"targets":            {"name", "connection", "allow"},
 	"targets.connection": {"env", "file", "secret"},
 	"channels":           {"name", "kind", "where", "key", "chat", "from", "to", "events", "sources", "severity", "language", "digest", "allowLocal"},
