@@ -15,7 +15,7 @@ import { useScreenWords } from "../i18n/screens";
 import { navigate } from "../url";
 import { AuditTrail } from "./AuditTrail";
 import { Change } from "./BackupList";
-import { Ladder, Proofs, useProof } from "./Proof";
+import { Ladder, LastProof, Proofs, useProof } from "./Proof";
 import { restorable, standingOf } from "./restore/order";
 import { restoreLink } from "./restore/parts";
 import { RestoreCard } from "./restore/RestoreCard";
@@ -133,6 +133,7 @@ function Details({ backup: b, awaited, late, onAwait, error, retry }: {
         <Metadata backup={b} />
         <div>
           {b.status === "success" && <Ladder backup={b} />}
+          <LastProof backup={b} />
           <Timeline backup={b} />
           <KeepCard backup={b} />
           {b.status === "success" && <Suspense fallback={<Loading />}><PinCard backup={b} /></Suspense>}

@@ -5,7 +5,7 @@ import { useEffect, useRef, type ReactNode } from "react";
 import { answer, type Backup } from "../api/client";
 import { useMay, useServices } from "../api/context";
 import { useBackup } from "../api/queries";
-import { Icon, Time, word } from "../components/basics";
+import { Facts, Icon, Time, word } from "../components/basics";
 import { Explanation, Failed } from "../components/states";
 import { proofsOf, stepOf, steps } from "../components/Verified";
 import { useText, type Language } from "../i18n";
@@ -20,6 +20,22 @@ const en = {
   note: "The backup is restored into a server of its own and every row is compared. This may take a while; you may leave this page.",
   waiting: (since: string) => `It waits for its turn since ${since}.`,
   running: (since: string, doing: string) => `Under way since ${since}: ${doing}.`,
+  read: (done: string, all: string) => `${done} of ${all} read`,
+  progress: "Progress of the proof",
+  last: {
+    title: "What the last proof compared",
+    own: (version: string) => `in a server of its own, PostgreSQL ${version}`,
+    target: (name: string, version: string) => `on the server of the target ${name}, PostgreSQL ${version}`,
+    where: "Where",
+    rows: "Rows",
+    tables: (rows: string, tables: string) => `${rows} in ${tables} tables`,
+    of: (rows: string, all: string) => `${rows} of ${all}`,
+    took: "Restore took",
+    without: "Not compared",
+    more: (n: string) => `and ${n} more`,
+    checks: "Your checks",
+    outcomes: { passed: "passed", failed: "failed", unanswered: "the server could not answer it", not_asked: "not asked: only a sample was restored" },
+  },
   doing: { checking: "checking the file", counting: "counting what the file holds", starting: "starting a server", restoring: "restoring", comparing: "comparing" },
   failed: (at: string) => `The proof could not be made (${at}). That says nothing about the backup.`,
 };
@@ -36,6 +52,22 @@ const words: Record<Language, typeof en> = {
     note: "O backup é restaurado em um servidor próprio e todas as linhas são comparadas. Pode demorar; você pode sair desta página.",
     waiting: (since) => `Aguarda a vez desde ${since}.`,
     running: (since, doing) => `Em andamento desde ${since}: ${doing}.`,
+    read: (done, all) => `${done} de ${all} lidos`,
+    progress: "Progresso da prova",
+    last: {
+      title: "O que a última prova comparou",
+      own: (version) => `em um servidor próprio, PostgreSQL ${version}`,
+      target: (name, version) => `no servidor do destino ${name}, PostgreSQL ${version}`,
+      where: "Onde",
+      rows: "Linhas",
+      tables: (rows, tables) => `${rows} em ${tables} tabelas`,
+      of: (rows, all) => `${rows} de ${all}`,
+      took: "A restauração levou",
+      without: "Não comparado",
+      more: (n) => `e mais ${n}`,
+      checks: "Suas verificações",
+      outcomes: { passed: "passou", failed: "falhou", unanswered: "o servidor não conseguiu responder", not_asked: "não foi feita: só uma amostra foi restaurada" },
+    },
     doing: { checking: "conferindo o arquivo", counting: "contando o conteúdo do arquivo", starting: "iniciando um servidor", restoring: "restaurando", comparing: "comparando" },
     failed: (at) => `Não foi possível fazer a prova (${at}). Isso nada diz sobre o backup.`,
   },
@@ -58,6 +90,35 @@ export function Ladder({ backup: b }: { backup: Backup }) {
           return <li key={step} className={v.ok ? "ok" : "bad"}><span>{name}{more && ` (${more})`}</span><Time at={v.at} /></li>;
         })}
       </ol>
+    </section>
+  );
+}
+
+const tones = { passed: "ok", failed: "bad", unanswered: "warn", not_asked: "warn" } as const;
+
+/** LastProof tells what the newest proof compared, where, and what became of the user's own checks; nothing where there was none. */
+export function LastProof({ backup: b }: { backup: Backup }) {
+  const { f, language } = useText();
+  const t = words[language].last;
+  const proof = proofsOf(b).filter((v) => v.proof).sort((x, y) => Date.parse(y.at) - Date.parse(x.at))[0]?.proof;
+  if (!proof) return null;
+  const rows = proof.ofRows ? t.of(f.number(proof.rows), f.number(proof.ofRows)) : f.number(proof.rows);
+  const more = (n: number) => n > 0 && <li key="more">{t.more(f.number(n))}</li>;
+  return (
+    <section className="card">
+      <h2>{t.title}</h2>
+      <Facts of={[
+        [t.where, proof.target ? t.target(proof.target, proof.server) : t.own(proof.server)],
+        [t.rows, t.tables(rows, f.number(proof.tables))],
+        [t.took, f.duration(proof.restoreDuration)],
+        [t.without, proof.leftOut > 0 && <ul lang="en">{proof.without.map((x) => <li key={x}>{x}</li>)}{more(proof.leftOut - proof.without.length)}</ul>],
+        [t.checks, proof.checks.length > 0 && (
+          <ul className="proofs">
+            {proof.checks.map((c, i) => <li key={i} className={tones[c.outcome]}><Icon name={tones[c.outcome]} /> {c.name}: {t.outcomes[c.outcome]}</li>)}
+            {more(proof.checksAsked - proof.checks.length)}
+          </ul>
+        )],
+      ]} />
     </section>
   );
 }
@@ -92,6 +153,7 @@ export function useProof(b: Backup): { button: ReactNode; note: ReactNode } {
   const last = b.proofAttempt;
   const underWay = last?.state === "waiting" || last?.state === "running";
   const busy = prove.isPending || underWay;
+  const share = last?.state === "running" && last.bytesTotal ? Math.min(1, (last.bytesRead ?? 0) / last.bytesTotal) : undefined;
   useBackup(b.id, underWay ? 5_000 : false);
   // What the proof found is news for the lists, and what came of it stands in the trail.
   const was = useRef(underWay);
@@ -116,6 +178,13 @@ export function useProof(b: Backup): { button: ReactNode; note: ReactNode } {
               {last?.state === "running" && ` ${t.running(f.dateTime(last.startedAt ?? last.requestedAt), t.doing[last.step ?? "checking"])}`}
             </span>
           </p>
+        )}
+        {share !== undefined && ( // not in the status, which is read out whenever it changes
+          <div className="bar">
+            <progress max={1} value={share} aria-label={t.progress} />
+            <span className="number">{f.percent(share)}</span>
+            <span>{t.read(f.bytes(last!.bytesRead ?? 0), f.bytes(last!.bytesTotal!))}</span>
+          </div>
         )}
         {!busy && last?.error && <Explanation error={last.error} tone="none"><p>{t.failed(f.dateTime(last.endedAt ?? last.requestedAt))}</p></Explanation>}
         {prove.error && <Failed error={prove.error} retry={() => prove.mutate()} />}

@@ -4,7 +4,7 @@ import type { SourceSummary } from "../api/client";
 import { ptBR } from "../i18n/pt-BR";
 import { aged, hoursAgo, metrics, serve, show, source } from "../test/world";
 import { BackupManager, Tiles } from "./BackupManager";
-import { Findings } from "./Sources";
+import { Findings, Sources } from "./Sources";
 
 const tile = (name: string) => screen.getByRole("heading", { name }).closest(".tile")!;
 const home = (m: object) => serve({ "GET /api/metrics/summary": () => m, "GET /api/backup/list": () => ({ backups: [], total: 0 }) });
@@ -28,6 +28,19 @@ test("a source that nobody backs up is told, and another one's schedule is not s
   const rows = within(screen.getByRole("heading", { name: "Sources" }).closest("section")!).getAllByRole("listitem").map(text);
   expect(rows[0]).toMatch(/^financeiroNobody backs it up.*Next run: no schedule$/);
   expect(rows[1]).toMatch(/^lojaOn time.*Next run: in 5 hours$/);
+  expect(rows.join()).not.toContain("proven");
+});
+
+test("each source says when it was proven last, where it was or is to be", () => {
+  serve({});
+  const proven = { id: "01JZ8Q4M9T4Y3V6K2W1X0NAAAD", at: hoursAgo(50), provenAt: hoursAgo(48) };
+  show(<Sources sources={[
+    source({ source: "a", lastProven: { ...proven, inPart: false } }), source({ source: "b", lastProven: { ...proven, inPart: true } }), source({ source: "c", proofsExpected: true }),
+  ]} />);
+  const rows = screen.getAllByRole("listitem").map(text);
+  expect(rows[0]).toMatch(/ · proven 2 days ago/);
+  expect(rows[1]).toMatch(/ · proven in part 2 days ago/);
+  expect(rows[2]).toMatch(/ · proven not yet/);
 });
 
 test("proofs that nobody can make are told, with what to do", () => {

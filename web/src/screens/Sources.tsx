@@ -113,7 +113,8 @@ export function Sources({ sources }: { sources: SourceSummary[] }) {
                 {s.findings.length === 0 ? <Badge tone={stateTones[s.state]}>{s.state === "ok" ? t.sources.ok : t.health.results[s.state === "failing" ? "failed" : "warning"]}</Badge>
                   : s.findings.map((x) => <Badge key={x.code} tone={stateTones[x.severity]}>{t.findings.short[x.code] ?? x.code}</Badge>)}
               </div>
-              <div><span className="muted">{t.sources.last}</span> {last ? <Time at={last.at} relative /> : t.sources.never}</div>
+              <div><span className="muted">{t.sources.last}</span> {last ? <Time at={last.at} relative /> : t.sources.never}
+                {(s.lastProven || s.proofsExpected) && <><span className="muted"> · {t.levels[s.lastProven?.inPart ? "proven_in_part" : "proven"]}</span> {s.lastProven ? <Time at={s.lastProven.provenAt} relative /> : t.notYet}</>}</div>
               <div><span className="muted">{t.sources.next}</span> {s.nextScheduledAt ? <Time at={s.nextScheduledAt} relative /> : t.tiles.noSchedule}</div>
             </li>
           );

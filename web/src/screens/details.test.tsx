@@ -86,7 +86,7 @@ test.each([
   const looks = [
     b,
     { ...b, proofAttempt: { ...asked, state: "waiting" } },
-    { ...b, proofAttempt: { ...asked, state: "running", startedAt: "2026-11-26T10:01:00Z", step: "restoring" } },
+    { ...b, proofAttempt: { ...asked, state: "running", startedAt: "2026-11-26T10:01:00Z", step: "restoring", bytesRead: 1024, bytesTotal: 4096 } },
     { ...b, proofAttempt: { ...asked, state: "proven", endedAt: "2026-11-26T10:02:00Z" }, verification: { ok: true, level: "proven", at: "2026-11-26T10:02:00Z" } },
   ];
   serve({
@@ -101,9 +101,25 @@ test.each([
   const status = () => screen.getAllByRole("status").map((x) => x.textContent).join("\n");
   await waitFor(() => expect(status()).toMatch(waits));
   await waitFor(() => expect(status()).toMatch(runs), { timeout: 12_000 });
+  expect(screen.getByRole("progressbar").getAttribute("value")).toBe("0.25");
+  expect(screen.getByRole("progressbar").closest(".bar")!.textContent).toMatch(/^25\s?%1[.,]0\s?kB (of|de) 4[.,]0\s?kB/);
   await waitFor(async () => expect((await rung()).className).toBe("ok"), { timeout: 12_000 });
   expect(screen.getByRole<HTMLButtonElement>("button", { name: button }).disabled).toBe(false);
 }, 30_000);
+
+test("the last proof says where it was made, what it left out, and what became of one's own checks", async () => {
+  const proof = { tables: 3, rows: 1000, ofRows: 4000, server: "18.6", target: "staging", isolated: false, restoreDuration: 61_000, without: ["owners and rights"], leftOut: 3, checksAsked: 22,
+    checks: [{ name: "there are orders", outcome: "passed", expect: "true" }, { name: "one shop", outcome: "failed", expect: "1" }, { name: "a slip", outcome: "unanswered", expect: "true" }] };
+  const older = { ok: true, level: "proven", at: "2026-11-01T10:00:00Z", proof: { ...proof, target: undefined, checks: [] } };
+  const b = backup({ verifications: [older, { ok: true, level: "proven_in_part", at: "2026-11-26T10:00:00Z", proof }] } as object);
+  serve({ ...noAudit, "GET /api/backup/:id": () => b });
+  show(<BackupDetails id={b.id} />);
+  const card = (await screen.findByRole("heading", { name: "What the last proof compared" })).closest("section")!;
+  for (const want of ["on the server of the target staging, PostgreSQL 18.6", "1,000 of 4,000 in 3 tables", "1 min 1 s", "owners and rights", "and 2 more", "there are orders: passed", "a slip: the server could not answer it", "and 19 more"]) {
+    expect(card.textContent!.replace(/[\u00a0\u202f]/g, " ")).toContain(want);
+  }
+  expect(screen.getByText(/one shop: failed/).className).toBe("bad");
+});
 
 test.each([
   ["en", "Prove now", "Proving…", /could not be made .*That says nothing about the backup/],
