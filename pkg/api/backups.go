@@ -213,7 +213,7 @@ func (a *API) cleanup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	c.note("dry_run", strconv.FormatBool(body.DryRun))
-	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, MaxBackups: body.MaxBackups, DryRun: body.DryRun, By: c.caller.Subject})
+	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, MaxBackups: body.MaxBackups, DryRun: body.DryRun, At: body.At, By: c.caller.Subject})
 	if err != nil {
 		return answer{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/backup"
@@ -210,7 +211,7 @@ func validation(v backup.Validation) contract.ValidationResponse {
 func cleanup(r backup.CleanupReport) contract.CleanupResponse {
 	return contract.CleanupResponse{
 		DryRun: r.DryRun, Removed: each(r.Removed, cleanupItem), Kept: each(r.Kept, cleanupItem), FreedBytes: r.FreedBytes,
-		Policy: retentionPolicy(r.Policy),
+		Policy: retentionPolicy(r.Policy), Forecast: retentionForecast(r.Forecast),
 		Leftovers: contract.Leftovers{
 			Failed: list(r.Leftovers.Failed), Completed: list(r.Leftovers.Completed), Removed: list(r.Leftovers.Removed), Problems: list(r.Leftovers.Problems),
 		},
@@ -226,6 +227,21 @@ func retentionPolicy(p retention.Policy) contract.RetentionPolicy {
 		own := p.Sources[name]
 		out.Sources = append(out.Sources, contract.SourceRetention{Source: name, KeepDays: own.KeepDays, MaxBackups: own.MaxBackups, Keep: keepers(own.Keep)})
 	}
+	return out
+}
+
+// retentionForecast is what a dry run for a day to come foretold; nil is none.
+func retentionForecast(f *backup.RetentionForecast) (out contract.RetentionForecast) {
+	if f == nil {
+		return out
+	}
+	out.At = f.At
+	out.Points = each(f.Points, func(p retention.Point) contract.RetentionForecastPoint {
+		return contract.RetentionForecastPoint{At: p.At, Backups: p.Backups, Bytes: p.Bytes, Removed: len(p.Removed)}
+	})
+	out.Cadences = each(f.Cadences, func(c backup.Cadence) contract.RetentionCadence {
+		return contract.RetentionCadence{Source: c.Source, Schedule: c.Schedule, EverySeconds: int64(c.Every / time.Second), Coming: c.Coming}
+	})
 	return out
 }
 

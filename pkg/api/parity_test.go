@@ -85,6 +85,8 @@ func TestBothDoorsAnswerAlike(t *testing.T) {
 		{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":5,"retentionDays":30,"defaultDirectory":""}`, map[string]string{"If-Match": `"0123456789abcdef"`}},
 		{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true,"days":1}`, nil},
 		{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true,"maxBackups":1}`, nil},
+		{"POST", "/api/backup/cleanup", "ADMIN", `{"dryRun":true,"at":"2020-01-01T00:00:00Z"}`, nil},
+		{"POST", "/api/backup/cleanup", "ADMIN", `{"at":"2099-01-01T00:00:00Z"}`, nil},
 		{"POST", "/api/backup/cleanup", "ADMIN", "", nil},
 		{"GET", "/api/metrics/summary", "ADMIN", "", nil},
 		{"GET", "/api/metrics/summary?source=none&tz=America/Sao_Paulo", "SUPERVISOR", "", nil},

@@ -39,7 +39,9 @@ type CleanupOptions struct {
 	Days       *int
 	MaxBackups *int
 	DryRun     bool
-	By         string // who asked
+	// At, when it is set, has a dry run say what goes until then, if everything goes on as it does.
+	At time.Time
+	By string // who asked
 }
 
 // CleanupReport says what a cleanup did, or would do, and why.
@@ -56,6 +58,8 @@ type CleanupReport struct {
 	// RemovedCount and KeptCount count all; the lists hold maxListed at the most.
 	RemovedCount int `json:"removedCount"`
 	KeptCount    int `json:"keptCount"`
+	// Forecast is of a dry run for a day to come. Removed is what goes until then, then, and Kept is left out.
+	Forecast *RetentionForecast `json:"forecast,omitempty"`
 }
 
 // maxListed bounds the lists of a cleanup's report.
@@ -91,6 +95,9 @@ func (s *Service) cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	}
 	if o.MaxBackups != nil && (*o.MaxBackups < 0 || *o.MaxBackups > 1_000_000) {
 		return CleanupReport{}, invalid("Use a number from 0 (no limit) to 1000000.", "%d is not a number of backups to keep", *o.MaxBackups)
+	}
+	if !o.At.IsZero() && !o.DryRun {
+		return CleanupReport{}, invalid("Ask for a dry run.", "nothing can be removed at a day to come")
 	}
 	ctx = storage.Freeing(ctx)
 	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}}
@@ -158,6 +165,9 @@ func (s *Service) retain(ctx context.Context, v *registry.View, now time.Time, o
 	}
 	if err != nil {
 		return err
+	}
+	if !o.At.IsZero() {
+		return s.forecast(ctx, v, k, now, o.At, rep)
 	}
 	var going []goingPart
 	for i, part := range k.parts {

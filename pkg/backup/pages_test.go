@@ -185,6 +185,13 @@ func TestPagesChangeNothing(t *testing.T) {
 			for _, s := range []*backup.Service{paged, plain} {
 				s.Limits.MaxTotalBytes = 900_000 + int64(seed)*100_000
 			}
+			both("forecast", func(s *backup.Service) (any, error) {
+				rep, err := s.Cleanup(t.Context(), backup.CleanupOptions{DryRun: true, At: pagesNow.AddDate(0, 4, 0)})
+				if err == nil && (len(rep.Forecast.Points) != 5 || len(rep.Forecast.Cadences) == 0 || rep.Forecast.Points[4].Backups == 0) {
+					t.Errorf("foretold is %+v", rep.Forecast)
+				}
+				return rep, err
+			})
 			both("dry run", func(s *backup.Service) (any, error) {
 				return s.Cleanup(t.Context(), backup.CleanupOptions{DryRun: true})
 			})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,11 +27,14 @@ pinned (cofre pin). Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30
   cofre cleanup --max-backups 14 --dry-run
+  cofre cleanup --plan --at 2027-06-01      what will be left then, month by month
   cofre cleanup                    as BACKUP_RETENTION_DAYS says (30 by default)`
 
 func (p *program) cleanupCommand() *cobra.Command {
 	var o backup.CleanupOptions
 	var keep int
+	var at string
+	var plan bool
 	c := &cobra.Command{
 		Use: "cleanup [DAYS] [options]", Short: "Remove old backups and leftovers", Long: cleanupLong, Example: cleanupExamples,
 		Args: arguments(0, 1, "a number of days"), ValidArgsFunction: cobra.NoFileCompletions,
@@ -45,11 +49,23 @@ func (p *program) cleanupCommand() *cobra.Command {
 			if cmd.Flags().Changed("max-backups") {
 				o.MaxBackups = &keep
 			}
+			o.DryRun = o.DryRun || plan
+			if at != "" {
+				if !o.DryRun {
+					return usage("Nothing is removed ahead of time: cofre cleanup --plan --at "+at, "--at needs --plan")
+				}
+				var err error
+				if o.At, err = parseAhead("at", at, time.Now(), 0); err != nil {
+					return err
+				}
+			}
 			return p.cleanup(cmd.Context(), o)
 		},
 	}
 	c.Flags().IntVar(&keep, "max-backups", 0, "keep the newest `N` of each source and kind (default BACKUP_MAX_BACKUPS_TO_KEEP; 0 is no limit)")
 	c.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "list what would be removed, and change nothing")
+	c.Flags().BoolVar(&plan, "plan", false, "the same as --dry-run")
+	c.Flags().StringVar(&at, "at", "", "with --plan: what goes until this `DATE`, if backups are made as they are now, and how many are left")
 	return c
 }
 
@@ -112,6 +128,9 @@ func (p *program) cleanupText(rep backup.CleanupReport) error {
 				term.Cell{Text: term.Bytes(it.Backup.Size)}, term.Cell{Text: reasons(it)})
 		}
 		return t.Write(p.stdout, p.out)
+	}
+	if rep.Forecast != nil {
+		return p.forecast(rep, table)
 	}
 	if rep.RemovedCount > 0 {
 		if err := table(rep.Removed); err != nil {

@@ -154,6 +154,7 @@ const (
 	RemoveFailedExpired Code = "failed_expired" // a failure older than KeepDays
 	RemoveOverCount     Code = "over_count"     // beyond MaxBackups
 	RemoveOverSize      Code = "over_size"      // beyond MaxTotalBytes
+	RemoveByThen        Code = "by_then"        // in a forecast: see [Forecast]
 )
 
 // Reason is a code and its meaning in plain words.

@@ -1242,6 +1242,9 @@ type CleanupItem struct {
 
 // CleanupRequest defines model for CleanupRequest.
 type CleanupRequest struct {
+	// At with dryRun: what goes until then, within ten years, if everything goes on as it does
+	At time.Time `json:"at,omitempty,omitzero"`
+
 	// Days keep what is younger, instead of the setting; 0 removes all but what is protected
 	Days *int `json:"days,omitempty"`
 
@@ -1254,10 +1257,13 @@ type CleanupRequest struct {
 
 // CleanupResponse defines model for CleanupResponse.
 type CleanupResponse struct {
-	DryRun     bool             `json:"dryRun"`
-	Failures   []CleanupFailure `json:"failures,omitempty,omitzero"`
-	FreedBytes int64            `json:"freedBytes"`
-	Kept       []CleanupItem    `json:"kept"`
+	DryRun   bool             `json:"dryRun"`
+	Failures []CleanupFailure `json:"failures,omitempty,omitzero"`
+
+	// Forecast What is left at times to come if everything goes on as it does.
+	Forecast   RetentionForecast `json:"forecast,omitempty,omitzero"`
+	FreedBytes int64             `json:"freedBytes"`
+	Kept       []CleanupItem     `json:"kept"`
 
 	// Leftovers What dead runs left, and became of it.
 	Leftovers Leftovers `json:"leftovers"`
@@ -2278,6 +2284,38 @@ type Retention struct {
 
 	// Removed the next cleanup removes it
 	Removed bool `json:"removed"`
+}
+
+// RetentionCadence defines model for RetentionCadence.
+type RetentionCadence struct {
+	// Coming backups until then
+	Coming       int   `json:"coming"`
+	EverySeconds int64 `json:"everySeconds,omitempty,omitzero"`
+
+	// Schedule absent where it is made as often as of late
+	Schedule string `json:"schedule,omitempty,omitzero"`
+	Source   string `json:"source"`
+}
+
+// RetentionForecast What is left at times to come if everything goes on as it does.
+type RetentionForecast struct {
+	At       time.Time          `json:"at"`
+	Cadences []RetentionCadence `json:"cadences"`
+
+	// Points at the end of each month until then (UTC), and then
+	Points []RetentionForecastPoint `json:"points"`
+}
+
+// RetentionForecastPoint defines model for RetentionForecastPoint.
+type RetentionForecastPoint struct {
+	At time.Time `json:"at"`
+
+	// Backups successful ones that are left
+	Backups int   `json:"backups"`
+	Bytes   int64 `json:"bytes"`
+
+	// Removed of the backups of today, how many go until then since the point before
+	Removed int `json:"removed"`
 }
 
 // RetentionPolicy 0 is no limit.

@@ -220,6 +220,17 @@ export function useCleanupPreview(days: number | undefined, maxBackups?: number)
   });
 }
 
+/** useForecast asks what will be kept until a day to come. */
+export function useForecast(at: string | undefined, days: number | undefined) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["backups", "forecast", at, days],
+    enabled: !!at,
+    queryFn: ({ signal }) => answer(api.POST("/api/backup/cleanup", { signal, body: { dryRun: true, ...(at ? { at } : {}), ...(days === undefined ? {} : { days }) } })),
+    placeholderData: keepPreviousData,
+  });
+}
+
 /** useActions gives what changes something. Each makes stale what it changed. */
 export function useActions() {
   const { api } = useServices();

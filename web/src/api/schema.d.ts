@@ -1714,6 +1714,11 @@ export interface components {
         CleanupRequest: {
             /** @description change nothing; say what would be removed */
             dryRun?: boolean;
+            /**
+             * Format: date-time
+             * @description with dryRun: what goes until then, within ten years, if everything goes on as it does
+             */
+            at?: string;
             /** @description keep what is younger, instead of the setting; 0 removes all but what is protected */
             days?: number;
             /** @description keep so many of each source and kind, instead of the setting; 0 is no limit */
@@ -1727,11 +1732,39 @@ export interface components {
             freedBytes: number;
             policy: components["schemas"]["RetentionPolicy"];
             leftovers: components["schemas"]["Leftovers"];
+            forecast?: components["schemas"]["RetentionForecast"];
             failures?: components["schemas"]["CleanupFailure"][];
         };
         CleanupItem: {
             backup: components["schemas"]["BackupMetadata"];
             reasons: components["schemas"]["RetentionReason"][];
+        };
+        /** @description What is left at times to come if everything goes on as it does. */
+        RetentionForecast: {
+            /** Format: date-time */
+            at: string;
+            /** @description at the end of each month until then (UTC), and then */
+            points: components["schemas"]["RetentionForecastPoint"][];
+            cadences: components["schemas"]["RetentionCadence"][];
+        };
+        RetentionForecastPoint: {
+            /** Format: date-time */
+            at: string;
+            /** @description successful ones that are left */
+            backups: number;
+            /** Format: int64 */
+            bytes: number;
+            /** @description of the backups of today, how many go until then since the point before */
+            removed: number;
+        };
+        RetentionCadence: {
+            source: string;
+            /** @description absent where it is made as often as of late */
+            schedule?: string;
+            /** Format: int64 */
+            everySeconds?: number;
+            /** @description backups until then */
+            coming: number;
         };
         RetentionReason: {
             /**

@@ -122,6 +122,13 @@ export const screensEn = {
     yes: "yes",
     no: "no",
   },
+  forecast: {
+    title: "What will be kept when",
+    lead: "If backups go on being made as they are now, this is what the rules leave at the end of each month.",
+    until: "Until",
+    by: "By", kept: "Backups", size: "Size", goes: "Of today's go",
+    sum: (count: number, day: string) => `${s(count, "backup")} of today will be gone by ${day}.`,
+  },
   audit: {
     title: "Audit trail",
     none: "Nothing is recorded.", previewed: "looked at a cleanup", anyAction: "All actions", anyOutcome: "Any outcome",

@@ -124,6 +124,13 @@ export const screensPtBR: ScreenWords = {
     yes: "sim",
     no: "não",
   },
+  forecast: {
+    title: "O que será mantido, e quando",
+    lead: "Se os backups continuarem sendo feitos como agora, isto é o que as regras deixam no fim de cada mês.",
+    until: "Até",
+    by: "Até", kept: "Backups", size: "Tamanho", goes: "Dos de hoje, saem",
+    sum: (count, day) => (count === 1 ? `1 backup de hoje terá saído até ${day}.` : `${n(count)} backups de hoje terão saído até ${day}.`),
+  },
   audit: {
     title: "Trilha de auditoria",
     none: "Nada registrado.", previewed: "olhou uma limpeza", anyAction: "Todas as ações", anyOutcome: "Qualquer resultado",

@@ -10,6 +10,7 @@ import { Empty, explain, Failed, Loaded } from "../components/states";
 import { PartBadge, sourceText } from "../components/Part";
 import { reasonText, StatusBadge } from "../components/Verified";
 import { useText } from "../i18n";
+import { ForecastCard } from "./ForecastCard";
 
 export function CleanupPreview() {
   const { t, f } = useText();
@@ -52,6 +53,7 @@ export function CleanupPreview() {
           )}
         </Loaded>
       </div>
+      <ForecastCard days={days} />
       {asking && preview.data && (
         <ConfirmCleanup
           preview={preview.data}
@@ -96,6 +98,7 @@ export function Policy({ policy }: { policy: Cleanup["policy"] }) {
     policy.keepDays > 0 && t.cleanup.policyDays(policy.keepDays),
     policy.maxBackups > 0 && t.cleanup.policyCount(policy.maxBackups),
     policy.maxTotalBytes > 0 && t.cleanup.policyBytes(f.bytes(policy.maxTotalBytes)),
+    ...(["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const).map((k) => policy.keep?.[k] && `${t.retention.reasons[k]} ${policy.keep[k]}`),
   ].filter((r) => typeof r === "string");
   return <p className="hint">{t.cleanup.policy} {rules.length ? rules.join("; ") : t.cleanup.policyNone}. {t.cleanup.protectedNote}</p>;
 }

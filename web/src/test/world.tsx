@@ -14,11 +14,12 @@ import type { Config } from "../config";
 import { LanguageProvider, type Language } from "../i18n";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
+import { usePinWords } from "../i18n/pin";
 import { useRestoreWords } from "../i18n/restore";
 import { useScreenWords } from "../i18n/screens";
 
 // What a screen suspends for is there: a test may look at once.
-await Promise.all([useRestoreWords, useScreenWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
+await Promise.all([usePinWords, useRestoreWords, useScreenWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
 
 export interface Asked {
   method: string;
