@@ -63,6 +63,9 @@ func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, s
 		return false, err
 	}
 	lease, there, err := records.BeginCopy(ctx, &o, runner)
+	if err == nil && there {
+		err = s.copyPin(ctx, id, records)
+	}
 	if err != nil || there {
 		return false, err
 	}
@@ -92,8 +95,21 @@ func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, s
 	if err != nil && !registry.IsCommitted(err) {
 		return false, fmt.Errorf("copy backup %s to %s: %w", id, to, err)
 	}
+	if perr := s.copyPin(ctx, id, records); perr != nil {
+		s.Log.Warn("backup copied, and not pinned there yet", "backup_id", id, "place", to, "error", perr.Error())
+	}
 	s.Log.Info("backup copied", "backup_id", id, "place", to, "bytes", o.Backup.Size, "duration_ms", s.Now().Sub(start).Milliseconds())
 	return true, err
+}
+
+// copyPin pins the copy of a backup that is pinned here. What is pinned there alone stays so.
+func (s *Service) copyPin(ctx context.Context, id string, records *registry.Registry) error {
+	b, err := s.Info(ctx, id)
+	if err != nil || !b.Pin.Holds(s.Now()) {
+		return err
+	}
+	_, err = records.SetPin(ctx, id, b.Pin)
+	return err
 }
 
 // abandon ends a copying that failed, also when it was interrupted.
@@ -242,11 +258,16 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 	if err != nil {
 		return rep, fmt.Errorf("open the place %s: %w", to, err)
 	}
-	lacking, there, err := s.lacking(ctx, records)
+	lacking, pinned, there, err := s.lacking(ctx, records)
 	if err != nil {
 		return rep, err
 	}
 	rep.There = there
+	for _, id := range pinned {
+		if err := s.copyPin(ctx, id, records); err != nil {
+			s.Log.Warn("a copy is not pinned yet", "backup_id", id, "place", to, "error", err.Error())
+		}
+	}
 	for _, b := range lacking {
 		copied, err := s.Copy(ctx, b.ID, to, func(done, _ int64) {
 			if progress != nil {
@@ -274,13 +295,13 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 }
 
 // lacking compares the records of two places, page by page: the good backups that the second does not have, the oldest first, without what
-// would take much memory, and how many it has.
-func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacking []Backup, there int, err error) {
+// would take much memory, those that are pinned here and not so there, and how many it has.
+func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacking []Backup, pinned []string, there int, err error) {
 	err = second.Reading(ctx, func(theirs *registry.View) error {
 		next, stop := iter.Pull2(theirs.Walk(ctx, nil))
 		defer stop()
 		return s.Registry.Reading(ctx, func(ours *registry.View) error {
-			lacking, there = nil, 0
+			lacking, pinned, there = nil, nil, 0
 			other, err, more := next()
 			for b, oerr := range ours.Walk(ctx, nil) { // both are in the order of their ids, the newest first
 				if oerr != nil {
@@ -295,7 +316,9 @@ func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacki
 				switch {
 				case !b.Verified():
 				case more && other.ID == b.ID:
-					there++
+					if there++; b.Pin.Holds(s.Now()) && !b.Pin.Same(other.Pin) {
+						pinned = append(pinned, b.ID)
+					}
 				default:
 					lacking = append(lacking, Backup{ID: b.ID, Size: b.Size, Source: b.Source, Database: b.Database, CreatedAt: b.CreatedAt})
 				}
@@ -304,7 +327,7 @@ func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacki
 		})
 	})
 	slices.Reverse(lacking)
-	return lacking, there, err
+	return lacking, pinned, there, err
 }
 
 // endsAll reports whether the next backup would fail for the same reason.

@@ -105,8 +105,14 @@ func TestCopyIsAWholePlace(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	second.nothingLeft()
+	if _, err := first.Service.Pin(t.Context(), old.ID, backup.PinOptions{Reason: "audit"}); err != nil {
+		t.Fatal(err)
+	}
 	if rep, err = first.Service.CopyMissing(t.Context(), "second", nil); err != nil || len(rep.Copied) > 0 || rep.There != 2 {
 		t.Errorf("once more: %+v, %v", rep, err)
+	}
+	if b, err := second.Service.Info(t.Context(), old.ID); err != nil || b.Pin == nil || b.Pin.Reason != "audit" {
+		t.Errorf("the copy of a pinned backup is pinned as %+v, %v", b.Pin, err)
 	}
 	if err := os.RemoveAll(first.dir); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,9 @@ type Pin struct {
 // Holds reports whether there is a pin that has not expired.
 func (p *Pin) Holds(now time.Time) bool { return p != nil && (p.Until.IsZero() || now.Before(p.Until)) }
 
+// Same reports whether two pins say the same.
+func (p *Pin) Same(o *Pin) bool { return equalJSON(p, o) }
+
 // Describe says until when, by whom and why.
 func (p *Pin) Describe() string {
 	if p == nil {
