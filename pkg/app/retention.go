@@ -30,12 +30,33 @@ func (c Config) retention() backup.Retention {
 		all.Keep = &keep
 	}
 	for _, s := range c.File.Sources {
-		if f := s.Retention; f != nil {
+		var own backup.OwnRetention
+		calendar := calendarOf(s, zone)
+		if s.Retention != nil {
+			own = ownRetention(*s.Retention, calendar)
+		}
+		if own.Keep == nil && all.Keep != nil && calendar.String() != all.Keep.Zone.String() { // the keepers of all, by its own calendar
+			keep := *all.Keep
+			keep.Zone = calendar
+			own.Keep = &keep
+		}
+		if s.Retention != nil || own.Keep != nil {
 			if all.Sources == nil {
 				all.Sources = map[string]backup.OwnRetention{}
 			}
-			all.Sources[s.Name] = ownRetention(*f, zone)
+			all.Sources[s.Name] = own
 		}
+	}
+	return all
+}
+
+// calendarOf is the zone of a source: its own, or that of its schedule; else the one of all.
+func calendarOf(s configfile.Source, all *time.Location) *time.Location {
+	if plan, ok, _ := s.Plan(); ok && plan.Zone() != time.UTC {
+		return plan.Zone()
+	}
+	if zone, err := time.LoadLocation(s.Zone); err == nil && s.Zone != "" {
+		return zone
 	}
 	return all
 }

@@ -24,6 +24,9 @@ sources:
     retention: {keepLast: 0, zone: Europe/Lisbon}
   - name: blog
     connection: {env: D}
+  - name: far
+    connection: {env: E}
+    zone: Australia/Lord_Howe
 `
 	f, err := configfile.Parse("cofre.yaml", []byte(file))
 	if err != nil {
@@ -31,12 +34,12 @@ sources:
 	}
 	c := Config{File: f, Schedule: "CRON_TZ=Europe/Lisbon 0 2 * * *"}
 	got, err := json.Marshal(c.retention())
-	const want = `{"Days":30,"MaxBackups":null,"Keep":{"daily":7},"Sources":{"logs":{"Days":null,"MaxBackups":null,"Keep":{}},` +
+	const want = `{"Days":30,"MaxBackups":null,"Keep":{"daily":7},"Sources":{"far":{"Days":null,"MaxBackups":null,"Keep":{"daily":7}},"logs":{"Days":null,"MaxBackups":null,"Keep":{}},` +
 		`"shop":{"Days":null,"MaxBackups":null,"Keep":{"withinHours":48,"weekly":5,"labels":["release"]}},"wiki":{"Days":null,"MaxBackups":3,"Keep":null}}}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v\nwant %s", got, err, want)
 	}
-	for name, zone := range map[string]string{"shop": "America/Sao_Paulo", "logs": "Europe/Lisbon"} {
+	for name, zone := range map[string]string{"shop": "America/Sao_Paulo", "logs": "Europe/Lisbon", "far": "Australia/Lord_Howe"} {
 		if is := c.retention().Sources[name].Keep.Zone.String(); is != zone {
 			t.Errorf("%s is kept by the calendar of %s", name, is)
 		}

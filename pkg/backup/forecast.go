@@ -59,7 +59,11 @@ func (s *Service) forecast(ctx context.Context, v *registry.View, k *keeping, no
 	}
 	f := RetentionForecast{At: at.UTC()}
 	var coming []retention.Item
-	for _, c := range cadences(all, now, s.expected()) {
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range cadences(all, now, s.expected(sources)) {
 		more, ok := c.until(now, at, maxForecast-len(all)-len(coming))
 		if !ok {
 			return tooMany()
