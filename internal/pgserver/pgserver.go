@@ -46,6 +46,9 @@ type Options struct {
 	HBA []string
 	// DataIn is the folder that the data lies in, the system's temporary one by default.
 	DataIn string
+	// Template is a folder that keeps data folders as initdb makes them, for whoever starts many servers: the first one of its
+	// kind leaves a copy there, which the others begin with. They have one password, which lies there too.
+	Template string
 	// Cert and Key are PEM. With them the server offers TLS.
 	Cert, Key []byte
 	// Superuser is the role that owns the server; "" is the constant of that name.
@@ -115,8 +118,11 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	s.BinDir = bin
 	make := s.initdb
-	if o.Primary != nil {
+	switch {
+	case o.Primary != nil:
 		make = func(ctx context.Context) error { return s.copyOf(ctx, o.Primary) }
+	case o.Template != "":
+		make = func(ctx context.Context) error { return s.fromTemplate(ctx, o.Template) }
 	}
 	if err := make(ctx); err != nil {
 		return err

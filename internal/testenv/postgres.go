@@ -107,7 +107,8 @@ func start(o Options, cert, key []byte) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := pgserver.Options{BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key, DataIn: inMemory()}
+	p := pgserver.Options{BinDir: filepath.Dir(program), Settings: o.Settings, HBA: o.HBA, Cert: cert, Key: key, DataIn: inMemory(),
+		Template: filepath.Join(Root(), ".cache", "initdb")}
 	if o.Primary != nil {
 		p.Primary = o.Primary.Server
 	}

@@ -14,7 +14,8 @@
 //
 // Servers are started when first asked for and shared by all tests of a package: one per
 // major, one MinIO. They listen on free loopback ports, keep their data in temporary
-// folders, and end with the test process, however it ends; Main stops them in order.
+// folders, and end with the test process, however it ends; Main stops them in order. What initdb makes is made once for each major, kept in
+// .cache/initdb, and copied.
 // Tests that need a server of their own (to break it, or with TLS) ask PostgresWith or NewMinIO.
 //
 // A missing part fails the test and names the command that gets it. No test skips.

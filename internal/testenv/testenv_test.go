@@ -118,6 +118,32 @@ func TestCrashAndRestart(t *testing.T) {
 	connect(t, url)
 }
 
+// Servers whose data folders are copies of one are told apart as any two are, and what they write outlives a crash.
+func TestServersOfOneTemplate(t *testing.T) {
+	for _, major := range testenv.InitialMajors() {
+		t.Run(strconv.Itoa(major), func(t *testing.T) {
+			seen := map[string]bool{}
+			for range 2 { // the first may be the template's origin
+				s := testenv.PostgresWith(t, testenv.Options{Major: major})
+				url := s.NewDatabase(t)
+				testenv.LoadSQL(t, url, "SET synchronous_commit = on; CREATE TABLE t (v int); INSERT INTO t VALUES (1)")
+				if err := errors.Join(s.Crash(), s.Restart(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				var id string
+				var n int
+				if err := connect(t, url).QueryRow(t.Context(), "SELECT (SELECT system_identifier::text FROM pg_control_system()), (SELECT sum(v) FROM t)").Scan(&id, &n); err != nil {
+					t.Fatal(err)
+				}
+				if seen[id] || n != 1 {
+					t.Errorf("a second server %s, %d", id, n)
+				}
+				seen[id] = true
+			}
+		})
+	}
+}
+
 func TestMinIODiesAndComesBack(t *testing.T) {
 	server := testenv.NewMinIO(t)
 	bucket := server.NewBucket(t)
