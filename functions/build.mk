@@ -6,7 +6,7 @@ ARCHITECTURE ?= arm64
 GOARCH_arm64 := arm64
 GOARCH_x86_64 := amd64
 
-FUNCTIONS := Create List Status Contents Rows Download Delete Validate Prove Restore Plan Cancel Cleanup Settings Audit Metrics Health
+FUNCTIONS := Create List Status Contents Rows Download Delete Validate Prove Restore Plan Switch Cancel Cleanup Settings Audit Metrics Health
 
 .PHONY: $(FUNCTIONS:%=build-%Function) build-PgDumpLayer
 

@@ -120,6 +120,7 @@ func TestLifeOfABackup(t *testing.T) {
 	restore.invoke(event(t, "restore-targets", "")).http(200, nil)
 	restore.invoke(event(t, "restore", made.ID)).http(422, nil) // neither
 	w.start("plan").invoke(event(t, "plan", made.ID)).http(422, nil)
+	w.start("switch").invoke(event(t, "switch", "")).http(422, nil)
 	w.start("metrics").invoke(event(t, "metrics", "")).http(200, nil)
 	var trail struct {
 		Records []struct{ Actor, Action, Resource string }

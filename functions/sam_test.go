@@ -179,6 +179,7 @@ func TestSamLocalInvoke(t *testing.T) {
 	s.invoke("RestoreFunction", event(t, "restore-list", "")).http(200, nil)
 	s.invoke("RestoreFunction", event(t, "restore-targets", "")).http(200, nil)
 	s.invoke("PlanFunction", event(t, "plan", made.ID)).http(422, nil)
+	s.invoke("SwitchFunction", event(t, "switch", "")).http(422, nil)
 	s.invoke("ProveFunction", event(t, "prove", made.ID)).http(409, nil)
 	var swept struct{ Kept int }
 	if s.invoke("CleanupFunction", event(t, "cleanup-schedule", "")).into(&swept); swept.Kept != 3 {

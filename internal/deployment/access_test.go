@@ -37,6 +37,7 @@ var mayDo = map[string]string{
 	"ProveRole":      "g files/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  gp proofs/*  g pins/*  gp clock  g intents/*  g removals/*  g status/*  g cancel/*",
 	"RestoreRole":    "p events/queue/*  g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"PlanRole":       "g files/*  g contents/*  g globals/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"SwitchRole":     "gp restores/*  gp clock  g ConfigurationKey",
 	// Both read backups whole, and record what came of it; that which restores keeps its record, too.
 	"RestoreTaskRole": "p events/queue/*  g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  gp sources/*  g manifests/*  gp verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"ProofTaskRole":   "g files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g sources/*  g manifests/*  gp verifications/*  gp proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
@@ -160,7 +161,7 @@ func TestWhoMayDoTheRest(t *testing.T) {
 	}
 	runs := []string{"ProofWorkflowRole", "RestoreWorkflowRole", "WorkflowRole"}
 	want := map[string][]string{
-		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CleanupRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole", "SettingsRole"},
+		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CleanupRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole", "SettingsRole", "SwitchRole"},
 		"kms:Decrypt":                   {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
 		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
 		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
@@ -199,13 +200,13 @@ func resourcesOf(t *testing.T, role, action string) []string {
 	return out
 }
 
-// TestWhoMayRestore: connections of targets are read by what restores or plans that, and by nobody else, and it reads no other secret. Who may start one
+// TestWhoMayRestore: connections of targets are read by what restores, plans that, or switches to what was restored, and by nobody else, and it reads no other secret. Who may start one
 // workflow may not start another, and each workflow starts its own container, with its own role.
 func TestWhoMayRestore(t *testing.T) {
 	const targets = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:cofre/AWS::StackName/*"
 	for _, role := range roles(t) {
 		may := resourcesOf(t, role, "secretsmanager:GetSecretValue")
-		restores := role == "RestoreTaskRole" || role == "PlanRole"
+		restores := slices.Contains([]string{"RestoreTaskRole", "PlanRole", "SwitchRole"}, role)
 		if got := slices.Contains(may, targets); got != restores || restores && len(may) != 1 {
 			t.Errorf("%s may read the secrets %v", role, may)
 		}

@@ -244,7 +244,7 @@ const staging = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/cofr
 const targets = `targets:
   - name: staging
     connection: {secret: "` + staging + `"}
-    allow: [new, replace]
+    allow: [new, replace, switch]
   - name: foreign
     connection: {secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/other/staging-AbCdEf"}
   - name: gone
@@ -322,6 +322,14 @@ func TestDeployedRestore(t *testing.T) {
 	if o := d.followIn(d.restores, replaced); o.status != "SUCCEEDED" {
 		t.Errorf("the workflow ended as %+v", o)
 	}
+	taken := fmt.Sprintf(`{"target": "staging", "from": %q, "database": %q, "restore": %q}`, name, name+"_now", restore)
+	if done := d.api("switch", "POST", "/api/restore/switch", taken, 200); done["database"] != name+"_now" || done["kept"] != nil {
+		t.Errorf("switched as %v", done)
+	}
+	if x := d.api("restore", "GET", "/api/restore/status/"+restore, "", 200); x["switched"] == nil {
+		t.Errorf("the record says %v", x)
+	}
+	d.api("switch", "POST", "/api/restore/switch", strings.Replace(taken, "staging", "gone", 1), 422) // which does not allow it
 	// Targets that are not named, and secrets that the role may not read or that are not there.
 	d.api("restore", "POST", "/api/restore/create", order("production", "x", ""), 422)
 	for target, reason := range map[string]string{"foreign": "access_denied", "gone": "not_found"} {
@@ -340,7 +348,7 @@ func TestDeployedRestore(t *testing.T) {
 
 // restoreRefusals tries what the roles of restores and proofs may not.
 func (d *deployed) restoreRefusals(id string) {
-	for _, role := range []string{"RestoreRole", "PlanRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
+	for _, role := range []string{"RestoreRole", "PlanRole", "SwitchRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
 		k := d.role(role)
 		c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(k.AccessKeyID, k.SecretAccessKey, k.SessionToken), Region: testenv.Region})
 		if err != nil {

@@ -162,7 +162,7 @@ func (d *deployed) env(role string) []string {
 		"BACKUP_TRUSTED_KEYS=" + d.trusted,
 	}
 	switch role {
-	case "RestoreRole", "PlanRole", "RestoreTaskRole":
+	case "RestoreRole", "PlanRole", "SwitchRole", "RestoreTaskRole":
 		env = append(env, "BACKUP_CONFIG=s3://"+d.bucket+"/"+configuration, "BACKUP_WORKFLOW_ARN="+d.restores)
 	case "ProveRole", "ProofTaskRole":
 		env = append(env, "BACKUP_PROOF_SERVER="+testenv.ServerBin(testenv.NewestMajor), "BACKUP_WORKFLOW_ARN="+d.proofs)

@@ -179,6 +179,7 @@ func New(c Config) (*API, error) {
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
 		"listChannels": a.channels, "testChannel": newTurns(2).take(a.testChannel), "listEvents": a.events,
 		"listRestoreTargets": a.restoreTargets, "planRestore": newTurns(2).take(a.planRestore), "createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
+		"switchDatabases": newTurns(2).take(a.switchDatabases),
 	}
 	for _, op := range doc.Operations() {
 		if a.handlers[op.ID] == nil {

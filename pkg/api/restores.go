@@ -19,7 +19,7 @@ func (a *API) restoreTargets(context.Context, *call) (answer, error) {
 		return ok(out), nil
 	}
 	for _, t := range a.Service.Targets {
-		out.Targets = append(out.Targets, contract.RestoreTarget{Name: t.Name, Modes: each(t.Modes, func(m string) contract.RestoreMode { return contract.RestoreMode(m) })})
+		out.Targets = append(out.Targets, contract.RestoreTarget{Name: t.Name, Switch: t.Switch, Modes: each(t.Modes, func(m string) contract.RestoreMode { return contract.RestoreMode(m) })})
 	}
 	return ok(out), nil
 }
@@ -148,6 +148,9 @@ func restore(x registry.Restore) contract.Restore {
 	}
 	if x.GlobalsMade != nil {
 		out.GlobalsMade = restoreGlobals(*x.GlobalsMade)
+	}
+	if w := x.Switched; w != nil {
+		out.Switched = contract.RestoreSwitched{Database: w.Database, Kept: w.Kept, By: w.By, At: w.At}
 	}
 	if x.Error != nil {
 		out.Error = backupError(*x.Error)

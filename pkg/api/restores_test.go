@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"cofre/internal/testenv"
 	"cofre/pkg/api"
@@ -322,4 +325,83 @@ func TestRestoreFailuresAreTold(t *testing.T) {
 	if w.http(ask{"GET", "/api/restore/list", "ADMIN", "", nil}).want(200).into(&page); len(page.Restores) != 1 || page.Restores[0].ID != good.ID {
 		t.Errorf("%+v", page)
 	}
+}
+
+// A restored database takes the place of the damaged one, and back: looked at first, where the target allows it, with the name typed.
+func TestSwitch(t *testing.T) {
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	damaged := newDatabase(t)
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, switch]\n  - name: other\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, damaged, nil, "BACKUP_CONFIG="+file, "STAGING_URL="+server.URL("postgres"))
+	var to contract.ListRestoreTargetsResponse
+	if w.http(ask{"GET", "/api/restore/targets", "ADMIN", "", nil}).want(200).into(&to); !to.Targets[0].Switch || to.Targets[1].Switch {
+		t.Errorf("%+v", to)
+	}
+	b := w.created(w.http, "")
+	place, name := damaged[strings.LastIndex(damaged, "/")+1:], fmt.Sprintf("restored_%d", time.Now().UnixNano())
+	kept := name + "_kept"
+	var x contract.Restore
+	w.http(restoreOf(b, name, "")).want(202).into(&x)
+	if x = w.restored(x.ID); x.State != "succeeded" {
+		t.Fatalf("%+v", x)
+	}
+	testenv.LoadSQL(t, damaged, "CREATE TABLE damaged ()")
+	app, err := pgx.Connect(t.Context(), damaged+"?application_name=till")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close(context.Background())
+	request := func(target, from, database, more string) ask {
+		return ask{"POST", "/api/restore/switch", "ADMIN", fmt.Sprintf(`{"target":%q,"from":%q,"database":%q,"restore":%q%s}`, target, from, database, x.ID, more), nil}
+	}
+	var plan, done contract.SwitchReport
+	w.http(request("staging", name, place, `,"dryRun":true`)).want(200).into(&plan)
+	if !plan.DryRun || !strings.HasPrefix(plan.Kept, place+"_before_") || plan.Sessions < 1 || !slices.ContainsFunc(plan.Connected, func(s contract.SwitchSession) bool {
+		return s.Application == "till" && s.Database == place && s.Sessions == 1
+	}) {
+		t.Errorf("%+v", plan)
+	}
+	if last := w.trail.last(); last.Action != "restore_switch" || last.Detail["dry_run"] != "true" || last.Detail["target"] != "staging" {
+		t.Errorf("recorded as %+v", last)
+	}
+	confirmed := fmt.Sprintf(`,"keep":%q,"confirm":%q`, kept, place)
+	w.http(request("staging", name, place, "")).problem(422, "ValidationError", "invalid_input")
+	w.http(request("other", name, place, confirmed)).problem(422, "ValidationError", "invalid_input")
+	w.http(request("staging", "elsewhere", place+"_x", confirmed)).problem(422, "ValidationError", "invalid_input") // another restore's
+	if err := app.Ping(t.Context()); err != nil {
+		t.Fatalf("a session was ended by what was refused: %v", err)
+	}
+	w.http(request("staging", name, place, confirmed)).want(200).into(&done)
+	if done.DryRun || done.Database != place || done.From != name || done.Kept != kept {
+		t.Errorf("%+v", done)
+	}
+	if err := app.Ping(t.Context()); err == nil {
+		t.Error("the session in the damaged database goes on")
+	}
+	if last := w.trail.last(); last.Resource != x.ID || last.Detail["from"] != name || last.Detail["database"] != place || last.Detail["kept"] != kept || last.Detail["dry_run"] != "false" {
+		t.Errorf("recorded as %+v", last)
+	}
+	if x = w.restored(x.ID); x.Switched.Database != place || x.Switched.Kept != kept || x.Switched.By != "subject-ADMIN" || x.Switched.At.IsZero() {
+		t.Errorf("%+v", x.Switched)
+	}
+	w.http(request("staging", name, place, confirmed)).problem(409, "ValidationError", "already_exists") // what is kept has the name
+	w.http(request("staging", name, place, fmt.Sprintf(`,"confirm":%q`, place))).problem(409, "ValidationError", "database_missing")
+	testenv.LoadSQL(t, server.URL(kept), "TABLE damaged")
+	testenv.LoadSQL(t, damaged, "TABLE sales.customer")
+	w.http(request("staging", kept, place, fmt.Sprintf(`,"keep":%q,"confirm":%q`, name, place))).want(200)
+	if x = w.restored(x.ID); x.Switched.Database != "" {
+		t.Errorf("%+v", x.Switched)
+	}
+	testenv.LoadSQL(t, damaged, "TABLE damaged")
+	plan = contract.SwitchReport{}
+	if w.http(request("staging", name, kept, `,"dryRun":true`)).want(200).into(&plan); plan.Kept != "" {
+		t.Errorf("nothing has the name: %+v", plan)
+	}
+	w.launcher.idle = true // nothing takes a name that a restore is about to go into
+	w.http(restoreOf(b, kept, "")).want(202)
+	w.http(request("staging", name, kept, "")).problem(409, "ValidationError", "busy")
 }

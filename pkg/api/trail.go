@@ -191,6 +191,8 @@ func action(op *contract.Operation) string {
 		return "restore_status"
 	case "cancelRestore":
 		return "restore_cancel"
+	case "switchDatabases":
+		return "restore_switch"
 	case "listChannels":
 		return "channel_list"
 	case "testChannel":

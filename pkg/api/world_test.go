@@ -188,7 +188,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 func withTarget(t testing.TB, url string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cofre.yaml")
-	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part]\n" +
+	const text = "targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n    allow: [new, replace, part, switch]\n" +
 		"channels:\n  - {name: team, kind: webhook, where: {env: TEAM_URL}, severity: info}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -79,11 +79,11 @@ func (e *database) prepare(ctx context.Context, t postgres.Target, o backup.Rest
 
 // Switch implements backup.Engine.
 func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bool) (backup.Switched, error) {
-	t, err := postgres.ParseTarget(req.URL, e.c.getenv)
+	t, err := e.restoreTarget(ctx, backup.RestoreOptions{URL: req.URL, Target: req.Target, Database: req.Database})
 	if err != nil {
 		return backup.Switched{}, err
 	}
-	s := postgres.Switch{From: req.From, Name: t.Database(), Keep: req.Keep}
+	s := postgres.Switch{From: req.From, Name: t.Database(), Keep: req.Keep, Free: req.Free}
 	if s.Keep == "" {
 		s.Keep = backup.KeptName(s.Name, req.At)
 	}
@@ -95,6 +95,9 @@ func (e *database) Switch(ctx context.Context, req backup.SwitchRequest, look bo
 	done, err := do(ctx, t)
 	if out.Sessions = done.Sessions; done.Replaces {
 		out.Kept = s.Keep
+	}
+	for _, c := range done.Connected {
+		out.Connected = append(out.Connected, backup.Connected(c))
 	}
 	return out, err
 }

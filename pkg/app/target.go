@@ -52,7 +52,7 @@ func (c Config) checkProofTarget() error {
 func (c Config) targets() []backup.RestoreTarget {
 	var all []backup.RestoreTarget
 	for _, t := range c.File.Targets {
-		to := backup.RestoreTarget{Name: t.Name}
+		to := backup.RestoreTarget{Name: t.Name, Switch: t.Allows(configfile.AllowSwitch)}
 		for _, m := range []struct{ allow, mode string }{
 			{configfile.AllowNew, registry.RestoreNew}, {configfile.AllowReplace, registry.RestoreReplace}, {configfile.AllowPart, registry.RestorePart},
 		} {

@@ -20,3 +20,6 @@ func HoldOverviews(s *Service) (release func()) {
 	s.summing <- struct{}{}
 	return func() { <-s.summing }
 }
+
+// SwitchedTo opens what the record of a restore says after a switch.
+var SwitchedTo = switchedTo

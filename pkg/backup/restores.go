@@ -16,6 +16,8 @@ import (
 type RestoreTarget struct {
 	Name  string
 	Modes []string // registry.RestoreNew, registry.RestoreReplace, registry.RestorePart
+	// Switch reports whether databases may be renamed there, so that a restored one takes another's place.
+	Switch bool
 }
 
 // RestoreOrder asks for a restore as work of its own, into a database of a target.
@@ -162,20 +164,28 @@ func (s *Service) restoringAlready(ctx context.Context, o RestoreOrder, but stri
 // restoreModes are all there are.
 var restoreModes = []string{registry.RestoreNew, registry.RestoreReplace, registry.RestorePart}
 
-// checkOrder refuses an order by what it says.
-func (s *Service) checkOrder(o RestoreOrder) error {
-	i := slices.IndexFunc(s.Targets, func(t RestoreTarget) bool { return t.Name == o.Target })
+// target is the one of this name.
+func (s *Service) target(name string) (RestoreTarget, error) {
+	i := slices.IndexFunc(s.Targets, func(t RestoreTarget) bool { return t.Name == name })
 	if i < 0 {
 		hint := "Name servers to restore to under targets in cofre.yaml."
 		if len(s.Targets) > 0 {
 			hint = "Known are: " + joined(s.Targets, func(t RestoreTarget) string { return t.Name }) + "."
 		}
-		return invalid(hint, "there is no target of this name") // which may be a connection string, with its password
+		return RestoreTarget{}, invalid(hint, "there is no target of this name") // which may be a connection string, with its password
+	}
+	return s.Targets[i], nil
+}
+
+// checkOrder refuses an order by what it says.
+func (s *Service) checkOrder(o RestoreOrder) error {
+	t, err := s.target(o.Target)
+	if err != nil {
+		return err
 	}
 	if err := dbname.CheckRequested(o.Database); err != nil {
 		return err
 	}
-	t := s.Targets[i]
 	switch {
 	case !slices.Contains(restoreModes, o.Mode):
 		return invalid("Use new, replace or part.", "%.40q is not a way to restore", o.Mode)

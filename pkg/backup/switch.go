@@ -10,10 +10,13 @@ import (
 
 // SwitchRequest says which database is to take another's place.
 type SwitchRequest struct {
-	URL  string    // of the database whose name it takes, which may be gone
-	From string    // on the same server
-	Keep string    // the name under which the database that has the name is kept; "" is one with the time
-	At   time.Time // of that name
+	URL      string    // of the database whose name it takes, which may be gone
+	Target   string    // a RestoreTarget's name, in place of URL
+	Database string    // at the target: the name that it takes
+	From     string    // on the same server
+	Keep     string    // the name under which the database that has the name is kept; "" is one with the time
+	Free     bool      // refuse where a database has the name
+	At       time.Time // of Keep
 }
 
 // Switched says what a switch would do, or did.
@@ -23,6 +26,18 @@ type Switched struct {
 	From     string `json:"from"`
 	Kept     string `json:"kept,omitempty"` // the name that the database has which was there before; "" when none was
 	Sessions int    `json:"sessions"`       // of both databases, which were ended
+	// Connected says whose they are, the most first; of very many, the first.
+	Connected []Connected `json:"connected,omitempty"`
+}
+
+// Connected are sessions of one role in a database. What their programs call themselves, and where they come from, the server tells of the role's own
+// alone, and of superusers' none.
+type Connected struct {
+	Database    string `json:"database"`
+	Role        string `json:"role"`
+	Application string `json:"application,omitempty"`
+	Address     string `json:"address,omitempty"`
+	Sessions    int    `json:"sessions"`
 }
 
 // LookAtSwitch tells what Switch would do and refuses what it would, and touches nothing.
@@ -41,7 +56,7 @@ func (s *Service) Switch(ctx context.Context, req SwitchRequest) (Switched, erro
 }
 
 func (s *Service) switchDatabase(ctx context.Context, req SwitchRequest, look bool) (Switched, error) {
-	if req.URL == "" {
+	if req.URL == "" && req.Target == "" {
 		return Switched{}, invalid("For example: cofre switch shop_restored --to postgresql://user@host:5432/shop", "no database to take the place of was given")
 	}
 	if req.At.IsZero() {

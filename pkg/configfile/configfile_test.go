@@ -224,7 +224,7 @@ func TestExplained(t *testing.T) {
 		one + "connection: {env: A}\n    proofs: hourly\n":                 "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
 		one + "connection: {env: A}\n    maxAge: 26\n":                     "line 4: sources.0.maxAge: want a text, not a number",
 		"targets:\n  - name: a\n    conection: {env: A}\n":                 `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
-		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'proof'",
+		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":   "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'switch', 'proof'",
 		"targets:\n  - {name: a, connection: 'postgresql://u:hidden@h/d'}": "line 2: targets.0.connection: want keys with values, not a text",
 		"sources: {name: a}\n":                                             "line 1: sources: want a list, each item behind a dash, not keys with values",
 		"- a\n":                                                            "line 1: want keys with values, not a list",

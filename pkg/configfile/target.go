@@ -11,6 +11,7 @@ const (
 	AllowNew     = "new"     // restores into databases that are made for them
 	AllowReplace = "replace" // restores that replace what a database holds
 	AllowPart    = "part"    // restores of tables and schemas into databases that are there, beside what they hold
+	AllowSwitch  = "switch"  // renaming databases, so that a restored one takes another's place, which ends the sessions of both
 	AllowProof   = "proof"   // proofs, each in a database of its own that is dropped at its end
 )
 

@@ -15,13 +15,27 @@ import (
 )
 
 // Switch puts one database in another's place, by their names: From gets the name Name, and what had that is kept as Keep.
-type Switch struct{ From, Name, Keep string }
+type Switch struct {
+	From, Name, Keep string
+	Free             bool // nobody is to lose the name: Do refuses where a database has it
+}
 
 // Switched is what a switch would do, or did.
 type Switched struct {
-	Replaces bool // there is a database Name, which is kept
-	Sessions int  // of both databases, which are ended
+	Replaces  bool // there is a database Name, which is kept
+	Sessions  int  // of both databases, which are ended
+	Connected []Connected
 }
+
+// Connected are sessions of one role in a database, by what their programs call themselves and where they come from; the server tells neither of
+// roles that the one that asks is no member of.
+type Connected struct {
+	Database, Role, Application, Address string
+	Sessions                             int
+}
+
+// maxConnected bounds what is told of who is connected.
+const maxConnected = 50
 
 // Look refuses what cannot work, and tells what would be done on the target's server. Nothing is touched.
 func (s Switch) Look(ctx context.Context, t Target) (Switched, error) {
@@ -42,8 +56,11 @@ func (s Switch) Do(ctx context.Context, t Target) (Switched, error) {
 	}
 	defer Close(conn)
 	done, err := s.look(ctx, conn, t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return done, err
+	case done.Replaces && s.Free:
+		return done, fault.New(fault.Validation, fault.InvalidInput, "Repeat its name to confirm that it is kept under another one.", "the database %q is there and would lose its name, which was not confirmed; nothing was changed", s.Name)
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if done.Replaces {
@@ -125,7 +142,20 @@ func (s Switch) look(ctx context.Context, conn *pgx.Conn, t Target) (Switched, e
 		return out, fault.New(fault.Validation, fault.DatabaseMissing, "List the server's databases: psql -l", "there is no database %q on this server; nothing was changed", s.From)
 	}
 	out.Replaces = found[s.Name]
-	return out, nil
+	out.Connected, err = s.connected(ctx, conn)
+	return out, t.Explain(ctx, err)
+}
+
+func (s Switch) connected(ctx context.Context, conn *pgx.Conn) ([]Connected, error) {
+	rows, err := conn.Query(ctx, `SELECT datname::text, usename::text, coalesce(application_name, ''), coalesce(pg_catalog.host(client_addr), ''), count(*)::int
+		FROM pg_catalog.pg_stat_activity WHERE datname = ANY ($1) AND usesysid IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT $2`, []string{s.From, s.Name}, maxConnected)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Connected, err error) {
+		err = row.Scan(&c.Database, &c.Role, &c.Application, &c.Address, &c.Sessions)
+		return c, err
+	})
 }
 
 // Bounds of waiting until a database is left by all.

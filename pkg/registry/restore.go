@@ -68,12 +68,22 @@ type Restore struct {
 	Error       *Error       `json:"error,omitempty"`
 	Restored    *Restored    `json:"restored,omitempty"`
 	GlobalsMade *MadeGlobals `json:"globalsMade,omitempty"` // also of one that did not succeed
+	// Switched is where the database is that was restored, once it has another name than it was restored under; nil before.
+	Switched *SwitchedTo `json:"switched,omitempty"`
 
 	Runner  string   `json:"runner,omitempty"` // the run that holds the lease, "" when none does yet
 	Process *Process `json:"process,omitempty"`
 	LeaseMS int64    `json:"leaseMs"`
 	Token   string   `json:"token"` // as an intent's, and so is Beat
 	Beat    int64    `json:"beat"`
+}
+
+// SwitchedTo is what became of the names of databases after a restore.
+type SwitchedTo struct {
+	Database string    `json:"database"`       // the name that the restored database has now
+	Kept     string    `json:"kept,omitempty"` // the name of the one that had that name; "" where none had it
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
 }
 
 // Restored says in short what a restore did.
@@ -235,6 +245,12 @@ func (x Restore) bounded() Restore {
 	if x.GlobalsMade != nil {
 		g := x.GlobalsMade.bounded()
 		x.GlobalsMade = &g
+	}
+	if x.Switched != nil {
+		w := *x.Switched
+		shorten(maxName, &w.Database, &w.Kept)
+		shorten(fault.MaxText, &w.By)
+		x.Switched = &w
 	}
 	if x.Restored != nil {
 		d := *x.Restored

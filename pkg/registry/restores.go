@@ -159,6 +159,23 @@ func (r *Registry) settleRestore(ctx context.Context, x Restore, o storage.Objec
 	return l.Restore(), err
 }
 
+// NoteSwitch records what became of the name of a database that was restored. One that goes on is busy.
+func (r *Registry) NoteSwitch(ctx context.Context, id string, to *SwitchedTo) (Restore, error) {
+	for try := 0; ; try++ {
+		x, o, err := r.restore(ctx, id)
+		switch {
+		case err != nil:
+			return x, err
+		case x.Live():
+			return x, fault.New(fault.Validation, fault.Busy, "Wait until it has ended.", "restore %s goes on", id)
+		}
+		l := r.holdRestore(x, o.ETag)
+		if err := l.Update(ctx, func(x *Restore) { x.Switched = to }); !lost(err) || try == maxTakeovers {
+			return l.Restore(), err
+		}
+	}
+}
+
 // ForgetRestores removes the records of restores that have ended: what is beyond the newest MaxRestores, and what was asked for before
 // oldest, where that is not zero. It gives how many.
 func (r *Registry) ForgetRestores(ctx context.Context, oldest time.Time) (n int, err error) {

@@ -2045,8 +2045,11 @@ type Restore struct {
 	StartedAt time.Time       `json:"startedAt,omitempty,omitzero"`
 
 	// State `interrupted`: its process was stopped, or died
-	State  RestoreState `json:"state"`
-	Target string       `json:"target"`
+	State RestoreState `json:"state"`
+
+	// Switched What the restored database is called now, where it took another's place.
+	Switched RestoreSwitched `json:"switched,omitempty,omitzero"`
+	Target   string          `json:"target"`
 }
 
 // RestorePhase how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
@@ -2241,6 +2244,18 @@ type RestoreRehearsal struct {
 	Size int64 `json:"size"`
 }
 
+// RestoreSwitched What the restored database is called now, where it took another's place.
+type RestoreSwitched struct {
+	At time.Time `json:"at"`
+
+	// By the token's subject
+	By       string `json:"by"`
+	Database string `json:"database"`
+
+	// Kept what the database is called that had that name; absent where none had
+	Kept string `json:"kept,omitempty,omitzero"`
+}
+
 // RestoreTarget defines model for RestoreTarget.
 type RestoreTarget struct {
 	// Modes what may be done there
@@ -2248,6 +2263,9 @@ type RestoreTarget struct {
 
 	// Name Examples: staging
 	Name string `json:"name"`
+
+	// Switch a restored database may take the place of another there
+	Switch bool `json:"switch,omitempty,omitzero"`
 }
 
 // RestoredSummary What a restore did, in short.
@@ -2554,6 +2572,61 @@ type SourceSummary struct {
 
 // State defines model for State.
 type State string
+
+// SwitchReport defines model for SwitchReport.
+type SwitchReport struct {
+	// Connected whose sessions those are; of very many, the first
+	Connected []SwitchSession `json:"connected"`
+
+	// Database the name that `from` has now
+	Database string `json:"database"`
+	DryRun   bool   `json:"dryRun"`
+	From     string `json:"from"`
+
+	// Kept what the database is called now that had the name; absent where none had
+	Kept string `json:"kept,omitempty,omitzero"`
+
+	// Sessions of both databases, which were ended
+	Sessions int    `json:"sessions"`
+	Target   string `json:"target"`
+}
+
+// SwitchRequest defines model for SwitchRequest.
+type SwitchRequest struct {
+	// Confirm the name that it takes again, where a database has it
+	Confirm string `json:"confirm,omitempty,omitzero"`
+
+	// Database the name that it takes
+	Database string `json:"database"`
+
+	// DryRun change nothing; say what would be renamed, and who is connected
+	DryRun bool `json:"dryRun,omitempty,omitzero"`
+
+	// From the database that was restored
+	From string `json:"from"`
+
+	// Keep the name under which what has that name is kept; by default the name with `_before_` and the time in UTC
+	Keep string `json:"keep,omitempty,omitzero"`
+
+	// Restore A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8R7S3E5T0RE6K2W1X0N5BC
+	Restore RestoreID `json:"restore,omitempty,omitzero"`
+
+	// Target the name of a target
+	//
+	// Examples: staging
+	Target string `json:"target"`
+}
+
+// SwitchSession Sessions of one role in a database. What their program calls itself, and where they come from, the server does not tell of all.
+type SwitchSession struct {
+	Address     string `json:"address,omitempty,omitzero"`
+	Application string `json:"application,omitempty,omitzero"`
+	Database    string `json:"database"`
+	Role        string `json:"role"`
+	Sessions    int    `json:"sessions"`
+}
 
 // TableDiff A table, or all partitions of one that are restored through it. Figures are absent where the backup has no rows of it.
 type TableDiff struct {
@@ -2868,3 +2941,6 @@ type CreateRestoreJSONRequestBody = CreateRestoreRequest
 
 // PlanRestoreJSONRequestBody defines body for PlanRestore for application/json ContentType.
 type PlanRestoreJSONRequestBody = CreateRestoreRequest
+
+// SwitchDatabasesJSONRequestBody defines body for SwitchDatabases for application/json ContentType.
+type SwitchDatabasesJSONRequestBody = SwitchRequest

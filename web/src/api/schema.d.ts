@@ -433,6 +433,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/restore/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a restored database in the place of another
+         * @description Gives the database `from` the name `database`; what has that name is kept under another one. Both names change in one transaction, or none does.
+         *     The sessions of both databases are ended, and whoever connects again reaches what was restored. Nothing is dropped, and the same request
+         *     with `from` and `keep` the other way round undoes it. The target's `allow` has to say `switch`, and its role has to own both databases and have
+         *     CREATEDB.
+         *
+         *     With `dryRun` it is looked at only: what would be renamed, and who is connected. Whatever is in the way is an error, with `dryRun` too.
+         *     Where a database has the name, `confirm` repeats it. It ends after 20 seconds (503, reason `timeout`): ask with `dryRun` what came of it.
+         */
+        post: operations["switchDatabases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backup/{id}": {
         parameters: {
             query?: never;
@@ -1264,6 +1290,8 @@ export interface components {
             name: string;
             /** @description what may be done there */
             modes: components["schemas"]["RestoreMode"][];
+            /** @description a restored database may take the place of another there */
+            switch?: boolean;
         };
         ListRestoreTargetsResponse: {
             targets: components["schemas"]["RestoreTarget"][];
@@ -1426,6 +1454,56 @@ export interface components {
             error?: components["schemas"]["BackupError"];
             restored?: components["schemas"]["RestoredSummary"];
             globalsMade?: components["schemas"]["RestoreGlobals"];
+            switched?: components["schemas"]["RestoreSwitched"];
+        };
+        /** @description What the restored database is called now, where it took another's place. */
+        RestoreSwitched: {
+            database: string;
+            /** @description what the database is called that had that name; absent where none had */
+            kept?: string;
+            /** @description the token's subject */
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
+        SwitchRequest: {
+            /**
+             * @description the name of a target
+             * @example staging
+             */
+            target: string;
+            /** @description the database that was restored */
+            from: string;
+            /** @description the name that it takes */
+            database: string;
+            /** @description the name under which what has that name is kept; by default the name with `_before_` and the time in UTC */
+            keep?: string;
+            /** @description the name that it takes again, where a database has it */
+            confirm?: string;
+            restore?: components["schemas"]["RestoreId"];
+            /** @description change nothing; say what would be renamed, and who is connected */
+            dryRun?: boolean;
+        };
+        SwitchReport: {
+            dryRun: boolean;
+            target: string;
+            /** @description the name that `from` has now */
+            database: string;
+            from: string;
+            /** @description what the database is called now that had the name; absent where none had */
+            kept?: string;
+            /** @description of both databases, which were ended */
+            sessions: number;
+            /** @description whose sessions those are; of very many, the first */
+            connected: components["schemas"]["SwitchSession"][];
+        };
+        /** @description Sessions of one role in a database. What their program calls itself, and where they come from, the server does not tell of all. */
+        SwitchSession: {
+            database: string;
+            role: string;
+            application?: string;
+            address?: string;
+            sessions: number;
         };
         /** @description What a restore did, in short. */
         RestoredSummary: {
@@ -3065,6 +3143,42 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    switchDatabases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchRequest"];
+            };
+        };
+        responses: {
+            /** @description What was renamed, or would be. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchReport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

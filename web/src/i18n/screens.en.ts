@@ -137,7 +137,7 @@ export const screensEn = {
       create: "created", download: "made a link", validate: "validated", cancel: "canceled", delete: "deleted", cleanup: "cleaned up", pin: "pinned", unpin: "unpinned",
       settings_write: "changed the settings", settings_read: "read the settings", list: "listed", info: "read the record", contents: "looked at the contents", diff: "compared backups",
       status: "followed", metrics: "read the figures", health: "looked at health", audit: "read the audit trail", session: "signed in",
-      restore: "started a restore", restore_plan: "planned a restore", restore_cancel: "canceled a restore", restore_end: "restore ended",
+      restore: "started a restore", restore_plan: "planned a restore", restore_cancel: "canceled a restore", restore_switch: "switched databases", restore_end: "restore ended",
       channel_list: "looked at the channels", channel_test: "tested a channel", event_list: "looked at events",
     },
     outcomes: { allowed: "allowed", denied: "denied", failed: "failed" },

@@ -139,7 +139,7 @@ export const screensPtBR: ScreenWords = {
       create: "criou", download: "criou um link", validate: "validou", cancel: "cancelou", delete: "excluiu", cleanup: "limpou", pin: "fixou", unpin: "desafixou",
       settings_write: "mudou as configurações", settings_read: "leu as configurações", list: "listou", info: "leu o registro", contents: "olhou o conteúdo", diff: "comparou backups",
       status: "acompanhou", metrics: "leu os números", health: "olhou a saúde", audit: "leu a trilha de auditoria", session: "entrou",
-      restore: "iniciou restauração", restore_plan: "planejou restauração", restore_cancel: "cancelou restauração", restore_end: "restauração encerrada",
+      restore: "iniciou restauração", restore_plan: "planejou restauração", restore_cancel: "cancelou restauração", restore_switch: "trocou bancos de dados", restore_end: "restauração encerrada",
       channel_list: "consultou os canais", channel_test: "testou um canal", event_list: "consultou os eventos",
     },
     outcomes: { allowed: "permitido", denied: "negado", failed: "falhou" },
