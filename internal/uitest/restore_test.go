@@ -31,7 +31,7 @@ func TestRestore(t *testing.T) {
 	const targets = `targets:
   - name: staging
     connection: {env: STAGING_URL}
-    allow: [new, part, replace]
+    allow: [new, part, replace, switch]
   - name: far away
     connection: {env: FAR_URL}
 `

@@ -132,6 +132,38 @@ async function journey(browser) {
     assert.equal(sum(shop), whole);
   });
 
+  const switched = await step("a restored database takes the place of the damaged one, and gives it back", async () => {
+    await page.goto(`${origin}/#/restore`);
+    await page.getByRole("link", { name: "Restore shop" }).click();
+    await field(page, "Name of the new database").fill("shop_again");
+    await clear(page);
+    await page.getByRole("button", { name: "Restore into shop_again", exact: true }).click();
+    await page.getByText(/^shop_again is on staging, restored in/).waitFor({ timeout: 60_000 });
+    psql(shop, "CREATE TABLE damage ()");
+    const go = page.getByRole("button", { name: "Switch over", exact: true });
+    await go.waitFor({ timeout: 30_000 });
+    assert.ok(await go.isDisabled());
+    await page.getByText("shop_again gets the name shop").waitFor();
+    await inspect(page, "switch over");
+    await picture(page, "restore-switch-1280");
+    await field(page, "Type shop").fill("shop");
+    await page.keyboard.press("Enter");
+    await page.getByText("shop is the restored database.").waitFor({ timeout: 30_000 });
+    assert.equal(psql(shop, "SELECT to_regclass('damage') IS NULL"), "t");
+    assert.equal(sum(shop), whole);
+    await page.reload(); // the record says so
+    await page.getByRole("button", { name: "Undo the switch-over…" }).click();
+    await page.getByRole("button", { name: "Switch back" }).waitFor({ timeout: 30_000 });
+    await inspect(page, "undo");
+    await picture(page, "restore-switched-1280");
+    await field(page, "Type shop").fill("shop");
+    await page.getByRole("button", { name: "Switch back" }).click();
+    await page.getByText("shop_again gets the name shop").waitFor({ timeout: 30_000 });
+    assert.equal(psql(shop, "SELECT to_regclass('damage') IS NULL"), "f");
+    psql(shop, "DROP TABLE damage");
+    return restoreId(page);
+  });
+
   const canceled = await step("one that is stopped half way says which database must not be used", async () => {
     await page.goto(`${origin}/#/restore`);
     await page.getByRole("link", { name: "Restore shop" }).click();
@@ -195,6 +227,7 @@ async function journey(browser) {
     await everywhere(browser, "restore-start", "#/restore", ".items li a[href*='#/restore/']");
     await everywhere(browser, "restore", chosen, ".plan-list");
     await everywhere(browser, "restore-done", `#/restore/${first}`, ".notice.ok");
+    await everywhere(browser, "restore-switch", `#/restore/${switched}`, "form.notice");
     await everywhere(browser, "restore-half", `#/restore/${canceled}`, ".notice.bad");
   });
   const folder = process.env.COFRE_DOC_IMAGES;

@@ -11,6 +11,8 @@ export type RestoreMode = Schemas["RestoreMode"];
 export type RestoreOrder = Schemas["CreateRestoreRequest"];
 export type RestorePlan = Schemas["RestorePlan"];
 export type RestoreTarget = Schemas["RestoreTarget"];
+export type SwitchOrder = Schemas["SwitchRequest"];
+export type SwitchReport = Schemas["SwitchReport"];
 export type RestoreGlobals = Schemas["RestoreGlobals"];
 
 /** live reports whether a restore may still change something. */
@@ -93,4 +95,27 @@ export function useRestoreActions() {
     }),
     cancel: useMutation({ mutationFn: (id: string) => answer(api.POST("/api/restore/cancel/{id}", { params: { path: { id } } })), onSettled: stale }),
   };
+}
+
+/** useSwitchPlan asks what a switch of databases would rename, and who is connected; nothing changes by it. */
+export function useSwitchPlan(order: SwitchOrder) {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: ["restores", "switch", order],
+    queryFn: ({ signal }) => answer(api.POST("/api/restore/switch", { signal, body: { ...order, dryRun: true } })),
+    staleTime: 0,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    retry: false,
+  });
+}
+
+/** useSwitch renames databases. Whatever comes of it, the record of the restore is read again. */
+export function useSwitch() {
+  const { api } = useServices();
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (order: SwitchOrder) => answer(api.POST("/api/restore/switch", { body: order })),
+    onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ["restores", "one"] }), client.invalidateQueries({ queryKey: ["audit"] })]),
+  });
 }

@@ -9,10 +9,11 @@ import { CloseButton, Dialog } from "../../components/Dialog";
 import { Empty, Explanation, Failed, Loading } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
-import { analyzeCommand, dropCommand, lookCommand, mergeStatements, plainName, switchCommand } from "./order";
+import { analyzeCommand, dropCommand, lookCommand, mergeStatements, plainName } from "./order";
 import { RestoreBadge, restoreLink } from "./parts";
 import { Globals } from "./PlanCard";
 import { partOf } from "./RestoreList";
+import { SwitchOver } from "./Switch";
 
 export function OneRestore({ id }: { id: string }) {
   const { t } = useText();
@@ -162,8 +163,7 @@ function Done({ restore: x, backup: b }: { restore: Restore; backup: Backup | un
   const part = x.mode === "part";
   const duration = f.duration(done?.duration ?? (x.endedAt && x.startedAt ? Date.parse(x.endedAt) - Date.parse(x.startedAt) : 0));
   const table = x.part?.as && x.part.tables?.[0];
-  // Whose place it is to take.
-  const place = x.mode === "new" && !x.part && b?.whole && b.database !== x.database ? b.database : undefined;
+  const now = x.switched?.database ?? x.database;
   return (
     <>
       <Note tone={done?.failed ? "warn" : "ok"}>
@@ -181,21 +181,15 @@ function Done({ restore: x, backup: b }: { restore: Restore; backup: Backup | un
         ) : (
           <>
             <p>{r.look}</p>
-            <Command text={lookCommand(x.database)} what="psql" />
-            {place && (
-              <>
-                <p>{r.switch(place)}</p>
-                <Command text={switchCommand(x.database, place)} what="cofre switch" />
-                <p className="hint">{r.switchNote(place)} {r.back}</p>
-              </>
-            )}
+            <Command text={lookCommand(now)} what="psql" />
             <p>{r.analyze}</p>
-            <Command text={analyzeCommand(place ?? x.database)} what="ANALYZE" />
+            <Command text={analyzeCommand(now)} what="ANALYZE" />
           </>
         )}
         {Boolean(done?.statements?.length) && <><h3>{r.statements}</h3><Command text={done!.statements!.join("\n")} what={r.statements} /></>}
         {Boolean(done?.warnings?.length) && <><h3>{r.warnings}</h3><ul lang="en">{done!.warnings!.map((w) => <li key={w}>{w}</li>)}</ul></>}
       </section>
+      {!part && <SwitchOver restore={x} backup={b} />}
     </>
   );
 }

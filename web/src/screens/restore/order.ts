@@ -1,7 +1,7 @@
 // What is asked for: what stands on the page, as the API takes it and as a command.
 
 import type { Backup } from "../../api/client";
-import type { RestoreMode, RestoreOrder, RestoreTarget } from "../../api/restores";
+import type { Restore, RestoreMode, RestoreOrder, RestoreTarget, SwitchOrder } from "../../api/restores";
 import { quote, tableName } from "../../cli";
 
 export interface Table {
@@ -157,6 +157,17 @@ const url = (database: string) => quote(`postgresql://user@host:5432/${encodeURI
 
 /** switchCommand gives a restored database the name of the one that it is to be. */
 export const switchCommand = (restored: string, database: string) => `cofre switch ${quote(restored)} --to ${url(database)} --keep ${quote(shortened(database, "_broken"))}`;
+
+/** placeOf is the database whose place a restored one is to take: that of a whole backup, restored under another name. */
+export const placeOf = (x: Restore, b: Backup | undefined): string | undefined => (x.mode === "new" && !x.part && b?.whole && b.database !== x.database ? b.database : undefined);
+
+/** undoOf is the way back of a restore whose database has taken another's place. */
+export function undoOf(x: Restore): SwitchOrder | undefined {
+  const s = x.switched;
+  if (!s) return undefined;
+  const of = { target: x.target, restore: x.id };
+  return s.kept ? { ...of, from: s.kept, database: s.database, keep: x.database } : { ...of, from: s.database, database: x.database };
+}
 
 /** lookCommand lists what a database holds. */
 export const lookCommand = (database: string) => `psql ${url(database)} -c '\\dt+'`;

@@ -2,7 +2,7 @@ import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import type { Backup } from "../../api/client";
-import type { RestoreOrder, RestoreTarget } from "../../api/restores";
+import type { RestoreOrder, RestoreTarget, SwitchOrder, SwitchReport } from "../../api/restores";
 import { backup, metrics, plan, problem, restore, serve, show, source, type Asked } from "../../test/world";
 import { blank, goodDatabase, mergeStatements, modeOf, orderCommand, orderOf, parseTables, plainName, proposedDatabase, proposedName, switchCommand } from "./order";
 import { RestoreScreen } from "./RestoreScreen";
@@ -259,8 +259,51 @@ test("a running one is followed to its end, and says what comes next", async () 
   x = restore({ backup: b.id, state: "succeeded", endedAt: "2026-11-20T12:01:01Z", restored: { duration: 60_000, failed: 2, statements: ["CREATE INDEX i ON t (a);"], warnings: ["an owner lacks"] } });
   expect(await screen.findByText("shop_restored_20261119 is on staging, restored in 1 min.")).toBeTruthy();
   expect(screen.getByText("2 objects could not be restored. The rest is there.").closest(".notice")!.className).toContain("warn");
-  expect(screen.getByText("cofre switch shop_restored_20261119 --to postgresql://user@host:5432/Shop --keep Shop_broken")).toBeTruthy();
+  expect(await screen.findByText("cofre switch shop_restored_20261119 --to postgresql://user@host:5432/Shop --keep Shop_broken")).toBeTruthy();
+  expect(screen.getByText(/staging does not allow the switch-over from here/)).toBeTruthy();
   expect(screen.getByText("CREATE INDEX i ON t (a);")).toBeTruthy();
+});
+
+const renamed = (body: SwitchOrder, sessions = 0): SwitchReport => ({
+  dryRun: Boolean(body.dryRun), target: body.target, database: body.database, from: body.from, kept: body.keep ?? `${body.database}_before_20261120_120000`, sessions,
+  connected: sessions ? [{ database: body.database, role: "till", application: "checkout", address: "10.0.0.9", sessions }] : [],
+});
+
+test.each([
+  ["en", "Switch over", "Type shop", "3 sessions of both will be ended", "shop is the restored database.", "Undo the switch-over…", "Switch back"],
+  ["pt-BR", "Fazer a virada", "Digite shop", "3 sessões dos dois serão encerradas", "shop é o banco restaurado.", "Desfazer a virada…", "Voltar atrás"],
+] as const)("a restored database takes the place of the damaged one when its name was typed, and gives it back (%s)", async (language, go, label, ends, done, undo, goBack) => {
+  const b = backup();
+  const over = { state: "succeeded", backup: b.id, endedAt: "2026-11-20T12:01:01Z", restored: { duration: 60_000 } } as const;
+  let x = restore(over);
+  let refuses = true;
+  const asked = serve({ ...world([b], [{ ...staging, switch: true }]), "GET /api/restore/status/:id": () => x, "POST /api/restore/switch": (a) => {
+    const body = a.body as SwitchOrder;
+    if (body.dryRun) return refuses ? problem(409, { code: "PermissionError", reason: "missing_privilege", detail: "not the owner", hint: "Switch as its owner." }) : renamed(body, 3);
+    x = restore({ ...over, ...(body.from === x.database ? { switched: { database: "shop", kept: body.keep!, by: "ana", at: "2026-11-20T13:00:00Z" } } : {}) });
+    return renamed(body, 3);
+  } });
+  show(<RestoreScreen id={x.id} />, { language });
+  // What is in the way is said, and there is nothing to press but to look again.
+  expect((await screen.findByRole("alert")).textContent).toContain("Switch as its owner.");
+  expect(screen.queryByRole("button", { name: go })).toBeNull();
+  refuses = false;
+  await userEvent.click(within(screen.getByRole("alert")).getByRole("button"));
+  const button = await screen.findByRole<HTMLButtonElement>("button", { name: go });
+  expect(button.disabled).toBe(true);
+  expect(screen.getByText(new RegExp(ends))).toBeTruthy();
+  expect(screen.getByText(/checkout · 10\.0\.0\.9/)).toBeTruthy();
+  await userEvent.type(screen.getByRole("textbox", { name: label }), "shop{Enter}");
+  expect(await screen.findByText(done)).toBeTruthy();
+  const sent = () => asked.map((a) => a.body as SwitchOrder).filter((o) => o && "from" in o && !o.dryRun);
+  const forth = { target: "staging", from: x.database, database: "shop", restore: x.id, keep: "shop_before_20261120_120000", confirm: "shop" };
+  expect(sent()).toEqual([forth]);
+  await userEvent.click(screen.getByRole("button", { name: undo }));
+  const back = await screen.findByRole<HTMLButtonElement>("button", { name: goBack });
+  await userEvent.type(screen.getByRole("textbox", { name: label }), "shop");
+  await userEvent.click(back);
+  await waitFor(() => expect(screen.queryByText(done)).toBeNull());
+  expect(sent()).toEqual([forth, { ...forth, from: forth.keep, keep: forth.from }]);
 });
 
 test("it is canceled after a question, and what is half filled is said aloud, with what to do", async () => {
