@@ -129,7 +129,7 @@ func (a *App) openStore(ctx context.Context, c Config, o Options) error {
 			"BACKUP_DIRECTORY is not set: there is no place to keep backups in")
 	}
 	if strings.Contains(c.Directory, "://") {
-		place, err := c.place(o)
+		place, err := c.place(ctx, o)
 		if err != nil {
 			return err
 		}

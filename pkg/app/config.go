@@ -110,6 +110,7 @@ type Config struct {
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
 
 	recipients []age.Recipient
+	second     configfile.Place // what the file says of Directory, where that is a second place
 	getenv     func(string) string
 }
 

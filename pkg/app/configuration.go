@@ -55,6 +55,9 @@ func onlyTargets(where string, f configfile.File) error {
 				"%s, line %d: the connection of target %q is no secret: a file that lies in S3 takes neither env nor file", where, t.Line, t.Name)
 		}
 	}
+	if len(f.Places) > 0 {
+		return fault.New(fault.Validation, fault.InvalidInput, "Name places in a file of the machine that copies.", "%s, line %d: a file that lies in S3 names no second places", where, f.Places[0].Line)
+	}
 	for _, ch := range f.Channels {
 		if ch.Where.Secret == "" || ch.Key != (configfile.Connection{}) && ch.Key.Secret == "" {
 			return fault.New(fault.Validation, fault.InvalidInput, "Keep its address in AWS Secrets Manager, and name the secret's ARN under secret.",

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"cofre/pkg/backup"
+	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
@@ -38,33 +39,72 @@ func setStorageClass(c *Config, v string) error {
 	return nil
 }
 
-// copyPlaces are the second places; each is opened when it is first needed.
-func (c Config) copyPlaces(o Options) ([]backup.Place, error) {
-	var all []backup.Place
-	for _, dir := range c.Copies {
-		if within(dir, c.Directory) || within(c.Directory, dir) {
-			return nil, fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.",
-				"the second place %s is the first one, or one lies in the other", dir)
+// secondPlaces are those of the file and of BACKUP_COPIES, which are called by their directories, each as a configuration of its own.
+func (c Config) secondPlaces() (names []string, all []Config, err error) {
+	add := func(name, dir string, p configfile.Place) error {
+		if slices.Contains(names, name) {
+			return nil // in both
 		}
 		one := c
-		one.Directory, one.StorageClass = dir, ""
-		all = append(all, one.copyPlace(dir, o))
+		if err := setDirectory(&one, dir); err != nil {
+			return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Write it as BACKUP_DIRECTORY is written.", "the directory of place %q", name)
+		}
+		if within(one.Directory, c.Directory) || within(c.Directory, one.Directory) {
+			return fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.",
+				"the second place %s is the first one, or one lies in the other", name)
+		}
+		one.Copies, one.File.Places, one.StorageClass, one.second = nil, nil, p.StorageClass, p
+		names, all = append(names, name), append(all, one)
+		return nil
 	}
-	return all, nil
+	for _, p := range c.File.Places {
+		if err := add(p.Name, p.Directory, p); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, dir := range c.Copies {
+		if err := add(dir, dir, configfile.Place{}); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, s := range c.File.Sources {
+		for _, name := range s.Copies {
+			if !slices.Contains(names, name) {
+				return nil, nil, fault.New(fault.Validation, fault.InvalidInput, "Name it under places, or in BACKUP_COPIES.", "%s: the source %q is to be copied to the place %q, which does not stand there", s.Origin, s.Name, name)
+			}
+		}
+	}
+	return names, all, nil
+}
+
+// copyPlaces are the second places; each is opened when it is first needed.
+func (c Config) copyPlaces(o Options) ([]backup.Place, error) {
+	names, places, err := c.secondPlaces()
+	var all []backup.Place
+	for i, one := range places {
+		all = append(all, one.copyPlace(names[i], o))
+	}
+	return all, err
 }
 
 // CopyNames are the names of the second places.
-func (c Config) CopyNames() []string { return c.Copies }
+func (c Config) CopyNames() []string {
+	names, _, _ := c.secondPlaces() // refused when the first place is opened
+	return names
+}
 
 // At is the configuration with a second place as its directory.
 func (c Config) At(name string) (Config, error) {
-	if i := slices.Index(c.Copies, name); i >= 0 {
-		c.Directory, c.Copies, c.StorageClass = c.Copies[i], nil, ""
-		return c, nil
+	names, places, err := c.secondPlaces()
+	if err != nil {
+		return c, err
 	}
-	hint := "BACKUP_COPIES names none."
-	if len(c.Copies) > 0 {
-		hint = "There are: " + strings.Join(c.Copies, ", ") + "."
+	if i := slices.Index(names, name); i >= 0 {
+		return places[i], nil
+	}
+	hint := "Name it under places in cofre.yaml, or in BACKUP_COPIES."
+	if len(names) > 0 {
+		hint = "There are: " + strings.Join(names, ", ") + "."
 	}
 	return c, fault.New(fault.Validation, fault.NotFound, hint, "there is no second place %.200q", name)
 }
@@ -97,9 +137,16 @@ func (c Config) copyPlace(name string, o Options) backup.Place {
 }
 
 // place says where the backup directory is in S3, and how it is to be reached.
-func (c Config) place(o Options) (s3.Config, error) {
+func (c Config) place(ctx context.Context, o Options) (s3.Config, error) {
 	place, err := s3.ParseURL(c.Directory)
+	if err != nil {
+		return place, err
+	}
 	place.PartSize, place.Concurrency, place.EqualParts, place.Logger = int64(c.PartSizeMB)<<20, c.UploadConcurrency, c.EqualParts, o.Log
-	place.StorageClass = c.StorageClass
+	place.StorageClass, place.Endpoint, place.Region = c.StorageClass, c.second.Endpoint, c.second.Region
+	access, secret, err := c.second.Keys(ctx, c.getenv)
+	if access != "" {
+		place.Credentials = &s3.Credentials{AccessKeyID: access, SecretAccessKey: secret}
+	}
 	return place, err
 }

@@ -34,7 +34,7 @@ func (c Config) Sources() source.List {
 
 // sourceDefaults are what holds for a source that says nothing itself.
 func (c Config) sourceDefaults() source.Settings {
-	d := source.Settings{Schedule: c.Schedule, Jobs: c.Jobs, Rows: c.Rows}
+	d := source.Settings{Schedule: c.Schedule, Jobs: c.Jobs, Rows: c.Rows, Copies: c.Copies}
 	if c.MaxAge > 0 {
 		d.MaxAge = fmt.Sprintf("%dh", c.MaxAge/time.Hour)
 	}

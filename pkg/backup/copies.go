@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,13 +42,20 @@ func (s *Service) Copies(ctx context.Context, id string) []CopyState {
 
 // lookForCopies tells an overview how far the second places are behind.
 func (s *Service) lookForCopies(ctx context.Context, o *overview.Overview) {
+	if len(s.CopyPlaces) == 0 {
+		return
+	}
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return // which the overview has told
+	}
 	var all sync.WaitGroup
 	found := make([]map[string]overview.Copies, len(s.CopyPlaces))
 	for i, p := range s.CopyPlaces {
 		found[i] = map[string]overview.Copies{}
 		all.Go(func() {
 			for n := range o.Sources {
-				if src := &o.Sources[n]; src.Configured && src.LastWhole != nil {
+				if src := &o.Sources[n]; src.Configured && src.LastWhole != nil && slices.Contains(sources.Of(src.Name).Copies, p.Name) {
 					found[i][src.Name] = s.copiesOf(ctx, p, src)
 				}
 			}

@@ -42,6 +42,23 @@ func (s *Service) Place(name string) (Place, error) {
 	return Place{}, fault.New(fault.Validation, fault.NotFound, hint, "there is no place %.80q", name)
 }
 
+// CopiesOf returns the second places that backups of a source go to.
+func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) {
+	all, err := s.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var places []Place
+	for _, name := range all.Of(source).Copies {
+		place, err := s.Place(name)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, place)
+	}
+	return places, nil
+}
+
 // Copy brings a good backup to a second place, in one pass: what is read of the first is held against the record's SHA-256 before the second
 // has it. copied is false where it was there already. progress, when set, is told the bytes that the second place has. A copy that fails
 // leaves nothing that counts, and nothing of the first place is changed.
@@ -246,7 +263,7 @@ type CopyFailure struct {
 	Error *registry.Error `json:"error"`
 }
 
-// CopyMissing copies all good backups that the place does not have; the oldest
+// CopyMissing copies all good backups that the place does not have, of the sources that are copied there; the oldest
 // first, so that whoever is interrupted goes on where it stopped. One that fails does not keep the others from being copied. The error is for what ends all of it.
 func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Backup, done int64)) (CopyReport, error) {
 	rep := CopyReport{Place: to, Copied: []string{}, Failed: []CopyFailure{}}
@@ -258,7 +275,11 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 	if err != nil {
 		return rep, fmt.Errorf("open the place %s: %w", to, err)
 	}
-	lacking, pinned, there, err := s.lacking(ctx, records)
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return rep, err
+	}
+	lacking, pinned, there, err := s.lacking(ctx, records, func(b *Backup) bool { return slices.Contains(sources.Of(b.SourceName()).Copies, to) })
 	if err != nil {
 		return rep, err
 	}
@@ -296,7 +317,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 
 // lacking compares the records of two places, page by page: the good backups that the second does not have, the oldest first, without what
 // would take much memory, those that are pinned here and not so there, and how many it has.
-func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacking []Backup, pinned []string, there int, err error) {
+func (s *Service) lacking(ctx context.Context, second *registry.Registry, wanted func(*Backup) bool) (lacking []Backup, pinned []string, there int, err error) {
 	err = second.Reading(ctx, func(theirs *registry.View) error {
 		next, stop := iter.Pull2(theirs.Walk(ctx, nil))
 		defer stop()
@@ -314,7 +335,7 @@ func (s *Service) lacking(ctx context.Context, second *registry.Registry) (lacki
 					other, err, more = next()
 				}
 				switch {
-				case !b.Verified():
+				case !b.Verified() || !wanted(&b):
 				case more && other.ID == b.ID:
 					if there++; b.Pin.Holds(s.Now()) && !b.Pin.Same(other.Pin) {
 						pinned = append(pinned, b.ID)

@@ -27,6 +27,10 @@ func (w *world) second(other *world) backup.Place {
 		return other.Store, other.Service.Registry, nil
 	}}
 	w.Service.CopyPlaces = []backup.Place{p}
+	w.Service.Configured.Defaults.Copies = []string{p.Name}
+	for i := range w.Service.Configured.Sources {
+		w.Service.Configured.Sources[i].Copies = []string{p.Name}
+	}
 	return p
 }
 

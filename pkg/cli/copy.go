@@ -148,7 +148,11 @@ func (p *program) copiedTo(doc *copyDoc, rep backup.CopyReport) error {
 
 // copyNew copies a backup that was just made to its second places. It never fails the backup: what is not copied now is copied later.
 func (p *program) copyNew(ctx context.Context, a *app.App, b backup.Backup) {
-	for _, place := range a.Service.CopyPlaces {
+	places, err := a.Service.CopiesOf(ctx, b.SourceName())
+	if err != nil {
+		p.complain(err)
+	}
+	for _, place := range places {
 		bar := p.bar("copying")
 		_, err := a.Service.Copy(ctx, b.ID, place.Name, func(done, size int64) { bar.Set(term.State{Phase: "copying", Done: done, Total: size}) })
 		bar.Close()

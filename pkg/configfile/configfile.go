@@ -54,6 +54,8 @@ type File struct {
 	// Retention is what is kept of all sources for which nothing else is said; nil where the file says nothing of it.
 	Retention *Retention `json:"retention"`
 	Targets   []Target   `json:"targets"`
+	// Places are second places, where copies go.
+	Places []Place `json:"places"`
 	// Channels are how people are told of what happens.
 	Channels []Channel `json:"channels"`
 }
@@ -206,6 +208,17 @@ func Parse(name string, data []byte) (File, error) {
 	for _, s := range f.Sources {
 		if s.Ping != nil && !s.Ping.whole() {
 			return f, wrong(name, s.Origin.Line, "source %q: ping wants exactly one of the keys env, file, secret", s.Name)
+		}
+	}
+	places := names{}
+	for i := range f.Places {
+		p := &f.Places[i]
+		p.Line = lineOf(&doc, []string{"places", strconv.Itoa(i)})
+		if before := places.add(p.Name, p.Line); before > 0 {
+			return f, wrong(name, p.Line, "the place %q stands in line %d already", p.Name, before)
+		}
+		if what := p.check(); what != "" {
+			return f, wrong(name, p.Line, "place %q: %s", p.Name, what)
 		}
 	}
 	channels := names{}

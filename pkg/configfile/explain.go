@@ -35,8 +35,8 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // keys are what may stand at each place of the file, for what the validator's messages do not say. TestKeys holds them
 // against the schema.
 var keys = map[string][]string{
-	"":                   {"sources", "retention", "targets", "channels"},
-	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "thresholds", "tags", "ping"},
+	"":                   {"sources", "retention", "targets", "places", "channels"},
+	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "thresholds", "copies", "tags", "ping"},
 	"sources.connection": {"env", "file", "secret"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.retention":  {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
@@ -44,6 +44,9 @@ var keys = map[string][]string{
 	"sources.ping":       {"env", "file", "secret", "allowLocal"},
 	"targets":            {"name", "connection", "allow"},
 	"targets.connection": {"env", "file", "secret"},
+	"places":             {"name", "directory", "endpoint", "region", "accessKey", "secretKey", "storageClass"},
+	"places.accessKey":   {"env", "file"},
+	"places.secretKey":   {"env", "file"},
 	"channels":           {"name", "kind", "where", "key", "chat", "from", "to", "events", "sources", "severity", "language", "digest", "allowLocal"},
 	"channels.where":     {"env", "file", "secret"},
 	"channels.key":       {"env", "file", "secret"},

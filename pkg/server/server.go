@@ -105,6 +105,7 @@ type Server struct {
 	tls       *certificate
 	sources   *sources
 	crowd     *crowd
+	made      map[string]chan struct{} // by second place: there is a new backup
 }
 
 // Timeouts of a connection. Answers may take long: a cleanup removes many objects, and a validation reads a backup.
@@ -131,6 +132,10 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: c, sources: newSources(c.SignIn), crowd: newCrowd(cmp.Or(c.MaxConnections, maxConnections))}
+	s.made = map[string]chan struct{}{}
+	for _, p := range s.Service.CopyPlaces {
+		s.made[p.Name] = make(chan struct{}, 1)
+	}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	s.launcher.proved = s.proved
@@ -191,6 +196,7 @@ func (s *Server) Serve(ctx, abort context.Context) error {
 	work.Go(func() { s.settle(beside) })
 	work.Go(func() { s.scheduler.run(beside) })
 	work.Go(func() { s.proofs(beside) })
+	work.Go(func() { s.copies(beside) })
 	work.Go(func() { s.tell(beside) })
 	work.Go(func() { s.sources.discover(beside, s.Log) })
 	failed := make(chan error, 1)

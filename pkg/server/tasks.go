@@ -176,6 +176,11 @@ func (s *Server) record(ctx context.Context, r contract.AuditRecord, log *slog.L
 }
 
 // ended counts a run of this process that has ended.
-func (s *Server) ended(b backup.Backup, err error) { s.Metrics.Add(metrics.Ended(b, err)...) }
+func (s *Server) ended(b backup.Backup, err error) {
+	s.Metrics.Add(metrics.Ended(b, err)...)
+	if err == nil {
+		s.nudge()
+	}
+}
 
 var _ api.Launcher = (*launcher)(nil)

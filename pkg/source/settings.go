@@ -31,7 +31,8 @@ type Settings struct {
 	Rows       string            `json:"rows,omitempty"`   // how rows are written: text or binary
 	Restore    []string          `json:"restore,omitempty"`
 	Thresholds Thresholds        `json:"thresholds,omitzero"`
-	Tags       map[string]string `json:"tags,omitempty"` // labels of each of its backups
+	Copies     []string          `json:"copies,omitzero"` // the second places that its backups are copied to; nil is the deployment's
+	Tags       map[string]string `json:"tags,omitempty"`  // labels of each of its backups
 
 	Origin Origin `json:"-"`
 	// Database is another one on the connection's server than the connection's own.
@@ -113,6 +114,9 @@ func (s Settings) Or(d Settings) Settings {
 	s.Thresholds.RowsLostMinimum = cmp.Or(s.Thresholds.RowsLostMinimum, d.Thresholds.RowsLostMinimum)
 	if s.Thresholds.RowsLostPercent == nil {
 		s.Thresholds.RowsLostPercent = d.Thresholds.RowsLostPercent
+	}
+	if s.Copies == nil {
+		s.Copies = d.Copies
 	}
 	if len(d.Tags) > 0 {
 		tags := maps.Clone(d.Tags)
@@ -202,6 +206,11 @@ func (s Settings) Check() error {
 	}
 	if m := s.Thresholds.RowsLostMinimum; m < 0 || m > 1_000_000_000 {
 		return refused("thresholds.rowsLostMinimum: want a number from 1 to 1,000,000,000")
+	}
+	for i, name := range s.Copies {
+		if name == "" || slices.Contains(s.Copies[:i], name) {
+			return refused("copies: %.80q stands there twice, or names nothing", name)
+		}
 	}
 	return checkTags(s.Tags)
 }
