@@ -12,6 +12,7 @@ import (
 
 	"cofre/internal/testenv"
 	"cofre/pkg/backup"
+	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/server"
@@ -540,6 +541,45 @@ func TestProofByRequestIsStopped(t *testing.T) {
 	g.let("go")
 	w.asked(b.ID)
 	w.wait("the proof", func() bool { return w.stands(b.ID).State == registry.ProofProven })
+}
+
+// A source whose proof takes too long does not hold up the others', and is not tried again at once, by the next server neither.
+func TestSlowSourceGivesWay(t *testing.T) {
+	openTemp(t)
+	g := newGate(t) // which lets nothing through: every proof takes too long
+	o := proving(t, newDatabase(t), filepath.Join(t.TempDir(), "backups"))
+	o.env = append(o.env, "BACKUP_PROOF_SERVER="+g.dir)
+	o.change = func(c *server.Config) { c.ProofTimeout = 200 * time.Millisecond }
+	w, one := idle(t, o)
+	shop := w.made()
+	blog, err := w.Service.Create(t.Context(), backup.Request{Source: "blog"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(when string, want bool) {
+		t.Helper()
+		if made, err := one(t.Context()); made != want || err != nil {
+			t.Fatalf("%s: a proof was made: %v, want %v; %v\n%s", when, made, want, err, w.log)
+		}
+	}
+	step("shop is due for longest", true)
+	if a := w.stands(shop.ID); a.State != registry.ProofFailed || a.Error.Reason != fault.Timeout {
+		t.Fatalf("shop: %+v", a)
+	}
+	newer := w.made() // does not let shop come first again
+	step("the other one's turn", true)
+	if a := w.stands(blog.ID); a.State != registry.ProofFailed {
+		t.Errorf("blog: %+v", a)
+	}
+	step("both wait", false)
+	if a, err := w.Service.LastAttempt(t.Context(), newer.ID); err != nil || a != nil {
+		t.Errorf("the newer one of shop: %+v, %v", a, err)
+	}
+	if _, err := w.Service.Delete(t.Context(), newer.ID, "test"); err != nil {
+		t.Fatal(err)
+	}
+	w, one = idle(t, o) // another process, which knows it from the records
+	step("both wait still", false)
 }
 
 // Where no server's programs are installed health says so once, and with what to install; it is tried again later, not at once.
