@@ -89,7 +89,7 @@ var own = map[string][]string{
 	"pkg/registry":            {"pkg/jsonlist", "pkg/fault", "pkg/pause", "pkg/storage", "pkg/source"},
 	"pkg/overview":            {"pkg/fault", "pkg/quantity", "pkg/registry", "pkg/schedule", "pkg/source"},
 	"pkg/backup":              {"pkg/event", "pkg/fault", "pkg/quantity", "pkg/dbname", "pkg/pause", "pkg/contents", "pkg/overview", "pkg/storage", "pkg/registry", "pkg/retention", "pkg/archive", "pkg/rows", "pkg/stream", "pkg/source", "pkg/namedfile", "pkg/certificate"},
-	"pkg/app": {"pkg/channel", "pkg/event", "pkg/outbox", "pkg/lazyregexp", "pkg/fault", "pkg/quantity", "pkg/contents", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "pkg/registry", "pkg/backup",
+	"pkg/app": {"pkg/channel", "pkg/event", "pkg/outbox", "pkg/lazyregexp", "pkg/fault", "pkg/pause", "pkg/quantity", "pkg/contents", "pkg/storage", "pkg/storage/s3", "pkg/storage/local", "pkg/registry", "pkg/backup",
 		"pkg/postgres", "pkg/part", "pkg/pgdump", "pkg/engine", "pkg/archive", "pkg/stream", "pkg/signature", "pkg/kms", "pkg/api", "pkg/api/contract", "pkg/access", "pkg/audit", "pkg/configfile", "pkg/overview", "pkg/retention", "pkg/schedule", "pkg/scratch", "pkg/secret", "pkg/source", "pkg/namedfile", "pkg/spelling"},
 	"functions": {"functions/internal/entry"}, // each of the entry points below it
 	"functions/internal/entry": {"pkg/fault", "pkg/pause", "pkg/access", "pkg/app", "pkg/api", "pkg/api/contract", "pkg/api/gateway", "pkg/backup", "pkg/registry", "pkg/metrics", "pkg/schedule",

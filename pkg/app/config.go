@@ -102,7 +102,9 @@ type Config struct {
 	ProofSchedule string
 	ProofMaxGB    float64 // BACKUP_PROOF_MAX_GB: what a proof may restore; 0: as much as there is room for
 	ProofTarget   string  // BACKUP_PROOF_TARGET: the target of the file where proofs are made; "" makes them in servers of their own
-	ProofServer   string  // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
+	// ProofOrder is the link to the order of a proof that cofre run makes (BACKUP_PROOF_ORDER). It is a secret while it lives.
+	ProofOrder  string
+	ProofServer string // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
 	Language string // BACKUP_LANGUAGE, default en: of what channels tell
 
@@ -174,6 +176,7 @@ var variables = []variable{
 	{"BACKUP_PROOF_SCHEDULE", "0 6 * * 0", cronExpression(func(c *Config, v string) { c.ProofSchedule = v })},
 	{"BACKUP_PROOF_MAX_GB", "50", decimal(func(c *Config, f float64) { c.ProofMaxGB = f })},
 	{"BACKUP_PROOF_TARGET", "staging", func(c *Config, v string) error { c.ProofTarget = v; return nil }},
+	{"BACKUP_PROOF_ORDER", "https://bucket.s3.amazonaws.com/...", func(c *Config, v string) error { c.ProofOrder = v; return nil }},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
 	{"BACKUP_LANGUAGE", "pt-BR", choice(func(c *Config, v string) { c.Language = v }, string(event.English), string(event.Portuguese))},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},

@@ -23,3 +23,6 @@ func HoldOverviews(s *Service) (release func()) {
 
 // SwitchedTo opens what the record of a restore says after a switch.
 var SwitchedTo = switchedTo
+
+// Believable opens what is taken of the result of a proof that was ordered to tests.
+var Believable = believable

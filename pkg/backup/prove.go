@@ -121,6 +121,16 @@ func (s *Service) toProve(ctx context.Context, ref string, unsigned bool) (Backu
 
 // prove makes a proof and records what it found.
 func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
+	done, err := s.measure(ctx, b, o)
+	if err != nil {
+		return done, err
+	}
+	err = s.recordProof(ctx, &done, o.By)
+	return done, err
+}
+
+// measure makes a proof and records nothing.
+func (s *Service) measure(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
 	o = o.byRule(s.ProofRules[b.SourceName()])
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -133,27 +143,31 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 	if err := p.make(ctx); err != nil {
 		return Proved{Backup: b}, proofStopped(ctx, err)
 	}
-	done := Proved{Backup: b, Notes: p.notes, DurationMS: s.Now().Sub(start).Milliseconds()}
-	done.Proof = p.verification(s.Now())
-	nb, err := s.Registry.SetVerification(ctx, b.ID, done.Proof, 0)
+	return Proved{Backup: b, Proof: p.verification(s.Now()), Notes: p.notes, DurationMS: s.Now().Sub(start).Milliseconds()}, nil
+}
+
+// recordProof records what a proof found that by wanted.
+func (s *Service) recordProof(ctx context.Context, done *Proved, by string) error {
+	b, v := done.Backup, done.Proof
+	nb, err := s.Registry.SetVerification(ctx, b.ID, v, 0)
 	if err != nil {
-		return done, fmt.Errorf("record the outcome: %w", err)
+		return fmt.Errorf("record the outcome: %w", err)
 	}
 	done.Backup = nb
 	s.look()
-	if done.Proof.OK {
-		if done.Proof.Level != registry.LevelRestored {
-			s.tell(event.Event{Kind: event.ProofEnded, Source: b.SourceName(), Resource: b.ID, By: o.By, Duration: done.DurationMS})
+	if v.OK {
+		if v.Level != registry.LevelRestored {
+			s.tell(event.Event{Kind: event.ProofEnded, Source: b.SourceName(), Resource: b.ID, By: by, Duration: done.DurationMS})
 		}
 		what := "backup proven"
-		if done.Proof.Level == registry.LevelRestored {
+		if v.Level == registry.LevelRestored {
 			what = "script restored"
 		}
-		s.Log.Info(what, "backup_id", b.ID, "level", done.Proof.Level, "rows", p.record.Rows, "restore_ms", p.record.Restore, "duration_ms", done.DurationMS)
+		s.Log.Info(what, "backup_id", b.ID, "level", v.Level, "rows", v.Proof.Rows, "restore_ms", v.Proof.Restore, "duration_ms", done.DurationMS)
 	} else {
-		s.Log.Error("backup did not come back as it was made", "backup_id", b.ID, "problem", done.Proof.Problem().Detail, "problems", len(done.Proof.Problems))
+		s.Log.Error("backup did not come back as it was made", "backup_id", b.ID, "problem", v.Problem().Detail, "problems", len(v.Problems))
 	}
-	return done, nil
+	return nil
 }
 
 // Provable returns a backup that can be proven on this machine; the error says why it cannot.

@@ -154,6 +154,39 @@ func (p *program) prove(ctx context.Context, refs []string, all bool, certificat
 	return ends.end(doc)
 }
 
+// makeOrdered makes a proof that was ordered. Who ordered it records what came of it.
+func (p *program) makeOrdered(ctx context.Context, id string) error {
+	c, err := p.config(ctx)
+	if err != nil {
+		return err
+	}
+	ordered, err := app.OpenOrdered(ctx, c, app.Options{Log: p.log})
+	if err != nil {
+		return err
+	}
+	bar := p.bar("connecting")
+	o := backup.ProveOptions{
+		Log:      func(line string) { p.log.Debug("pg_restore", slog.String("line", line)) },
+		Remark:   func(line string) { p.log.Debug("restore", slog.String("remark", line)) },
+		Enter:    func(phase string) { bar.Set(term.State{Phase: phase}) },
+		Progress: func(read, total int64) { bar.Set(term.State{Phase: "restoring", Done: read, Total: total}) },
+	}
+	done, err := ordered.Make(ctx, id, o)
+	bar.Close()
+	if err != nil {
+		return err
+	}
+	failed := done.Err()
+	if !p.json {
+		if err := p.provedWords(done); err != nil {
+			return err
+		}
+	}
+	ends := several{p: p, of: 1}
+	ends.ended(failed)
+	return ends.end(proofs{Proved: failed == nil, Results: []proved{{Ref: id, Proved: &done, Error: recordOf(failed)}}, Error: recordOf(failed)})
+}
+
 // provedWords prints what a proof found.
 func (p *program) provedWords(d backup.Proved) error {
 	b, v := d.Backup, d.Proof

@@ -18,20 +18,27 @@ so with exit code 2: a delivery that comes twice does no harm.
 
 With --restore the id is that of a restore that was asked for over the API: it goes into the target that it
 names, which stands in the file of BACKUP_CONFIG. --asked says what was asked for, as the API handed it to the
-workflow: where the record says something else by now, nothing is done.`
+workflow: where the record says something else by now, nothing is done.
+
+With --proof it proves the backup as BACKUP_PROOF_ORDER says, a link that the workflow of proofs gives to the
+container: it needs no credentials, and records nothing itself. Elsewhere use cofre prove.`
 
 const runExamples = `  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json
   cofre run 01JH5W2C5D6E7F8G9H0J1K2M3N --restore`
 
 func (p *program) runCommand() *cobra.Command {
-	var restore bool
+	var restore, proof bool
 	var asked string
 	c := &cobra.Command{
-		Use: "run ID [--restore] [--asked DIGEST]", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
+		Use: "run ID [--restore] [--asked DIGEST] | --proof", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case proof && (restore || asked != ""):
+				return usage("Leave one of them out.", "--proof cannot be used together with --restore or --asked")
+			case proof:
+				return p.makeOrdered(cmd.Context(), args[0])
 			case restore:
 				return p.makeRestore(cmd.Context(), args[0], asked)
 			case asked != "":
@@ -41,6 +48,7 @@ func (p *program) runCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&restore, "restore", false, "ID is that of a restore")
+	c.Flags().BoolVar(&proof, "proof", false, "prove the backup ID, as BACKUP_PROOF_ORDER says")
 	c.Flags().StringVar(&asked, "asked", "", "with --restore: the `DIGEST` of what was asked for")
 	return c
 }

@@ -165,6 +165,15 @@ func (e *Error) Is(target error) bool {
 	return (t.Code == "" || t.Code == e.Code) && (t.Reason == "" || t.Reason == e.Reason)
 }
 
+// Known reports whether c is one of the codes.
+func Known(c Code) bool {
+	switch c {
+	case DatabaseConnection, BackupCreation, FileSystem, Validation, Permission, DiskSpace, Canceled, Internal:
+		return true
+	}
+	return false
+}
+
 // New makes a fault without a cause.
 func New(code Code, reason Reason, hint, format string, args ...any) *Error {
 	return &Error{Code: code, Reason: reason, Message: fmt.Sprintf(format, args...), Hint: hint}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"cofre/pkg/fault"
@@ -48,6 +50,8 @@ type ProofAttempt struct {
 	Error     *Error    `json:"error,omitempty"` // why it could not be made
 	// Reserved says of one that waits that another process is going to make it, which takes the record over.
 	Reserved bool `json:"reserved,omitempty"`
+	// Order is the nonce of a proof that is made by order, without credentials for the storage; "" of one whose process keeps the record.
+	Order string `json:"order,omitempty"`
 
 	Process *Process `json:"process,omitempty"`
 	LeaseMS int64    `json:"leaseMs"`
@@ -88,6 +92,7 @@ func (a *ProofAttempt) expired(written, now time.Time) bool {
 
 func (a ProofAttempt) bounded() ProofAttempt {
 	shorten(maxName, &a.By)
+	shorten(maxName, &a.Order)
 	a.Total = max(a.Total, 0)
 	a.Read = min(max(a.Read, 0), a.Total)
 	if a.Error != nil {
@@ -114,11 +119,10 @@ func (a *ProofAttempt) check() error {
 	default:
 		return fmt.Errorf("%.40q is not a state", a.State)
 	}
-	switch a.Step {
-	case "", ProofChecking, ProofCounting, ProofStarting, ProofRestoring, ProofComparing:
-		return nil
+	if a.Step != "" && !slices.Contains(steps, a.Step) {
+		return fmt.Errorf("%.40q is not a step", a.Step)
 	}
-	return fmt.Errorf("%.40q is not a step", a.Step)
+	return nil
 }
 
 // parseAttempt reads the record of the last proof of the backup with this id. Its texts are bounded.
@@ -269,7 +273,7 @@ func (r *Registry) beginAttempt(ctx context.Context, a ProofAttempt, over bool) 
 				return nil, err
 			case !over && !dead || try > maxTakeovers:
 				return nil, busy
-			case over && before.Reserved && !before.expired(o.LastModified, time.Now().Add(r.ahead)):
+			case over && (before.Reserved || a.Order != "" && before.Order != "") && !before.expired(o.LastModified, time.Now().Add(r.ahead)):
 				mine.By, mine.AskedAt = before.By, before.AskedAt
 			}
 		}
@@ -315,17 +319,28 @@ func (r *Registry) sweepAttempts(ctx context.Context, x *Index, manifests idSet,
 		if err != nil {
 			return fmt.Errorf("list the proofs: %w", err)
 		}
-		if id := idOf(o.Key, ProofsPrefix); id != "" && !manifests.has(id) && x.Find(id) == nil {
-			rep.note(id, r.sweepAttempt(ctx, id))
+		if id := proofOf(o.Key); id != "" && !manifests.has(id) && x.Find(id) == nil {
+			rep.note(id, r.sweepAttempt(ctx, id, o.Key))
 		}
 	}
 	return nil
 }
 
+// proofOf gives the id in the key of the record of a proof, of its order or of its result, or "".
+func proofOf(key string) string {
+	for _, suffix := range []string{orderSuffix, resultSuffix} {
+		if name, ok := strings.CutSuffix(key, suffix); ok {
+			key = name + ".json"
+			break
+		}
+	}
+	return idOf(key, ProofsPrefix)
+}
+
 // sweepAttempt looks once more whether there is a backup: one that is known by its tags alone may have settled.
-func (r *Registry) sweepAttempt(ctx context.Context, id string) error {
+func (r *Registry) sweepAttempt(ctx context.Context, id, key string) error {
 	if b, err := r.find(ctx, id); b != nil || err != nil {
 		return err
 	}
-	return r.store.Delete(ctx, ProofKey(id))
+	return r.store.Delete(ctx, key)
 }

@@ -152,6 +152,12 @@ type Store interface {
 	Describe() string
 }
 
+// Linker is a Store that makes links to write by, too.
+type Linker interface {
+	// PresignPut makes a link by which an object of exactly so many bytes can be written, as often as one likes while it lives.
+	PresignPut(ctx context.Context, key string, size int64, expires time.Duration) (PresignedURL, error)
+}
+
 // Upload is one streamed write. Exactly one of Complete and Abort ends it.
 type Upload interface {
 	// ID is the multipart upload's id, for the intent record.

@@ -36,6 +36,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		o.APIOptions = []func(*middleware.Stack) error{cloud.Bound(maxAnswer, "GetObject")} // in the place of those for credentials
 		base = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(0).WithReadTimeout(0)
 		o.HTTPClient = cloud.Stay(base.WithTransportOptions(tune(c, c.ReadTimeout)))
+		if c.send != nil {
+			o.HTTPClient = c.send
+		}
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
 		}
@@ -55,7 +58,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.checkEndpoint(s.client.Options().BaseEndpoint); err != nil {
 		return nil, err
 	}
-	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) { o.HTTPClient = cloud.Stay(base.WithTransportOptions(tune(c, 0))) })
+	s.patient = awss3.New(s.client.Options(), func(o *awss3.Options) {
+		if c.send == nil {
+			o.HTTPClient = cloud.Stay(base.WithTransportOptions(tune(c, 0)))
+		}
+	})
 	if s.client.Options().Region == "" {
 		return nil, fault.New(fault.Validation, fault.InvalidInput, "Set AWS_REGION to the bucket's region, for example sa-east-1.", "no AWS region is set for bucket %s", c.Bucket)
 	}

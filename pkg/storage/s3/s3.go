@@ -40,6 +40,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -111,6 +112,7 @@ type Config struct {
 	// MaxAttempts of one request, the first included. Parts of uploads get twice as many: a backup of an hour
 	// should survive a storage that is away for half a minute.
 	MaxAttempts int
+	send        aws.HTTPClient // in the place of the SDK's; nil: the SDK's
 	// Logger gets warnings about degraded guarantees. Nil: none.
 	Logger *slog.Logger
 }
