@@ -1,5 +1,5 @@
-// Prove is the Lambda function that has backups proven, on request and by schedule, and ends the records of proofs whose container died. The
-// container with a PostgreSQL server in it restores and compares.
+// Prove is the Lambda function that has backups proven, on request and by schedule. It orders each proof, which the container with a PostgreSQL
+// server in it makes without credentials, and records what came of it.
 package main
 
 import "cofre/functions/internal/entry"
@@ -7,7 +7,7 @@ import "cofre/functions/internal/entry"
 func main() {
 	entry.Start(entry.Function{
 		Operations: []string{"proveBackup"},
-		Actions:    map[string]entry.Action{"settle": entry.SettleProof},
+		Actions:    map[string]entry.Action{"order": entry.OrderProof, "renew": entry.RenewProof, "settle": entry.SettleProof},
 		Scheduled:  entry.Prove,
 	})
 }

@@ -69,6 +69,7 @@ type cloud struct {
 	mu    sync.Mutex
 	calls []object // payloads of invocations
 	tasks []*task
+	given []string // the environment that the last task was started with
 }
 
 type task struct {
@@ -129,8 +130,9 @@ func (c *cloud) runTask(w http.ResponseWriter, body object) {
 	var request struct {
 		Overrides struct {
 			ContainerOverrides []struct {
-				Name    string
-				Command []string
+				Name        string
+				Command     []string
+				Environment []struct{ Name, Value string }
 			}
 		}
 	}
@@ -143,13 +145,23 @@ func (c *cloud) runTask(w http.ResponseWriter, body object) {
 	t := &task{stop: make(chan struct{}), done: make(chan struct{})}
 	c.mu.Lock()
 	arn := taskARN + strconv.Itoa(len(c.tasks))
-	c.tasks = append(c.tasks, t)
+	c.tasks, c.given = append(c.tasks, t), nil
+	for _, v := range request.Overrides.ContainerOverrides[0].Environment {
+		c.given = append(c.given, v.Name+"="+v.Value)
+	}
 	c.mu.Unlock()
 	go func() {
 		defer close(t.done)
 		t.status = c.container(request.Overrides.ContainerOverrides[0].Command, t.stop)
 	}()
 	_ = json.NewEncoder(w).Encode(object{"tasks": []any{object{"taskArn": arn, "clusterArn": c.name, "lastStatus": "PENDING"}}, "failures": []any{}})
+}
+
+// environment is what the last task was started with.
+func (c *cloud) environment() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.given
 }
 
 // describeTasks tells how a task is.
@@ -189,6 +201,18 @@ func (c *cloud) made() []string {
 	var out []string
 	for _, call := range c.calls {
 		out = append(out, text(call["action"]))
+	}
+	return out
+}
+
+// payloads gives those of the invocations so far with these actions.
+func (c *cloud) payloads(actions ...string) (out []object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, call := range c.calls {
+		if slices.Contains(actions, text(call["action"])) {
+			out = append(out, call)
+		}
 	}
 	return out
 }

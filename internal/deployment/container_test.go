@@ -79,8 +79,8 @@ func TestContainer(t *testing.T) {
 	}
 }
 
-// TestProofContainer proves a backup with just what is in the image for proofs, as its user and with the rights of its role. It writes
-// nowhere but in its scratch folder, and leaves nothing there.
+// TestProofContainer proves a backup with just what is in the image for proofs, as its user, and without credentials: with what the workflow gives
+// it. It writes nowhere but in its scratch folder, and leaves nothing there.
 func TestProofContainer(t *testing.T) {
 	if !testenv.InMountNamespace(t) {
 		return
@@ -99,13 +99,17 @@ func TestProofContainer(t *testing.T) {
 			variables = append(variables, name+"="+value)
 		}
 	}
-	cmd := exec.Command("/usr/bin/cofre", "prove", id, "--json")
+	ordered, f := invoke(t, "prove", d.env("ProveRole"), object{"action": "order", "id": id})
+	if f != nil {
+		t.Fatalf("order: %+v", f)
+	}
+	cmd := exec.Command("/usr/bin/cofre", "run", id, "--proof", "--json")
 	cmd.Dir = "/"
-	cmd.Env = append(without(d.env("ProofTaskRole"), "PGDUMP_PATH=", "BACKUP_PROOF_SERVER="), append(variables, "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")...)
+	cmd.Env = append(variables, "BACKUP_PROOF_ORDER="+text(ordered["link"]), "HOME=/", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
 	cmd.SysProcAttr = testenv.InRoot(root, 65532)
 	said, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("cofre prove: %v\n%s", err, said)
+		t.Fatalf("cofre run: %v\n%s", err, said)
 	}
 	for _, want := range []string{`"proven": true`, `"level": "proven"`, `"rows": 5000`} {
 		if !strings.Contains(string(said), want) {
@@ -115,6 +119,9 @@ func TestProofContainer(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(root, "var", "scratch"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if out, f := invoke(t, "prove", d.env("ProveRole"), object{"action": "settle", "id": id, "order": ordered["order"]}); f != nil || out["state"] != "proven" {
+		t.Errorf("it is settled as %v, %+v", out, f)
 	}
 	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); !strings.Contains(fmt.Sprint(b["verifications"], b["verification"]), "proven") {
 		t.Errorf("the backup is not proven: %v", b)

@@ -348,7 +348,7 @@ func TestDeployedRestore(t *testing.T) {
 
 // restoreRefusals tries what the roles of restores and proofs may not.
 func (d *deployed) restoreRefusals(id string) {
-	for _, role := range []string{"RestoreRole", "PlanRole", "SwitchRole", "RestoreTaskRole", "ProveRole", "ProofTaskRole"} {
+	for _, role := range []string{"RestoreRole", "PlanRole", "SwitchRole", "RestoreTaskRole", "ProveRole"} {
 		k := d.role(role)
 		c, err := minio.New(strings.TrimPrefix(d.minio.Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(k.AccessKeyID, k.SecretAccessKey, k.SessionToken), Region: testenv.Region})
 		if err != nil {

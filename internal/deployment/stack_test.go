@@ -52,10 +52,10 @@ func deploy(t *testing.T, large bool) *deployed {
 	d.bucket = d.minio.NewBucket(t)
 	testenv.LoadSQL(t, d.database, "CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS code FROM generate_series(1, 5000) n")
 	d.cloud.function = func(payload object) (any, *failure) {
-		if payload["action"] == "settle" {
-			if f := d.settles; f == "prove" {
-				return invoke(t, f, d.env("ProveRole"), payload)
-			}
+		switch action := payload["action"]; {
+		case action == "order", action == "renew", action == "settle" && d.settles == "prove":
+			return invoke(t, "prove", d.env("ProveRole"), payload)
+		case action == "settle":
 			return invoke(t, "restore", d.env("RestoreRole"), payload)
 		}
 		out, f := invoke(t, "create", d.env("CreateRole"), payload)
@@ -117,10 +117,16 @@ func (d *deployed) container(args []string, stop <-chan struct{}) int {
 	switch {
 	case slices.Contains(args, "--restore"):
 		role = "RestoreTaskRole"
-	case args[0] == "prove":
-		role = "ProofTaskRole"
+	case slices.Contains(args, "--proof"):
+		role = ""
 	}
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}, d.env(role)...)
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}
+	if role != "" {
+		cmd.Env = append(cmd.Env, d.env(role)...)
+	} else { // no keys, no bucket: what the workflow gives it, and the paths that are another's in the image
+		cmd.Env = append(cmd.Env, d.cloud.environment()...)
+		cmd.Env = append(cmd.Env, "BACKUP_PROOF_SERVER="+testenv.ServerBin(testenv.NewestMajor), "PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor), "BACKUP_TRUSTED_KEYS="+d.trusted)
+	}
 	said, err := process.NewLog() // not the test's: it may end before the container
 	if err != nil {
 		d.Error(err)
@@ -164,8 +170,8 @@ func (d *deployed) env(role string) []string {
 	switch role {
 	case "RestoreRole", "PlanRole", "SwitchRole", "RestoreTaskRole":
 		env = append(env, "BACKUP_CONFIG=s3://"+d.bucket+"/"+configuration, "BACKUP_WORKFLOW_ARN="+d.restores)
-	case "ProveRole", "ProofTaskRole":
-		env = append(env, "BACKUP_PROOF_SERVER="+testenv.ServerBin(testenv.NewestMajor), "BACKUP_WORKFLOW_ARN="+d.proofs)
+	case "ProveRole":
+		env = append(env, "BACKUP_WORKFLOW_ARN="+d.proofs)
 	default:
 		env = append(env, "DATABASE_URL="+d.database, "BACKUP_WORKFLOW_ARN="+d.machine)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,7 +45,17 @@ func (c *cloud) definitionOf(t *testing.T, name string, seconds int, container b
 	if err := json.Unmarshal([]byte(filled), &d); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range d["States"].(object) {
+	quicken(d, seconds)
+	out, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// quicken puts seconds in the place of minutes, in the branches of states too.
+func quicken(machine object, seconds int) {
+	for _, s := range machine["States"].(object) {
 		state := s.(object)
 		if state["TimeoutSeconds"] != nil {
 			state["TimeoutSeconds"] = seconds
@@ -56,12 +67,14 @@ func (c *cloud) definitionOf(t *testing.T, name string, seconds int, container b
 		for _, r := range retries {
 			r.(object)["IntervalSeconds"], r.(object)["MaxDelaySeconds"] = 1, 2
 		}
+		branches, _ := state["Branches"].([]any)
+		for _, b := range branches {
+			quicken(b.(object), seconds)
+			if later, _ := b.(object)["States"].(object)["Later"].(object); later != nil { // what comes again and again
+				later["Seconds"] = 3
+			}
+		}
 	}
-	out, err := json.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 const anID = "01JZ8Q4M9T4Y3V6K2W1X0N5BCD"
@@ -313,45 +326,72 @@ func TestRestoreWorkflow(t *testing.T) {
 // TestProofWorkflow takes every way through the workflow of proofs: what is not proven is a failure, which an alarm tells.
 func TestProofWorkflow(t *testing.T) {
 	var looked atomic.Int32
+	proves, functions := []string{"run", anID, "--proof"}, []string{"order", "settle"}
 	for _, c := range []struct {
 		name                       string
 		input                      object
-		settle                     func() (any, *failure)
+		order, settle              func() (any, *failure)
 		exit                       int
+		long                       bool // until the order was renewed
 		status, error, cause, last string
 		functions, container       []string
 	}{
-		{name: "a backup is proven in a container", settle: restored("proven"), status: "SUCCEEDED", last: "Done", functions: []string{"settle"}, container: []string{"prove", anID}},
-		{name: "one that is not what it was is told", settle: restored("disproven"), exit: 6, status: "FAILED", error: "NotProven", cause: `"state":"disproven"`, last: "NotProven", functions: []string{"settle"}, container: []string{"prove", anID}},
-		{name: "so is a proof that could not be made", settle: restored("failed"), exit: 5, status: "FAILED", error: "NotProven", last: "NotProven", functions: []string{"settle"}, container: []string{"prove", anID}},
-		{name: "the end of a killed one is waited for", exit: 137, settle: func() (any, *failure) {
+		{name: "a backup is proven in a container", settle: restored("proven"), status: "SUCCEEDED", last: "Done", functions: functions, container: proves},
+		{name: "for as long as it takes", settle: restored("proven"), long: true, status: "SUCCEEDED", last: "Done", functions: functions, container: proves},
+		{name: "one that is not what it was is told", settle: restored("disproven"), exit: 6, status: "FAILED", error: "NotProven", cause: `"state":"disproven"`, last: "NotProven", functions: functions, container: proves},
+		{name: "so is a proof that could not be made", settle: restored("failed"), exit: 5, status: "FAILED", error: "NotProven", last: "NotProven", functions: functions, container: proves},
+		{name: "one that cannot be ordered needs no container", order: failing("ValidationError"), settle: restored("failed"), status: "FAILED", error: "NotProven", last: "NotProven", functions: functions},
+		{name: "the end of another one is waited for", exit: 137, settle: func() (any, *failure) {
 			if looked.Add(1) < 3 {
 				return restored("running")()
 			}
 			return restored("failed")()
-		}, status: "FAILED", error: "NotProven", last: "NotProven", functions: []string{"settle", "settle", "settle"}, container: []string{"prove", anID}},
-		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", last: "NotRecorded", functions: []string{"settle"}, container: []string{"prove", anID}},
+		}, status: "FAILED", error: "NotProven", last: "NotProven", functions: []string{"order", "settle", "settle", "settle"}, container: proves},
+		{name: "a record that cannot be written fails", settle: failing("PermissionError"), status: "FAILED", error: "NotRecorded", last: "NotRecorded", functions: functions, container: proves},
 		{name: "nonsense is refused", input: object{"id": 5}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 		{name: "another workflow's input too", input: object{"action": "validate", "id": anID}, status: "FAILED", error: "ValidationError", last: "NotUnderstood"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cl := newCloud(t)
-			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle})
+			renewed, once := make(chan struct{}), sync.Once{}
+			order := func() (any, *failure) { return object{"id": anID, "order": "nonce", "link": "https://s3/order"}, nil }
+			if c.order != nil {
+				order = c.order
+			}
+			cl.function = answers(nil, map[string]func() (any, *failure){"settle": c.settle, "order": order, "renew": func() (any, *failure) {
+				once.Do(func() { close(renewed) })
+				return failing("FileSystemError.Transient")() // which ends nothing
+			}})
 			var args command
-			cl.container = func(a []string, _ <-chan struct{}) int {
-				args.set(a)
+			cl.container = func(a []string, stop <-chan struct{}) int {
+				args.set(append(a, cl.environment()...))
+				if c.long {
+					select {
+					case <-renewed:
+					case <-stop:
+					}
+				}
 				return c.exit
 			}
 			if c.input == nil {
 				c.input = object{"id": anID}
 			}
+			if c.container != nil {
+				c.container = append(slices.Clone(c.container), "BACKUP_PROOF_ORDER=https://s3/order")
+			}
 			o := cl.start(t, cl.definitionOf(t, "proof", 60, true), c.input).wait()
 			if o.status != c.status || o.error != c.error && c.error != "" || !strings.Contains(o.cause, c.cause) || o.states[len(o.states)-1] != c.last {
 				t.Errorf("ended as %+v, want %s %s %s in %s", o, c.status, c.error, c.cause, c.last)
 			}
-			if made := cl.made(); !slices.Equal(made, c.functions) || !slices.Equal(args.get(), c.container) {
+			made := slices.DeleteFunc(cl.made(), func(action string) bool { return action == "renew" })
+			if !slices.Equal(made, c.functions) || !slices.Equal(args.get(), c.container) {
 				t.Errorf("the container ran %v, want %v; the function was asked for %v, want %v", args.get(), c.container, made, c.functions)
+			}
+			for _, call := range cl.payloads("renew", "settle") {
+				if got := text(call["order"]); got != map[bool]string{true: "nonce"}[c.order == nil] {
+					t.Errorf("%s is asked of the order %q", call["action"], got)
+				}
 			}
 		})
 	}

@@ -8,7 +8,7 @@
 //   - A request of API Gateway (HTTP API, payload format 2.0). It is answered by the same handler as "cofre serve" has, but only
 //     the function's own operations; the paths of others are unknown to it.
 //   - A scheduled event of EventBridge or EventBridge Scheduler, or an empty object, which is what "sam local invoke" sends.
-//   - An object with an action, which is what a workflow sends: reserve, plan, run, validate, finalize and settle, see [Job].
+//   - An object with an action, which is what a workflow sends: reserve, plan, run, validate, finalize, settle, order and renew, see [Job].
 //
 // Delivery is at least once. A scheduled event is known by its time and its schedule, a workflow's reservation by its
 // key, so that the same one makes one backup, whether it comes twice at once or an hour apart.

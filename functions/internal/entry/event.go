@@ -30,6 +30,8 @@ type Job struct {
 	// Key names what is to be made: two jobs with the same key make one backup.
 	Key     string `json:"idempotencyKey"`
 	Trigger string `json:"trigger"`
+	// Order is the nonce of the order of a proof; "" where none was made.
+	Order string `json:"order"`
 	// Due is when the time of a scheduled event had come; zero where that does not say.
 	Due time.Time `json:"-"`
 	// Error is why a workflow gives a backup up: what its Catch has caught.

@@ -48,9 +48,8 @@ func (c *Caught) Fault() error {
 	if c.Error == string(fault.Canceled)+byUser {
 		return &fault.Error{Code: fault.Canceled, Reason: fault.CanceledByUser, Message: c.message()}
 	}
-	switch code := fault.Code(code); code {
-	case fault.DatabaseConnection, fault.BackupCreation, fault.FileSystem, fault.Validation, fault.Permission, fault.DiskSpace, fault.Canceled, fault.Internal:
-		return &fault.Error{Code: code, Message: c.message(), Transient: isTransient}
+	if fault.Known(fault.Code(code)) {
+		return &fault.Error{Code: fault.Code(code), Message: c.message(), Transient: isTransient}
 	}
 	switch {
 	case c.Error == "States.Timeout", strings.Contains(c.Cause, "Task timed out"):

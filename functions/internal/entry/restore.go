@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"cofre/pkg/api/contract"
@@ -113,26 +115,68 @@ type ProofOutcome struct {
 	Error *Problem            `json:"error,omitempty"` // why it could not be made
 }
 
-// SettleProof gives the record of a proof whose container has ended. One that nobody has begun by then could not be made; one that still
-// runs goes on somewhere, or was killed: then it could not be made either, once its lease is over.
+// OrderProof orders a proof, which the container makes without credentials; see [backup.Service.OrderProof].
+func OrderProof(ctx context.Context, s *Instance, j Job) (any, error) {
+	return s.Service.OrderProof(ctx, j.ID)
+}
+
+// RenewProof renews the order of a proof that is being made.
+func RenewProof(ctx context.Context, s *Instance, j Job) (any, error) {
+	return struct{}{}, s.Service.RenewProof(ctx, j.ID, j.Order)
+}
+
+// SettleProof ends a proof whose container has ended. What came of one that was ordered is recorded here; one that nobody has begun by then could
+// not be made.
 func SettleProof(ctx context.Context, s *Instance, j Job) (any, error) {
+	if j.Order == "" {
+		return s.withdrawProof(ctx, j)
+	}
+	x, err := s.Service.SettleOrder(ctx, j.ID, j.Order, proofNotBegun(j.Error))
+	if err != nil {
+		return nil, err
+	}
+	o := ProofOutcome{ID: j.ID, State: x.State}
+	note := proofNote(j.ID)
+	var failed error
+	if e := x.Error; e != nil {
+		o.Error, failed = &Problem{e.Code, e.Reason, e.Message, e.Hint}, recorded(e)
+	} else {
+		note.Detail = map[string]string{"proven": strconv.FormatBool(x.State == registry.ProofProven)}
+	}
+	s.record(ctx, note, failed)
+	return o, nil
+}
+
+// proofNotBegun is why a container has not begun a proof; nil where nobody says that.
+func proofNotBegun(c *Caught) error {
+	if c == nil {
+		return nil
+	}
+	return fault.New(fault.BackupCreation, fault.NotStarted, "Whoever runs cofre finds the reason in the execution of the workflow for proofs. Ask for the proof again.",
+		"the container that was to make the proof did not begin it (%.100s)", c.Error)
+}
+
+// withdrawProof ends the record of a proof that could not be ordered.
+func (s *Instance) withdrawProof(ctx context.Context, j Job) (any, error) {
+	cause := proofNotBegun(j.Error)
+	if j.Error != nil {
+		if f := fault.From(j.Error.Fault()); fault.Known(fault.Code(strings.TrimSuffix(j.Error.Error, transient))) { // as this function has said
+			cause = f
+		}
+	}
 	a, err := s.Service.LastAttempt(ctx, j.ID)
 	if err == nil && j.Error != nil {
-		a, err = s.Service.SettleProof(ctx, j.ID, fault.New(fault.BackupCreation, fault.NotStarted,
-			"Whoever runs cofre finds the reason in the execution of the workflow for proofs. Ask for the proof again.", "the container that was to make the proof did not begin it (%.100s)", j.Error.Error))
+		a, err = s.Service.SettleProof(ctx, j.ID, cause)
 	}
 	if err != nil {
 		return nil, err
 	}
-	o := ProofOutcome{ID: j.ID, State: registry.ProofProven} // as the container has said by its end
-	switch {
-	case a != nil:
+	o := ProofOutcome{ID: j.ID, State: registry.ProofFailed}
+	if a != nil {
 		o.State = a.State
 		if e := a.Error; e != nil {
 			o.Error = &Problem{e.Code, e.Reason, e.Message, e.Hint}
 		}
-	case j.Error != nil:
-		o.State = registry.ProofFailed
 	}
 	return o, nil
 }
