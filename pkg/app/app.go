@@ -104,6 +104,9 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
 		Recipients: c.recipients, Identities: identities, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),
 	})
+	if a.Outbox != nil {
+		a.Service.CheckPeople = a.checkChannels
+	}
 	if a.pings = c.openPings(o.Log); a.pings != nil {
 		a.Service.Pings = a.pings
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"cofre/pkg/channel"
 	"cofre/pkg/configfile"
 	"cofre/pkg/event"
+	"cofre/pkg/fault"
 	"cofre/pkg/outbox"
 	"cofre/pkg/secret"
 )
@@ -142,4 +144,31 @@ func (a *App) Events(ctx context.Context, before string, limit int) (contract.Li
 		out.Next = events[len(events)-1].ID
 	}
 	return out, nil
+}
+
+// checkChannels looks whether people can be told: whether the references of channels lead to something, and whether receivers answered.
+func (a *App) checkChannels(ctx context.Context) []backup.Check {
+	known, err := a.Outbox.Statuses(ctx)
+	if err != nil {
+		return []backup.Check{backup.Failing("channels", err)}
+	}
+	var checks []backup.Check
+	for i, s := range known {
+		ch := a.config.File.Channels[i]
+		check := backup.Check{Name: "channel " + ch.Name, Result: backup.CheckOK, Detail: fmt.Sprintf("%d messages sent", s.Sent)}
+		_, err := ch.Read(ctx, ch.Where, a.config.getenv, secret.Key)
+		if err == nil && ch.Key != (configfile.Connection{}) {
+			_, err = ch.Read(ctx, ch.Key, a.config.getenv, secret.Key)
+		}
+		switch {
+		case err != nil:
+			f := fault.From(err)
+			check.Result, check.Detail, check.Hint = backup.CheckWarning, "nobody can be told: "+f.Message, f.Hint
+		case s.Failures > 0:
+			check.Result, check.Hint = backup.CheckWarning, "Look whether its address is right and its receiver answers."
+			check.Detail = fmt.Sprintf("nobody could be told since %s: %s", s.FailingSince.UTC().Format("2006-01-02 15:04 UTC"), s.LastError)
+		}
+		checks = append(checks, check)
+	}
+	return checks
 }

@@ -58,6 +58,9 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 	}
 	if d.Checks[0].Result != CheckFailed { // its error stands there already
 		d.Checks = append(d.Checks, s.checkSources(ctx)...)
+		if s.CheckPeople != nil {
+			d.Checks = append(d.Checks, s.CheckPeople(ctx)...)
+		}
 	}
 	for _, c := range d.Checks {
 		if c.Result == CheckFailed {

@@ -105,6 +105,7 @@ var lasting = map[overview.Code]struct {
 	overview.Failures: {event.BackupFailed, false}, overview.Overdue: {event.Overdue, false}, overview.Damage: {event.Damaged, false}, overview.ServerChanged: {event.ServerChanged, false},
 	overview.ProofBad: {event.ProofFailed, false}, overview.NotProven: {event.NotProven, false}, overview.TablesLost: {event.RowsLost, true}, overview.BackupShrunk: {event.Shrunk, true},
 	overview.SizeLimitNear: {event.LimitNear, false}, overview.TimeLimitNear: {event.LimitNear, false},
+	overview.CopyLate: {event.CopyLate, false}, overview.CopyUnknown: {event.CopyLate, false},
 }
 
 // Parts of BACKUP_MAX_STORAGE_SIZE_GB, in percent, from which on its use is worth telling.
@@ -160,7 +161,7 @@ func condition(src *overview.Source, f overview.Finding, kind event.Kind, once b
 		if len(src.RowsLost.Worst) > 0 {
 			c.Target = src.RowsLost.Worst[0].Table
 		}
-	case overview.Overdue, overview.SizeLimitNear, overview.TimeLimitNear, overview.ServerChanged:
+	case overview.Overdue, overview.SizeLimitNear, overview.TimeLimitNear, overview.ServerChanged, overview.CopyLate, overview.CopyUnknown:
 		c.Detail = f.Text
 	}
 	return c

@@ -62,6 +62,8 @@ type Config struct {
 	// Ended, when set, is told of every run that has ended, with the record that holds and why it failed. It is called
 	// once a run, by the goroutine that ran it.
 	Ended func(Backup, error)
+	// CheckPeople, when set, is what doctor asks about those who are told of what happens.
+	CheckPeople func(context.Context) []Check
 	// Pings, when set, is told of each run that begins and ends. Neither method blocks.
 	Pings interface {
 		Began(Backup)

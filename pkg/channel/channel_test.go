@@ -159,7 +159,7 @@ func TestReceiversThatFail(t *testing.T) {
 		"not now":      {func(w http.ResponseWriter) { w.Header().Set("Retry-After", "90"); w.WriteHeader(429) }, fault.ChannelFailed, "HTTP 429", 90 * time.Second},
 		"not this":     {func(w http.ResponseWriter) { http.Error(w, "invalid_blocks", 400) }, fault.MessageRefused, "invalid_blocks", 0},
 		"elsewhere":    {func(w http.ResponseWriter) { w.Header().Set("Location", "http://169.254.169.254/"); w.WriteHeader(307) }, fault.ChannelFailed, "redirected", 0},
-		"no answer":    {func(w http.ResponseWriter) { <-hang }, fault.ChannelFailed, "no answer", 0},
+		"no answer":    {func(w http.ResponseWriter) { <-hang }, fault.ChannelFailed, "no answer in time", 0},
 		"a closed one": {func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }, fault.ChannelFailed, "", 0},
 		"half of one":  {func(w http.ResponseWriter) { w.Header().Set("Content-Length", "100"); io.WriteString(w, "ok") }, fault.ChannelFailed, "broke off", 0},
 		"an odd long text": {func(w http.ResponseWriter) {

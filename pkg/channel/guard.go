@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
-	"time"
 
 	"cofre/pkg/fault"
 )
@@ -120,7 +119,7 @@ func (c *Channel) unreachable(err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return c.failed("the connection is refused")
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return c.failed("no answer within %d seconds", answerTime/time.Second)
+		return c.failed("no answer in time")
 	case errors.As(err, &op):
 		return c.failed("%v", op.Err)
 	}

@@ -134,6 +134,11 @@ func TestPeopleAreTold(t *testing.T) {
 	if said += string(out) + string(list); cmd.ProcessState.ExitCode() != 5 || !strings.Contains(string(list), "1 failure in a row") {
 		t.Errorf("exit code %d\n%s\n%s", cmd.ProcessState.ExitCode(), out, list)
 	}
+	cmd = cofre(t, append(env, "CRITICAL_URL="), "doctor")
+	out, _ = cmd.CombinedOutput()
+	if said += string(out); cmd.ProcessState.ExitCode() != 0 || !strings.Contains(string(out), "nobody could be told since") || !strings.Contains(string(out), "CRITICAL_URL, which is not set") {
+		t.Errorf("exit code %d\n%s", cmd.ProcessState.ExitCode(), out)
+	}
 	if strings.Contains(said, "secret-") || strings.Contains(said, key) {
 		t.Errorf("a secret is told: %s", said)
 	}

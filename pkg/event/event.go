@@ -47,6 +47,7 @@ const (
 	CleanupOdd      Kind = "cleanup_odd"
 	QuotaNear       Kind = "quota_near"
 	LimitNear       Kind = "limit_near" // before long backups will be larger, or take longer, than they may
+	CopyLate        Kind = "copy_late"  // a second place is behind, or does not answer
 	LinkMade        Kind = "link_made"
 	SettingsChanged Kind = "settings_changed"
 	Recovered       Kind = "recovered"
@@ -57,7 +58,7 @@ const (
 // Kinds are those that a channel may choose, in the order of the documents.
 func Kinds() []Kind {
 	return []Kind{BackupEnded, BackupFailed, Overdue, Damaged, ServerChanged, ProofEnded, ProofFailed, NotProven, RestoreEnded, RestoreFailed, RowsLost, Shrunk,
-		CleanupOdd, QuotaNear, LimitNear, LinkMade, SettingsChanged, Recovered}
+		CleanupOdd, QuotaNear, LimitNear, CopyLate, LinkMade, SettingsChanged, Recovered}
 }
 
 // Severity is how urgent it is.

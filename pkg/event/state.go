@@ -163,7 +163,7 @@ func grows(k Kind) bool { return k == Damaged }
 // curable tells whether somebody waits for word that it is over.
 func curable(k Kind) bool {
 	switch k {
-	case BackupFailed, Overdue, ServerChanged, ProofFailed, QuotaNear, LimitNear, Damaged, NotProven:
+	case BackupFailed, Overdue, ServerChanged, ProofFailed, QuotaNear, LimitNear, CopyLate, Damaged, NotProven:
 		return true
 	}
 	return false

@@ -18,6 +18,7 @@ const (
 	perRound   = 20              // messages to one channel before others have a look
 	lease      = 2 * time.Minute // how long whoever serves a channel may be silent
 	sendTime   = 30 * time.Second
+	patience   = 5 * time.Second // whoever has not answered by then is away, although this process has no more time
 	firstRetry = time.Minute
 	lastRetry  = time.Hour
 	giveUp     = 3 * 24 * time.Hour // after which an event is no news any more
@@ -192,6 +193,7 @@ func (s *service) tell(ctx context.Context, due []string) error {
 func (s *service) send(ctx context.Context, e event.Event) error {
 	within, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
+	began := time.Now()
 	_, err := s.c.Send(within, e)
 	now, r := s.o.Now().UTC().Truncate(time.Millisecond), &s.rec
 	switch {
@@ -199,7 +201,7 @@ func (s *service) send(ctx context.Context, e event.Event) error {
 		r.Sent++
 		r.LastSent, r.Failures, r.FailingSince, r.RetryAt, r.LastError = now, 0, time.Time{}, time.Time{}, ""
 		s.o.Log.Info("told", "channel", s.c.Name(), "event", e.ID, "kind", string(e.Kind))
-	case ctx.Err() != nil: // this process has no more time: nobody's fault
+	case ctx.Err() != nil && time.Since(began) < s.o.patience: // this process has no more time: nobody's fault
 		return ctx.Err()
 	case fault.HasReason(err, fault.MessageRefused):
 		r.GivenUp++

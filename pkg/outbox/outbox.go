@@ -75,8 +75,9 @@ type Options struct {
 // Outbox is the queue of one backup directory. It may be used by several goroutines, and any number of processes may have one each.
 type Outbox struct {
 	Options
-	store storage.Store
-	woken chan struct{}
+	store    storage.Store
+	patience time.Duration
+	woken    chan struct{}
 
 	mu      sync.Mutex
 	waiting []event.Event // not in the bucket yet
@@ -96,7 +97,7 @@ func New(store storage.Store, o Options) *Outbox {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &Outbox{Options: o, store: store, woken: make(chan struct{}, 1), known: map[string]event.Event{}}
+	return &Outbox{Options: o, store: store, patience: patience, woken: make(chan struct{}, 1), known: map[string]event.Event{}}
 }
 
 // Tell notes an event that some channel wants. It never blocks.

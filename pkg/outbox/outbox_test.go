@@ -202,6 +202,32 @@ func TestReceiverIsAway(t *testing.T) {
 	}
 }
 
+// A receiver that hangs is away, also for a process that has little time: the next one leaves it alone for a while. One that was asked in the last moment is
+// not.
+func TestReceiverHangs(t *testing.T) {
+	store, hang := storagetest.NewLocal(t), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-hang }))
+	defer server.Close()
+	defer close(hang)
+	r := &receiver{Server: server}
+	o := New(store, Options{Channels: []Channel{r.channel("a", event.Filter{})}})
+	o.Tell(event.Event{Kind: event.CleanupOdd})
+	must(t, o.Write(t.Context()))
+	for i, c := range []struct {
+		patience time.Duration
+		failures int
+	}{{time.Minute, 0}, {20 * time.Millisecond, 1}} {
+		o.patience = c.patience
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		o.Deliver(ctx)
+		cancel()
+		status, err := o.Statuses(t.Context())
+		if err != nil || status[0].Failures != c.failures || status[0].Waiting != 1 || status[0].RetryAt.IsZero() != (c.failures == 0) {
+			t.Errorf("%d: %+v %v", i, status, err)
+		}
+	}
+}
+
 // Whoever dies on the way loses nothing: the next one tells what is in the state and not in the queue, and takes a channel over whose server is silent.
 func TestProcessesThatDie(t *testing.T) {
 	store, at := storagetest.NewLocal(t), &clock{t: time.Now()}

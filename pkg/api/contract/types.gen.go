@@ -321,6 +321,7 @@ const (
 	EventKindBackupEnded     EventKind = "backup_ended"
 	EventKindBackupFailed    EventKind = "backup_failed"
 	EventKindCleanupOdd      EventKind = "cleanup_odd"
+	EventKindCopyLate        EventKind = "copy_late"
 	EventKindDamaged         EventKind = "damaged"
 	EventKindDigest          EventKind = "digest"
 	EventKindLimitNear       EventKind = "limit_near"
@@ -348,6 +349,8 @@ func (e EventKind) Valid() bool {
 	case EventKindBackupFailed:
 		return true
 	case EventKindCleanupOdd:
+		return true
+	case EventKindCopyLate:
 		return true
 	case EventKindDamaged:
 		return true

@@ -1587,7 +1587,7 @@ export interface components {
         Event: {
             id: components["schemas"]["EventId"];
             /** @enum {string} */
-            kind: "backup_ended" | "backup_failed" | "overdue" | "damaged" | "server_changed" | "proof_ended" | "proof_failed" | "not_proven" | "restore_ended" | "restore_failed" | "rows_lost" | "shrunk" | "cleanup_odd" | "quota_near" | "limit_near" | "link_made" | "settings_changed" | "recovered" | "digest" | "test";
+            kind: "backup_ended" | "backup_failed" | "overdue" | "damaged" | "server_changed" | "proof_ended" | "proof_failed" | "not_proven" | "restore_ended" | "restore_failed" | "rows_lost" | "shrunk" | "cleanup_odd" | "quota_near" | "limit_near" | "copy_late" | "link_made" | "settings_changed" | "recovered" | "digest" | "test";
             /** Format: date-time */
             at: string;
             severity: components["schemas"]["Severity"];
