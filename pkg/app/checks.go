@@ -81,8 +81,12 @@ func (e *database) checkTarget(ctx context.Context, name string) backup.Check {
 		detail += "; proofs can be made there"
 	}
 	c := backup.Check{Name: what, Result: backup.CheckOK, Detail: detail}
-	if server.Superuser {
-		c.Result, c.Detail = backup.CheckWarning, detail+"; it is a superuser, and so is whatever runs in a backup"
+	powers, err := postgres.Powers(ctx, conn)
+	if err != nil {
+		return warning(reached.Explain(ctx, err))
+	}
+	if powers != "" {
+		c.Result, c.Detail = backup.CheckWarning, detail+"; it "+powers+", and whatever runs in a backup can do the same"
 		c.Hint = "Name a role in the connection that has CREATEDB, and owns what is to be replaced."
 	}
 	return c

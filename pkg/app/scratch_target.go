@@ -43,10 +43,10 @@ func (e *database) proofPlace(ctx context.Context, name string, major int) (*pos
 // placeToProve is a proofPlace that may be restored into: whatever runs in a backup has the rights of the target's role.
 func (e *database) placeToProve(ctx context.Context, name string, major int) (*postgres.ProofServer, error) {
 	place, err := e.proofPlace(ctx, name, major)
-	if err == nil && place.Super {
+	if err == nil && place.Powers != "" {
 		place.Close()
 		return nil, fault.New(fault.Validation, fault.TargetLacks, "Name a role in the target's connection that has CREATEDB and nothing else, or prove the backup in a server of its own.",
-			"the role of the target %s is a superuser, and so would be whatever runs in the backup; nothing was made", name)
+			"the role of the target %s %s, and whatever runs in the backup could do the same; nothing was made", name, place.Powers)
 	}
 	return place, err
 }

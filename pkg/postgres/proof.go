@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 type ProofServer struct {
 	Version string // "18.6"
 	Major   int
-	Super   bool // the target's role is a superuser, and so is whatever runs in a backup
+	Powers  string // by what the target's role, and so whatever runs in a backup, can do what a superuser can; see Powers
 	target  Target
 	from    Target    // a maintenance database
 	conn    *pgx.Conn // there; it holds the lock
@@ -42,7 +43,9 @@ func proofKey(name string) int64 {
 // OpenProofServer connects to the target's server for a proof of a backup of a server of this major version; 0 is not known. A server that cannot
 // take it is refused before anything is made. The caller closes it, or drops what was made.
 func OpenProofServer(ctx context.Context, t Target, major int) (*ProofServer, error) {
-	conn, from, err := t.ConnectMaintenance(ctx, "make a database for a proof", Policy{})
+	// As if for a database of a proof: the target may name postgres itself, and the next one, template1, is not to be held for as long as a proof
+	// lasts, since nobody could make a database meanwhile.
+	conn, from, err := t.WithDatabase(proofPrefix).ConnectMaintenance(ctx, "make a database for a proof", Policy{})
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +67,8 @@ func (s *ProofServer) look(ctx context.Context, major int) error {
 	var num int
 	var standby, creates bool
 	err := s.conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::int, pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(),
-		EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)), pg_catalog.current_setting('is_superuser') = 'on'`).
-		Scan(&num, &s.Version, &standby, &creates, &s.Super)
+		EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolcreatedb OR rolsuper)), `+powers).
+		Scan(&num, &s.Version, &standby, &creates, &s.Powers)
 	if err != nil {
 		return s.from.Explain(ctx, err)
 	}
@@ -124,10 +127,25 @@ func (s *ProofServer) Drop() (err error) {
 	return err
 }
 
-// drop drops a proof's database, and nothing else.
+// drop drops a proof's database, and nothing else. What runs in a backup may have made a template of it, which is not dropped.
 func (s *ProofServer) drop(ctx context.Context, name string) error {
 	if !proofName().MatchString(name) {
 		return fault.New(fault.Internal, "", "", "the database %.70q is not one of a proof", name)
+	}
+	template, err := s.texts(ctx, "SELECT datname::text FROM pg_catalog.pg_database WHERE datistemplate AND datname = "+QuoteLiteral(name))
+	if err == nil && len(template) > 0 {
+		_, err = s.conn.Exec(ctx, "ALTER DATABASE "+QuoteIdent(name)+" IS_TEMPLATE false", pgx.QueryExecModeSimpleProtocol)
+	}
+	if err != nil && s.conn.IsClosed() { // a function may end every session of its role
+		conn, cerr := s.from.Connect(ctx)
+		if cerr != nil {
+			return cerr
+		}
+		s.conn = conn
+		return s.drop(ctx, name)
+	}
+	if err != nil {
+		return s.from.Explain(ctx, err)
 	}
 	return DropDatabase(ctx, s.from, name)
 }
@@ -152,12 +170,13 @@ func (s *ProofServer) Sweep(ctx context.Context) (dropped []string, err error) {
 		if !proofName().MatchString(name) || live[fmt.Sprint(proofKey(name))] {
 			continue
 		}
-		if err := s.drop(ctx, name); err != nil {
-			return dropped, err
+		if derr := s.drop(ctx, name); derr != nil { // the others are no less left
+			err = errors.Join(err, fmt.Errorf("the database %s: %w", name, derr))
+			continue
 		}
 		dropped = append(dropped, name)
 	}
-	return dropped, nil
+	return dropped, err
 }
 
 func (s *ProofServer) texts(ctx context.Context, query string) ([]string, error) {

@@ -60,17 +60,26 @@ func TestProofDatabases(t *testing.T) {
 		}
 	}
 	left := create(second, killed)
-	second.Close() // its process is gone
+	const template = "cofre_proof_01jh5w0r8zb3m7k2q4x9t6v100"                   // before the other by its name
+	server.Exec(t, "postgres", "CREATE DATABASE "+template+" IS_TEMPLATE true") // as a function in a backup can make it
+	const stuck = "cofre_proof_01jh5w0r8zb3m7k2q4x9t6v000"
+	server.Exec(t, "postgres", "CREATE DATABASE "+stuck)
+	server.Exec(t, stuck, "CREATE SUBSCRIPTION s CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)") // what keeps it from being dropped
+	second.Close()                                                                                                                  // its process is gone
 	if err := third.Drop(); err != nil {
 		t.Errorf("nothing was made: %v", err)
 	}
 	fourth := open()
 	dropped, err := fourth.Sweep(t.Context())
-	if err != nil || !slices.Equal(dropped, []string{left}) {
+	if !slices.Equal(dropped, []string{template, left}) || err == nil || !strings.Contains(err.Error(), stuck) {
 		t.Errorf("dropped %q, %v", dropped, err)
 	}
+	server.Exec(t, stuck, "DROP SUBSCRIPTION s")
+	server.Exec(t, "postgres", "DROP DATABASE "+stuck)
 	create(fourth, ended)
 	server.Exec(t, "cofre_proof_"+strings.ToLower(ended), "CREATE TABLE t (id int)")
+	// A function in the backup made a template of it, and ended every session of its role.
+	server.Exec(t, "postgres", "ALTER DATABASE cofre_proof_"+strings.ToLower(ended)+" IS_TEMPLATE true; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
 	if err := fourth.Drop(); err != nil {
 		t.Error(err)
 	}
@@ -101,5 +110,28 @@ func TestProofDatabases(t *testing.T) {
 	}
 	if _, err := postgres.OpenProofServer(t.Context(), at, testenv.NewestMajor+1); !fault.HasReason(err, fault.TargetLacks) {
 		t.Errorf("an older server: %v", err)
+	}
+}
+
+// Who can become a superuser, or make one, is as good as one.
+func TestPowers(t *testing.T) {
+	for _, major := range []int{15, testenv.NewestMajor} {
+		server := testenv.Postgres(t, major)
+		boss, _ := server.NewRole(t, "SUPERUSER")
+		between, _ := server.NewRole(t, "IN ROLE "+boss)
+		for options, want := range map[string]string{
+			"REPLICATION BYPASSRLS IN ROLE pg_read_all_data, pg_monitor": "", "SUPERUSER": "is a superuser", "NOINHERIT IN ROLE " + between: "is a member of " + boss + ", a superuser",
+			"IN ROLE pg_execute_server_program": "is a member of pg_execute_server_program", "IN ROLE pg_write_server_files": "is a member of pg_write_server_files",
+			"IN ROLE pg_read_server_files": "is a member of pg_read_server_files", "CREATEROLE": map[bool]string{true: "has CREATEROLE, and so may run programs on the server's machine before PostgreSQL 16"}[major < 16],
+		} {
+			role, password := server.NewRole(t, "CREATEDB "+options)
+			p, err := postgres.OpenProofServer(t.Context(), postgrestest.Target(t, server.URLAs(role, password, "postgres")), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Close(); p.Powers != want {
+				t.Errorf("%d, %s: %q, want %q", major, options, p.Powers, want)
+			}
+		}
 	}
 }
