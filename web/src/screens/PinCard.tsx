@@ -1,9 +1,10 @@
-// Whether a backup is pinned, until when, by whom and why; and who may changes that.
+// Whether a backup is pinned, until when, by whom and why; and who may, changes that.
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { answer, type Backup } from "../api/client";
 import { useMay, useServices } from "../api/context";
+import { Field } from "../components/basics";
 import { Failed } from "../components/states";
 import { useText } from "../i18n";
 import { usePinWords } from "../i18n/pin";
@@ -45,9 +46,9 @@ export function PinCard({ backup: b }: { backup: Backup }) {
         </>
       )}
       {may("pin") && (
-        <form onSubmit={submit}>
-          <label>{words.reason}<input required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} /></label>
-          <label>{words.endLabel}<input type="date" value={day} onChange={(e) => setDay(e.target.value)} /></label>
+        <form className="apart" onSubmit={submit}>
+          <Field label={words.reason}>{(ids) => <input {...ids} required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />}</Field>
+          <Field label={words.endLabel} hint={words.endHint}>{(ids) => <input {...ids} className="short" type="date" value={day} onChange={(e) => setDay(e.target.value)} />}</Field>
           <div className="actions">
             <button type="submit" disabled={change.isPending}>{p ? words.change : words.pin}</button>
             {p && <button type="button" disabled={change.isPending} onClick={() => change.mutate(true)}>{words.unpin}</button>}
