@@ -201,6 +201,9 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 	if len(details) > 0 {
 		check.Detail = strings.Join(details, "; ")
 	}
+	if a.Service.KeysElsewhere && a.Service.Defaults.Encrypt {
+		check.Detail += "; new backups are encrypted: they can neither be restored nor proven here, where their key is not kept"
+	}
 	if names := provenInPart(o.Sources); len(names) > 0 { // no reason to worry, and not to be taken for more than it is
 		check.Detail += "; proven in part: " + strings.Join(names, ", ")
 	}

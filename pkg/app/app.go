@@ -48,6 +48,8 @@ type Options struct {
 	LinkBase string
 	// RemovesNothing says that whoever makes backups here may not remove any: a full quota is refused.
 	RemovesNothing bool
+	// KeysElsewhere says that encrypted backups are restored and proven elsewhere; see backup.Config.
+	KeysElsewhere bool
 }
 
 // gigabyte is what the *_GB settings count: 2^30 bytes.
@@ -102,7 +104,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 		Retention:  c.retention(),
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
-		Recipients: c.recipients, Identities: identities, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),
+		Recipients: c.recipients, Identities: identities, KeysElsewhere: o.KeysElsewhere, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),
 	})
 	if a.Outbox != nil {
 		a.Service.CheckPeople = a.checkChannels

@@ -14,10 +14,17 @@ import (
 // are expected to be made here. A proof that cannot be made harms no backup: it is a warning.
 func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check, ok bool) {
 	var expected []*overview.Source
+	elsewhere := false
 	for i := range o.Sources {
 		if s := &o.Sources[i]; s.ProofsExpected && !s.ProofsElsewhere {
-			expected = append(expected, &o.Sources[i])
+			expected = append(expected, s)
+		} else if s.ProofsElsewhere {
+			elsewhere = true
 		}
+	}
+	if elsewhere && s.KeysElsewhere && s.Defaults.Encrypt {
+		return Check{Name: "proofs", Result: CheckWarning, Detail: "they are scheduled, and new backups are encrypted, whose key is not kept here",
+			Hint: "Prove encrypted backups by cofre's command line on a machine that has the key, and end the schedule, or do not encrypt."}, true
 	}
 	if len(expected) == 0 || s.Engine == nil {
 		return c, false

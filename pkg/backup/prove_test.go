@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"filippo.io/age"
 
 	"cofre/internal/testenv"
 	"cofre/pkg/backup"
+	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 )
@@ -63,10 +67,37 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// Proofs that somebody else makes need nothing of this machine.
+// Proofs that somebody else makes need nothing of this machine. Where no keys are kept, as on AWS, encrypted backups cannot be proven, and that is said.
 func TestProofsElsewhere(t *testing.T) {
-	s := backup.New(backup.Config{Engine: struct{ backup.Engine }{}}) // nothing may be asked of it
-	if c, ok := s.CheckProofs(t.Context(), overview.Overview{Sources: []overview.Source{{Name: "loja", ProofsExpected: true, ProofsElsewhere: true}}}); ok {
+	o := overview.Overview{Sources: []overview.Source{{Name: "loja", ProofsExpected: true, ProofsElsewhere: true}}}
+	config := backup.Config{Engine: struct{ backup.Engine }{}} // nothing may be asked of it
+	if c, ok := backup.New(config).CheckProofs(t.Context(), o); ok {
 		t.Errorf("it says %+v", c)
+	}
+	config.KeysElsewhere, config.Defaults.Encrypt = true, true
+	if c, ok := backup.New(config).CheckProofs(t.Context(), o); !ok || c.Result != backup.CheckWarning || !strings.Contains(c.Detail, "encrypted") || c.Hint == "" {
+		t.Errorf("where no keys are kept it says %+v", c)
+	}
+}
+
+// An encrypted backup is refused where its key is not kept: before anything is begun, and with what to do instead.
+func TestKeysElsewhere(t *testing.T) {
+	source := testenv.Postgres(t, testenv.NewestMajor).NewDatabase(t)
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, "", source, "BACKUP_ENABLE_ENCRYPTION=true", "BACKUP_AGE_RECIPIENTS="+identity.Recipient().String())
+	b := w.create(backup.Request{})
+	w.Service.KeysElsewhere = true
+	for name, ask := range map[string]func() error{
+		"a proof":   func() error { _, err := w.Service.Provable(t.Context(), b.ID); return err },
+		"an order":  func() error { _, err := w.Service.OrderProof(t.Context(), b.ID); return err },
+		"a restore": func() error { _, err := w.Service.RestoreList(t.Context(), b.ID, backup.RestoreRequest{}); return err },
+	} {
+		err := ask()
+		if f := fault.From(err); !fault.HasReason(err, fault.IdentityMissing) || !strings.Contains(f.Message, "its key is not kept here") || !strings.Contains(f.Hint, "on a machine that has the key") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -165,6 +165,10 @@ func (s *Service) restorable(ctx context.Context, ref string, req RestoreRequest
 // readable refuses a backup that cannot be read: it is encrypted and there is no key, or its object is gone.
 func (s *Service) readable(ctx context.Context, b Backup) error {
 	if b.Encryption == "age" && len(s.Identities) == 0 {
+		if s.KeysElsewhere {
+			return fault.New(fault.Validation, fault.IdentityMissing, "Restore it, or prove it, by cofre's command line on a machine that has the key and may read the bucket.",
+				"backup %s is encrypted, and its key is not kept here: it can neither be restored nor proven here", b.ID)
+		}
 		return fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_AGE_IDENTITY_FILE to the file with the secret key (AGE-SECRET-KEY-...).", "backup %s is encrypted and there is no key to read it", b.ID)
 	}
 	return s.present(ctx, b)

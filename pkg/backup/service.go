@@ -49,6 +49,8 @@ type Config struct {
 	// Recipients encrypt new backups; Identities read encrypted ones back.
 	Recipients []age.Recipient
 	Identities []age.Identity
+	// KeysElsewhere says that no installation of this kind has identities: encrypted backups are restored and proven where their key is.
+	KeysElsewhere bool
 	// SigningKey asks for the key with which the registry signs; nil where it does not. TrustedKeys are the fingerprints of those
 	// whose signatures it takes.
 	SigningKey  func(context.Context) (SigningKey, error)

@@ -50,7 +50,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 		return nil, err
 	}
 	s.read = s.read || config.FileURL != ""
-	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true}); err != nil {
+	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true, KeysElsewhere: true}); err != nil {
 		return nil, err
 	}
 	authenticate, err := s.authenticator()
