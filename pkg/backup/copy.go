@@ -360,21 +360,3 @@ func endsAll(err error) bool {
 	}
 	return false
 }
-
-// renewing renews a lease at a third of its length until ctx ends; when it is lost, lost is told.
-func renewing(ctx context.Context, lease *registry.Lease, lost context.CancelCauseFunc, failed func(error)) {
-	interval := lease.Interval()
-	every(ctx, interval, func() bool {
-		once, cancel := context.WithTimeout(ctx, interval)
-		defer cancel()
-		err := lease.Renew(once)
-		switch {
-		case fault.HasReason(err, fault.Precondition):
-			lost(err)
-			return false
-		case err != nil && ctx.Err() == nil:
-			failed(err)
-		}
-		return true
-	})
-}

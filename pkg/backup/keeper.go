@@ -70,22 +70,10 @@ func every(ctx context.Context, interval time.Duration, do func() bool) {
 	}
 }
 
-// renew renews the lease at a third of its length. An attempt that takes longer than that is given up for a new one: whatever
-// became of it, the next one finds out.
+// renew renews the lease while the run works.
 func (r *run) renew(ctx context.Context, lost context.CancelCauseFunc) {
-	interval := r.lease.Interval()
-	every(ctx, interval, func() bool {
-		once, cancel := context.WithTimeout(ctx, interval)
-		defer cancel()
-		err := r.lease.Renew(once)
-		switch {
-		case fault.HasReason(err, fault.Precondition):
-			lost(err)
-			return false
-		case err != nil && ctx.Err() == nil:
-			r.s.Log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
-		}
-		return true
+	renewing(ctx, r.lease, lost, func(err error) {
+		r.s.Log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
 	})
 }
 
@@ -129,4 +117,23 @@ func (r *run) publish(ctx context.Context, p Progress) {
 	if err != nil && ctx.Err() == nil {
 		r.s.Log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())
 	}
+}
+
+// renewing renews a lease at a third of its length until ctx ends; when it is lost, lost is told. An attempt that takes longer than that is
+// given up for a new one: whatever became of it, the next one finds out.
+func renewing(ctx context.Context, lease *registry.Lease, lost context.CancelCauseFunc, failed func(error)) {
+	interval := lease.Interval()
+	every(ctx, interval, func() bool {
+		once, cancel := context.WithTimeout(ctx, interval)
+		defer cancel()
+		err := lease.Renew(once)
+		switch {
+		case fault.HasReason(err, fault.Precondition):
+			lost(err)
+			return false
+		case err != nil && ctx.Err() == nil:
+			failed(err)
+		}
+		return true
+	})
 }
