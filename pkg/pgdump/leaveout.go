@@ -1,6 +1,7 @@
 package pgdump
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,44 +42,97 @@ func (l *leaver) note(e *archive.Entry, reason string) {
 	l.out = append(l.out, LeftOut{Entry: e.String(), Reason: reason, Kind: e.Desc, Schema: e.Namespace, Name: e.Tag})
 }
 
-// remove takes the entries for which reason gives one out of the head, and all that depend on them.
+// remove takes the entries for which reason gives one out of the head, and all that depend on them, in time that grows with the head alone:
+// it comes from a bucket.
 func (l *leaver) remove(reason func(*archive.Entry) string) {
-	gone := map[int32]string{}     // by dump id: the reason for those that depend on it
-	servers := map[string]string{} // the same, by the name of a foreign server: no archive says what a user mapping depends on
-	for again := true; again; {
-		again = false
-		l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
-			why := reason(&e)
-			for _, d := range e.Dependencies {
-				if why == "" {
-					why = gone[d]
-				}
-			}
-			if e.Desc == "USER MAPPING" && why == "" {
-				why = servers[behind(postgres.Tokens(e.Defn), "server")]
-			}
-			if why == "" {
-				return false
-			}
-			if e.Desc == "SERVER" {
-				servers[e.Tag] = "it needs " + e.String()
-			}
-			gone[e.DumpID] = "it needs " + e.String()
-			l.note(&e, why)
-			again = true // an entry before this one may depend on it
-			return true
-		})
+	why, gone := l.reasons(reason)
+	if len(gone) == 0 {
+		return
 	}
+	needs, servers := map[int32]string{}, map[string]string{} // why what depends on them goes, by dump id, and by the name of a foreign server
+	for i := range l.head.Entries {
+		if e := &l.head.Entries[i]; gone[i] {
+			needs[e.DumpID] = "it needs " + e.String()
+			if e.Desc == "SERVER" {
+				servers[e.Tag] = needs[e.DumpID]
+			}
+		}
+	}
+	at := -1
+	l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
+		if at++; !gone[at] {
+			return false
+		}
+		because := why[at]
+		for _, d := range e.Dependencies {
+			because = cmp.Or(because, needs[d])
+		}
+		if because == "" {
+			because = servers[serverOf(&e)]
+		}
+		l.note(&e, because)
+		return true
+	})
+}
+
+// reasons returns the entries that have a reason of their own to go, with it, and all that go, by their places.
+func (l *leaver) reasons(reason func(*archive.Entry) string) (why map[int]string, gone map[int]bool) {
+	why, gone = map[int]string{}, map[int]bool{}
+	var next []int
+	for i := range l.head.Entries {
+		if text := reason(&l.head.Entries[i]); text != "" {
+			why[i], gone[i] = text, true
+			next = append(next, i)
+		}
+	}
+	if len(next) == 0 {
+		return why, gone
+	}
+	dependents, mappings := map[int32][]int{}, map[string][]int{}
+	for i := range l.head.Entries {
+		e := &l.head.Entries[i]
+		for _, d := range e.Dependencies {
+			dependents[d] = append(dependents[d], i)
+		}
+		if e.Desc == "USER MAPPING" {
+			mappings[serverOf(e)] = append(mappings[serverOf(e)], i)
+		}
+	}
+	for len(next) > 0 {
+		e := &l.head.Entries[next[len(next)-1]]
+		next = next[:len(next)-1]
+		more := dependents[e.DumpID]
+		delete(dependents, e.DumpID)
+		if e.Desc == "SERVER" {
+			more = slices.Concat(more, mappings[e.Tag])
+		}
+		for _, i := range more {
+			if !gone[i] {
+				gone[i] = true
+				next = append(next, i)
+			}
+		}
+	}
+	return why, gone
+}
+
+// serverOf is the foreign server of a user mapping: no archive says what that depends on. "" of other entries.
+func serverOf(e *archive.Entry) string {
+	if e.Desc != "USER MAPPING" {
+		return ""
+	}
+	return behind(postgres.Tokens(e.Defn), "server")
 }
 
 // removeExtensions leaves out extensions that the target does not have, and what is said of them.
 func (l *leaver) removeExtensions(names []string) {
+	lacks := setOf(names)
 	l.remove(func(e *archive.Entry) string {
 		name := e.Tag
 		if e.About() {
 			name, _ = strings.CutPrefix(e.Tag, "EXTENSION ")
 		}
-		if (e.Desc == "EXTENSION" || name != e.Tag) && slices.Contains(names, strings.Trim(name, `"`)) {
+		if (e.Desc == "EXTENSION" || name != e.Tag) && lacks[strings.Trim(name, `"`)] {
 			return "the server does not have the extension"
 		}
 		return ""
@@ -145,11 +199,12 @@ func checkKinds(kinds []string) error {
 
 // missingRoles refuses an archive that names roles which the target lacks, or takes what is theirs out of it.
 func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
-	lacks := func(role string) bool { return role != "" && !slices.Contains(roles, role) }
+	there, seen := setOf(roles), map[string]bool{}
+	lacks := func(role string) bool { return role != "" && !there[role] }
 	var missing, uses []string
 	see := func(role, use string) {
-		if !slices.Contains(missing, role) {
-			missing = append(missing, role)
+		if !seen[role] {
+			seen[role], missing = true, append(missing, role)
 		}
 		uses = append(uses, use)
 	}
@@ -159,9 +214,10 @@ func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
 			continue
 		}
 		var named []string
+		twice := map[string]bool{}
 		for _, m := range roleMentions(e) {
-			if lacks(m.name) && !slices.Contains(named, m.name) {
-				named = append(named, m.name)
+			if lacks(m.name) && !twice[m.name] {
+				twice[m.name], named = true, append(named, m.name)
 			}
 		}
 		owner := ownable(e) && lacks(e.Owner) && !o.NoOwner
@@ -192,6 +248,14 @@ func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
 		return e.Defn == "" && slices.Contains([]string{"ACL", "DEFAULT ACL", "POLICY", "USER MAPPING"}, e.Desc)
 	})
 	return nil
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 // checkRoleMap refuses what cannot be meant.
