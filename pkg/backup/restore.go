@@ -158,6 +158,8 @@ func (s *Service) restorable(ctx context.Context, ref string, req RestoreRequest
 		return b, invalid("Restore it into an empty database: --create makes one.", "backup %s is an SQL script, which cannot replace what is there", b.ID)
 	case req.Part.Any():
 		return b, invalid("Restore all of it into a new database (--create), and copy from there what you need.", "backup %s is an SQL script, of which no part can be restored", b.ID)
+	case req.NoOwner || req.NoPrivileges:
+		return b, invalid("Leave these options out.", "backup %s is an SQL script, which is restored with the owners and privileges that stand in it", b.ID)
 	}
 	return b, s.readable(ctx, b)
 }

@@ -105,7 +105,7 @@ func TestRestoreAsWork(t *testing.T) {
 func TestRestoreOrdersRefused(t *testing.T) {
 	url := newShop(t, testenv.NewestMajor)
 	w := open(t, "", url, withTargets(t, url)...)
-	b := w.create(backup.Request{})
+	b, script := w.create(backup.Request{}), w.create(backup.Request{Format: backup.FormatPlain})
 	good := backup.RestoreOrder{Backup: b.ID, Target: "staging", Database: "shop_restored"}
 	for what, c := range map[string]struct {
 		change func(o *backup.RestoreOrder)
@@ -126,6 +126,7 @@ func TestRestoreOrdersRefused(t *testing.T) {
 		"postgres":            {func(o *backup.RestoreOrder) { o.Database = "postgres" }, fault.Validation, fault.InvalidInput},
 		"template0":           {func(o *backup.RestoreOrder) { o.Database = "template0" }, fault.Validation, fault.InvalidInput},
 		"template1":           {func(o *backup.RestoreOrder) { o.Database = "Template1" }, fault.Validation, fault.InvalidInput},
+		"a script, no owners": {func(o *backup.RestoreOrder) { o.Backup, o.NoOwner, o.Globals = script.ID, true, true }, fault.Validation, fault.InvalidInput},
 		"no such mode":        {func(o *backup.RestoreOrder) { o.Mode = "drop" }, fault.Validation, fault.InvalidInput},
 		"not confirmed":       {func(o *backup.RestoreOrder) { o.Mode = registry.RestoreReplace }, fault.Validation, fault.InvalidInput},
 		"confirmed another": {func(o *backup.RestoreOrder) { o.Mode, o.Confirm = registry.RestoreReplace, "shop" },
