@@ -56,7 +56,7 @@ func objects(t *testing.T, role string) map[string]string {
 	may := map[string]string{}
 	all, _ := policies(t, role)
 	for _, s := range all {
-		if s.Effect != "Allow" || s.Sid == "Trail" || s.Sid == "LockTrail" {
+		if s.Effect != "Allow" || s.Sid == "Trail" || s.Sid == "LockTrail" || s.Sid == "LockBackups" {
 			continue
 		}
 		for _, r := range s.Resources {

@@ -53,6 +53,9 @@ func metadata(b backup.Backup) contract.BackupMetadata {
 	if b.Error != nil {
 		m.Error = backupError(*b.Error)
 	}
+	if l := b.ObjectLock; l != nil {
+		m.ObjectLock = contract.ObjectLock{Mode: contract.ObjectLockMode(l.Mode), Until: l.Until}
+	}
 	if p := b.Pin; p != nil {
 		m.Pin = contract.Pin{At: p.At, By: p.By, Until: p.Until, Reason: p.Reason}
 	}
@@ -211,7 +214,7 @@ func validation(v backup.Validation) contract.ValidationResponse {
 func cleanup(r backup.CleanupReport) contract.CleanupResponse {
 	return contract.CleanupResponse{
 		DryRun: r.DryRun, Removed: each(r.Removed, cleanupItem), Kept: each(r.Kept, cleanupItem), FreedBytes: r.FreedBytes,
-		Policy: retentionPolicy(r.Policy), Forecast: retentionForecast(r.Forecast),
+		Policy: retentionPolicy(r.Policy), Forecast: retentionForecast(r.Forecast), BilledUntil: r.BilledUntil,
 		Leftovers: contract.Leftovers{
 			Failed: list(r.Leftovers.Failed), Completed: list(r.Leftovers.Completed), Removed: list(r.Leftovers.Removed), Problems: list(r.Leftovers.Problems),
 		},

@@ -101,7 +101,7 @@ func Open(ctx context.Context, c Config, o Options) (*App, error) {
 			CompressThreshold: int64(c.CompressThreshold) << 20, MaxProofBytes: int64(c.ProofMaxGB * gigabyte),
 			MaxBackupsPerUser: c.MaxBackupsPerUser, MaxConcurrentPerUser: c.MaxConcurrentPerUser,
 		},
-		Retention:  c.retention(),
+		Retention: c.retention(), ObjectLock: c.ObjectLock, ObjectLocks: c.objectLocks(),
 		Defaults:   backup.Defaults{Directory: c.DefaultDirectory, Compress: c.Compress, Encrypt: c.Encrypt},
 		SigningKey: signing.SigningKey, TrustedKeys: signing.TrustedKeys, SignCertificate: signing.SignCertificate,
 		Recipients: c.recipients, Identities: identities, KeysElsewhere: o.KeysElsewhere, ServerKey: server, Log: o.Log, Location: a.location, Events: a.openOutbox(),

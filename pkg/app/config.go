@@ -53,6 +53,7 @@ type Config struct {
 	RetentionDays     int               // BACKUP_RETENTION_DAYS, default 30; 0 keeps for ever
 	MaxBackups        int               // BACKUP_MAX_BACKUPS_TO_KEEP of each source and kind; 0: no limit
 	Keep              retention.Keepers // BACKUP_KEEP: what is kept whatever RetentionDays and MaxBackups say
+	ObjectLock        backup.LockRule   // BACKUP_OBJECT_LOCK: for how long new backups are locked, and how
 	Compress          bool              // BACKUP_ENABLE_COMPRESSION, default true
 	CompressThreshold int               // BACKUP_COMPRESSION_THRESHOLD_MB: smaller databases are not compressed
 	Encrypt           bool              // BACKUP_ENABLE_ENCRYPTION
@@ -136,6 +137,7 @@ var variables = []variable{
 	{"BACKUP_RETENTION_DAYS", "30", number(0, 36500, func(c *Config, n int) { c.RetentionDays = n })},
 	{"BACKUP_MAX_BACKUPS_TO_KEEP", "60", number(0, 1_000_000, func(c *Config, n int) { c.MaxBackups = n })},
 	{"BACKUP_KEEP", "daily=7,weekly=5,monthly=12", setKeep},
+	{"BACKUP_OBJECT_LOCK", "governance=30", setObjectLock},
 	{"BACKUP_ENABLE_COMPRESSION", "true", boolean(func(c *Config, b bool) { c.Compress = b })},
 	{"BACKUP_COMPRESSION_THRESHOLD_MB", "1", number(0, 1_000_000, func(c *Config, n int) { c.CompressThreshold = n })},
 	{"BACKUP_ENABLE_ENCRYPTION", "false", boolean(func(c *Config, b bool) { c.Encrypt = b })},

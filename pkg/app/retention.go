@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
+	"cofre/pkg/registry"
 	"cofre/pkg/retention"
 	"cofre/pkg/schedule"
 )
@@ -104,4 +105,39 @@ func setKeep(c *Config, v string) error {
 	}
 	c.Keep = k
 	return nil
+}
+
+// maxLockDays is what S3 takes.
+const maxLockDays = 36500
+
+// setObjectLock reads BACKUP_OBJECT_LOCK: governance=30, or COMPLIANCE=30. The latter cannot be lifted by anybody, the account's owner included, so
+// that its word has to be written in capital letters.
+func setObjectLock(c *Config, v string) error {
+	mode, days, _ := strings.Cut(v, "=")
+	n, err := strconv.Atoi(days)
+	if err != nil || n < 1 || n > maxLockDays {
+		return fmt.Errorf("say a mode and a number of days: governance=30")
+	}
+	switch mode {
+	case "governance", registry.LockGovernance:
+		c.ObjectLock = backup.LockRule{Mode: registry.LockGovernance, Days: n}
+	case registry.LockCompliance:
+		c.ObjectLock = backup.LockRule{Mode: registry.LockCompliance, Days: n}
+	case "compliance":
+		return fmt.Errorf("nobody can lift such a lock before its time, not even the account's owner: who wants that writes COMPLIANCE=%d", n)
+	default:
+		return fmt.Errorf("%.40q is no mode: governance, or COMPLIANCE", mode)
+	}
+	return nil
+}
+
+// objectLocks are the rules of sources for which the file says one.
+func (c Config) objectLocks() map[string]backup.LockRule {
+	all := map[string]backup.LockRule{}
+	for _, s := range c.File.Sources {
+		if l := s.ObjectLock; l != nil {
+			all[s.Name] = backup.LockRule{Mode: map[string]string{"governance": registry.LockGovernance, "COMPLIANCE": registry.LockCompliance}[l.Mode], Days: l.Days}
+		}
+	}
+	return all
 }

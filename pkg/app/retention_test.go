@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
 )
 
@@ -55,6 +56,29 @@ sources:
 	for _, bad := range []string{"7", "daily", "daily=-1", "daily=x", "dayly=3", "within=3", "within=d", "within=0h", "label=", "daily=10001"} {
 		if err := setKeep(&c, bad); err == nil || !strings.Contains(err.Error(), "within") {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// COMPLIANCE, which nobody can lift, is taken where its word stands in capital letters.
+func TestObjectLockOfTheConfiguration(t *testing.T) {
+	for text, want := range map[string]backup.LockRule{"governance=30": {Mode: "GOVERNANCE", Days: 30}, "GOVERNANCE=1": {Mode: "GOVERNANCE", Days: 1}, "COMPLIANCE=7": {Mode: "COMPLIANCE", Days: 7}} {
+		var c Config
+		if err := setObjectLock(&c, text); err != nil || c.ObjectLock != want {
+			t.Errorf("%q: %+v, %v", text, c.ObjectLock, err)
+		}
+	}
+	f, err := configfile.Parse("cofre.yaml", []byte("sources:\n  - {name: shop, connection: {env: A}, objectLock: {mode: COMPLIANCE, days: 3}}\n  - {name: wiki, connection: {env: B}, objectLock: {mode: none}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := (Config{File: f}).objectLocks(); all["shop"] != (backup.LockRule{Mode: "COMPLIANCE", Days: 3}) || all["wiki"].Mode != "" || len(all) != 2 {
+		t.Errorf("by the file: %+v", all)
+	}
+	for text, says := range map[string]string{"compliance=7": "COMPLIANCE=7", "governance": "number of days", "governance=0": "number of days", "governance=99999": "number of days", "GOVERNANCE=-1": "number of days", "legal=3": "no mode"} {
+		var c Config
+		if err := setObjectLock(&c, text); err == nil || !strings.Contains(err.Error(), says) || c.ObjectLock.Mode != "" {
+			t.Errorf("%q: %+v, %v", text, c.ObjectLock, err)
 		}
 	}
 }

@@ -58,6 +58,8 @@ type CleanupReport struct {
 	// RemovedCount and KeptCount count all; the lists hold maxListed at the most.
 	RemovedCount int `json:"removedCount"`
 	KeptCount    int `json:"keptCount"`
+	// BilledUntil is until when the bucket's own rule keeps versions of what is removed; zero where it has none.
+	BilledUntil time.Time `json:"billedUntil,omitzero"`
 	// Forecast is of a dry run for a day to come. Removed is what goes until then, then, and Kept is left out.
 	Forecast *RetentionForecast `json:"forecast,omitempty"`
 }
@@ -124,6 +126,9 @@ func (s *Service) cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	}
 	now := s.Now()
 	err := s.Registry.Reading(ctx, func(v *registry.View) error { return s.retain(ctx, v, now, o, &rep) })
+	if err == nil && rep.RemovedCount > 0 {
+		rep.BilledUntil = s.billedUntil(ctx, rep.Removed)
+	}
 	if err == nil && !o.DryRun {
 		err = s.Registry.MarkCleanup(ctx, now)
 	}

@@ -102,6 +102,11 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 		c.Detail += "; the bucket has object lock, which keeps audit records from being removed"
 	}
 	checks = append(checks, c)
+	if name, err := s.SourceName(ctx); err == nil {
+		if err := s.checkLock(ctx, name); err != nil {
+			checks = append(checks, Failing("storage: object lock", err))
+		}
+	}
 	c = Check{Name: "storage: checksums", Result: CheckOK, Detail: "the service keeps a CRC-64/NVME of each object"}
 	if !caps.CRC64NVME {
 		c.Detail = "each part is compared by its checksum, the object by its size"

@@ -96,6 +96,7 @@ func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, ahe
 		}
 		return r.fail(ctx, err)
 	}
+	r.lock(ctx)
 	r.track.enter(PhaseDone)
 	if watch != nil {
 		watch(r.track.at(s.Now()))
@@ -145,6 +146,9 @@ func (r *run) attempts(ctx context.Context) error {
 // attempt is one whole dump, up to and including the stored, checked object.
 func (r *run) attempt(ctx context.Context) error {
 	if err := r.s.Registry.TrySigning(ctx); err != nil { // not after hours
+		return err
+	}
+	if err := r.s.checkLock(ctx, r.b.SourceName()); err != nil {
 		return err
 	}
 	session, err := r.open(ctx)

@@ -75,8 +75,10 @@ type Config struct {
 	Events Events
 	// MakeRoom removes what has expired, for whom by names, because a quota or the disk is full, and returns how many backups went. Nil
 	// where whoever makes backups may not remove any: then they are refused until somebody else has.
-	MakeRoom  func(ctx context.Context, by string) (removed int, err error)
-	Retention Retention // what the configuration says of it
+	MakeRoom    func(ctx context.Context, by string) (removed int, err error)
+	ObjectLock  LockRule            // of new backups
+	ObjectLocks map[string]LockRule // of sources for which something else is said
+	Retention   Retention           // what the configuration says of it
 	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
 	Location func(filepath string) string
 }

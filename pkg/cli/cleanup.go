@@ -145,6 +145,9 @@ func (p *program) cleanupText(rep backup.CleanupReport) error {
 			return err
 		}
 	}
+	if !rep.BilledUntil.IsZero() {
+		p.note("the bucket locks what it holds: versions of what is removed stay, and are billed, until %s at the latest", term.Moment(rep.BilledUntil))
+	}
 	verb := "removed"
 	if rep.DryRun {
 		verb = "would be removed"

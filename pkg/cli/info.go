@@ -154,6 +154,9 @@ func (p *program) info(doc infoDoc, fate backup.Fate) error {
 	}
 	addChecks(&t, b)
 	addAttempt(&t, doc.ProofAttempt)
+	if b.ObjectLock != nil {
+		t.Add("locked", term.OwnTimes(b.ObjectLock.Describe()))
+	}
 	if b.Pin != nil {
 		kept := b.Pin.Describe()
 		if !b.Pin.Holds(time.Now()) {

@@ -181,6 +181,9 @@ func (p *program) backupTable(backups []backup.Backup, fates map[string]backup.F
 		if b.Pin.Holds(time.Now()) {
 			status.Text += ", pinned"
 		}
+		if b.ObjectLock.Holds(time.Now()) {
+			status.Text += ", locked"
+		}
 		cells := []term.Cell{{Text: b.ID}, status, sourceCell(b, p.out), {Text: shortPath(b)},
 			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verified}
 		if parts {

@@ -68,7 +68,15 @@ type Source struct {
 	Asked     []Check    `json:"-"`
 	Timeout   string     `json:"proofTimeout"` // of each of its proofs: 90m, 6h; "" is the environment's
 	Retention *Retention `json:"retention"`
-	Ping      *Ping      `json:"ping"` // nil: nobody is
+	// ObjectLock is nil where the file says nothing of it.
+	ObjectLock *ObjectLock `json:"objectLock"`
+	Ping       *Ping       `json:"ping"` // nil: nobody is
+}
+
+// ObjectLock says for how long new backups are locked by the storage, and how.
+type ObjectLock struct {
+	Mode string `json:"mode"` // none, governance, or COMPLIANCE
+	Days int    `json:"days"`
 }
 
 // ProofTimeout is how long a proof of it may take; 0 where the file does not say.
@@ -190,6 +198,9 @@ func Parse(name string, data []byte) (File, error) {
 		}
 		if before := sources.add(s.Name, s.Origin.Line); before > 0 {
 			return f, wrong(name, s.Origin.Line, "the source %q stands in line %d already", s.Name, before)
+		}
+		if l := s.ObjectLock; l != nil && (l.Mode == "none") != (l.Days == 0) {
+			return f, wrong(name, lineOf(&doc, []string{"sources", strconv.Itoa(i), "objectLock"}), "sources.%d.objectLock: want a number of days with a mode, and none without", i)
 		}
 		if err := s.Retention.check(name, lineOf(&doc, []string{"sources", strconv.Itoa(i), "retention", "zone"})); err != nil {
 			return f, err

@@ -85,6 +85,11 @@ func (b Backup) bounded() Backup {
 		g.Without = boundedLines(g.Without)
 		b.Globals = &g
 	}
+	if b.ObjectLock != nil {
+		l := *b.ObjectLock
+		shorten(maxName, &l.Mode)
+		b.ObjectLock = &l
+	}
 	if b.Pin != nil {
 		p := *b.Pin
 		shorten(maxName, &p.By)

@@ -71,6 +71,8 @@ type Backup struct {
 	TextRows     string `json:"textRows,omitempty"`
 	Trigger      string `json:"trigger"` // manual, schedule or api
 	Labels       Labels `json:"labels,omitempty"`
+	// ObjectLock is set once the storage was told to let nobody remove it. Manifests do not have it.
+	ObjectLock *ObjectLock `json:"objectLock,omitempty"`
 	// Pin keeps it from being removed; nil where nobody pinned it. Manifests do not have it.
 	Pin *Pin `json:"pin,omitempty"`
 	// Verification sums Verifications up: what is wrong, or else the best proof. The list is left out where it holds no more.

@@ -7,7 +7,7 @@
 //
 // A backup is protected, whatever the policy, when it is
 //
-//   - locked: somebody pinned it;
+//   - locked: somebody pinned it, or the storage lets nobody remove it yet;
 //   - running, or in a state that this package does not know: its own run will settle it;
 //   - its row's newest verified backup: the one to restore from on the worst day. While a row has no
 //     verified backup, its newest successful one takes that place. Backups dated in the future do not take it;
@@ -67,6 +67,8 @@ type Item struct {
 	Size          int64 // stored, in bytes
 	Locked        bool
 	LockedBecause string            // for people: pinned until when, by whom and why
+	ObjectLocked  bool              // the storage lets nobody remove it
+	ObjectLock    string            // for people: until when, and how firmly
 	Source        string            // whose policy counts; see [Policy.Sources]
 	Labels        map[string]string // what people gave it
 	// BeforeShrunk: the newest of its row is so much smaller that somebody is asked to look whether data was lost.
@@ -125,6 +127,7 @@ type Code string
 // Reasons to keep.
 const (
 	KeepLocked         Code = "locked"
+	KeepObjectLocked   Code = "object_locked"
 	KeepRunning        Code = "running"
 	KeepNewestVerified Code = "newest_verified"       // of its row
 	KeepNewestProven   Code = "newest_proven"         // of its row, with nothing left out
@@ -305,6 +308,9 @@ func (d *decider) protect() {
 		it := d.ds[i].Item
 		if it.Locked {
 			d.because(i, KeepLocked, "it is %s", cmp.Or(it.LockedBecause, "locked"))
+		}
+		if it.ObjectLocked {
+			d.because(i, KeepObjectLocked, "it is %s", it.ObjectLock)
 		}
 		if it.Status != Success && it.Status != Failed {
 			d.because(i, KeepRunning, "it is not finished (%s)", it.Status)

@@ -182,7 +182,7 @@ func invariants(now time.Time, items []Item, p Policy) error {
 		if len(d.Reasons) == 0 || d.Remove && len(d.Reasons) != 1 {
 			return fmt.Errorf("%s has reasons %v", it.ID, d.Reasons)
 		}
-		if d.Remove && (it.Locked || it.BeforeShrunk || it.LostRows && Lately(it.CreatedAt, now) || Lately(it.BeforeLost, now) || it.Status != Success && it.Status != Failed || it.CreatedAt.After(now) || p.empty()) {
+		if d.Remove && (it.Locked || it.ObjectLocked || it.BeforeShrunk || it.LostRows && Lately(it.CreatedAt, now) || Lately(it.BeforeLost, now) || it.Status != Success && it.Status != Failed || it.CreatedAt.After(now) || p.empty()) {
 			return fmt.Errorf("%+v is removed: %v", it, d.Reasons)
 		}
 		if it.Status == Success {
@@ -369,7 +369,7 @@ func decode(data []byte) ([]Item, Policy) {
 		if b%16 == 6 {
 			it.BeforeLost = it.CreatedAt.Add(13 * time.Hour)
 		}
-		it.Source = it.Row
+		it.Source, it.ObjectLocked = it.Row, b%17 == 3
 		if b%5 == 1 {
 			it.Labels = map[string]string{"keep": []string{"yes", "no"}[b%2]}
 		}

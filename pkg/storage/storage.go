@@ -158,6 +158,21 @@ type Linker interface {
 	PresignPut(ctx context.Context, key string, size int64, expires time.Duration) (PresignedURL, error)
 }
 
+// Lock keeps a version of an object from being removed or changed.
+type Lock struct {
+	Until      time.Time
+	Compliance bool // nobody can lift it before then; else who has the right for that can
+}
+
+// Locker is a Store that can lock what it holds, where the bucket can: see Capabilities.ObjectLock.
+type Locker interface {
+	// Lock locks the present version of an object. One that is locked for longer already is an error. A Delete of a locked object hides it, and
+	// its version stays.
+	Lock(ctx context.Context, key string, l Lock) error
+	// LockDays returns for how many days the bucket locks every new object by itself; 0 where it does not, or where the credentials may not see it.
+	LockDays(ctx context.Context) (int, error)
+}
+
 // Upload is one streamed write. Exactly one of Complete and Abort ends it.
 type Upload interface {
 	// ID is the multipart upload's id, for the intent record.

@@ -568,6 +568,24 @@ func (e LimitReachedLimit) Valid() bool {
 	}
 }
 
+// Defines values for ObjectLockMode.
+const (
+	ObjectLockModeCOMPLIANCE ObjectLockMode = "COMPLIANCE"
+	ObjectLockModeGOVERNANCE ObjectLockMode = "GOVERNANCE"
+)
+
+// Valid indicates whether the value is a known member of the ObjectLockMode enum.
+func (e ObjectLockMode) Valid() bool {
+	switch e {
+	case ObjectLockModeCOMPLIANCE:
+		return true
+	case ObjectLockModeGOVERNANCE:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Outcome.
 const (
 	OutcomeCanceled    Outcome = "canceled"
@@ -972,6 +990,9 @@ type BackupMetadata struct {
 	Jobs   int               `json:"jobs,omitempty,omitzero"`
 	Labels map[string]string `json:"labels,omitempty,omitzero"`
 
+	// ObjectLock The storage lets nobody remove the backup before then.
+	ObjectLock ObjectLock `json:"objectLock,omitempty,omitzero"`
+
 	// Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
 	Outcome Outcome `json:"outcome,omitempty,omitzero"`
 
@@ -1260,8 +1281,10 @@ type CleanupRequest struct {
 
 // CleanupResponse defines model for CleanupResponse.
 type CleanupResponse struct {
-	DryRun   bool             `json:"dryRun"`
-	Failures []CleanupFailure `json:"failures,omitempty,omitzero"`
+	// BilledUntil until when the bucket's own rule keeps versions of what is removed; absent where it has none
+	BilledUntil time.Time        `json:"billedUntil,omitempty,omitzero"`
+	DryRun      bool             `json:"dryRun"`
+	Failures    []CleanupFailure `json:"failures,omitempty,omitzero"`
 
 	// Forecast What is left at times to come if everything goes on as it does.
 	Forecast   RetentionForecast `json:"forecast,omitempty,omitzero"`
@@ -1853,6 +1876,15 @@ type MetricsSummary struct {
 	// Trend each day, oldest first
 	Trend []DaySummary `json:"trend"`
 }
+
+// ObjectLock The storage lets nobody remove the backup before then.
+type ObjectLock struct {
+	Mode  ObjectLockMode `json:"mode"`
+	Until time.Time      `json:"until"`
+}
+
+// ObjectLockMode defines model for ObjectLock.Mode.
+type ObjectLockMode string
 
 // Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
 type Outcome string

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/storage"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -66,4 +68,37 @@ func lacksLock(err error) bool {
 	}
 	r, _, _ := known(err)
 	return isUnknownFeature(err) || a.code == "ObjectLockConfigurationNotFoundError" || r.reason == fault.AccessDenied
+}
+
+// Lock implements storage.Locker.
+func (s *Store) Lock(ctx context.Context, key string, l storage.Lock) error {
+	if err := s.check(key); err != nil {
+		return err
+	}
+	mode := types.ObjectLockRetentionModeGovernance
+	if l.Compliance {
+		mode = types.ObjectLockRetentionModeCompliance
+	}
+	_, err := s.client.PutObjectRetention(ctx, &awss3.PutObjectRetentionInput{Bucket: &s.cfg.Bucket, Key: aws.String(s.full(key)),
+		Retention: &types.ObjectLockRetention{Mode: mode, RetainUntilDate: aws.Time(l.Until.UTC().Truncate(time.Second))}}, withMD5)
+	if err != nil {
+		return s.op("lock", key, "s3:PutObjectRetention").fault(err)
+	}
+	return nil
+}
+
+// LockDays implements storage.Locker.
+func (s *Store) LockDays(ctx context.Context) (int, error) {
+	out, err := s.client.GetObjectLockConfiguration(ctx, &awss3.GetObjectLockConfigurationInput{Bucket: &s.cfg.Bucket})
+	switch {
+	case err != nil && lacksLock(err):
+		return 0, nil
+	case err != nil:
+		return 0, s.op("look at", "", "s3:GetBucketObjectLockConfiguration").fault(err)
+	}
+	c := out.ObjectLockConfiguration
+	if c == nil || c.Rule == nil || c.Rule.DefaultRetention == nil {
+		return 0, nil
+	}
+	return int(aws.ToInt32(c.Rule.DefaultRetention.Days)) + 365*int(aws.ToInt32(c.Rule.DefaultRetention.Years)), nil
 }

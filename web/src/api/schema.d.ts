@@ -859,6 +859,7 @@ export interface components {
                 [key: string]: string;
             };
             pin?: components["schemas"]["Pin"];
+            objectLock?: components["schemas"]["ObjectLock"];
             verification?: components["schemas"]["Verification"];
             /** @description the newest one of each level, the strongest first */
             verifications?: components["schemas"]["Verification"][];
@@ -1650,6 +1651,13 @@ export interface components {
             until?: string;
             reason: string;
         };
+        /** @description The storage lets nobody remove the backup before then. */
+        ObjectLock: {
+            /** @enum {string} */
+            mode: "GOVERNANCE" | "COMPLIANCE";
+            /** Format: date-time */
+            until: string;
+        };
         PinRequest: {
             /**
              * Format: date-time
@@ -1810,6 +1818,11 @@ export interface components {
             freedBytes: number;
             policy: components["schemas"]["RetentionPolicy"];
             leftovers: components["schemas"]["Leftovers"];
+            /**
+             * Format: date-time
+             * @description until when the bucket's own rule keeps versions of what is removed; absent where it has none
+             */
+            billedUntil?: string;
             forecast?: components["schemas"]["RetentionForecast"];
             failures?: components["schemas"]["CleanupFailure"][];
         };
@@ -2909,6 +2922,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

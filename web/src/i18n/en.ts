@@ -212,7 +212,7 @@ export const en = {
     forever: "No end",
     onlyVerified: (database: string) => `This is the only verified backup of ${database}.`,
     reasons: {
-      locked: "it is pinned",
+      locked: "it is pinned", object_locked: "locked by the storage",
       running: "it is being made",
       newest_verified: "most recent verified backup of its source",
       newest_proven: "most recent proven backup of its source",

@@ -7,6 +7,7 @@ export const pinEn = {
   forever: "Pinned until somebody takes the pin off.",
   ended: (when: string) => `It was pinned until ${when}: that pin holds no more.`,
   by: (who: string, when: string) => `By ${who}, ${when}.`,
+  locked: (when: string, mode: string) => `The storage lets nobody remove it before ${when} (Object Lock, ${mode}).`,
   endLabel: "Pinned through",
   endHint: "Empty: until somebody takes the pin off.",
   reason: "Reason",

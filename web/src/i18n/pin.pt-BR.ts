@@ -9,6 +9,7 @@ export const pinPtBR: PinWords = {
   forever: "Fixado até que alguém desafixe.",
   ended: (when) => `Estava fixado até ${when}: já não vale.`,
   by: (who, when) => `Por ${who}, ${when}.`,
+  locked: (when, mode) => `O armazenamento não deixa ninguém removê-lo antes de ${when} (Object Lock, ${mode}).`,
   endLabel: "Fixado até o fim de",
   endHint: "Vazio: até alguém desafixar.",
   reason: "Motivo",

@@ -214,7 +214,7 @@ export const ptBR: Messages = {
     forever: "Sem prazo",
     onlyVerified: (database) => `Este é o único backup verificado de ${database}.`,
     reasons: {
-      locked: "está fixado",
+      locked: "está fixado", object_locked: "protegido por Object Lock",
       running: "está sendo feito",
       newest_verified: "último backup verificado da origem",
       newest_proven: "último backup provado da origem",

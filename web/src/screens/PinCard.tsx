@@ -45,6 +45,7 @@ export function PinCard({ backup: b }: { backup: Backup }) {
           {p.by && <p className="muted">{words.by(p.by, f.dateTime(p.at))}</p>}
         </>
       )}
+      {b.objectLock && <p>{words.locked(f.dateTime(b.objectLock.until), b.objectLock.mode)}</p>}
       {may("pin") && (
         <form className="apart" onSubmit={submit}>
           <Field label={words.reason}>{(ids) => <input {...ids} required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />}</Field>

@@ -21,9 +21,10 @@ test("a backup is pinned with a reason, until the end of a day; who may not sees
   await userEvent.click(await screen.findByRole("button", { name: "Unpin" }));
   await waitFor(() => expect(asked.at(-1)!.method).toBe("DELETE"));
   own.unmount();
-  show(<PinCard backup={backup({ pin })} />, { permissions: ["list"], language: "pt-BR" });
+  show(<PinCard backup={backup({ pin, objectLock: { mode: "GOVERNANCE", until: "2099-07-01T00:00:00Z" } })} />, { permissions: ["list"], language: "pt-BR" });
   expect((await screen.findByText(/^Fixado até/)).parentElement!.textContent).toContain("audit of 2026");
   expect(screen.getByText(/^Por ana, /)).toBeTruthy();
+  expect(screen.getByText(/Object Lock, GOVERNANCE/)).toBeTruthy();
   expect(screen.queryByRole("button")).toBeNull();
 });
 
