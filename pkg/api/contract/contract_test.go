@@ -69,7 +69,8 @@ func TestRoutes(t *testing.T) {
 		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}", "POST /api/backup/prove/{id}",
 		"POST /api/backup/cancel/{id}", "PUT /api/backup/pin/{id}", "DELETE /api/backup/pin/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
 		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
-		"GET /api/restore/targets", "POST /api/restore/plan", "POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}",
+		"GET /api/restore/targets", "POST /api/restore/plan", "POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}", "POST /api/restore/switch",
+		"GET /api/channel/list", "POST /api/channel/test/{name}", "GET /api/event/list",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
