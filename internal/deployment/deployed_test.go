@@ -249,7 +249,15 @@ const targets = `targets:
     connection: {secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/other/staging-AbCdEf"}
   - name: gone
     connection: {secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/cofre/gone-AbCdEf"}
+channels:
+  - name: hook
+    kind: webhook
+    where: {secret: "` + hook + `"}
+    severity: info
 `
+
+// hook is the ARN of a secret whose name begins as those of the stack's channels do.
+const hook = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/cofre/channels/hook-AbCdEf"
 
 // settled waits until a restore has ended, and gives its record.
 func (d *deployed) settled(id string) object {
@@ -273,7 +281,7 @@ func TestDeployedRestore(t *testing.T) {
 		t.Fatalf("the workflow ended as %+v", o)
 	}
 	d.put(configuration, targets)
-	d.held[staging] = d.database
+	d.held[staging], d.held[hook] = d.database, "https://127.0.0.1:1/hidden"
 	d.held[strings.Replace(staging, "cofre/cofre", "cofre/other", 1)] = d.database
 	order := func(target, database, more string) string {
 		return fmt.Sprintf(`{"backup": %q, "target": %q, "database": %q%s}`, id, target, database, more)
@@ -343,7 +351,36 @@ func TestDeployedRestore(t *testing.T) {
 		}
 	}
 	d.api("cleanup", "POST", "/api/backup/cleanup", "", 200)
+	d.people()
 	d.restoreRefusals(id)
+}
+
+// people looks whether what happened is kept by whoever did it, and told by the function that looks every half hour: as far as it may lead.
+func (d *deployed) people() {
+	d.Helper()
+	d.more = append(d.more, "BACKUP_CONFIG=s3://"+d.bucket+"/"+configuration) // as the functions that tell have
+	d.api("settings", "PUT", "/api/backup/settings", `{"maxBackups": 5, "retentionDays": 30, "defaultDirectory": ""}`, 200)
+	if _, f := invoke(d.T, "metrics", d.env("MetricsRole"), object{}); f != nil {
+		d.Errorf("the scheduled measuring: %+v", f)
+	}
+	seen := map[string]bool{}
+	events, _ := d.api("settings", "GET", "/api/event/list", "", 200)["events"].([]any)
+	for _, e := range events {
+		seen[text(e.(object)["kind"])] = true
+	}
+	if !seen["restore_ended"] || !seen["restore_failed"] || !seen["settings_changed"] {
+		d.Errorf("kept were %v", seen)
+	}
+	channels, _ := d.api("settings", "GET", "/api/channel/list", "", 200)["channels"].([]any)
+	if len(channels) != 1 {
+		d.Fatalf("the channels are %v", channels)
+	}
+	if c := channels[0].(object); c["failures"] != 1.0 || !strings.Contains(text(c["lastError"]), "an address of this machine") {
+		d.Errorf("the channels are %v", channels)
+	}
+	if sent := d.api("settings", "POST", "/api/channel/test/hook", "", 200); sent["sent"] != false || strings.Contains(fmt.Sprint(sent), "hidden") {
+		d.Errorf("a test says %v", sent)
+	}
 }
 
 // restoreRefusals tries what the roles of restores and proofs may not.
