@@ -41,9 +41,9 @@ type Config struct {
 	// of them was set.
 	Database    postgres.Target
 	HasDatabase bool
-	// File is cofre.yaml (BACKUP_CONFIG), empty without one. FileURL is where it lies in S3: Open reads it there.
-	File    configfile.File
-	FileURL string
+	// File is cofre.yaml (BACKUP_CONFIG), empty without one. FileName is where it lies, and FileURL the same in S3: Open reads it there.
+	File              configfile.File
+	FileName, FileURL string
 	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
 	Source string
 
@@ -276,6 +276,7 @@ func choice(set func(*Config, string), words ...string) func(*Config, string) er
 }
 
 func setFile(c *Config, v string) (err error) {
+	c.FileName = v
 	if strings.HasPrefix(v, "s3://") {
 		c.FileURL = v
 		return nil

@@ -19,6 +19,10 @@
 //	channel test            {"channel", "answer"}
 //	audit list              {"records": [...], "next": "cursor of the next page"}, records as the API gives them
 //	audit verify            {"ok": bool, "count", "first", "last", "lastHash", "trimmed", "breaks": [{"kind", "sequence", "to", "message"}]}
+//	create --all            {"succeeded": N, "failed": N, "sources": [{"source", "backup", "error"}], "paused": [names]}
+//	source test             {"results": [{"source", "found", "error"}]}
+//	config check            {"ok": bool, "file", "sources": N, "targets": N, "notes": [{"line", "message"}]}
+//	config show             {"file", "variables", "default", "sources", "targets", "channels"}
 //	doctor                  {"ok": bool, "checks": [...]}
 //	version                 {"version", "commit", "go", "platform"}
 //

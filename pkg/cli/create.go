@@ -38,6 +38,7 @@ const createExamples = `  cofre create
   cofre create --rows binary --jobs 4
   cofre create --schema app --exclude-table 'app.log_*'
   cofre create --filter nightly.filter                what to include and exclude, as for pg_dump
+  cofre create --all --parallel 4                     each source of BACKUP_CONFIG's file
   cofre create --label reason=upgrade --json | jq -r .filepath`
 
 // createOptions are the options of create that do not stand in the request as they are.
@@ -47,6 +48,8 @@ type createOptions struct {
 	compress, schemaOnly, dataOnly, encrypt bool
 	globals                                 bool
 	labels                                  []string
+	all                                     bool
+	parallel                                int
 }
 
 func (p *program) createCommand() *cobra.Command {
@@ -61,6 +64,9 @@ func (p *program) createCommand() *cobra.Command {
 			}
 			if err := p.readFilters(o.filters, &req.Selection); err != nil {
 				return err
+			}
+			if o.all {
+				return p.createAll(cmd, req, o.parallel)
 			}
 			return p.create(cmd, req)
 		},
@@ -94,8 +100,13 @@ func (p *program) createCommand() *cobra.Command {
 	f.BoolVar(&req.Selection.WithDependencies, "with-dependencies", false, "with --schema or --table: also what those need elsewhere, types and tables of foreign keys")
 	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
 	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up: a source of BACKUP_CONFIG's file, or a name for the database (default BACKUP_SOURCE, or the database's name)")
+	f.BoolVar(&o.all, "all", false, "of each source that is not paused, several at a time: one that fails stops no other (exit code 10)")
+	f.IntVar(&o.parallel, "parallel", 0, "with --all: `N` backups at the same time (default BACKUP_MAX_CONCURRENT)")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
 	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
+	for _, one := range []string{"source", "database", "name"} {
+		c.MarkFlagsMutuallyExclusive("all", one)
+	}
 	c.MarkFlagsMutuallyExclusive("compress", "compression")
 	c.MarkFlagsMutuallyExclusive("large-objects", "no-large-objects")
 	fixedValues(c, "format", backup.FormatCustom, backup.FormatPlain)
@@ -126,6 +137,9 @@ func (o *createOptions) fill(cmd *cobra.Command, req *backup.Request) error {
 	}
 	if cmd.Flags().Changed("jobs") && req.Jobs == 0 {
 		return usage("Give it a number from 1 on, or leave it out.", "0 jobs do nothing")
+	}
+	if cmd.Flags().Changed("parallel") && (!o.all || o.parallel < 1) {
+		return usage("Use a number from 1 on, with --all.", "--parallel %d is for nothing here", o.parallel)
 	}
 	if cmd.Flags().Changed("encrypt") {
 		req.Encrypt = &o.encrypt

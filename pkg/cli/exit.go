@@ -18,10 +18,10 @@ const (
 	exitPermission = 7
 	exitDiskSpace  = 8
 	exitNotFound   = 9
-	// 10 is kept for several databases of which some failed.
-	exitInPart  = 11
-	exitDiffer  = 12
-	exitStopped = 130
+	exitSomeFailed = 10
+	exitInPart     = 11
+	exitDiffer     = 12
+	exitStopped    = 130
 )
 
 // exitCodes is the table that every command's help shows.
@@ -39,6 +39,7 @@ var exitCodes = []struct {
 	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
 	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
 	{exitNotFound, "there is no such backup, or nothing of that name in it"},
+	{exitSomeFailed, "of several backups that were to be made (cofre create --all) some failed: they are listed"},
 	{exitInPart, "restored, but for objects that failed: they are listed"},
 	{exitDiffer, "backups differ (cofre diff --exit-code)"},
 	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a question was answered with no"},
@@ -52,6 +53,8 @@ var storedReasons = []fault.Reason{
 // exitCode gives the exit code of a fault's code and reason.
 func exitCode(code fault.Code, reason fault.Reason) int {
 	switch reason {
+	case fault.SomeFailed:
+		return exitSomeFailed
 	case fault.RestoredInPart:
 		return exitInPart
 	case fault.ContentsDiffer:

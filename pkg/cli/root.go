@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.contentsCommand(), p.diffCommand(), p.rowsCommand(), p.statusCommand(), p.restoreCommand(), p.switchCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.proveCommand(), p.copyCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.channelCommand(), p.auditCommand())
+	add(groupCare, p.validateCommand(), p.proveCommand(), p.copyCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.configCommand(), p.channelCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)

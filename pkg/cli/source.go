@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/overview"
+	"cofre/pkg/registry"
 	"cofre/pkg/source"
 )
 
@@ -24,11 +26,11 @@ backups out.`
 func (p *program) sourceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "source", Short: "Whose backups there are, and how it stands with them", Long: sourceLong,
-		Example: "  cofre source list\n  cofre source moved shop\n  cofre source adopt shop",
+		Example: "  cofre source list\n  cofre source test shop\n  cofre source moved shop\n  cofre source adopt shop",
 		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(p.sourceListCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
+	c.AddCommand(p.sourceListCommand(), p.sourceTestCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
 	for _, sub := range c.Commands() {
 		sub.DisableFlagsInUseLine = true
 	}
@@ -63,6 +65,11 @@ type sourceDoc struct {
 	NextDue    *time.Time         `json:"nextDue,omitempty"`
 	Forecast   *overview.Forecast `json:"forecast,omitempty"`
 	Overdue    bool               `json:"overdue"`
+	// What follows is only there for a source that is backed up from here.
+	Origin     *source.Origin     `json:"origin,omitempty"`
+	Connection *source.Connection `json:"connection,omitempty"` // where its URL is to be had; empty: DATABASE_URL
+	Schedule   string             `json:"schedule,omitempty"`
+	Paused     bool               `json:"paused,omitempty"`
 	Unknown    int                `json:"serverUnknown"`
 }
 
@@ -72,6 +79,10 @@ func (p *program) sourceList(ctx context.Context) error {
 		return err
 	}
 	o, err := a.Service.Overview(ctx, time.Local)
+	if err != nil {
+		return err
+	}
+	all, err := a.Service.Sources(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,19 +96,22 @@ func (p *program) sourceList(ctx context.Context) error {
 		if !s.NextDue.IsZero() {
 			d.NextDue = &s.NextDue
 		}
+		if of, ok := all.Find(s.Name); ok {
+			d.Origin, d.Connection, d.Schedule, d.Paused = &of.Origin, &of.Connection, s.Schedule, s.Paused
+		}
 		docs = append(docs, d)
 	}
-	return p.print(map[string]any{"state": o.State, "sources": docs}, func() error { return p.sourceTable(o) })
+	return p.print(map[string]any{"state": o.State, "sources": docs}, func() error { return p.sourceTable(o, all) })
 }
 
-func (p *program) sourceTable(o overview.Overview) error {
+func (p *program) sourceTable(o overview.Overview, all source.List) error {
 	if len(o.Sources) == 0 {
 		p.note("No source yet. Make the first backup: cofre create")
 		return nil
 	}
 	t := &term.Table{Columns: []term.Column{
-		{Title: "SOURCE", Shrink: 10}, {Title: "STATE"}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
-		{Title: "LAST GOOD", Drop: 4}, {Title: "PROVEN", Drop: 5}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
+		{Title: "SOURCE", Shrink: 10}, {Title: "STATE"}, {Title: "ORIGIN", Shrink: 12, Drop: 8}, {Title: "CONNECTION", Shrink: 12, Drop: 7}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
+		{Title: "LAST GOOD", Drop: 4}, {Title: "PROVEN", Drop: 5}, {Title: "SCHEDULE", Shrink: 12, Drop: 6}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
 	}}
 	for _, s := range o.Sources {
 		last, proof, next := "-", "never", "-"
@@ -113,6 +127,16 @@ func (p *program) sourceTable(o overview.Overview) error {
 		if !s.NextDue.IsZero() {
 			next = term.Time(s.NextDue)
 		}
+		origin, connection, when := "-", "-", "-"
+		if of, ok := all.Find(s.Name); ok {
+			origin, connection = of.Origin.String(), of.Connection.String()
+			if plan, planned, _ := of.Plan(); planned {
+				when = plan.Words()
+			}
+			if of.Paused {
+				when = "paused"
+			}
+		}
 		var texts []string
 		for _, f := range s.Findings {
 			texts = append(texts, term.OwnTimes(f.Text))
@@ -120,8 +144,8 @@ func (p *program) sourceTable(o overview.Overview) error {
 		if s.ServerUnknown > 0 {
 			texts = append(texts, fmt.Sprintf("%s of an unknown server (cofre source adopt %s)", term.Plural(s.ServerUnknown, "backup"), source.Quote(s.Name)))
 		}
-		t.Add(term.Cell{Text: s.Name}, stateCell(s.State, p.out), term.Cell{Text: s.Server}, term.Cell{Text: fmt.Sprint(s.Backups)},
-			term.Cell{Text: last}, term.Cell{Text: proof}, term.Cell{Text: next}, term.Cell{Text: strings.Join(texts, "; ")})
+		t.Add(term.Cell{Text: s.Name}, stateCell(s.State, p.out), term.Cell{Text: origin}, term.Cell{Text: connection}, term.Cell{Text: s.Server}, term.Cell{Text: fmt.Sprint(s.Backups)},
+			term.Cell{Text: last}, term.Cell{Text: proof}, term.Cell{Text: when}, term.Cell{Text: next}, term.Cell{Text: strings.Join(texts, "; ")})
 	}
 	return t.Write(p.stdout, p.out)
 }
@@ -186,6 +210,91 @@ server, adopt them: from then on they count together with its others. There is n
 			})
 		},
 	}
+}
+
+func (p *program) sourceTestCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use: "test NAME... | --all", Short: "Connect to a source, and look whether it can be backed up",
+		Long: `Connects to sources and says which server and database each is, how large, and as what it is known. Fails as
+a backup would: where the connection cannot be had or made, where the role may not read everything, where
+no pg_dump fits, and where it is another server than the source is known as. Makes and changes nothing.`,
+		Example: "  cofre source test shop\n  cofre source test --all --json | jq -r '.results[] | select(.error) | .source'",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return arguments(0, 0, "")(cmd, args)
+			}
+			return arguments(1, -1, "a source's name, or --all")(cmd, args)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, args []string) error { return p.sourceTest(cmd.Context(), args, all) },
+	}
+	c.Flags().BoolVar(&all, "all", false, "each source")
+	return c
+}
+
+// lookedAt is one source in source test --json.
+type lookedAt struct {
+	Source string             `json:"source"`
+	Found  *backup.SourceLook `json:"found,omitempty"`
+	Error  *registry.Error    `json:"error,omitempty"`
+}
+
+func (p *program) sourceTest(ctx context.Context, names []string, all bool) error {
+	a, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	if all {
+		list, err := a.Service.Sources(ctx)
+		if err != nil {
+			return err
+		}
+		names = list.Names()
+	}
+	doc := struct {
+		Results []lookedAt `json:"results"`
+	}{[]lookedAt{}}
+	ends := several{p: p, of: len(names)}
+	for _, name := range names {
+		look, err := a.Service.TestSource(ctx, name)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		one := lookedAt{Source: name}
+		if err != nil {
+			one.Error = recordOf(err)
+		} else {
+			one.Found = &look
+			if !p.json {
+				err = p.sourceFound(look)
+			}
+		}
+		doc.Results = append(doc.Results, one)
+		ends.ended(err)
+	}
+	return ends.end(doc)
+}
+
+func (p *program) sourceFound(look backup.SourceLook) error {
+	if err := p.printf("%s source %s can be backed up\n", p.out.Green(p.out.Sign("✓", "ok:")), p.out.Bold(term.Clean(look.Source))); err != nil {
+		return err
+	}
+	var t term.Pairs
+	t.Add("  database", term.Clean(look.Database)+", "+term.Bytes(look.Size)+" on its disk")
+	server := term.Clean(look.Server.Address()) + ", PostgreSQL " + term.Clean(look.Version)
+	if look.Server.SystemIdentifier != "" {
+		server += ", system identifier " + term.Clean(look.Server.SystemIdentifier)
+	}
+	if look.Server.InRecovery {
+		server += ", a standby"
+	}
+	t.Add("  server", server)
+	t.Add("  pg_dump", term.Clean(look.PgDump))
+	for _, r := range look.Remarks {
+		t.Add("  note", term.Clean(r))
+	}
+	return t.Write(p.stdout, p.out)
 }
 
 // sourceService is what the commands of source change.

@@ -84,6 +84,7 @@ const (
 	KilledBySignal    Reason = "killed_by_signal"   // pg_dump ended by a signal
 	ExitStatus        Reason = "exit_status"        // pg_dump ended with a non-zero status
 	RestoreIncomplete Reason = "restore_incomplete" // the target was changed but not finished
+	SomeFailed        Reason = "some_failed"        // of several backups that were to be made
 	RestoredInPart    Reason = "restored_in_part"   // all was tried, and some objects could not be restored
 	TargetLacks       Reason = "target_lacks"       // a role or an extension that the backup needs is not on the target server
 

@@ -58,6 +58,43 @@ func (s Schedule) String() string { return s.text }
 // Zone is the time zone that the schedule is in.
 func (s Schedule) Zone() *time.Location { return s.zone }
 
+// Words says when it is due, for people: "every day at 02:30 (Europe/Lisbon)". What has no simple words is the expression itself.
+func (s Schedule) Words() string {
+	words := strings.Fields(s.text)
+	if len(words) > 0 && strings.HasPrefix(words[0], "CRON_TZ=") {
+		words = words[1:]
+	}
+	minute, hour := single(s.minutes), single(s.hours)
+	if s.zone == nil || s.every > 0 || len(words) != 5 || minute < 0 || words[2] != "*" || words[3] != "*" {
+		return s.text
+	}
+	zone := s.zone.String()
+	weekday, err := strconv.Atoi(words[4])
+	switch {
+	case hour < 0 && words[1] == "*" && words[4] == "*":
+		return fmt.Sprintf("every hour at minute %d", minute)
+	case hour < 0:
+		return s.text
+	case words[4] == "*":
+		return fmt.Sprintf("every day at %02d:%02d (%s)", hour, minute, zone)
+	case err == nil && weekday >= 0 && weekday <= 7:
+		return fmt.Sprintf("every %s at %02d:%02d (%s)", time.Weekday(weekday%7), hour, minute, zone)
+	}
+	return s.text
+}
+
+// single is the only member of a set; -1 where it has none, or several.
+func single(of set) int {
+	only := -1
+	for n := range of.all() {
+		if only >= 0 {
+			return -1
+		}
+		only = n
+	}
+	return only
+}
+
 // Parse reads an expression. What can never come due, such as the 30th of February, is an error too. The error says what
 // to write instead where that can be told.
 func Parse(expr string) (Schedule, error) {

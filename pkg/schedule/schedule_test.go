@@ -233,3 +233,24 @@ func TestUpcoming(t *testing.T) {
 		}
 	}
 }
+
+// What is said of a schedule in words is what it does; what has no simple words is said as it was written.
+func TestWords(t *testing.T) {
+	for expr, want := range map[string]string{
+		"30 2 * * *":                       "every day at 02:30 (UTC)",
+		"CRON_TZ=Europe/Lisbon 5 14 * * *": "every day at 14:05 (Europe/Lisbon)",
+		"0 4 * * 0":                        "every Sunday at 04:00 (UTC)",
+		"15 * * * *":                       "every hour at minute 15",
+		"0,30 2 * * *":                     "0,30 2 * * *",
+		"0 2 1 * *":                        "0 2 1 * *",
+		"0 2,3 * * *":                      "0 2,3 * * *",
+		"15 0-23 * * 1":                    "15 0-23 * * 1",
+		"@daily":                           "@daily",
+		"rate(1 day)":                      "rate(1 day)",
+	} {
+		s, err := schedule.Parse(expr)
+		if err != nil || s.Words() != want {
+			t.Errorf("%s: %q, %v", expr, s.Words(), err)
+		}
+	}
+}

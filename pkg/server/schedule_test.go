@@ -1,10 +1,14 @@
 package server_test
 
 import (
+	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"cofre/internal/testenv"
 	"cofre/pkg/registry"
@@ -161,4 +165,74 @@ func TestSchedulesOfTwoSources(t *testing.T) {
 		}
 		return false
 	})
+}
+
+// One server looks after sources on three servers, each by its own schedule: one that hangs behind a lock and one whose server is away
+// keep none of the others from their backups, and what is paused, or not due, is left alone.
+func TestSchedulesOfManySources(t *testing.T) {
+	url := map[string]string{}
+	for major, name := range map[int]string{15: "old", 17: "middle", 18: "new"} {
+		url[name] = testenv.Postgres(t, major).NewDatabase(t)
+	}
+	url["slow"] = newDatabase(t)
+	holder, err := pgx.Connect(t.Context(), url["slow"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { holder.Close(context.Background()) })
+	for _, sql := range []string{"BEGIN", "LOCK TABLE customer IN ACCESS EXCLUSIVE MODE"} {
+		if _, err := holder.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "cofre.yaml")
+	text := `sources:
+  - {name: slow, connection: {env: SLOW_URL}}
+  - {name: old, connection: {env: OLD_URL}, schedule: 0 3 * * *, zone: Europe/Berlin, tags: {team: shop}}
+  - {name: middle, connection: {env: MIDDLE_URL}, schedule: 0 11 * * *, zone: Asia/Tokyo}
+  - {name: new, connection: {env: NEW_URL}, format: plain}
+  - {name: gone, connection: {env: GONE_URL}}
+  - {name: later, connection: {env: NEW_URL}, schedule: 0 2 * * *, zone: Europe/Berlin}
+  - {name: paused, connection: {env: NEW_URL}, paused: true}
+  - {name: asked, connection: {env: NEW_URL}, schedule: never}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := serve(t, options{database: "", schedule: "0 2 * * *", now: from(night), env: []string{"BACKUP_CONFIG=" + file,
+		"SLOW_URL=" + url["slow"], "OLD_URL=" + url["old"], "MIDDLE_URL=" + url["middle"], "NEW_URL=" + url["new"], "GONE_URL=" + nowhere}})
+	of := func() map[string]registry.Backup {
+		all := map[string]registry.Backup{}
+		for _, b := range w.backups() {
+			all[b.Source] = b
+		}
+		return all
+	}
+	w.wait("all but the slow one", func() bool {
+		all := of()
+		return all["old"].Status == registry.Success && all["middle"].Status == registry.Success && all["new"].Status == registry.Success && all["gone"].Status == registry.Failed &&
+			all["slow"].Status == registry.InProgress
+	})
+	if _, err := holder.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	w.wait("the slow one", func() bool { return of()["slow"].Status == registry.Success })
+	all := of()
+	if len(all) != 5 || len(w.backups()) != 5 || all["new"].Format != "plain" || all["old"].Labels["team"] != "shop" || !strings.HasPrefix(all["old"].DatabaseVersion, "15.") || !strings.HasPrefix(all["middle"].DatabaseVersion, "17.") {
+		t.Errorf("made were %+v", all)
+	}
+	o, err := w.Service.Overview(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hour := range map[string]int{"old": 2, "middle": 2, "slow": 2, "later": 1, "paused": -1, "asked": -1} {
+		s := o.Source(name)
+		if s == nil || s.Overdue || s.Paused != (name == "paused") || (hour < 0) != s.NextDue.IsZero() || hour >= 0 && s.NextDue.UTC().Hour() != hour {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	w.Service.Now = func() time.Time { return night.AddDate(0, 1, 0) }
+	if o, err = w.Service.Overview(t.Context(), nil); err != nil || o.Source("paused").Overdue || !o.Source("later").Overdue {
+		t.Errorf("a month later: %+v, %v", o.Sources, err)
+	}
 }

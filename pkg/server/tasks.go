@@ -87,7 +87,7 @@ func (s *Server) scheduledBackup(ctx context.Context, name string, o occasion) (
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}
-	b, err := s.reserve(ctx, req, o.log)
+	b, err := service.ReserveInTurn(ctx, req, func(err error) { o.log.Info("a scheduled backup waits for others to end", "error", err.Error()) })
 	log := o.log
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -124,25 +124,6 @@ func (s *Server) scheduledBackup(ctx context.Context, name string, o occasion) (
 	}
 	s.record(ctx, note, log, err)
 	return true, err
-}
-
-// awaitPlace is how long a scheduled backup waits before it looks again whether others, of other processes or users, have left a place.
-const awaitPlace = 10 * time.Second
-
-// reserve reserves a scheduled backup as soon as there is a place for it: that BACKUP_MAX_CONCURRENT are being made is no failure.
-func (s *Server) reserve(ctx context.Context, req backup.Request, log *slog.Logger) (backup.Backup, error) {
-	for told := false; ; told = true {
-		b, err := s.Service.Reserve(ctx, req)
-		if !fault.HasReason(err, fault.LimitReached) {
-			return b, err
-		}
-		if !told {
-			log.Info("a scheduled backup waits for others to end", "error", err.Error())
-		}
-		if err := s.scheduler.sleep(ctx, awaitPlace); err != nil {
-			return b, err
-		}
-	}
 }
 
 // scheduledCleanup removes expired backups, and what dead runs left; then expired audit records.

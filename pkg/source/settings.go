@@ -35,6 +35,8 @@ type Settings struct {
 	Tags       map[string]string `json:"tags,omitempty"`  // labels of each of its backups
 
 	Origin Origin `json:"-"`
+	// Defaulted are the keys whose values are defaults; see Or.
+	Defaulted []string `json:"-"`
 	// Database is another one on the connection's server than the connection's own.
 	Database string `json:"-"`
 }
@@ -104,19 +106,20 @@ func (o Origin) String() string {
 	return "environment"
 }
 
-// Or returns the settings with those of d for what they leave out. Name, connection and origin stay, and tags are added.
+// Or returns the settings with those of d for what they leave out, and notes which those are. Name, connection and origin stay, and tags are added.
 func (s Settings) Or(d Settings) Settings {
-	if s.Zone = cmp.Or(s.Zone, d.Zone); s.Schedule == "" {
-		s.Schedule = d.Schedule
-	}
-	s.MaxAge, s.Proofs, s.Format, s.Rows = cmp.Or(s.MaxAge, d.MaxAge), cmp.Or(s.Proofs, d.Proofs), cmp.Or(s.Format, d.Format), cmp.Or(s.Rows, d.Rows)
-	s.Jobs = cmp.Or(s.Jobs, d.Jobs)
-	s.Thresholds.RowsLostMinimum = cmp.Or(s.Thresholds.RowsLostMinimum, d.Thresholds.RowsLostMinimum)
-	if s.Thresholds.RowsLostPercent == nil {
-		s.Thresholds.RowsLostPercent = d.Thresholds.RowsLostPercent
-	}
-	if s.Copies == nil {
-		s.Copies = d.Copies
+	s.Defaulted = nil
+	or(&s, "schedule", &s.Schedule, d.Schedule)
+	or(&s, "zone", &s.Zone, d.Zone)
+	or(&s, "maxAge", &s.MaxAge, d.MaxAge)
+	or(&s, "proofs", &s.Proofs, d.Proofs)
+	or(&s, "format", &s.Format, d.Format)
+	or(&s, "jobs", &s.Jobs, d.Jobs)
+	or(&s, "rows", &s.Rows, d.Rows)
+	or(&s, "thresholds.rowsLostPercent", &s.Thresholds.RowsLostPercent, d.Thresholds.RowsLostPercent)
+	or(&s, "thresholds.rowsLostMinimum", &s.Thresholds.RowsLostMinimum, d.Thresholds.RowsLostMinimum)
+	if s.Copies == nil && d.Copies != nil {
+		s.Copies, s.Defaulted = d.Copies, append(s.Defaulted, "copies")
 	}
 	if len(d.Tags) > 0 {
 		tags := maps.Clone(d.Tags)
@@ -124,6 +127,14 @@ func (s Settings) Or(d Settings) Settings {
 		s.Tags = tags
 	}
 	return s
+}
+
+func or[T comparable](s *Settings, key string, v *T, d T) {
+	var nothing T
+	if *v == nothing && d != nothing {
+		*v = d
+		s.Defaulted = append(s.Defaulted, key)
+	}
 }
 
 // Plan tells when backups are due; ok is false where there is no schedule, paused or not. Hours are those of the source's zone, unless the

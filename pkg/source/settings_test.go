@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestPlans(t *testing.T) {
 	if plan, _, err := (Settings{Zone: "Europe/Lisbon"}).Or(own).Plan(); err != nil || plan.Next(summer).UTC().Hour() != 0 { // the default says its zone
 		t.Errorf("%v: %s", err, plan)
 	}
-	if s := (Settings{Tags: map[string]string{"team": "shop"}}).Or(d); s.Jobs != 3 || s.Tags["team"] != "shop" || s.Tags["kind"] != "night" || len(d.Tags) != 2 || d.Tags["team"] != "all" {
+	if s := (Settings{Tags: map[string]string{"team": "shop"}}).Or(d); s.Jobs != 3 || s.Tags["team"] != "shop" || s.Tags["kind"] != "night" || !slices.Equal(s.Defaulted, []string{"schedule", "jobs"}) || len(d.Tags) != 2 || d.Tags["team"] != "all" {
 		t.Errorf("%+v", s)
 	}
 }
