@@ -41,6 +41,9 @@ func setStorageClass(c *Config, v string) error {
 
 // secondPlaces are those of the file and of BACKUP_COPIES, which are called by their directories, each as a configuration of its own.
 func (c Config) secondPlaces() (names []string, all []Config, err error) {
+	if c.second.Directory != "" {
+		return nil, nil, nil // it is one itself, and nothing is copied on
+	}
 	add := func(name, dir string, p configfile.Place) error {
 		if slices.Contains(names, name) {
 			return nil // in both
@@ -63,7 +66,7 @@ func (c Config) secondPlaces() (names []string, all []Config, err error) {
 		}
 	}
 	for _, dir := range c.Copies {
-		if err := add(dir, dir, configfile.Place{}); err != nil {
+		if err := add(dir, dir, configfile.Place{Directory: dir}); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -121,6 +121,12 @@ func (r *Registry) BeginCopy(ctx context.Context, o *Original, runner string) (l
 		}
 		return nil, false, err
 	}
+	// Without an index the first manifest would look like one whose index was lost.
+	if _, _, err := r.getIndex(ctx); storage.IsNotFound(err) {
+		if err := r.Update(ctx, func(*Index) error { return nil }); err != nil {
+			return nil, false, err
+		}
+	}
 	in := Intent{Kind: kindCopy, Backup: o.Backup, Runner: runner, Process: self(), LeaseMS: r.lease.Milliseconds()}
 	l, err = r.acquire(ctx, in, "")
 	if lost(err) {
