@@ -113,21 +113,23 @@ func BenchmarkAccepted(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// The template's own architecture is arm64, wherever this runs.
+// The template's own architecture is arm64, wherever this runs. What is built for this machine's is what the other tests take for it.
 func TestBothArchitecturesAreBuilt(t *testing.T) {
 	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		var program string
-		if arch == architecture() {
-			program = build(t, "create")
-		} else {
-			dir := t.TempDir()
-			make := exec.Command("make", "--silent", "build-CreateFunction", "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+dir)
-			make.Dir = testenv.Root()
+		dir := t.TempDir()
+		make := exec.Command("make", "--silent", "build-CreateFunction", "ARCHITECTURE="+arch, "ARTIFACTS_DIR="+dir)
+		make.Dir = testenv.Root()
+		if arch != architecture() {
 			make.Env = append(os.Environ(), "GOFLAGS='-gcflags=all=-N -l'") // nobody runs it: it need not be fast
-			if out, err := make.CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v\n%s", arch, err, out)
+		}
+		if out, err := make.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", arch, err, out)
+		}
+		program := filepath.Join(dir, "bootstrap")
+		if arch == architecture() {
+			if deployed, tested := sizeOf(t, program), sizeOf(t, build(t, "create")); max(deployed, tested)-min(deployed, tested) > 64<<10 {
+				t.Errorf("what is deployed has %d bytes, what is tested %d: testenv.Build and functions/build.mk build with different options", deployed, tested)
 			}
-			program = filepath.Join(dir, "bootstrap")
 		}
 		f, err := elf.Open(program)
 		if err != nil {
@@ -144,6 +146,15 @@ func TestBothArchitecturesAreBuilt(t *testing.T) {
 	if out, err := make.CombinedOutput(); err == nil || !strings.Contains(string(out), "arm64 or x86_64") {
 		t.Errorf("an unknown architecture: %v\n%s", err, out)
 	}
+}
+
+func sizeOf(t *testing.T, file string) int64 {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 // Where there is no apt, as on Amazon Linux, the layer that is there is taken, and without one the build says what to do.

@@ -3,11 +3,9 @@ package functions_test
 import (
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 
@@ -23,35 +21,27 @@ func architecture() string {
 	return "x86_64"
 }
 
-// build makes a function's program as it is deployed, once for each function, and gives its path.
+// build gives the path of a function's program, as it is deployed but for its version: see TestBothArchitecturesAreBuilt.
 func build(tb testing.TB, name string) string {
 	tb.Helper()
-	builds.Lock()
-	defer builds.Unlock()
-	if builds.folder == nil {
+	builds.Do(func() {
 		dir, err := process.NewDir("functions")
-		if err != nil {
-			tb.Fatal(err)
+		if err == nil {
+			testenv.AtEnd(dir.Remove)
+			builds.folder, err = dir.Path, testenv.Build(dir.Path+"/", "-tags", "lambda,lambda.norpc", "./functions/...")
 		}
-		builds.folder = dir
-		testenv.AtEnd(dir.Remove)
+		builds.err = err
+	})
+	if builds.err != nil {
+		tb.Fatal(builds.err)
 	}
-	out := filepath.Join(builds.folder.Path, name)
-	program := filepath.Join(out, "bootstrap")
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
-	make := exec.Command("make", "--silent", "build-"+strings.ToUpper(name[:1])+name[1:]+"Function", "ARCHITECTURE="+architecture(), "ARTIFACTS_DIR="+out)
-	make.Dir = testenv.Root()
-	if text, err := make.CombinedOutput(); err != nil {
-		tb.Fatalf("%v\n%s", err, text)
-	}
-	return program
+	return filepath.Join(builds.folder, name)
 }
 
 var builds struct {
-	sync.Mutex
-	folder *process.Dir
+	sync.Once
+	folder string
+	err    error
 }
 
 // zipped returns the bytes of a function as it is uploaded, but for some hundred: a zip holds what gzip makes. The program does it,
