@@ -147,9 +147,9 @@ func TestLifeOfABackup(t *testing.T) {
 		t.Errorf("the cleanup kept %d, or wrote no gauges", swept.Kept)
 	}
 	remove := w.start("delete")
-	remove.invoke(event(t, "pin", made.ID)).http(200, nil)
+	remove.invoke(event(t, "delete-pin", made.ID)).http(200, nil)
 	remove.invoke(event(t, "delete", made.ID)).http(409, nil)
-	remove.invoke(event(t, "unpin", made.ID)).http(200, nil)
+	remove.invoke(event(t, "delete-unpin", made.ID)).http(200, nil)
 	remove.invoke(event(t, "delete", made.ID)).http(200, nil)
 	if all := w.list(list); len(all) != 1 || all[0].ID != asked.ID {
 		t.Errorf("after the removal the list is %+v", all)
