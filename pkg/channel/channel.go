@@ -110,7 +110,7 @@ func (c *Channel) Send(ctx context.Context, e event.Event) (answer string, err e
 // unread is the error of a secret that cannot be had.
 func (c *Channel) unread(what string, err error) error {
 	f := fault.From(err)
-	return fault.Wrap(err, f.Code, fault.ChannelFailed, f.Hint, "channel %s: its %s is not known: %s", c.Config.Name, what, f.Message)
+	return fault.Wrap(err, f.Code, fault.AddressUnknown, f.Hint, "channel %s: its %s is not known: %s", c.Config.Name, what, f.Message)
 }
 
 // hide takes secrets, and the parts of URLs that are secret, out of a text.

@@ -119,6 +119,7 @@ const (
 
 	// Telling people.
 	ChannelFailed  Reason = "channel_failed"  // its receiver cannot be reached, or takes nothing now
+	AddressUnknown Reason = "address_unknown" // where a channel leads to is not known here
 	MessageRefused Reason = "message_refused" // by a receiver that takes others
 	PlaceForbidden Reason = "place_forbidden" // an address that a channel must not lead to
 )

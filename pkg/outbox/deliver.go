@@ -203,6 +203,9 @@ func (s *service) send(ctx context.Context, e event.Event) error {
 		s.o.Log.Info("told", "channel", s.c.Name(), "event", e.ID, "kind", string(e.Kind))
 	case ctx.Err() != nil && time.Since(began) < s.o.patience: // this process has no more time: nobody's fault
 		return ctx.Err()
+	case fault.HasReason(err, fault.AddressUnknown): // on this machine: others may know it
+		s.o.Log.Warn("a channel is left to others", "channel", s.c.Name(), "error", fault.From(err).Message)
+		return err
 	case fault.HasReason(err, fault.MessageRefused):
 		r.GivenUp++
 		r.LastError = fault.Shorten(fault.From(err).Message, maxWords)

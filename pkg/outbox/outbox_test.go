@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"io"
 	"net/http"
@@ -199,6 +200,21 @@ func TestReceiverIsAway(t *testing.T) {
 	}
 	for obj, err := range store.List(t.Context(), storage.ListOptions{Prefix: QueuePrefix}) {
 		t.Errorf("%s is left: %v", obj.Key, err)
+	}
+}
+
+// Who does not know where a channel leads to, such as a machine without its variable, leaves it to others, and keeps them from nothing.
+func TestAddressIsNotKnownHere(t *testing.T) {
+	store, r := storagetest.NewLocal(t), receive(t)
+	unknown := channel.New(channel.Config{Name: "a", Kind: channel.Webhook, Where: func(context.Context) (string, error) { return "", errors.New("A is not set") }})
+	here, there := New(store, Options{Channels: []Channel{unknown}}), New(store, Options{Channels: []Channel{r.channel("a", event.Filter{})}})
+	here.Tell(event.Event{Kind: event.CleanupOdd})
+	must(t, here.Write(t.Context()))
+	must(t, here.Deliver(t.Context()))
+	must(t, there.Deliver(t.Context()))
+	expect(t, "the one who knows", r.has(), "cleanup_odd")
+	if status, err := here.Statuses(t.Context()); err != nil || status[0].Failures != 0 || status[0].Sent != 1 {
+		t.Errorf("%+v %v", status, err)
 	}
 }
 
