@@ -138,7 +138,7 @@ func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, 
 	chosen := s.selected
 	s.catalog = o.Catalog
 	chosen.SchemaOnly, chosen.DataOnly = o.Content == backup.ContentSchema, o.Content == backup.ContentData
-	binary := cmp.Or(o.Rows, s.rows(o.Format)) == backup.RowsBinary
+	binary := cmp.Or(o.Rows, s.from.Rows, s.e.c.Rows) == backup.RowsBinary
 	d, err := engine.Start(ctx, engine.Options{
 		Session: s.pg, Binary: binary, HangUp: s.remember, Client: s.tool.client, Size: s.source.Size, Tables: s.tables, ID: o.ID, Jobs: cmp.Or(o.Jobs, s.from.Jobs, s.e.c.Jobs), MostJobs: o.MostJobs, Log: s.e.log,
 		Never: s.e.c.Engine == engineOne, Always: s.e.c.Engine == engineParallel, BytesPerSecond: int64(s.e.c.RateLimitMB) << 20,
@@ -155,14 +155,6 @@ func (s *session) Dump(ctx context.Context, o backup.DumpOptions) (backup.Dump, 
 		return counted{dump{d, binary}}, nil
 	}
 	return dump{d, binary}, nil
-}
-
-// rows is how they are written where nobody says: a script has no binary ones, whatever the settings say.
-func (s *session) rows(format string) string {
-	if format == backup.FormatPlain {
-		return backup.RowsText
-	}
-	return cmp.Or(s.from.Rows, s.e.c.Rows)
 }
 
 // remember asks for what a session that is about to be closed will be asked.
