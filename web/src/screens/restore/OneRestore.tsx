@@ -10,9 +10,8 @@ import { Empty, Explanation, Failed, Loading } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { analyzeCommand, dropCommand, lookCommand, mergeStatements, plainName } from "./order";
-import { RestoreBadge, restoreLink } from "./parts";
+import { PartText, RestoreBadge, restoreLink } from "./parts";
 import { Globals } from "./PlanCard";
-import { partOf } from "./RestoreList";
 import { SwitchOver } from "./Switch";
 
 export function OneRestore({ id }: { id: string }) {
@@ -55,7 +54,7 @@ function One({ restore: x, error, retry }: { restore: Restore; error: unknown; r
         <h2>{r.details}</h2>
         <Facts of={[
           [r.of, <a key="of" href={`#/backups/${x.backup}`}>{backup?.filename ?? x.backup}</a>],
-          [page.what, partOf(x) || page.whole],
+          [page.what, <PartText key="what" part={x.part} />],
           [page.into, r.into(x.database, x.target)],
           [r.mode, page.modes[x.mode][0]],
           [r.startedAt, x.startedAt && <Time at={x.startedAt} />],

@@ -8,8 +8,8 @@ import { Failed, Loaded, Loading } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { navigate } from "../../url";
-import { blank, nameOf, orderCommand, orderOf, restorable, standingOf, type Draft } from "./order";
-import { LossNote, StandingNote } from "./parts";
+import { blank, orderCommand, orderOf, partOf, restorable, standingOf, type Draft } from "./order";
+import { LossNote, PartText, StandingNote } from "./parts";
 import { Plan } from "./PlanCard";
 import { What } from "./What";
 import { NoTargets, Where } from "./Where";
@@ -42,7 +42,7 @@ function Form({ backup: b, targets }: { backup: Backup; targets: RestoreTarget[]
   const set = (change: Partial<Draft>) => setDraft((d) => ({ ...d, ...change }));
   const target = targets.find((x) => x.name === draft.target) ?? targets[0]!;
   // A script is restored as a whole, whatever was chosen of the backup before.
-  const meant = b.format === "custom" ? draft : { ...draft, tables: undefined };
+  const meant = b.format === "custom" ? draft : { ...draft, tables: undefined, content: undefined };
   const order = orderOf(b, meant, target);
   return (
     <div className="create">
@@ -56,7 +56,7 @@ function Form({ backup: b, targets }: { backup: Backup; targets: RestoreTarget[]
         <h2>{r.summary}</h2>
         <Facts of={[
           [r.from, `${b.source}, ${f.dateTime(b.createdAt)}`],
-          [r.what, meant.tables ? meant.tables.map(nameOf).slice(0, 5).join(", ") + (meant.tables.length > 5 ? "…" : "") : r.whole],
+          [r.what, <PartText key="what" part={partOf(meant)} />],
           [r.into, order && `${order.database}, ${order.target}`],
           [r.loses, order && (order.mode === "replace" ? <strong className="goes">{r.present}</strong> : r.nothing)],
         ]} />

@@ -1,15 +1,11 @@
 // The newest restores.
 
-import { useRestores, type Restore } from "../../api/restores";
+import { useRestores } from "../../api/restores";
 import { Time } from "../../components/basics";
 import { Failed, Loading } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
-import { plainName } from "./order";
-import { RestoreBadge } from "./parts";
-
-/** partOf says which part of the backup was asked for; "" is all of it. */
-export const partOf = (x: Restore): string => [...(x.part?.tables ?? []), ...(x.part?.schemas ?? [])].map(plainName).join(", ");
+import { PartText, RestoreBadge } from "./parts";
 
 export function RestoreList() {
   const { t } = useText();
@@ -25,7 +21,7 @@ export function RestoreList() {
           {all.map((x) => (
             <li key={x.id}>
               <span className="item-head"><a href={`#/restore/${x.id}`}>{run.into(x.database, x.target)}</a></span>
-              <span><RestoreBadge restore={x} />{partOf(x) && <span className="muted"> {run.part1(partOf(x))}</span>}</span>
+              <span><RestoreBadge restore={x} />{x.part && <span className="muted"> <PartText part={x.part} /></span>}</span>
               <span><Time at={x.createdAt} />{x.createdBy && <span className="muted"> {run.by(x.createdBy)}</span>}</span>
             </li>
           ))}

@@ -5,7 +5,7 @@ import type { RestoreTarget } from "../../api/restores";
 import { restoreCommand } from "../../cli";
 import { Command, Field } from "../../components/basics";
 import { useRestoreWords } from "../../i18n/restore";
-import { asOf, choices, goodDatabase, modeOf, proposedDatabase, type Draft } from "./order";
+import { asOf, choices, goodDatabase, mayRename, modeOf, proposedDatabase, type Draft } from "./order";
 import { Check, type Setter } from "./What";
 
 const lines = `targets:
@@ -64,7 +64,7 @@ export function Where({ backup: b, targets, target, draft, set }: { backup: Back
       <Field label={mode === "new" ? r.newDatabase : r.database} error={goodDatabase(database.trim()) ? undefined : r.badName}>
         {(ids) => <input {...ids} {...typing} value={database} maxLength={63} onChange={(e) => set({ database: e.target.value })} />}
       </Field>
-      {mode === "part" && draft.tables?.length === 1 && (
+      {mode === "part" && mayRename(draft) && (
         <Field label={r.as} hint={r.asHint}>
           {(ids) => <input {...ids} {...typing} value={draft.as ?? as ?? ""} maxLength={300} onChange={(e) => set({ as: e.target.value })} />}
         </Field>

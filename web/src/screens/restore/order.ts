@@ -15,6 +15,14 @@ export interface Draft {
   mode?: RestoreMode | undefined;
   /** undefined is all of the backup. */
   tables?: Table[] | undefined;
+  /** Whole schemas, beside the tables. */
+  schemas: string[];
+  /** The tables and schemas are what is left out, and all else is meant. */
+  but: boolean;
+  /** Tables of the schemas that are left out all the same. */
+  without: Table[];
+  /** undefined is rows and definitions. */
+  content?: "data" | "schema" | undefined;
   database?: string | undefined;
   as?: string | undefined;
   withDependencies: boolean;
@@ -23,7 +31,7 @@ export interface Draft {
   noPrivileges: boolean;
 }
 
-export const blank: Draft = { withDependencies: false, globals: false, noOwner: false, noPrivileges: false };
+export const blank: Draft = { schemas: [], but: false, without: [], withDependencies: false, globals: false, noOwner: false, noPrivileges: false };
 
 /** mostTables is how many the API takes at a time. */
 export const mostTables = 100;
@@ -42,8 +50,37 @@ export function standingOf(b: Backup): Standing {
 /** restorable reports whether the API would take it. */
 export const restorable = (b: Backup): boolean => !["damaged", "running", "ended"].includes(standingOf(b));
 
-/** choices are the ways into a database that there are for a draft, the safest first. */
-export const choices = (d: Draft): RestoreMode[] => (d.tables ? ["part", "new"] : ["new", "replace"]);
+/** choices are the ways into a database that there are for a draft, the safest first. Rows need tables that are there. */
+export function choices(d: Draft): RestoreMode[] {
+  if (d.content === "data") return ["part"];
+  if (d.tables && !d.but) return ["part", "new"];
+  return d.tables || d.content ? ["new", "part"] : ["new", "replace"];
+}
+
+/** quoted is a schema's name as a pattern that means no other one. */
+const quoted = (schema: string) => tableName({ schema: "", name: schema });
+
+/** filled gives of lists those that hold something. */
+const filled = (lists: Record<string, string[]>) => Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
+
+/** partOf is which part of the backup is meant; undefined for all of it. */
+export function partOf(d: Draft): RestoreOrder["part"] {
+  const lists = !d.tables ? {} : filled(d.but
+    ? { excludeSchemas: d.schemas.map(quoted), excludeTables: d.tables.map(tableName) }
+    : { schemas: d.schemas.map(quoted), tables: d.tables.map(tableName), excludeTables: d.without.map(tableName) });
+  const part = {
+    ...lists,
+    ...(d.tables && !d.but && d.withDependencies && d.content !== "data" ? { withDependencies: true } : {}),
+    ...(d.content === "data" ? { dataOnly: true } : d.content === "schema" ? { schemaOnly: true } : {}),
+  };
+  return Object.keys(part).length ? part : undefined;
+}
+
+/** listsOf is what a part chooses and leaves out, in plain names: those of schemas end with a star. */
+export function listsOf(p: RestoreOrder["part"]): { chosen: string[]; left: string[] } {
+  const names = (schemas: string[] | undefined, tables: string[] | undefined) => [...(schemas ?? []).map((x) => `${plainName(x)}.*`), ...(tables ?? []).map(plainName)];
+  return { chosen: names(p?.schemas, p?.tables), left: names(p?.excludeSchemas, p?.excludeTables) };
+}
 
 /** modeOf is the way that is meant: the chosen one, or the first that the target allows. */
 export function modeOf(d: Draft, target: RestoreTarget | undefined): RestoreMode {
@@ -93,20 +130,28 @@ export function goodDatabase(name: string): boolean {
   return /^[\p{L}\p{Nd}_][\p{L}\p{Nd}_.$-]*$/u.test(name) && utf8.encode(name).length <= 63 && !["postgres", "template0", "template1"].includes(name.toLowerCase());
 }
 
-/** parseTables reads names that were typed, one on each line: schema.name, quoted where they have to be. Lines that are no names are wrong. */
-export function parseTables(text: string): { tables: Table[]; wrong: string[] } {
+/** parseTables reads names that were typed, one on each line: schema.name, or schema.* for all of it, quoted where they have to be. Lines that are no
+    names are wrong. */
+export function parseTables(text: string): { tables: Table[]; schemas: string[]; wrong: string[] } {
   const word = `(?:"((?:[^"]|"")+)"|([^".\\s]+))`;
   const line = new RegExp(`^${word}(?:\\.${word})?$`);
+  const schema = new RegExp(`^${word}\\.\\*$`);
   const part = (quoted?: string, plain?: string) => quoted?.replaceAll('""', '"') ?? plain?.toLowerCase();
   const tables: Table[] = [];
+  const schemas: string[] = [];
   const wrong: string[] = [];
   for (const typed of text.split("\n").map((l) => l.trim()).filter(Boolean)) {
+    const all = typed.match(schema);
+    if (all) {
+      schemas.push(part(all[1], all[2])!);
+      continue;
+    }
     const m = typed.match(line);
     const [first, second] = m ? [part(m[1], m[2]), part(m[3], m[4])] : [];
     if (first === undefined) wrong.push(typed);
     else tables.push(second === undefined ? { schema: "", name: first } : { schema: first, name: second });
   }
-  return { tables, wrong };
+  return { tables, schemas, wrong };
 }
 
 /** orderOf is what the API is asked for; undefined while something is missing or wrong. */
@@ -114,24 +159,28 @@ export function orderOf(b: Backup, d: Draft, target: RestoreTarget | undefined):
   const mode = modeOf(d, target);
   const database = (d.database ?? proposedDatabase(b, mode)).trim();
   if (!target?.modes.includes(mode) || !goodDatabase(database)) return undefined;
-  if (d.tables && (d.tables.length === 0 || d.tables.length > mostTables)) return undefined;
+  if (d.tables && (d.tables.length + d.schemas.length === 0 || [d.tables, d.schemas, d.without].some((list) => list.length > mostTables))) return undefined;
+  const part = partOf(d);
   const as = asOf(b, d, mode);
   return {
     backup: b.id,
     target: target.name,
     database,
     mode,
-    ...(d.tables ? { part: { tables: d.tables.map(tableName), ...(as ? { as } : {}), ...(d.withDependencies ? { withDependencies: true } : {}) } } : {}),
+    ...(part ? { part: { ...part, ...(as ? { as } : {}) } } : {}),
     ...(d.globals ? { globals: true } : {}),
     ...(d.noOwner ? { noOwner: true } : {}),
     ...(d.noPrivileges ? { noPrivileges: true } : {}),
   };
 }
 
+/** mayRename reports whether what is meant is one table, which may come back under another name. */
+export const mayRename = (d: Draft): boolean => d.tables?.length === 1 && d.schemas.length === 0 && !d.but && !d.content;
+
 /** asOf is the name that the one table gets: beside the one that is there, unless it was left empty. */
 export function asOf(b: Backup, d: Draft, mode: RestoreMode): string | undefined {
-  if (mode !== "part" || d.tables?.length !== 1) return undefined;
-  return (d.as ?? proposedName(b, d.tables[0]!)).trim() || undefined;
+  if (mode !== "part" || !mayRename(d)) return undefined;
+  return (d.as ?? proposedName(b, d.tables![0]!)).trim() || undefined;
 }
 
 /** orderCommand is the same as a command. Where the target is, only the configuration knows. */
@@ -139,7 +188,11 @@ export function orderCommand(o: RestoreOrder): string {
   const words = [`cofre restore ${o.backup} --to "$TARGET_DATABASE_URL"`];
   if (o.mode === "new") words.push("--create");
   if (o.mode === "replace") words.push("--clean");
-  for (const t of o.part?.tables ?? []) words.push(`--table ${quote(plainName(t))}`);
+  for (const [option, list] of [["schema", o.part?.schemas], ["table", o.part?.tables], ["exclude-schema", o.part?.excludeSchemas], ["exclude-table", o.part?.excludeTables]] as const) {
+    for (const t of list ?? []) words.push(`--${option} ${quote(plainName(t))}`);
+  }
+  if (o.part?.dataOnly) words.push("--data-only");
+  if (o.part?.schemaOnly) words.push("--schema-only");
   if (o.part?.as) words.push(`--as ${quote(o.part.as)}`);
   if (o.part?.withDependencies) words.push("--with-dependencies");
   if (o.globals) words.push("--globals");

@@ -3,12 +3,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import type { AnchorHTMLAttributes } from "react";
 import type { Backup } from "../../api/client";
-import { useGoodBackups, type Restore } from "../../api/restores";
+import { useGoodBackups, type Restore, type RestoreOrder } from "../../api/restores";
 import { Badge, Icon, type Tone } from "../../components/basics";
 import { partText, sourceText } from "../../components/Part";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
-import { standingOf, type Standing } from "./order";
+import { listsOf, standingOf, type Standing } from "./order";
 
 const tones: Record<Restore["state"], Tone> = { reserved: "none", running: "run", succeeded: "ok", failed: "bad", canceled: "none", interrupted: "bad" };
 
@@ -83,4 +83,13 @@ export function LossNote({ backup: b }: { backup: Backup }) {
       </div>
     </div>
   );
+}
+
+/** PartText says which part of a backup is meant. */
+export function PartText({ part }: { part: RestoreOrder["part"] }) {
+  const r = useRestoreWords().page;
+  const { chosen, left } = listsOf(part);
+  const few = (names: string[]) => names.slice(0, 5).join(", ") + (names.length > 5 ? "…" : "");
+  const content = part?.dataOnly ? r.rowsOnly[0] : part?.schemaOnly ? r.definitionsOnly[0] : "";
+  return <>{[chosen.length ? few(chosen) : r.whole, left.length ? r.withoutText(few(left)) : "", content].filter(Boolean).join(" · ")}</>;
 }

@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { Backup } from "../../api/client";
 import type { RestoreOrder, RestoreTarget, SwitchOrder, SwitchReport } from "../../api/restores";
 import { backup, metrics, plan, problem, restore, serve, show, source, type Asked } from "../../test/world";
-import { blank, goodDatabase, mergeStatements, modeOf, orderCommand, orderOf, parseTables, plainName, proposedDatabase, proposedName, switchCommand } from "./order";
+import { blank, goodDatabase, mergeStatements, modeOf, orderCommand, orderOf, parseTables, plainName, proposedDatabase, proposedName, switchCommand, type Draft } from "./order";
 import { RestoreScreen } from "./RestoreScreen";
 
 const staging: RestoreTarget = { name: "staging", modes: ["new", "part", "replace"] };
@@ -140,14 +140,59 @@ test("one table comes back beside the one that is there, under another name; two
   expect(screen.getByText("1 table chosen")).toBeTruthy();
 });
 
+test.each([
+  ["en", "Some tables or schemas", "Schema app", "All but some", "Only definitions", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
+  ["pt-BR", "Algumas tabelas ou schemas", "Schema app", "Tudo menos alguns", "Só definições", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
+] as const)("schemas, exclusions, rows alone and definitions alone (%s)", async (language, some, app, but, definitions, rows, chosen, left, back) => {
+  const b = backup({ contents });
+  const asked = serve({ ...world([b]), "GET /api/backup/contents/:id": () => tables([{ ...table("log", 30), schema: "app" }, { ...table("t", 12), schema: "app" }, table("orders")]) });
+  open(b, { language });
+  const part = () => (plans(asked).at(-1) as RestoreOrder | undefined)?.part;
+  const radio = (name: string) => screen.getByRole<HTMLInputElement>("radio", { name: new RegExp(`^${name}`) });
+  await screen.findByRole("radio", { name: new RegExp(`^${some}`) });
+  await userEvent.click(radio(some));
+  // A schema with all that is in it, but for a table; its rows and bytes are those of its tables.
+  const schema = await screen.findByRole("checkbox", { name: app });
+  expect(schema.closest("li")!.textContent).toContain("42");
+  await userEvent.click(schema);
+  expect(screen.getByText(chosen)).toBeTruthy();
+  await userEvent.click(screen.getByRole("checkbox", { name: "app.log" }));
+  await waitFor(() => expect(part()).toEqual({ schemas: ['"app"'], excludeTables: ['"app"."log"'] }));
+  expect(screen.queryByRole("textbox", { name: /another name|outro nome/ })).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: back }));
+  await userEvent.click(radio(definitions));
+  await waitFor(() => expect(part()).toEqual({ schemas: ['"app"'], schemaOnly: true }));
+  // Rows go where tables are: a new database has none.
+  await userEvent.click(radio(rows));
+  await waitFor(() => expect(plans(asked).at(-1)).toEqual({ backup: b.id, target: "staging", database: "shop", mode: "part", part: { schemas: ['"app"'], dataOnly: true } }));
+  await userEvent.click(radio(but));
+  await userEvent.click(await screen.findByRole("checkbox", { name: app }));
+  await userEvent.click(screen.getByRole("checkbox", { name: "public.orders" }));
+  expect(screen.getByText(left)).toBeTruthy();
+});
+
+test("parts as the API and the command line take them", () => {
+  const b = backup({ id: "01JZ8Q4M9T4Y3V6K2W1X0N9999" });
+  const orders = { schema: "public", name: "orders" };
+  const of = (change: Partial<Draft>) => orderOf(b, { ...blank, ...change }, staging);
+  expect(of({ tables: [orders], schemas: ["App"], but: true })).toMatchObject({ mode: "new", part: { excludeSchemas: ['"App"'], excludeTables: ['"public"."orders"'] } });
+  expect(orderCommand(of({ tables: [orders], schemas: ["app"], but: true })!)).toContain("--create --exclude-schema app --exclude-table public.orders");
+  expect(orderCommand(of({ tables: [orders], content: "data" })!)).toBe('cofre restore 01JZ8Q4M9T4Y3V6K2W1X0N9999 --to "$TARGET_DATABASE_URL" --table public.orders --data-only');
+  expect(of({ content: "schema" })).toMatchObject({ mode: "new", part: { schemaOnly: true } });
+  expect(of({ content: "data", mode: "new" })).toMatchObject({ mode: "part", part: { dataOnly: true } });
+  expect(of({ tables: [], but: true })).toBeUndefined();
+  expect(of({ tables: [], schemas: Array.from({ length: 101 }, (_, i) => `s${i}`) })).toBeUndefined();
+  expect(of({ tables: [orders], withDependencies: true, content: "data" })!.part).not.toHaveProperty("withDependencies");
+});
+
 test("where the contents are not known, tables are typed; a script is restored as a whole", async () => {
   const b = backup();
   const script = backup({ format: "plain" });
   const asked = serve(world([b, script]));
   open(b);
   await userEvent.click(await screen.findByRole("radio", { name: /Some tables/ }));
-  await userEvent.type(screen.getByRole("textbox", { name: "Tables" }), 'public.orders{Enter}app."Big Table"');
-  await waitFor(() => expect(plans(asked).at(-1)).toMatchObject({ part: { tables: ['"public"."orders"', '"app"."Big Table"'] } }));
+  await userEvent.type(screen.getByRole("textbox", { name: "Tables" }), 'public.orders{Enter}app."Big Table"{Enter}log.*');
+  await waitFor(() => expect(plans(asked).at(-1)).toMatchObject({ part: { schemas: ['"log"'], tables: ['"public"."orders"', '"app"."Big Table"'] } }));
   act(() => {
     history.replaceState(null, "", `/#/restore?backup=${script.id}`);
     dispatchEvent(new Event("hashchange"));
@@ -366,7 +411,8 @@ test("names are proposed that the server takes, and read as SQL has them", () =>
   expect(goodDatabase(proposedDatabase(backup({ database: "-my db/1" }), "new"))).toBe(true);
   expect(proposedDatabase(b, "replace")).toBe(b.database);
   expect(proposedName(backup({ createdAt: "2026-11-20T12:00:00Z" }), { schema: "App", name: "t" })).toBe('"App"."t_20261120"');
-  expect(parseTables('public.Orders\n\n "A ""b"""."c.d" \nplain\na.b.c')).toEqual({ tables: [{ schema: "public", name: "orders" }, { schema: 'A "b"', name: "c.d" }, { schema: "", name: "plain" }], wrong: ["a.b.c"] });
+  expect(parseTables('public.Orders\n\n "A ""b"""."c.d" \nplain\na.b.c')).toEqual({ tables: [{ schema: "public", name: "orders" }, { schema: 'A "b"', name: "c.d" }, { schema: "", name: "plain" }], schemas: [], wrong: ["a.b.c"] });
+  expect(parseTables('App.*\n"A b".*\n*')).toEqual({ tables: [{ schema: "", name: "*" }], schemas: ["app", "A b"], wrong: [] });
   expect(['"public"."orders"', '"public"."Orders"', '"orders"'].map(plainName)).toEqual(["public.orders", '"public"."Orders"', "orders"]);
   for (const name of ["postgres", "Template0", "", "a b", "a/b", "-a", ".a", "x".repeat(64), "é".repeat(32)]) expect(goodDatabase(name), name).toBe(false);
   for (const name of ["shop", "shop_restored_20261120", "Ação-1.x", "_a$"]) expect(goodDatabase(name), name).toBe(true);
