@@ -43,9 +43,10 @@ test-ui: ## run the web UI's component tests, and check its types and generated 
 	@scripts/setup node
 	cd web && npm test
 
+# Docker's images are large: they lie on the disk, unlike the files of other tests.
 sam-test: ## build all functions with the SAM CLI and invoke each in a container; needs root, for Docker
 	@scripts/setup system server-18 minio sam docker
-	$(GOTEST) -tags sam -timeout 15m -run 'Sam|TemplateHas' ./functions
+	TMPDIR=$${TMPDIR:-/tmp} $(GOTEST) -tags sam -timeout 15m -run 'Sam|TemplateHas' ./functions
 
 stores: ## run the tests of S3 services of others on all of them, and print the matrix of docs/operating.md
 	@scripts/setup system client-18 server-18 minio sam rclone gofakes3 s3rver versitygw seaweedfs stores
