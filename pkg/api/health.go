@@ -126,7 +126,7 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		return failing(check.Name, err)
 	}
 	var details []string
-	for _, found := range a.Service.Engine.Checks(ctx, all) {
+	for _, found := range append(a.Service.Engine.Checks(ctx, all), backup.CheckFollowed(all)...) {
 		details = append(details, found.Detail)
 		if found.Result == backup.CheckFailed {
 			check.Result, check.Hint = contract.HealthCheckResultFailed, hintOf(found.Hint)

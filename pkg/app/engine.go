@@ -122,6 +122,37 @@ func (e *database) Databases(ctx context.Context, of source.Settings) ([]string,
 	return names, t.Explain(ctx, err)
 }
 
+// Seen implements backup.Engine.
+func (e *database) Seen(ctx context.Context, of source.Settings) ([]source.Seen, error) {
+	t, err := e.target(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := t.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer hangUp(ctx, conn)
+	all, err := postgres.AllDatabases(ctx, conn)
+	if err != nil {
+		return nil, t.Explain(ctx, err)
+	}
+	seen := make([]source.Seen, 0, len(all))
+	for _, db := range all {
+		why := ""
+		switch {
+		case db.Template:
+			why = "a template"
+		case !db.Connections:
+			why = "it refuses connections"
+		case !db.Allowed:
+			why = "the role may not connect to it"
+		}
+		seen = append(seen, source.Seen{Name: shortName(db.Name), Why: why})
+	}
+	return seen, nil
+}
+
 // hangUp ends a connection properly also when ctx has ended.
 func hangUp(ctx context.Context, conn interface{ Close(context.Context) error }) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

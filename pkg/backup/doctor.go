@@ -54,6 +54,7 @@ func (s *Service) Doctor(ctx context.Context) Diagnosis {
 			d.Checks = append(d.Checks, Failing("sources", err))
 		} else {
 			d.Checks = append(d.Checks, s.Engine.Checks(ctx, all)...)
+			d.Checks = append(d.Checks, CheckFollowed(all)...)
 		}
 	}
 	if d.Checks[0].Result != CheckFailed { // its error stands there already
@@ -181,6 +182,9 @@ func (s *Service) checkSources(ctx context.Context) []Check {
 	maps.DeleteFunc(said, func(_ string, err error) bool { return err != nil }) // a refusal is in the overview
 	if err := s.NoteSources(ctx, slices.Sorted(maps.Keys(said))); err != nil {
 		s.Log.Warn("the sources were not put on record", "error", err.Error())
+	}
+	if err := s.NoteVanished(ctx, all); err != nil {
+		s.Log.Warn("databases that are gone were not put on record", "error", err.Error())
 	}
 	o, err := s.Overview(ctx, nil)
 	if err != nil {

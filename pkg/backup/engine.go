@@ -18,6 +18,8 @@ type Engine interface {
 	Open(ctx context.Context, of source.Settings, sel registry.Selection) (Session, error)
 	// Identify connects once to a source and tells what is there.
 	Identify(ctx context.Context, of source.Settings) (source.Server, error)
+	// Seen connects to a source and lists the databases of its server, with why a backup cannot be made of some.
+	Seen(ctx context.Context, of source.Settings) ([]source.Seen, error)
 	// Databases connects to a source and lists its server's databases that a backup can be made of.
 	Databases(ctx context.Context, of source.Settings) ([]string, error)
 	// Restore looks at the database of a connection URL, creates it where that was asked for, and restores an archive or a

@@ -26,3 +26,10 @@ var SwitchedTo = switchedTo
 
 // Believable opens what is taken of the result of a proof that was ordered to tests.
 var Believable = believable
+
+// AskServersAgain forgets what servers said of their databases.
+func AskServersAgain(s *Service) {
+	s.following.mu.Lock()
+	defer s.following.mu.Unlock()
+	s.following.said = nil
+}

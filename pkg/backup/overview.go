@@ -27,7 +27,7 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	in := overview.Input{Refused: s.refused.all(), Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(all), MaxAge: all.Defaults.Age(),
+	in := overview.Input{Refused: s.refused.all(), Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(all), MaxAge: all.Defaults.Age(), Vanished: vanished(all, records, s.Now()),
 		Limits: overview.Limits{Bytes: s.Limits.MaxBackupBytes, Duration: s.Limits.MaxDuration}}
 	var o overview.Overview
 	err = s.Registry.Reading(ctx, func(v *registry.View) (err error) {

@@ -119,12 +119,13 @@ type Defaults struct {
 // Service holds the use cases. It is safe for use by several goroutines.
 type Service struct {
 	Config
-	refused refusals // why what is configured here is not the source's server, by source
-	working sync.Mutex
-	worked  fates
-	copies  copyCache
-	summing chan struct{} // one overview at a time is worked out; see Overview
-	tidied  atomic.Int64  // when room was last looked for, in nanoseconds; see mayTidy
+	following following
+	refused   refusals // why what is configured here is not the source's server, by source
+	working   sync.Mutex
+	worked    fates
+	copies    copyCache
+	summing   chan struct{} // one overview at a time is worked out; see Overview
+	tidied    atomic.Int64  // when room was last looked for, in nanoseconds; see mayTidy
 }
 
 // New makes a service. It does no input or output.

@@ -25,7 +25,9 @@ func (s *Service) admitServer(ctx context.Context, name string, server source.Se
 }
 
 // Sources lists what this deployment looks after. Whoever asks for one look at them asks once.
-func (s *Service) Sources(context.Context) (source.List, error) { return s.Configured, nil }
+func (s *Service) Sources(ctx context.Context) (source.List, error) {
+	return s.follow(ctx, s.Configured)
+}
 
 // SourceName names the source that is meant where nobody says which; "" where there is none, or several.
 func (s *Service) SourceName(ctx context.Context) (string, error) {

@@ -141,6 +141,7 @@ func (p *program) showSource(s app.ShownSource, meant bool) error {
 		t.Add("  "+key, value)
 	}
 	add("connection", term.Clean(s.Connection.String()))
+	add("databases", term.Clean(strings.Join(s.Databases, " ")))
 	add("schedule", s.Schedule)
 	add("zone", s.Zone)
 	if s.Paused {

@@ -208,7 +208,7 @@ func TestExplained(t *testing.T) {
 		one + "conection: {env: A}\n":                                               `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`,
 		one + "connection: {env: A}\n    maxage: 3h\n":                              `line 4: sources.0: unknown key "maxage": did you mean "maxAge"?`,
 		one + "connection:\n      env: A\n      fil: b\n":                           `line 5: sources.0.connection: unknown key "fil": did you mean "file"?`,
-		one + "connection: {env: A}\n    keep: 3\n":                                 `line 4: sources.0: unknown key "keep"; known are name, connection, schedule`,
+		one + "connection: {env: A}\n    keep: 3\n":                                 `line 4: sources.0: unknown key "keep"; known are name, connection, databases`,
 		one + "connection: {env: A}\n    retention: 3\n":                            "line 4: sources.0.retention: want keys with values, not a number",
 		one + "connection: {env: A}\n    retention:\n      keepDayly: 3\n":          `line 5: sources.0.retention: unknown key "keepDayly": did you mean "keepDaily"?`,
 		one + "connection: {env: A}\n    retention:\n      zone: Lisbon\n":          `line 5: there is no time zone "Lisbon"; they are called like Europe/Lisbon`,

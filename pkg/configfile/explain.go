@@ -36,7 +36,7 @@ func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "retention", "targets", "places", "channels"},
-	"sources":            {"name", "connection", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "objectLock", "thresholds", "copies", "tags", "ping"},
+	"sources":            {"name", "connection", "databases", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "objectLock", "thresholds", "copies", "tags", "ping"},
 	"sources.connection": {"env", "file", "secret"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.objectLock": {"mode", "days"},

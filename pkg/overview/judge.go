@@ -36,6 +36,7 @@ const (
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
 	Unreadable    Code = "unreadable" // the source's record: whose it is cannot be checked, so that it is not backed up
+	Gone          Code = "vanished"   // its database is not on the server any more
 	Future        Code = "future"     // dated later than now: a clock is wrong somewhere
 )
 
@@ -111,7 +112,7 @@ func (b *builder) age(s *state, plan Schedule) {
 		age = s.expected.MaxAge
 	}
 	switch {
-	case base.IsZero(), s.Paused:
+	case base.IsZero(), s.Paused, !s.Vanished.IsZero():
 	case age > 0:
 		s.Due = base.Add(age)
 	case plan != nil:
@@ -123,6 +124,9 @@ func (b *builder) age(s *state, plan Schedule) {
 	}
 	late := !s.Due.IsZero() && now.After(s.Due)
 	switch {
+	case !s.Vanished.IsZero():
+		s.find(Finding{Code: Gone, Severity: Warning, Since: s.Vanished, Text: "its database is gone from the server since " + s.Vanished.UTC().Format("2006-01-02 15:04 UTC"),
+			Hint: "Remove its backups when it is gone for good; when it comes back, it is backed up again."})
 	case s.OnlyParts: // amber for that, and never overdue
 	case s.LastWhole == nil && !late:
 		s.find(Finding{Code: NoBackupYet, Severity: Warning, Text: "there is no good backup yet", Hint: "Make the first one."})

@@ -78,6 +78,7 @@ func Of(in Input) Overview {
 		if s.givenUp() {
 			continue
 		}
+		s.Vanished = in.Vanished[s.Name]
 		if err := in.Refused[s.Name]; err != nil {
 			s.find(Finding{Code: ServerChanged, Severity: Failing, Text: fault.From(err).Message, Hint: fault.From(err).Hint})
 		}

@@ -84,6 +84,8 @@ type Input struct {
 	LastCleanup time.Time
 	// Refused says, by source, why what is configured here is not the source's server; it is not backed up then.
 	Refused map[string]error
+	// Vanished says, by source, since when its database is gone from a server whose databases are followed.
+	Vanished map[string]time.Time
 	// Unread says, by source, why its record cannot be read; it is not backed up by this version then.
 	Unread map[string]error
 	// Limits are what one backup may take, for forecasts.
@@ -140,6 +142,8 @@ type Source struct {
 	NextDue    time.Time // zero without a schedule
 	// Paused tells that no backups of it are made until somebody says otherwise. Then it has no schedule, and is never overdue.
 	Paused bool
+	// Vanished is since when its database is gone from its server; zero while it is there. Then it is never overdue.
+	Vanished time.Time
 	// ServerUnknown is the number of its backups from before sources were known.
 	ServerUnknown int
 

@@ -93,3 +93,21 @@ func Databases(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
+
+// ServerDatabase is one of a server's databases.
+type ServerDatabase struct {
+	Name        string
+	Template    bool
+	Connections bool // it takes any
+	Allowed     bool // the role may connect to it
+}
+
+// AllDatabases lists the databases of a server, by name.
+func AllDatabases(ctx context.Context, conn *pgx.Conn) ([]ServerDatabase, error) {
+	rows, err := conn.Query(ctx, `SELECT datname::text, datistemplate, datallowconn AND datconnlimit <> -2, pg_catalog.has_database_privilege(oid, 'CONNECT')
+		FROM pg_catalog.pg_database ORDER BY datname LIMIT 10000`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[ServerDatabase])
+}

@@ -243,6 +243,9 @@ func (s *Server) expect(ctx context.Context) {
 				looked[of.Name] = now
 			}
 		}
+		if err := s.Service.NoteVanished(ctx, all); err != nil && ctx.Err() == nil {
+			s.Log.Warn("databases that are gone were not put on record", "error", err.Error())
+		}
 		if err := s.Service.NoteSources(ctx, come); err != nil && ctx.Err() == nil {
 			s.Log.Warn("the sources were not put on record", "error", err.Error())
 		}

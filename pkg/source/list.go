@@ -14,6 +14,8 @@ type List struct {
 	Sources []Settings
 	// Default names the one that is meant where nobody says which; "" where there is none, or several and no one of them.
 	Default string
+	// Followed are those in whose place the databases of their servers stand among Sources.
+	Followed []Followed
 	// Defaults hold for sources that are not in the list: what is only known by its backups.
 	Defaults Settings
 }

@@ -19,6 +19,8 @@ import (
 type Settings struct {
 	Name       string     `json:"name"`
 	Connection Connection `json:"connection,omitzero"`
+	// Databases choose databases of the connection's server: each is a source of its own then, and this one is none; see Follow.
+	Databases Patterns `json:"databases,omitempty"`
 	// Schedule is a cron expression, or Never. Zone is that of its hours, and of the source's calendar.
 	Schedule string `json:"schedule,omitempty"`
 	Zone     string `json:"zone,omitempty"`
@@ -181,6 +183,9 @@ const maxTags = 20
 // Check refuses what cannot be, in words that name the key. Where the settings come from is the caller's to say.
 func (s Settings) Check() error {
 	if err := CheckName(s.Name); err != nil {
+		return err
+	}
+	if err := s.Databases.check(); err != nil {
 		return err
 	}
 	if s.Zone != "" {

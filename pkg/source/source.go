@@ -60,8 +60,10 @@ type Record struct {
 	// there. The first backup made from one of them is the move.
 	Expected Identities `json:"expected,omitempty"`
 	// Adopted tells that backups of the database's name from before sources were known belong to this source.
-	Adopted bool  `json:"adopted,omitempty"`
-	Moves   Moves `json:"moves,omitempty"` // the newest last; at most maxMoves
+	Adopted bool `json:"adopted,omitempty"`
+	// Vanished is when its database was found to be gone from the server that its source follows; zero while it is there.
+	Vanished time.Time `json:"vanished,omitzero"`
+	Moves    Moves     `json:"moves,omitempty"` // the newest last; at most maxMoves
 }
 
 // Identity is what a server is known by. The zero value is nobody yet.
