@@ -100,14 +100,14 @@ async function journey(browser) {
     assert.notEqual(sum(shop), whole);
     await page.getByRole("radio", { name: /Some tables/ }).check();
     await page.getByRole("searchbox", { name: "Search tables" }).fill("ord");
-    await page.getByRole("checkbox", { name: "Schema public" }).check(); // all of it, but for one table, and its definitions alone
+    await page.getByRole("checkbox", { name: "All of schema public" }).check(); // all of it, but for one table, and its definitions alone
     await page.getByRole("checkbox", { name: "public.orders" }).uncheck();
     await page.getByRole("radio", { name: /^Only definitions/ }).check();
     await page.getByText("--schema public --exclude-table public.orders --schema-only").first().waitFor();
     await inspect(page, "a part");
     await picture(page, "restore-part-1280");
     await page.getByRole("radio", { name: /^Rows and definitions/ }).check();
-    await page.getByRole("checkbox", { name: "Schema public" }).uncheck();
+    await page.getByRole("checkbox", { name: "All of schema public" }).uncheck();
     await page.getByRole("checkbox", { name: "public.orders" }).check();
     assert.match(await field(page, "Under another name").inputValue(), /^public\.orders_\d{8}$/);
     await page.getByText("Restores into database shop on staging").waitFor();

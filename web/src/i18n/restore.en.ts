@@ -65,7 +65,7 @@ export const restoreEn = {
     both: ["Rows and definitions", "as in the backup"],
     rowsOnly: ["Only rows", "into tables that are there and empty, with the values of sequences"],
     definitionsOnly: ["Only definitions", "tables, indexes, functions and grants, without any row"],
-    schema: (name: string) => `Schema ${name}`,
+    schema: (name: string) => `All of schema ${name}`,
     not: (table: string) => `without ${table}`,
     takeBack: (table: string) => `without ${table}: take it along after all`,
     withoutText: (names: string) => `without ${names}`,

@@ -67,7 +67,7 @@ export const restorePtBR: RestoreWords = {
     both: ["Linhas e definições", "como no backup"],
     rowsOnly: ["Só linhas", "em tabelas que já existem e estão vazias, com os valores das sequências"],
     definitionsOnly: ["Só definições", "tabelas, índices, funções e permissões, sem nenhuma linha"],
-    schema: (name) => `Schema ${name}`,
+    schema: (name) => `Todo o schema ${name}`,
     not: (table) => `sem ${table}`,
     takeBack: (table) => `sem ${table}: incluir de novo`,
     withoutText: (names) => `sem ${names}`,
