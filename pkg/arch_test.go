@@ -53,7 +53,7 @@ var own = map[string][]string{
 	"pkg/fault":               {},
 	"pkg/dbname":              {"pkg/fault"},
 	"pkg/quantity":            {},
-	"pkg/retention":           {},
+	"pkg/retention":           {"pkg/source"},
 	"pkg/certificate":         {},
 	"pkg/event":               {"pkg/fault", "pkg/quantity"},
 	"pkg/channel":             {"pkg/event", "pkg/fault", "pkg/pause"},

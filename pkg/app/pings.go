@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/secret"
+	"cofre/pkg/source"
 )
 
 // pings tell watchers of jobs of backups, beside them: nothing waits for a ping but Wait.
@@ -33,7 +34,7 @@ func (c Config) openPings(log *slog.Logger) *pings {
 	p := &pings{of: map[string]channel.Ping{}, log: log, last: map[string]chan struct{}{}}
 	for _, s := range c.File.Sources {
 		if s.Ping != nil {
-			p.of[s.Name] = channel.Ping{Source: s.Name, AllowLocal: s.Ping.AllowLocal, Where: func(ctx context.Context) (string, error) {
+			p.of[s.RuleKey()] = channel.Ping{Source: s.Name, AllowLocal: s.Ping.AllowLocal, Where: func(ctx context.Context) (string, error) {
 				return s.Ping.Address(ctx, s.Name, c.getenv, secret.Key)
 			}}
 		}
@@ -63,7 +64,7 @@ func (p *pings) Ended(b backup.Backup, err error) {
 
 // tell pings behind what was told of the same backup before.
 func (p *pings) tell(b backup.Backup, do func(context.Context, channel.Ping) error) {
-	ping, ok := p.of[cmp.Or(b.SourceName(), b.Database)]
+	ping, ok := source.RuleOf(p.of, cmp.Or(b.SourceName(), b.Database))
 	if !ok {
 		return
 	}

@@ -45,7 +45,7 @@ func (c Config) retention() backup.Retention {
 			if all.Sources == nil {
 				all.Sources = map[string]backup.OwnRetention{}
 			}
-			all.Sources[s.Name] = own
+			all.Sources[s.RuleKey()] = own
 		}
 	}
 	return all
@@ -136,7 +136,7 @@ func (c Config) objectLocks() map[string]backup.LockRule {
 	all := map[string]backup.LockRule{}
 	for _, s := range c.File.Sources {
 		if l := s.ObjectLock; l != nil {
-			all[s.Name] = backup.LockRule{Mode: map[string]string{"governance": registry.LockGovernance, "COMPLIANCE": registry.LockCompliance}[l.Mode], Days: l.Days}
+			all[s.RuleKey()] = backup.LockRule{Mode: map[string]string{"governance": registry.LockGovernance, "COMPLIANCE": registry.LockCompliance}[l.Mode], Days: l.Days}
 		}
 	}
 	return all

@@ -191,7 +191,7 @@ func proofChecks(list []configfile.Check) (out []backup.ProofCheck) {
 func (c Config) proofRules() map[string]backup.ProofRule {
 	rules := map[string]backup.ProofRule{}
 	for _, s := range c.File.Sources {
-		rules[s.Name] = backup.ProofRule{Checks: proofChecks(s.Asked), Timeout: s.ProofTimeout()}
+		rules[s.RuleKey()] = backup.ProofRule{Checks: proofChecks(s.Asked), Timeout: s.ProofTimeout()}
 	}
 	return rules
 }

@@ -7,6 +7,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -17,8 +18,8 @@ type LockRule struct {
 }
 
 // lockRule is the rule of a source.
-func (s *Service) lockRule(source string) LockRule {
-	if own, said := s.ObjectLocks[source]; said {
+func (s *Service) lockRule(name string) LockRule {
+	if own, said := source.RuleOf(s.ObjectLocks, name); said {
 		return own
 	}
 	return s.ObjectLock

@@ -14,6 +14,7 @@ import (
 	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -131,7 +132,8 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 
 // measure makes a proof and records nothing.
 func (s *Service) measure(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
-	o = o.byRule(s.ProofRules[b.SourceName()])
+	rule, _ := source.RuleOf(s.ProofRules, b.SourceName())
+	o = o.byRule(rule)
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, fault.New(fault.Validation, fault.Timeout, "Allow more time: proofTimeout of its source in cofre.yaml, or BACKUP_PROOF_TIMEOUT_MINUTES of the server that makes it (--timeout on the command line).", "the proof took longer than %s", o.Timeout))

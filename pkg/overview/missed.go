@@ -2,6 +2,8 @@ package overview
 
 import (
 	"time"
+
+	"cofre/pkg/source"
 )
 
 // maxOccasions bounds the times of a schedule that are looked at: once a minute for thirty days is 43,200.
@@ -44,7 +46,7 @@ func (b *builder) countMissed(s *state, plan Schedule) {
 // remembers returns from when on the records tell what was made. What succeeded before may have been removed, but for what
 // is kept longer, and a day without a record then says nothing.
 func (b *builder) remembers(s *state) (since time.Time) {
-	set, own := b.in.SettingsOf[s.Name]
+	set, own := source.RuleOf(b.in.SettingsOf, s.Name)
 	if !own {
 		set = b.in.Settings
 	}

@@ -42,6 +42,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"cofre/pkg/source"
 )
 
 // Status is how far a backup got.
@@ -98,13 +100,13 @@ type Policy struct {
 	// somebody who asks for just that, never for a setting.
 	AnyAge bool
 	Keep   Keepers `json:",omitzero"` // hold what age and number would remove
-	// Sources are policies of sources of their own, by name, instead of this one. Their MaxTotalBytes do not count.
+	// Sources are policies of sources of their own, by [source.Settings.RuleKey], instead of this one. Their MaxTotalBytes do not count.
 	Sources map[string]Policy `json:",omitempty"`
 }
 
 // Of returns the policy of a source.
-func (p Policy) Of(source string) Policy {
-	if own, ok := p.Sources[source]; ok {
+func (p Policy) Of(name string) Policy {
+	if own, ok := source.RuleOf(p.Sources, name); ok {
 		return own
 	}
 	return p

@@ -80,6 +80,30 @@ type LeftOut struct {
 	Why      string `json:"why"`
 }
 
+// RuleKey is where a rule stands for which settings name the source: one of a followed source is for all its databases.
+func (s Settings) RuleKey() string {
+	if len(s.Databases) > 0 {
+		return s.Name + "/"
+	}
+	return s.Name
+}
+
+// RuleOf finds what is said of a source among rules by [Settings.RuleKey]: what is said of it by name, or of the followed source that its
+// database belongs to.
+func RuleOf[T any](rules map[string]T, name string) (rule T, said bool) {
+	if rule, said = rules[name]; said {
+		return rule, true
+	}
+	for i := len(name) - 1; i > 0; i-- {
+		if name[i] == '/' {
+			if rule, said = rules[name[:i+1]]; said {
+				return rule, true
+			}
+		}
+	}
+	return rule, false
+}
+
 // Of is the name of the source that a database of a followed one has.
 func (f Followed) Of(database string) string { return f.Source + "/" + database }
 

@@ -147,3 +147,14 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// What is said of a followed source holds for all its databases, and of one that is named for that one alone.
+func TestRuleOf(t *testing.T) {
+	followed, one := Settings{Name: "erp", Databases: Patterns{"*"}}, Settings{Name: "shop"}
+	rules := map[string]int{followed.RuleKey(): 1, one.RuleKey(): 2, "erp/pay": 3}
+	for name, want := range map[string]int{"shop": 2, "erp/wages": 1, "erp/a/b": 1, "erp/pay": 3, "shop/archive": 0, "erp": 0, "er": 0, "": 0} {
+		if got, said := RuleOf(rules, name); got != want || said != (want > 0) {
+			t.Errorf("of %q: %d, %v, want %d", name, got, said, want)
+		}
+	}
+}

@@ -141,8 +141,8 @@ test("one table comes back beside the one that is there, under another name; two
 });
 
 test.each([
-  ["en", "Some tables or schemas", "Schema app", "All but some", "Only definitions", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
-  ["pt-BR", "Algumas tabelas ou schemas", "Schema app", "Tudo menos alguns", "Só definições", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
+  ["en", "Some tables or schemas", "All of schema app", "All but some", "Only definitions", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
+  ["pt-BR", "Algumas tabelas ou schemas", "Todo o schema app", "Tudo menos alguns", "Só definições", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
 ] as const)("schemas, exclusions, rows alone and definitions alone (%s)", async (language, some, app, but, definitions, rows, chosen, left, back) => {
   const b = backup({ contents });
   const asked = serve({ ...world([b]), "GET /api/backup/contents/:id": () => tables([{ ...table("log", 30), schema: "app" }, { ...table("t", 12), schema: "app" }, table("orders")]) });
