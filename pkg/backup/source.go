@@ -192,7 +192,11 @@ func (s *Service) checkDatabase(ctx context.Context, req Request) error {
 	if s.Engine == nil || req.Database == "" {
 		return nil
 	}
-	of, err := s.sourceOf(ctx, req)
+	all, err := s.Sources(ctx)
+	if err != nil || len(all.Sources) == 0 { // reserved here, and made elsewhere
+		return err
+	}
+	of, err := all.Choose(req.Source, req.Database, s.Engine.Database)
 	if err != nil || of.Database == "" {
 		return err
 	}
