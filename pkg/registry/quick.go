@@ -108,6 +108,10 @@ func (q *quick) record(b *Backup) {
 			b.Contents = part(q, b.Contents, k.Contents, q.contents)
 		case "globals":
 			b.Globals = part(q, b.Globals, k.Globals, q.globals)
+		case "objectLock":
+			b.ObjectLock = part(q, b.ObjectLock, k.ObjectLock, q.objectLock)
+		case "pin":
+			b.Pin = part(q, b.Pin, k.Pin, q.pin)
 		default:
 			q.lost = true
 		}
@@ -264,6 +268,36 @@ func (q *quick) globals(g, k *Globals) {
 			q.string(&g.SHA256, "")
 		case "passwords":
 			g.Passwords = q.bool()
+		default:
+			q.lost = true
+		}
+	}
+}
+
+func (q *quick) objectLock(l, k *ObjectLock) {
+	for more := q.begin(); more; more = q.more() {
+		switch string(q.name()) {
+		case "mode":
+			q.string(&l.Mode, k.Mode)
+		case "until":
+			q.time(&l.Until)
+		default:
+			q.lost = true
+		}
+	}
+}
+
+func (q *quick) pin(p, k *Pin) {
+	for more := q.begin(); more; more = q.more() {
+		switch string(q.name()) {
+		case "at":
+			q.time(&p.At)
+		case "by":
+			q.string(&p.By, k.By)
+		case "until":
+			q.time(&p.Until)
+		case "reason":
+			q.string(&p.Reason, k.Reason)
 		default:
 			q.lost = true
 		}
