@@ -27,7 +27,7 @@ type Globals struct {
 	SHA256    string `json:"sha256,omitempty"`    // of the object, lower-case hex
 	Passwords bool   `json:"passwords,omitempty"` // hashes of passwords are among them
 	// Without is what the role that made the backup was not allowed to read of them, with what the server said.
-	Without []string `json:"without,omitempty"`
+	Without LeftOut `json:"without,omitempty"`
 }
 
 // believable reports whether the record can have been written by cofre.

@@ -19,7 +19,7 @@ type Problems []Problem
 // Warnings are the tables of a backup that lost rows.
 type Warnings []RowsLost
 
-// LeftOut is what a proof did not compare.
+// LeftOut is what a proof did not compare, and what globals lack.
 type LeftOut []string
 
 // Asked is what became of the checks of a proof.

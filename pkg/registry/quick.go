@@ -268,6 +268,8 @@ func (q *quick) globals(g, k *Globals) {
 			q.string(&g.SHA256, "")
 		case "passwords":
 			g.Passwords = q.bool()
+		case "without":
+			q.other(&g.Without)
 		default:
 			q.lost = true
 		}
