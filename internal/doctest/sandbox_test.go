@@ -14,21 +14,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	var err error
-	if binaries, err = os.MkdirTemp("", "cofre-doctest-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 	code := testenv.Runner{M: m}.Run()
 	_ = os.RemoveAll(binaries)
 	os.Exit(code)
 }
 
-// binaries is the folder for programs, for as long as the tests run.
+// binaries is the folder for programs, for as long as the tests run; "" before they are built.
 var binaries string
 
 // programs builds cofre and stock age, once.
-var programs = sync.OnceValue(func() error {
+var programs = sync.OnceValue(func() (err error) {
+	// Made while the tests run: where their temporary files lie then, so that the programs can be linked from there.
+	if binaries, err = os.MkdirTemp("", "cofre-doctest-"); err != nil {
+		return err
+	}
 	return testenv.Build(binaries, "./cmd/cofre", "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
 })
 
