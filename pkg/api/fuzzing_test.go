@@ -40,6 +40,14 @@ func TestContractFuzzing(t *testing.T) {
 		}
 	}
 	text = bytes.ReplaceAll(text, []byte(restoreID), []byte(x.ID))
+	// And so do the databases of a switch-over: the first can have the second name.
+	restored := newDatabase(t)
+	restored = restored[strings.LastIndex(restored, "/")+1:]
+	const look = "{ target: staging, from: shop_restored, database: shop, dryRun: true }"
+	if !bytes.Contains(text, []byte(look)) {
+		t.Fatalf("the contract's example is not %s any more", look)
+	}
+	text = bytes.ReplaceAll(text, []byte(look), []byte("{ target: staging, from: "+restored+", database: "+restored+"_switched, dryRun: true }"))
 	dir := t.TempDir()
 	document := filepath.Join(dir, "openapi.yaml")
 	if err := os.WriteFile(document, bytes.ReplaceAll(text, []byte(unknownID), []byte(b.ID)), 0o600); err != nil {

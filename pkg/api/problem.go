@@ -48,7 +48,6 @@ var statuses = []struct {
 	{fault.Validation, fault.Protected, http.StatusConflict},
 	{fault.Validation, fault.Busy, http.StatusConflict},
 	{fault.Validation, fault.TargetLacks, http.StatusConflict},
-	{fault.Validation, fault.DatabaseMissing, http.StatusConflict},
 	{fault.Validation, fault.SettingsLost, http.StatusConflict},
 	{fault.Validation, fault.IdentityMissing, http.StatusConflict},
 	{fault.Validation, fault.SignatureMissing, http.StatusConflict},

@@ -389,7 +389,7 @@ func TestSwitch(t *testing.T) {
 		t.Errorf("%+v", x.Switched)
 	}
 	w.http(request("staging", name, place, confirmed)).problem(409, "ValidationError", "already_exists") // what is kept has the name
-	w.http(request("staging", name, place, fmt.Sprintf(`,"confirm":%q`, place))).problem(409, "ValidationError", "database_missing")
+	w.http(request("staging", name, place, fmt.Sprintf(`,"confirm":%q`, place))).problem(422, "ValidationError", "database_missing")
 	testenv.LoadSQL(t, server.URL(kept), "TABLE damaged")
 	testenv.LoadSQL(t, damaged, "TABLE sales.customer")
 	w.http(request("staging", kept, place, fmt.Sprintf(`,"keep":%q,"confirm":%q`, name, place))).want(200)

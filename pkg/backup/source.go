@@ -200,7 +200,9 @@ func (s *Service) checkDatabase(ctx context.Context, req Request) error {
 	if err != nil || of.Database == "" {
 		return err
 	}
-	names, err := s.Engine.Databases(ctx, of)
+	own := of
+	own.Database = "" // which is there, whatever was asked for
+	names, err := s.Engine.Databases(ctx, own)
 	if err != nil {
 		return err
 	}
