@@ -17,7 +17,11 @@ func TestTurns(t *testing.T) {
 		var working, most, refused atomic.Int32
 		end := make(chan struct{})
 		work := newTurns(2).take(func(context.Context, *call) (answer, error) {
-			most.Store(max(most.Load(), working.Add(1)))
+			for n := working.Add(1); ; {
+				if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
+					break
+				}
+			}
 			defer working.Add(-1)
 			<-end
 			return answer{}, nil
