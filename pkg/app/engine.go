@@ -107,19 +107,16 @@ func identity(who postgres.Identity) source.Server {
 // shortName bounds a name that a server says, which goes into records.
 func shortName(name string) string { return fault.Shorten(name, fault.MaxText/8) }
 
-// Databases implements backup.Engine.
+// Databases implements backup.Engine: those of Seen that can be backed up.
 func (e *database) Databases(ctx context.Context, of source.Settings) ([]string, error) {
-	t, err := e.target(ctx, of)
-	if err != nil {
-		return nil, err
+	all, err := e.Seen(ctx, of)
+	var names []string
+	for _, db := range all {
+		if db.Why == "" {
+			names = append(names, db.Name)
+		}
 	}
-	conn, err := t.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer hangUp(ctx, conn)
-	names, err := postgres.Databases(ctx, conn)
-	return names, t.Explain(ctx, err)
+	return names, err
 }
 
 // Seen implements backup.Engine.

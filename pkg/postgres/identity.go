@@ -83,17 +83,6 @@ func (t Target) reached(ctx context.Context, conn *pgx.Conn) (host, port string,
 	return all[0][0], all[0][1], false
 }
 
-// Databases lists the databases of the server that may be connected to and are no templates, by name. The connection is in
-// no transaction. It answers the driver's errors.
-func Databases(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-	rows, err := conn.Query(ctx, `SELECT datname::text FROM pg_catalog.pg_database
-		WHERE datallowconn AND NOT datistemplate AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname LIMIT 10000`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
 // ServerDatabase is one of a server's databases.
 type ServerDatabase struct {
 	Name        string

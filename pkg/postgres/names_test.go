@@ -70,7 +70,7 @@ func TestNamesOfOthers(t *testing.T) {
 			"fragile":   func() error { _, err := postgres.Fragile(ctx, conn); return err },
 			"describe":  func() error { _, err := postgres.Describe(ctx, conn); return err },
 			"identify":  func() error { _, err := db.Identify(ctx, conn); return err },
-			"databases": func() error { _, err := postgres.Databases(ctx, conn); return err },
+			"databases": func() error { _, err := postgres.AllDatabases(ctx, conn); return err },
 			"schema":    func() error { _, err := postgres.SchemaVersion(ctx, conn); return err },
 		} {
 			if err := do(); err != nil {
