@@ -8,6 +8,7 @@ import (
 
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
 // CopyState says whether a backup has a copy in a second place.
@@ -41,14 +42,7 @@ func (s *Service) Copies(ctx context.Context, id string) []CopyState {
 }
 
 // lookForCopies tells an overview how far the second places are behind.
-func (s *Service) lookForCopies(ctx context.Context, o *overview.Overview) {
-	if len(s.CopyPlaces) == 0 {
-		return
-	}
-	sources, err := s.Sources(ctx)
-	if err != nil {
-		return // which the overview has told
-	}
+func (s *Service) lookForCopies(ctx context.Context, sources source.List, o *overview.Overview) {
 	var all sync.WaitGroup
 	found := make([]map[string]overview.Copies, len(s.CopyPlaces))
 	for i, p := range s.CopyPlaces {

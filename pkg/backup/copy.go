@@ -3,10 +3,7 @@ package backup
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"iter"
 	"slices"
@@ -159,7 +156,7 @@ func (c *copying) object(ctx context.Context) error {
 	}
 	defer r.Close()
 	if obj.Size != b.Size {
-		return notStored(b, fault.SizeMismatch, "it has %d bytes, the record says %d", obj.Size, b.Size)
+		return fault.New(fault.Validation, fault.SizeMismatch, "Validate it: cofre validate "+b.ID, "the object of backup %s is not the one that was stored: it has %d bytes, the record says %d", b.ID, obj.Size, b.Size)
 	}
 	report := func(int64) {}
 	if c.progress != nil {
@@ -179,7 +176,7 @@ func (c *copying) object(ctx context.Context) error {
 	if err := c.lease.SetUpload(ctx, up.ID()); err != nil {
 		return err
 	}
-	if _, err := up.Write(ctx, c.checked(r)); err != nil {
+	if _, err := up.Write(ctx, c.checked(ctx, r)); err != nil {
 		return err
 	}
 	if _, err := up.Complete(ctx); err != nil {
@@ -208,7 +205,7 @@ func (c *copying) left(ctx context.Context, there storage.Object) error {
 		return err
 	}
 	defer r.Close()
-	if _, err := io.Copy(io.Discard, c.checked(r)); fault.HasReason(err, fault.ChecksumMismatch) || fault.HasReason(err, fault.SizeMismatch) {
+	if _, err := io.Copy(io.Discard, c.checked(ctx, r)); fault.HasReason(err, fault.ChecksumMismatch) {
 		return occupied
 	} else if err != nil {
 		return err
@@ -217,35 +214,9 @@ func (c *copying) left(ctx context.Context, there storage.Object) error {
 }
 
 // checked fails at the end of a stream, in its place, where it was not the backup's bytes.
-func (c *copying) checked(r io.Reader) io.Reader {
-	return &checkedReader{r: r, h: sha256.New(), want: c.o.Backup}
-}
-
-// checkedReader reads a whole object, and fails at its end where it is not the record's.
-type checkedReader struct {
-	r    io.Reader
-	h    hash.Hash
-	n    int64
-	want Backup
-}
-
-func (c *checkedReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.h.Write(p[:n])
-	c.n += int64(n)
-	if c.n > c.want.Size || errors.Is(err, io.EOF) && c.n < c.want.Size {
-		return n, notStored(c.want, fault.SizeMismatch, "it has not the %d bytes of its record", c.want.Size)
-	}
-	if errors.Is(err, io.EOF) {
-		if sum := hex.EncodeToString(c.h.Sum(nil)); sum != c.want.Checksum {
-			return n, notStored(c.want, fault.ChecksumMismatch, "its SHA-256 is %s, the record says %s", sum, c.want.Checksum)
-		}
-	}
-	return n, err
-}
-
-func notStored(b Backup, reason fault.Reason, format string, args ...any) error {
-	return fault.New(fault.Validation, reason, "Validate it: cofre validate "+b.ID, "the object of backup "+b.ID+" is not the one that was stored: "+format, args...)
+func (c *copying) checked(ctx context.Context, r io.Reader) io.Reader {
+	b := c.o.Backup
+	return &proving{want: b, hint: "Validate it: cofre validate " + b.ID, report: func(int64) {}, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
 }
 
 // CopyReport says what a run of copying did.
@@ -299,7 +270,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 		case ctx.Err() != nil:
 			return rep, context.Cause(ctx)
 		case err != nil && !registry.IsCommitted(err):
-			if fault.HasReason(err, fault.NotFound) { // removed meanwhile
+			if _, gone := s.Info(ctx, b.ID); fault.HasReason(gone, fault.NotFound) { // removed meanwhile
 				continue
 			}
 			rep.Failed = append(rep.Failed, CopyFailure{b.ID, registry.ErrorOf(err)})

@@ -184,6 +184,9 @@ func TestCopyOfWhatIsNotGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails("it is gone", fault.NotFound)
+	if rep, err := first.Service.CopyMissing(t.Context(), "second", nil); err != nil || len(rep.Failed) != 1 || rep.Failed[0].ID != b.ID {
+		t.Errorf("copying all that is missing says nothing of it: %+v, %v", rep, err)
+	}
 	write(good)
 	if _, err := first.Service.Copy(t.Context(), b.ID, "third", nil); !fault.HasReason(err, fault.NotFound) {
 		t.Errorf("a place that does not exist: %v", err)

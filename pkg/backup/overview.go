@@ -35,7 +35,7 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 		return err
 	})
 	if err == nil {
-		s.lookForCopies(ctx, &o)
+		s.lookForCopies(ctx, all, &o)
 	}
 	return o, err
 }

@@ -188,6 +188,7 @@ func levelOf(rep RestoreReport) string {
 type proving struct {
 	hashing
 	want   Backup
+	hint   string // what to do about another one
 	report func(int64)
 }
 
@@ -196,7 +197,7 @@ func (p *proving) Read(buf []byte) (int, error) {
 	p.report(int64(n))
 	if errors.Is(err, io.EOF) {
 		if sum := hex.EncodeToString(p.h.Sum(nil)); sum != p.want.Checksum || p.hashing.n != p.want.Size {
-			return n, fault.New(fault.Validation, fault.ChecksumMismatch, "Do not use what was restored; run cofre validate "+p.want.ID+".",
+			return n, fault.New(fault.Validation, fault.ChecksumMismatch, p.hint,
 				"the object of backup %s is not the one that was stored: SHA-256 %s, the record says %s", p.want.ID, sum, p.want.Checksum)
 		}
 	}

@@ -37,7 +37,7 @@ func (s *Service) restoreInput(ctx context.Context, b Backup, proven *storage.Ob
 		if err := same(r, o); err != nil {
 			return nil, err
 		}
-		src := &proving{want: b, report: report, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
+		src := &proving{want: b, hint: "Do not use what was restored; run cofre validate " + b.ID + ".", report: report, hashing: hashing{r: r, h: sha256.New(), ctx: ctx}}
 		first := make([]byte, archive.SniffLength)
 		n, err := io.ReadFull(src, first)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

@@ -122,7 +122,7 @@ func (r *Registry) BeginCopy(ctx context.Context, o *Original, runner string) (l
 		return nil, false, err
 	}
 	// Without an index the first manifest would look like one whose index was lost.
-	if _, _, err := r.getIndex(ctx); storage.IsNotFound(err) {
+	if _, err := r.store.Head(ctx, IndexKey); storage.IsNotFound(err) {
 		if err := r.Update(ctx, func(*Index) error { return nil }); err != nil {
 			return nil, false, err
 		}
