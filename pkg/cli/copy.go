@@ -76,10 +76,7 @@ func (p *program) copyOne(ctx context.Context, ref, to string) error {
 	all := several{p: p, of: len(places)}
 	for _, place := range places {
 		rep := backup.CopyReport{Place: place, Copied: []string{}, Failed: []backup.CopyFailure{}}
-		bar := p.bar("copying")
-		copied, err := a.Service.Copy(ctx, b.ID, place, func(done, size int64) { bar.Set(term.State{Phase: "copying", Done: done, Total: size}) })
-		bar.Close()
-		p.acted(ctx, a, "copy", b.ID, err, map[string]string{"place": place})
+		copied, err := p.copyTo(ctx, a, b.ID, place)
 		switch {
 		case err != nil:
 			rep.Failed = append(rep.Failed, backup.CopyFailure{ID: b.ID, Error: recordOf(err)})
@@ -94,6 +91,15 @@ func (p *program) copyOne(ctx context.Context, ref, to string) error {
 		all.ended(err)
 	}
 	return all.end(doc)
+}
+
+// copyTo copies one backup to one place, shows how far that is, and records it.
+func (p *program) copyTo(ctx context.Context, a *app.App, id, place string) (copied bool, err error) {
+	bar := p.bar("copying")
+	copied, err = a.Service.Copy(ctx, id, place, func(done, size int64) { bar.Set(term.State{Phase: "copying", Done: done, Total: size}) })
+	bar.Close()
+	p.acted(ctx, a, "copy", id, err, map[string]string{"place": place})
+	return copied, err
 }
 
 // copyDoc is the document of copy --json.
@@ -153,11 +159,7 @@ func (p *program) copyNew(ctx context.Context, a *app.App, b backup.Backup) {
 		p.complain(err)
 	}
 	for _, place := range places {
-		bar := p.bar("copying")
-		_, err := a.Service.Copy(ctx, b.ID, place.Name, func(done, size int64) { bar.Set(term.State{Phase: "copying", Done: done, Total: size}) })
-		bar.Close()
-		p.acted(ctx, a, "copy", b.ID, err, map[string]string{"place": place.Name})
-		if err != nil {
+		if _, err := p.copyTo(ctx, a, b.ID, place.Name); err != nil {
 			p.complain(err)
 			p.note("%s the backup is safe, but not yet in its second place; cofre copy tries again", p.screen.Yellow("warning:"))
 			continue
