@@ -73,9 +73,6 @@ func failing(name contract.HealthCheckName, err error) contract.HealthCheck {
 	}
 }
 
-// nearly is the part of a quota or a disk beyond which to warn.
-const nearly = 0.9
-
 // checkSpace compares what is stored with the quota, and looks at the disk of a local directory.
 func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 	check := contract.HealthCheck{Name: contract.HealthCheckNameStorageSpace, Result: contract.HealthCheckResultOk}
@@ -109,7 +106,7 @@ func grade(check *contract.HealthCheck, part float64, hint string) {
 	case part >= 1:
 		check.Result, check.Hint = contract.HealthCheckResultFailed, hint
 		check.Code, check.Reason = contract.ErrorCodeDiskSpaceError, string(fault.StorageFull)
-	case part >= nearly && check.Result == contract.HealthCheckResultOk:
+	case part >= backup.NearlyFull && check.Result == contract.HealthCheckResultOk:
 		check.Result, check.Hint = contract.HealthCheckResultWarning, hint
 	}
 }

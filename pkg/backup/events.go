@@ -108,10 +108,10 @@ var lasting = map[overview.Code]struct {
 	overview.CopyLate: {event.CopyLate, false}, overview.CopyUnknown: {event.CopyLate, false},
 }
 
-// Parts of BACKUP_MAX_STORAGE_SIZE_GB, in percent, from which on its use is worth telling.
+// Parts of BACKUP_MAX_STORAGE_SIZE_GB from which on its use is worth telling. A disk is nearly full from the same part on.
 const (
-	quotaNear = 90
-	quotaFull = 98
+	NearlyFull = 0.9
+	quotaFull  = 0.98
 )
 
 // Conditions are what people should be told of as long as it lasts, by an overview. covers tells whose conditions these are: this process knows what
@@ -130,9 +130,9 @@ func (s *Service) Conditions(o overview.Overview) (held []event.Condition, cover
 			}
 		}
 	}
-	if most := s.Limits.MaxTotalBytes; most > 0 && float64(o.Stored) >= float64(most)*quotaNear/100 {
+	if most := s.Limits.MaxTotalBytes; most > 0 && float64(o.Stored) >= float64(most)*NearlyFull {
 		c := event.Condition{Kind: event.QuotaNear, Severity: event.Warning, Bytes: o.Stored, Limit: most}
-		if float64(o.Stored) >= float64(most)*quotaFull/100 {
+		if float64(o.Stored) >= float64(most)*quotaFull {
 			c.Severity = event.Critical
 		}
 		held = append(held, c)
