@@ -196,8 +196,8 @@ func Parse(name string, data []byte) (File, error) {
 		if err := s.Check(); err != nil {
 			return f, misfit(name, &doc, place, err)
 		}
-		if before := sources.add(s.Name, s.Origin.Line); before > 0 {
-			return f, wrong(name, s.Origin.Line, "the source %q stands in line %d already", s.Name, before)
+		if err := sources.take(name, "source", s.Name, s.Origin.Line); err != nil {
+			return f, err
 		}
 		if l := s.ObjectLock; l != nil && (l.Mode == "none") != (l.Days == 0) {
 			return f, wrong(name, lineOf(&doc, []string{"sources", strconv.Itoa(i), "objectLock"}), "sources.%d.objectLock: want a number of days with a mode, and none without", i)
@@ -212,8 +212,8 @@ func Parse(name string, data []byte) (File, error) {
 	for i := range f.Targets {
 		t := &f.Targets[i]
 		t.Line = lineOf(&doc, []string{"targets", strconv.Itoa(i)})
-		if before := targets.add(t.Name, t.Line); before > 0 {
-			return f, wrong(name, t.Line, "the target %q stands in line %d already", t.Name, before)
+		if err := targets.take(name, "target", t.Name, t.Line); err != nil {
+			return f, err
 		}
 	}
 	for _, s := range f.Sources {
@@ -225,8 +225,8 @@ func Parse(name string, data []byte) (File, error) {
 	for i := range f.Places {
 		p := &f.Places[i]
 		p.Line = lineOf(&doc, []string{"places", strconv.Itoa(i)})
-		if before := places.add(p.Name, p.Line); before > 0 {
-			return f, wrong(name, p.Line, "the place %q stands in line %d already", p.Name, before)
+		if err := places.take(name, "place", p.Name, p.Line); err != nil {
+			return f, err
 		}
 		if what := p.check(); what != "" {
 			return f, wrong(name, p.Line, "place %q: %s", p.Name, what)
@@ -236,8 +236,8 @@ func Parse(name string, data []byte) (File, error) {
 	for i := range f.Channels {
 		c := &f.Channels[i]
 		c.Line = lineOf(&doc, []string{"channels", strconv.Itoa(i)})
-		if before := channels.add(c.Name, c.Line); before > 0 {
-			return f, wrong(name, c.Line, "the channel %q stands in line %d already", c.Name, before)
+		if err := channels.take(name, "channel", c.Name, c.Line); err != nil {
+			return f, err
 		}
 		if what := c.check(); what != "" {
 			return f, wrong(name, c.Line, "channel %q: %s", c.Name, what)
@@ -258,6 +258,14 @@ func Parse(name string, data []byte) (File, error) {
 
 // names are where names stand, which must differ by more than case.
 type names map[string]int
+
+// take notes a name, and refuses one that stands there already; file and what it is of are for the message.
+func (n names) take(file, what, name string, line int) error {
+	if before := n.add(name, line); before > 0 {
+		return wrong(file, line, "the %s %q stands in line %d already", what, name, before)
+	}
+	return nil
+}
 
 // add notes a name, and returns the line in which it stands already, or 0.
 func (n names) add(name string, line int) int {
