@@ -7,7 +7,7 @@ FUZZTIME ?= 5s
 GOTEST   := go run ./tools/gotest
 # The packages whose tests take longest begin first, so that no core is idle while the last one ends. Many of the tests wait:
 # four packages at a time keep two cores busy.
-LONGEST  := ./pkg/backup ./pkg/pgdump ./pkg/engine ./pkg/registry ./pkg/cli ./internal/uitest ./functions ./pkg/storage/s3 ./internal/doctest \
+LONGEST  := ./internal/uitest ./pkg/backup ./pkg/pgdump ./pkg/cli ./pkg/engine ./pkg/registry ./functions ./pkg/storage/s3 ./internal/doctest \
             ./pkg/archive ./internal/deployment ./pkg/server ./bench ./pkg/storage/storagetest ./pkg/stream ./pkg/postgres ./pkg/rows ./pkg/api
 
 # Where scripts/setup puts a Node.js if the system's is too old.
@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.cache/nodejs:$(PATH)
 UI       := web/dist/index.html
 UISOURCE := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.ts web/*.json web/.npmrc) web/index.html api/openapi.yaml
 
-.PHONY: help setup build ui demo test test-ui stores sam-test bare lint macos fuzz bench generate clean distclean FORCE
+.PHONY: help setup build ui demo test test-ui pictures stores sam-test bare lint macos fuzz bench generate clean distclean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ test: ## run all tests with the race detector; a skipped test fails
 test-ui: ## run the web UI's component tests, and check its types and generated client
 	@scripts/setup node
 	cd web && npm test
+
+# COFRE_ONLY takes those alone whose names match, and COFRE_SCREENSHOTS another folder.
+pictures: build ## take pictures of every screen of the UI in every state into .cache/ui-screenshots, to look at
+	@scripts/setup system client-18 server-18 node chromium
+	go test -tags pictures -count 1 -timeout 30m -run 'Pictures$$' -v ./internal/uitest
 
 # Docker's images are large: they lie on the disk, unlike the files of other tests.
 sam-test: ## build all functions with the SAM CLI and invoke each in a container; needs root, for Docker

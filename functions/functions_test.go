@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"filippo.io/age"
 
 	"cofre/internal/testenv"
 )
@@ -156,6 +159,57 @@ func TestLifeOfABackup(t *testing.T) {
 	}
 }
 
+// asking is a request of an administrator.
+func asking(t *testing.T, method, path, body string) []byte {
+	t.Helper()
+	var e map[string]any
+	if err := json.Unmarshal(event(t, "settings-put", ""), &e); err != nil {
+		t.Fatal(err)
+	}
+	e["routeKey"], e["rawPath"], e["body"] = method+" "+path, path, body
+	ask := e["requestContext"].(map[string]any)["http"].(map[string]any)
+	ask["method"], ask["path"] = method, path
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// What is made over the API is known by the key that a secret holds: one function keeps a source with its connection, and another one backs it up; without
+// the key neither does. A channel tells the topic that the stack names, and none that it does not.
+func TestSettingsMadeOverTheAPI(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/server-key-AbCdEf"
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := testenv.Messaging(t)
+	queue := messages.NewQueue(t, "functions")
+	topic := messages.NewTopic(t, "functions", queue, "")
+	w := newWorld(t, "AWS_ENDPOINT_URL_SECRETS_MANAGER="+secretsOf(t, map[string]string{arn: id.String()}), "AWS_ENDPOINT_URL_SNS="+testenv.Store(t, "moto").Endpoint, "BACKUP_CHANNEL_ARNS="+topic+",")
+	source := fmt.Sprintf(`{"settings": {"name": "made"}, "connection": {"url": %q}}`, w.database)
+	create := asking(t, "POST", "/api/backup/create", `{"options": {"source": "made"}}`)
+	w.start("settings").invoke(asking(t, "POST", "/api/source/create", source)).http(409, nil)
+
+	settings := w.start("settings", "BACKUP_SERVER_KEY="+arn)
+	settings.invoke(asking(t, "POST", "/api/source/create", source)).http(201, nil)
+	var made outcome
+	if w.start("create", "BACKUP_SERVER_KEY="+arn).invoke(create).http(202, &made); made.ID == "" {
+		t.Errorf("%+v", made)
+	}
+	w.start("create").invoke(create).http(409, nil) // without the key
+
+	channel := `{"settings": {"name": "alerts", "kind": "sns", "topic": "` + topic + `"}}`
+	settings.invoke(asking(t, "POST", "/api/channel/create", strings.Replace(channel, ":functions", ":others", 1))).http(422, nil)
+	settings.invoke(asking(t, "POST", "/api/channel/create", channel)).http(201, nil)
+	var sent struct{ Sent bool }
+	settings.invoke(asking(t, "POST", "/api/channel/test/alerts", "")).http(200, &sent)
+	if got := queue.Receive(t); !sent.Sent || len(got) != 1 {
+		t.Errorf("the topic was told %q", got)
+	}
+}
+
 // The layer has a client for each of the servers' majors, where a newer one's files cannot be read by the server's own
 // pg_restore.
 func TestClientOfTheServersMajor(t *testing.T) {
@@ -256,7 +310,7 @@ func TestWrongSettings(t *testing.T) {
 	w := newWorld(t)
 	for env, want := range map[string]string{
 		"BACKUP_DIRECTORY=/srv/backups":     "BACKUP_DIRECTORY is a local directory",
-		"BACKUP_MAX_CONCURRENT=many":        "BACKUP_MAX_CONCURRENT is not usable",
+		"BACKUP_MAX_CONCURRENT=many":        "BACKUP_MAX_CONCURRENT has an invalid value",
 		"BACKUP_WORKFLOW_ARN=arn:aws:s3:::": "BACKUP_WORKFLOW_ARN is no ARN",
 	} {
 		f := w.start("create", env)

@@ -72,6 +72,9 @@ func (s *sam) settings(variables map[string]string) {
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		s.t.Fatal(err)
 	}
+	if bytes.Contains(data, []byte("<<:")) || bytes.Contains(data, []byte(": *")) {
+		s.t.Error("what was built has merges or aliases, which CloudFormation does not take")
+	}
 	resources := child(doc.Content[0], "Resources")
 	for i := 1; i < len(resources.Content); i += 2 {
 		if r := resources.Content[i]; child(r, "Type").Value == "AWS::Serverless::Function" {

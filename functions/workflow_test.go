@@ -3,6 +3,7 @@ package functions_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
 	"cofre/internal/testenv"
+	"cofre/pkg/app"
+	"cofre/pkg/backup"
 )
 
 // stepFunctions takes executions as AWS Step Functions does, and runs nothing.
@@ -22,6 +26,7 @@ type stepFunctions struct {
 	*httptest.Server
 	mu      sync.Mutex
 	started []struct{ Name, Input string }
+	refused int // so many of the next ones
 }
 
 const stateMachine = "arn:aws:states:us-east-1:123456789012:stateMachine:cofre"
@@ -37,6 +42,12 @@ func newStepFunctions(t testing.TB) *stepFunctions {
 			t.Errorf("asked to start %+v, %v", in, err)
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if s.refused > 0 {
+			s.refused--
+			w.WriteHeader(400)
+			io.WriteString(w, `{"__type":"AccessDeniedException","message":"no"}`)
+			return
+		}
 		for _, before := range s.started {
 			if before.Name == in.Name {
 				w.WriteHeader(400)
@@ -55,6 +66,22 @@ func (s *stepFunctions) executions() []struct{ Name, Input string } {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.started
+}
+
+// names are those of what was started.
+func (s *stepFunctions) names() []string {
+	var all []string
+	for _, e := range s.executions() {
+		all = append(all, e.Name)
+	}
+	return all
+}
+
+// refuse has so many of the next executions refused.
+func (s *stepFunctions) refuse(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = n
 }
 
 // An API call is answered at once and starts the workflow, whose steps then do the work. Steps that are delivered twice
@@ -265,4 +292,157 @@ func TestDatabaseFromASecret(t *testing.T) {
 	if strings.Contains(create.log.String(), password(t, w.database)) {
 		t.Error("the password is in the log")
 	}
+}
+
+// What is due of the sources of cofre.yaml is begun by a look every few minutes: of two looks at once, and a later one, each begins the same backup once; what
+// was missed for days is made up for once; what is paused, and the environment's own database, are not begun. A source that fails keeps no other from its
+// backup. A configuration that cannot be read begins nothing, and is told: to whoever looks at the function, and by health.
+func TestDue(t *testing.T) {
+	const prefix = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/shop/sources/"
+	states := newStepFunctions(t)
+	w := newWorld(t, "BACKUP_WORKFLOW_ARN="+stateMachine, "AWS_ENDPOINT_URL_SFN="+states.URL, "BACKUP_MAX_CONCURRENT=20", "BACKUP_SECRET_PREFIX=cofre/shop/", "BACKUP_SCHEDULE=cron(0 2 * * ? *)")
+	w.env = append(w.env, "BACKUP_CONFIG=s3://"+w.bucket+"/config/cofre.yaml", "AWS_ENDPOINT_URL_SECRETS_MANAGER="+secretsOf(t, map[string]string{prefix + "crm-AbCdEf": w.database}))
+	for _, line := range w.env {
+		if name, value, _ := strings.Cut(line, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, value)
+		}
+	}
+	config := "sources:\n"
+	// begun adds a source whose schedule has begun its last backup so long ago, and returns its id.
+	begun := func(source, more string, ago time.Duration) (*app.App, string) {
+		t.Helper()
+		config += "  - name: " + source + "\n    connection: {secret: '" + prefix + source + "-AbCdEf'}\n    schedule: rate(1 day)\n" + more
+		w.configure(config)
+		c, err := app.Load(w.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := app.Open(t.Context(), c, app.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Service.Now = func() time.Time { return time.Now().Add(-ago) }
+		b, err := a.Service.Reserve(t.Context(), backup.Request{Source: source, CreatedBy: backup.Scheduler, Trigger: backup.TriggerSchedule, IdempotencyKey: "before"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, b.ID
+	}
+	// name adds one whose last backup was begun, and has ended, three days ago.
+	name := func(source, more string) {
+		t.Helper()
+		a, id := begun(source, more, 72*time.Hour)
+		if _, err := a.Service.Withdraw(t.Context(), id, errors.New("it was long ago")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name("crm", "")
+	name("gone", "")
+	name("paused", "    paused: true\n")
+	type started struct {
+		Started []struct{ Source, ID, Status string }
+		Waiting int
+	}
+	looks := make([]started, 3)
+	functions := []*function{w.start("create"), w.start("create")}
+	var both sync.WaitGroup
+	for i, f := range functions {
+		both.Go(func() { f.invoke(event(t, "create-due", "")).into(&looks[i]) })
+	}
+	both.Wait()
+	functions[1].invoke(event(t, "create-due", "")).into(&looks[2])
+	ids := map[string]string{}
+	for _, look := range looks {
+		for _, s := range look.Started {
+			if ids[s.Source] != "" && ids[s.Source] != s.ID {
+				t.Errorf("%s was begun as %s and as %s", s.Source, ids[s.Source], s.ID)
+			}
+			ids[s.Source] = s.ID
+		}
+	}
+	if names := states.names(); len(names) != 2 || ids["crm"] == "" || ids["gone"] == "" || len(ids) != 2 || len(looks[2].Started) != 0 || looks[2].Waiting != 0 {
+		t.Fatalf("begun were %v, started %v; the third look gave %+v", ids, names, looks[2])
+	}
+	var made outcome
+	if functions[0].invoke(event(t, "create-run", ids["crm"])).into(&made); made.Status != "success" || made.Size == 0 {
+		t.Errorf("the backup is %+v", made)
+	}
+	if message := functions[0].invoke(event(t, "create-run", ids["gone"])).failed("PermissionError"); !strings.Contains(message, "gone") {
+		t.Errorf("a source whose secret may not be read: %s", message)
+	}
+
+	// One whose workflow is not started is on record as failed, and the other is begun.
+	name("first", "")
+	name("second", "")
+	states.refuse(1)
+	message := w.start("create").invoke(event(t, "create-due", "")).failed("PermissionError")
+	names := states.names()
+	if len(names) != 3 || strings.Contains(message, "first (") == strings.Contains(message, "second (") {
+		t.Errorf("started were %v: %s", names, message)
+	}
+	failed := 0
+	for _, b := range w.list(w.start("list")) {
+		if b.Error.Reason == "not_started" && b.ID != names[2] && b.Error.Code == "PermissionError" {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d are on record as not started", failed)
+	}
+
+	// While the one before is being made, what is due is left out.
+	config = strings.ReplaceAll(config, "schedule: rate(1 day)", "schedule: never")
+	begun("long", "", 20*time.Hour)
+	w.configure(strings.Replace(config, "rate(1 day)", "rate(1 hour)", 1))
+	var look struct{ Started, LeftOut []any }
+	if w.start("create").invoke(event(t, "create-due", "")).into(&look); len(look.Started) != 0 || len(look.LeftOut) != 1 {
+		t.Errorf("while one is being made: %+v", look)
+	}
+
+	w.configure(strings.Replace(config, "schedule:", "shedule:", 1))
+	damaged := w.start("create")
+	if message := damaged.invoke(event(t, "create-due", "")).failed("ValidationError"); !strings.Contains(message, "line 4") || !strings.Contains(message, "shedule") {
+		t.Errorf("a damaged configuration: %s", message)
+	}
+	damaged.invoke(event(t, "create", "")).http(500, nil)
+	if n := len(states.names()); n != 3 {
+		t.Errorf("%d executions", n)
+	}
+	health := w.start("health")
+	var answer struct {
+		Status string
+		Checks []struct{ Detail string }
+	}
+	asked := strings.ReplaceAll(string(event(t, "list-session", "")), "/api/session", "/api/health") // by an administrator
+	if health.invoke([]byte(asked)).http(503, &answer); answer.Status != "failing" || !strings.Contains(fmt.Sprint(answer.Checks), "shedule") {
+		t.Errorf("health says %+v", answer)
+	}
+}
+
+// configure writes the configuration of a world.
+func (w *world) configure(content string) {
+	w.t.Helper()
+	if _, err := testenv.MinIO(w.t).Client(w.t).PutObject(w.t.Context(), w.bucket, "config/cofre.yaml", strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// secretsOf is Secrets Manager, which lets these secrets be read and no others, and gives its URL.
+func secretsOf(t testing.TB, held map[string]string) string {
+	manager := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked struct{ SecretId string }
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		value, may := "", false
+		if json.NewDecoder(r.Body).Decode(&asked) == nil {
+			value, may = held[asked.SecretId]
+		}
+		if !may {
+			w.WriteHeader(http.StatusBadRequest)
+			_ = json.NewEncoder(w).Encode(map[string]string{"__type": "AccessDeniedException"})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"SecretString": value})
+	}))
+	t.Cleanup(manager.Close)
+	return manager.URL
 }

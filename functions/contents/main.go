@@ -1,10 +1,10 @@
-// Contents is the Lambda function that says what backups contain, and what changed between two.
+// Contents is the Lambda function that says what backups contain, what changed between two, and what was noted while one was made.
 package main
 
 import "cofre/functions/internal/entry"
 
 func main() {
 	entry.Start(entry.Function{
-		Operations: []string{"getBackupContents", "diffBackups"},
+		Operations: []string{"getBackupContents", "diffBackups", "getBackupLog"},
 	})
 }

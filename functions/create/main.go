@@ -8,6 +8,7 @@ func main() {
 		Operations: []string{"createBackup", "listDatabases"},
 		Actions: map[string]entry.Action{
 			"reserve": entry.Reserve, "plan": entry.Choose, "run": entry.Run, "validate": entry.Validate, "finalize": entry.Finalize,
+			"due": entry.StartDue,
 		},
 		Scheduled: entry.Backup,
 	})

@@ -6,5 +6,6 @@ import "cofre/functions/internal/entry"
 func main() {
 	entry.Start(entry.Function{
 		Operations: []string{"getHealth"},
+		OnlyTells:  true,
 	})
 }

@@ -22,32 +22,35 @@ import (
 // What roles may do to which objects, beside what all have: list the bucket, and append to the trail. The letters are get, put,
 // delete, tags read (t), tags set (T), uploads aborted (a).
 var mayDo = map[string]string{
-	"CreateRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  gp registry/*  g settings.json  gp sources/*  gp contents/*  gp globals/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  g proofs/*  g pins/*  gp clock",
+	"CreateRole": "p events/queue/*  g ConfigurationKey  gpaTtd files/*  p logs/*  gpr manifests/*  gp registry.json  gp registry/*  g settings.json  g configuration/*  gp sources/*  gp contents/*  gp globals/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  g proofs/*  g pins/*  gp clock",
 	// The container does what the function Create does, and cannot start the workflow.
-	"BackupTaskRole": "gpaTtd files/*  p logs/*  gp manifests/*  gp registry.json  gp registry/*  g settings.json  gp sources/*  gp contents/*  gp globals/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  g proofs/*  g pins/*  gp clock",
-	"ListRole":       "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"StatusRole":     "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"ContentsRole":   "g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"RowsRole":       "g files/*  g contents/*  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"DownloadRole":   "g files/*  g registry.json  g registry/*  g manifests/*",
-	"DeleteRole":     "gatd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gpd pins/*  gp clock",
-	"CleanupRole":    "gp events/*  d events/queue/*  g ConfigurationKey  gaTtd files/*  d logs/*  d contents/*  d globals/*  gpd manifests/*  gp registry.json  gpd registry/*  gp settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gd pins/*  gp clock  d audit/*  d limits/*  gpd restores/*",
-	"CancelRole":     "gp manifests/*  gp registry.json  gp registry/*  g settings.json  g sources/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  g verifications/*  g proofs/*  g pins/*  gp clock",
-	"ValidateRole":   "gt files/*  g contents/*  g globals/*  gp registry.json  gp registry/*  g settings.json  g sources/*  gp verifications/*  g proofs/*  g pins/*  g manifests/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"ProveRole":      "g files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g sources/*  g manifests/*  gp verifications/*  gp proofs/*  g pins/*  gp clock  g intents/*  g removals/*  g status/*  g cancel/*",
-	"RestoreRole":    "p events/queue/*  g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"PlanRole":       "g files/*  g contents/*  g globals/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"BackupTaskRole": "p events/queue/*  g ConfigurationKey  gpaTtd files/*  p logs/*  gpr manifests/*  gp registry.json  gp registry/*  g settings.json  g configuration/*  gp sources/*  gp contents/*  gp globals/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  gp verifications/*  g proofs/*  g pins/*  gp clock",
+	"ListRole":       "g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"StatusRole":     "g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"ContentsRole":   "g contents/*  g logs/*  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RowsRole":       "g files/*  g contents/*  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"DownloadRole":   "p events/queue/*  g ConfigurationKey  g files/*  g registry.json  g registry/*  g manifests/*",
+	"DeleteRole":     "gatd files/*  d logs/*  d contents/*  d globals/*  gpdr manifests/*  gp registry.json  gpd registry/*  g settings.json  g configuration/*  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gpd pins/*  gp clock",
+	"CleanupRole":    "gp events/*  d events/queue/*  g ConfigurationKey  gaTtd files/*  d logs/*  d contents/*  d globals/*  gpdr manifests/*  gp registry.json  gpd registry/*  gp settings.json  g configuration/*  g sources/*  p registry.json.damaged-*  gpd intents/*  gpd removals/*  gpd status/*  gpd cancel/*  gd verifications/*  gd proofs/*  gd pins/*  gp clock  d audit/*  d limits/*  gpd restores/*",
+	"CancelRole":     "gpr manifests/*  gp registry.json  gp registry/*  g settings.json  g configuration/*  g sources/*  p registry.json.damaged-*  gpd intents/*  g removals/*  gpd status/*  gpd cancel/*  g verifications/*  g proofs/*  g pins/*  gp clock",
+	"ValidateRole":   "p events/queue/*  g ConfigurationKey  gt files/*  g contents/*  g globals/*  gp registry.json  gp registry/*  g settings.json  g configuration/*  g sources/*  gp verifications/*  g proofs/*  g pins/*  g manifests/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"ProveRole":      "p events/queue/*  g ConfigurationKey  g files/*  g contents/*  gp registry.json  gp registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  gp verifications/*  gp proofs/*  g pins/*  gp clock  g intents/*  g removals/*  g status/*  g cancel/*",
+	"RestoreRole":    "p events/queue/*  g files/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"PlanRole":       "g files/*  g contents/*  g globals/*  gp restores/*  gp clock  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
 	"SwitchRole":     "gp restores/*  gp clock  g ConfigurationKey",
 	// It reads backups whole, keeps the record of the restore, and records what came of it. What proves has no role at all.
-	"RestoreTaskRole": "p events/queue/*  g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  gp sources/*  g manifests/*  gp verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"SettingsRole":    "gp events/*  d events/queue/*  g ConfigurationKey  gp registry.json  gp registry/*  gp settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"AuditRole":       "",
-	"MetricsRole":     "gp events/*  d events/queue/*  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
-	"HealthRole":      "g registry.json  g registry/*  g settings.json  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
+	"RestoreTaskRole": "p events/queue/*  g files/*  g contents/*  g globals/*  gpd restores/*  gp clock  g ConfigurationKey  gp registry.json  gp registry/*  g settings.json  g configuration/*  gp sources/*  g manifests/*  gp verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	// It reads backups whole and writes none here.
+	"CopyTaskRole": "p events/queue/*  gt files/*  g contents/*  g globals/*  g logs/*  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"SettingsRole": "gp events/*  d events/queue/*  d events/channels/*  pd configuration/sources/*  pd configuration/channels/*  pd configuration/places/*  g ConfigurationKey  gp registry.json  gp registry/*  gp settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"AuditRole":    "",
+	"MetricsRole":  "gp events/*  d events/queue/*  g ConfigurationKey  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*",
+	"HealthRole":   "g ConfigurationKey  g registry.json  g registry/*  g settings.json  g configuration/*  g sources/*  g manifests/*  g verifications/*  g proofs/*  g pins/*  g intents/*  g removals/*  g status/*  g cancel/*  gpd health.json",
 }
 
 var letters = map[string]string{
 	"s3:GetObject": "g", "s3:PutObject": "p", "s3:DeleteObject": "d", "s3:GetObjectTagging": "t", "s3:PutObjectTagging": "T", "s3:AbortMultipartUpload": "a",
+	"s3:GetObjectRetention": "r",
 }
 
 // objects gives what a role may do to objects: letters by key.
@@ -158,17 +161,20 @@ func TestWhoMayDoTheRest(t *testing.T) {
 			}
 		}
 	}
-	runs := []string{"ProofWorkflowRole", "RestoreWorkflowRole", "WorkflowRole"}
+	tells := []string{"CleanupRole", "MetricsRole", "SettingsRole"}
+	runs := []string{"CopyWorkflowRole", "ProofWorkflowRole", "RestoreWorkflowRole", "WorkflowRole"}
 	want := map[string][]string{
-		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CleanupRole", "ContentsRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole", "SettingsRole", "SwitchRole"},
+		"secretsmanager:GetSecretValue": {"BackupTaskRole", "CleanupRole", "ContentsRole", "CopyTaskRole", "CreateRole", "HealthRole", "MetricsRole", "PlanRole", "RestoreTaskRole", "SettingsRole", "SwitchRole"},
 		"kms:Decrypt":                   {"BackupTaskRole", "CreateRole", "HealthRole", "MetricsRole"},
 		"kms:Sign":                      {"BackupTaskRole", "CreateRole"}, // whoever may sign can forge
 		"kms:GetPublicKey":              {"BackupTaskRole", "CreateRole"},
-		"states:StartExecution":         {"CreateRole", "ProveRole", "RestoreRole", "ValidateRole"},
-		"lambda:InvokeFunction":         {"ProofWorkflowRole", "RestoreWorkflowRole", "ScheduleRole", "WorkflowRole"},
-		"sqs:SendMessage":               {"CleanupRole", "CreateRole", "MetricsRole", "ProveRole", "ScheduleRole"},
-		"iam:PassRole":                  runs,
-		"ecs:RunTask":                   runs, "ecs:StopTask": runs, "ecs:DescribeTasks": runs, "ecs:TagResource": runs,
+		"sns:Publish":                   tells,
+		"events:PutEvents":              tells, "events:DescribeEventBus": tells, // which looks whether there is one
+		"states:StartExecution": {"CreateRole", "ProveRole", "RestoreRole", "ValidateRole"},
+		"lambda:InvokeFunction": {"ProofWorkflowRole", "RestoreWorkflowRole", "ScheduleRole", "WorkflowRole"},
+		"sqs:SendMessage":       {"CleanupRole", "CreateRole", "MetricsRole", "ProveRole", "ScheduleRole"},
+		"iam:PassRole":          runs,
+		"ecs:RunTask":           runs, "ecs:StopTask": runs, "ecs:DescribeTasks": runs, "ecs:TagResource": runs,
 		"events:PutTargets": runs, "events:PutRule": runs, "events:DescribeRule": runs,
 		"ecr:GetAuthorizationToken": {"TaskExecutionRole"}, "ecr:BatchCheckLayerAvailability": {"TaskExecutionRole"},
 		"ecr:BatchGetImage": {"TaskExecutionRole"}, "ecr:GetDownloadUrlForLayer": {"TaskExecutionRole"},
@@ -182,6 +188,33 @@ func TestWhoMayDoTheRest(t *testing.T) {
 		if want[a] == nil {
 			t.Errorf("%s is allowed to %v, and not expected", a, got[a])
 		}
+	}
+}
+
+// TestSecondPlaces: what is not this stack's bucket is one that a parameter names, and there nobody removes anything; only what copies writes.
+func TestSecondPlaces(t *testing.T) {
+	may := map[string][]string{}
+	for _, role := range roles(t) {
+		all, _ := policies(t, role)
+		for _, s := range all {
+			for _, r := range s.Resources {
+				if s.Effect == "Allow" && strings.HasPrefix(s.Actions[0], "s3:") && !strings.HasPrefix(r, "BackupBucket") {
+					if !strings.HasPrefix(r, "arn:AWS::Partition:s3:::CopyBucket") {
+						t.Errorf("%s may do %v with %s", role, s.Actions, r)
+					}
+					may[role] = append(may[role], s.Actions...)
+				}
+			}
+		}
+	}
+	looks := []string{"s3:GetObject", "s3:ListBucket"}
+	want := map[string][]string{"CleanupRole": looks, "HealthRole": looks, "MetricsRole": looks, "SettingsRole": looks,
+		"CopyTaskRole": {"s3:AbortMultipartUpload", "s3:GetObject", "s3:GetObjectTagging", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:PutObject", "s3:PutObjectTagging"}}
+	for role := range may {
+		slices.Sort(may[role])
+	}
+	if !maps.EqualFunc(may, want, slices.Equal) {
+		t.Errorf("in second places\n%v, want\n%v", may, want)
 	}
 }
 
@@ -199,31 +232,77 @@ func resourcesOf(t *testing.T, role, action string) []string {
 	return out
 }
 
+// TestWhoHasTheServerKey: what reads or writes settings that are kept in the bucket has the key by which they are known, each of them, so that what one
+// writes the other takes; and but for what makes backups, copies or shows what they contain, it can open nothing with it.
+func TestWhoHasTheServerKey(t *testing.T) {
+	var have, read []string
+	for _, role := range roles(t) {
+		if slices.Contains(resourcesOf(t, role, "secretsmanager:GetSecretValue"), "ServerKeySecretArn") {
+			have = append(have, role)
+			if slices.Contains(resourcesOf(t, role, "s3:GetObject"), "BackupBucket/contents/*") {
+				read = append(read, role)
+			}
+		}
+	}
+	if want := []string{"BackupTaskRole", "CleanupRole", "ContentsRole", "CopyTaskRole", "CreateRole", "HealthRole", "MetricsRole", "SettingsRole"}; !slices.Equal(have, want) {
+		t.Errorf("the key is read by %v, want %v", have, want)
+	}
+	if want := []string{"BackupTaskRole", "ContentsRole", "CopyTaskRole", "CreateRole"}; !slices.Equal(read, want) {
+		t.Errorf("what it opens is read by %v, want %v", read, want)
+	}
+	for _, role := range have {
+		name := strings.TrimSuffix(role, "Role")
+		variables := ""
+		if r, is := resources(t)[name]; is { // a container
+			variables = fmt.Sprint(r.Properties["ContainerDefinitions"])
+		} else {
+			variables = fmt.Sprint(resources(t)[name+"Function"].Properties["Environment"])
+		}
+		if !strings.Contains(variables, "BACKUP_SERVER_KEY") {
+			t.Errorf("%s may read the key, and does not know it", name)
+		}
+	}
+}
+
+// TestWhomToTell: people are told by the topic and the bus that parameters name, and by no other.
+func TestWhomToTell(t *testing.T) {
+	for action, want := range map[string]string{"sns:Publish": "AlertTopicArn", "events:PutEvents": "AlertBusArn", "events:DescribeEventBus": "AlertBusArn"} {
+		for _, role := range roles(t) {
+			if may := resourcesOf(t, role, action); len(may) > 0 && !slices.Equal(may, []string{want}) {
+				t.Errorf("%s may do %s with %v", role, action, may)
+			}
+		}
+	}
+	variables := resources(t)["SettingsFunction"].Properties["Environment"].(object)["Variables"].(object)
+	if names := fmt.Sprint(variables["BACKUP_CHANNEL_ARNS"]); !strings.Contains(names, "AlertTopicArn") || !strings.Contains(names, "AlertBusArn") {
+		t.Errorf("channels may name %s", names)
+	}
+}
+
 // TestWhoMayRestore: connections of targets are read by what restores, plans that, or switches to what was restored, and by nobody else, and it reads no other secret. Who may start one
 // workflow may not start another, and each workflow starts its own container, with its own role.
 func TestWhoMayRestore(t *testing.T) {
-	const targets = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:cofre/AWS::StackName/*"
-	for _, role := range roles(t) {
-		may := resourcesOf(t, role, "secretsmanager:GetSecretValue")
-		restores := slices.Contains([]string{"RestoreTaskRole", "PlanRole", "SwitchRole"}, role)
-		if got := slices.Contains(may, targets); got != restores || restores && len(may) != 1 {
-			t.Errorf("%s may read the secrets %v", role, may)
-		}
-	}
-	const channels = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:cofre/AWS::StackName/channels/*"
-	for _, role := range roles(t) {
-		tells := slices.Contains([]string{"CleanupRole", "MetricsRole", "SettingsRole"}, role)
-		if may := resourcesOf(t, role, "secretsmanager:GetSecretValue"); slices.Contains(may, channels) != tells {
-			t.Errorf("%s may read the secrets %v", role, may)
+	const secrets = "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:Prefix"
+	for folder, who := range map[string][]string{
+		"*":          {"PlanRole", "RestoreTaskRole", "SwitchRole"}, // any of them can be a target
+		"sources/*":  {"BackupTaskRole", "CreateRole", "HealthRole"},
+		"places/*":   {"CleanupRole", "CopyTaskRole", "HealthRole", "MetricsRole", "SettingsRole"},
+		"channels/*": {"CleanupRole", "MetricsRole", "SettingsRole"},
+	} {
+		for _, role := range roles(t) {
+			may := resourcesOf(t, role, "secretsmanager:GetSecretValue")
+			if got, want := slices.Contains(may, secrets+folder), slices.Contains(who, role); got != want || want && folder == "*" && len(may) != 1 {
+				t.Errorf("%s may read the secrets %v", role, may)
+			}
 		}
 	}
 	const machine = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:stateMachine:AWS::StackName-"
-	for role, want := range map[string]string{"CreateRole": "backup", "ValidateRole": "backup", "RestoreRole": "restore", "ProveRole": "proof"} {
-		if got := resourcesOf(t, role, "states:StartExecution"); !slices.Equal(got, []string{machine + want}) {
+	for role, want := range map[string][]string{"CreateRole": {machine + "backup", machine + "copy"}, "ValidateRole": {machine + "backup"}, "RestoreRole": {machine + "restore"}, "ProveRole": {machine + "proof"}} {
+		if got := resourcesOf(t, role, "states:StartExecution"); !slices.Equal(got, want) {
 			t.Errorf("%s may start %v", role, got)
 		}
 	}
-	for role, want := range map[string]string{"WorkflowRole": "Backup", "RestoreWorkflowRole": "Restore", "ProofWorkflowRole": "Proof"} {
+	for role, want := range map[string]string{"WorkflowRole": "Backup", "RestoreWorkflowRole": "Restore", "CopyWorkflowRole": "Copy", "ProofWorkflowRole": "Proof"} {
 		if got := resourcesOf(t, role, "ecs:RunTask"); !slices.Equal(got, []string{want + "Task"}) {
 			t.Errorf("%s may run %v", role, got)
 		}
@@ -240,7 +319,7 @@ func TestWhoMayRestore(t *testing.T) {
 // TestContainersKnowNoMore: only what makes backups knows the database, what is proven knows no target, may do nothing, and reaches nobody but
 // S3 and the endpoints of the VPC.
 func TestContainersKnowNoMore(t *testing.T) {
-	for name, want := range map[string]struct{ database, targets, writes bool }{"BackupTask": {database: true}, "RestoreTask": {targets: true}, "ProofTask": {writes: true}} {
+	for name, want := range map[string]struct{ database, configured, writes bool }{"BackupTask": {database: true, configured: true}, "RestoreTask": {configured: true}, "CopyTask": {configured: true}, "ProofTask": {writes: true}} {
 		r := resources(t)[name]
 		var variables []string
 		definition := r.Properties["ContainerDefinitions"].([]any)[0].(object)
@@ -250,8 +329,8 @@ func TestContainersKnowNoMore(t *testing.T) {
 		if got := slices.Contains(variables, "DATABASE_URL"); got != want.database {
 			t.Errorf("%s knows the database: %v", name, got)
 		}
-		if got := slices.Contains(variables, "BACKUP_CONFIG"); got != want.targets {
-			t.Errorf("%s knows targets: %v", name, got)
+		if got := slices.Contains(variables, "BACKUP_CONFIG") && slices.Contains(variables, "BACKUP_SECRET_PREFIX"); got != want.configured {
+			t.Errorf("%s knows the configuration: %v", name, got)
 		}
 		if definition["ReadonlyRootFilesystem"] != true || text(definition["User"]) != "65532:65532" || definition["Secrets"] != nil {
 			t.Errorf("%s runs as %v on a file system that it can write to, or with secrets in its environment", name, definition["User"])
@@ -365,13 +444,15 @@ func TestEveryOperationHasItsFunction(t *testing.T) {
 		if names := by[op.ID]; len(names) != 1 || to != strings.ToUpper(names[0][:1])+names[0][1:]+"Function" {
 			t.Errorf("%s (%s) is served by %v, and sent to %q", op.ID, route, names, to)
 		}
-		if says := text(resources(t)[to].Properties["Description"]); !slices.Contains(strings.Split(says, ", "), route) {
-			t.Errorf("the description of %s does not say %s", to, route)
-		}
 		delete(by, op.ID)
 	}
 	for id, names := range by {
 		t.Errorf("%v serve %s, which is no operation", names, id)
+	}
+	for name, r := range resources(t) {
+		if says := text(r.Properties["Description"]); r.Type == "AWS::Lambda::Function" && (says == "" || len(says) > 256) { // Lambda takes no longer one
+			t.Errorf("%s does not say what it does, or at too great length: %q", name, says)
+		}
 	}
 }
 

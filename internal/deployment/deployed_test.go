@@ -273,6 +273,44 @@ func (d *deployed) settled(id string) object {
 	}
 }
 
+// TestDeployedCopy has a backup copied once it is made, and what is late by the look that begins what is due. The container may read here and
+// write there, and the copy is a whole one.
+func TestDeployedCopy(t *testing.T) {
+	d := deploy(t, false)
+	place := "s3://" + d.second + "/cofre"
+	d.more = []string{"BACKUP_COPIES=" + place, "BACKUP_COPY_WORKFLOW_ARN=" + d.copies}
+	id := text(d.api("create", "POST", "/api/backup/create", "", 202)["id"])
+	if o := d.follow(id); o.status != "SUCCEEDED" {
+		t.Fatalf("the workflow ended as %+v", o)
+	}
+	if o := d.followIn(d.copies, "copy-"+id); o.status != "SUCCEEDED" {
+		t.Fatalf("copying ended as %+v", o)
+	}
+	for range 2 {
+		if _, f := invoke(t, "create", d.env("CreateRole"), object{"action": "due"}); f != nil {
+			t.Fatalf("what is due: %+v", f)
+		}
+	}
+	names := d.executions(d.copies)
+	if len(names) < 2 || len(names) > 3 { // three where the hour has ended meanwhile
+		t.Fatalf("copying was begun as %v", names)
+	}
+	for _, name := range names {
+		if o := d.followIn(d.copies, name); o.status != "SUCCEEDED" {
+			t.Errorf("%s ended as %+v", name, o)
+		}
+	}
+	if v := d.api("health", "GET", "/api/health", "", 200); v["status"] != "ok" {
+		t.Errorf("health is %v", v)
+	}
+	d.more = []string{"BACKUP_DIRECTORY=" + place}
+	d.role("CopyTaskRole")
+	d.keys["ListRole"] = credentials.Value{AccessKeyID: d.minio.AccessKey, SecretAccessKey: d.minio.SecretKey} // somebody who has nothing but the second place
+	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "success" {
+		t.Errorf("the copy is %v", b)
+	}
+}
+
 // TestDeployedRestore restores as users do, into a target whose connection only the container can read.
 func TestDeployedRestore(t *testing.T) {
 	d := deploy(t, false)

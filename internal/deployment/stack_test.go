@@ -28,10 +28,12 @@ type deployed struct {
 	*testing.T
 	minio    *testenv.MinIOServer
 	bucket   string
+	second   string // the parameter CopyBucket
 	database string // URL
 	cloud    *cloud
 	machine  string // the ARN of the workflow of backups
 	restores string // that of restores
+	copies   string // that of copies
 	proofs   string // that of proofs
 	// secrets is the URL of Secrets Manager, which hands held out to whoever the template allows to read them.
 	secrets string
@@ -49,7 +51,7 @@ func deploy(t *testing.T, large bool) *deployed {
 	t.Helper()
 	server := testenv.Postgres(t, testenv.NewestMajor)
 	d := &deployed{T: t, minio: testenv.MinIO(t), database: server.NewDatabase(t), cloud: newCloud(t), keys: map[string]credentials.Value{}}
-	d.bucket = d.minio.NewBucket(t)
+	d.bucket, d.second = d.minio.NewBucket(t), d.minio.NewBucket(t)
 	testenv.LoadSQL(t, d.database, "CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS code FROM generate_series(1, 5000) n")
 	d.cloud.function = func(payload object) (any, *failure) {
 		switch action := payload["action"]; {
@@ -66,7 +68,7 @@ func deploy(t *testing.T, large bool) *deployed {
 	}
 	d.cloud.container = d.container
 	in := theInterpreter(t)
-	for name, machine := range map[string]*string{"backup": &d.machine, "restore": &d.restores, "proof": &d.proofs} {
+	for name, machine := range map[string]*string{"backup": &d.machine, "restore": &d.restores, "copy": &d.copies, "proof": &d.proofs} {
 		definition := d.cloud.definitionOf(t, name, 60, true)
 		*machine = text(in.call(t, "CreateStateMachine", object{"name": d.cloud.name + "-" + name, "definition": string(definition), "roleArn": "arn:aws:iam::123456789012:role/workflow"})["stateMachineArn"])
 	}
@@ -94,7 +96,7 @@ func (d *deployed) readSecret(w http.ResponseWriter, r *http.Request) {
 	d.cloud.mu.Unlock()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	may := role != "" && slices.ContainsFunc(resourcesOf(d.T, role, "secretsmanager:GetSecretValue"), func(resource string) bool {
-		allowed := strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "us-east-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre").Replace(resource)
+		allowed := strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "us-east-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre", "Prefix", "cofre/cofre/").Replace(resource)
 		prefix, wild := strings.CutSuffix(allowed, "*")
 		return allowed == asked.SecretId || wild && strings.HasPrefix(asked.SecretId, prefix)
 	})
@@ -119,6 +121,8 @@ func (d *deployed) container(args []string, stop <-chan struct{}) int {
 		role = "RestoreTaskRole"
 	case slices.Contains(args, "--proof"):
 		role = ""
+	case args[0] == "copy":
+		role = "CopyTaskRole"
 	}
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"}
 	if role != "" {
@@ -172,6 +176,7 @@ func (d *deployed) env(role string) []string {
 		env = append(env, "BACKUP_CONFIG=s3://"+d.bucket+"/"+configuration, "BACKUP_WORKFLOW_ARN="+d.restores)
 	case "ProveRole":
 		env = append(env, "BACKUP_WORKFLOW_ARN="+d.proofs)
+	case "CopyTaskRole": // it knows no database
 	default:
 		env = append(env, "DATABASE_URL="+d.database, "BACKUP_WORKFLOW_ARN="+d.machine)
 	}
@@ -202,7 +207,9 @@ func (d *deployed) role(name string) credentials.Value {
 			}
 		}
 		for _, r := range s.Resources {
-			if rest, ok := strings.CutPrefix(r, "BackupBucket"); ok {
+			if rest, ok := strings.CutPrefix(r, "arn:AWS::Partition:s3:::CopyBucket"); ok {
+				places = append(places, "arn:aws:s3:::"+d.second+rest)
+			} else if rest, ok := strings.CutPrefix(r, "BackupBucket"); ok {
 				places = append(places, "arn:aws:s3:::"+d.bucket+strings.Replace(rest, "ConfigurationKey", configuration, 1))
 			}
 		}

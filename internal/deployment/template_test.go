@@ -46,15 +46,44 @@ func TestLint(t *testing.T) {
 	run(t, "sam", "validate", "--lint", "--template-file", "template.yaml")
 }
 
+// TestNoNamesAreLeft: CloudFormation takes no anchors, aliases and merges. The SAM CLI, whose own reader and writer these are, leaves none in what it builds.
+func TestNoNamesAreLeft(t *testing.T) {
+	read := "import sys; from samcli.yamlhelper import yaml_parse, yaml_dump; sys.stdout.write(yaml_dump(yaml_parse(open('template.yaml').read())))"
+	var built, source yaml.Node
+	if err := yaml.Unmarshal(run(t, "python3", "-c", read), &built); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(testenv.Root(), "template.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(data, &source)
+	}
+	if names(&source) == 0 || names(&built) > 0 || err != nil {
+		t.Errorf("%d names in the template, %d in what is built: %v", names(&source), names(&built), err)
+	}
+}
+
+// names counts a document's anchors, aliases and merges.
+func names(n *yaml.Node) int {
+	count := 0
+	if n.Anchor != "" || n.Kind == yaml.AliasNode || n.Tag == "!!merge" {
+		count++
+	}
+	for _, child := range n.Content {
+		count += names(child)
+	}
+	return count
+}
+
 // resource is one of CloudFormation's.
 type resource struct {
-	Type       string
-	Properties object
+	Type, DeletionPolicy string
+	Properties           object
 }
 
 var expanded struct {
-	once sync.Once
-	all  map[string]resource
+	once                sync.Once
+	Parameters, Outputs object
+	Resources           map[string]resource
 }
 
 // resources are the template's, with SAM's expanded.
@@ -62,16 +91,14 @@ func resources(t *testing.T) map[string]resource {
 	t.Helper()
 	expanded.once.Do(func() {
 		out := run(t, "python3", filepath.Join("internal", "deployment", "testdata", "expand.py"), "template.yaml")
-		var template struct{ Resources map[string]resource }
-		if err := json.Unmarshal(out, &template); err != nil {
+		if err := json.Unmarshal(out, &expanded); err != nil {
 			t.Fatal(err)
 		}
-		expanded.all = template.Resources
 	})
-	if expanded.all == nil {
+	if expanded.Resources == nil {
 		t.Fatal("the template could not be expanded")
 	}
-	return expanded.all
+	return expanded.Resources
 }
 
 // The pg_dumps to choose from are those of the layer, and whoever starts one gets the choice.
@@ -101,7 +128,7 @@ func TestPgDumpsOfTheLayer(t *testing.T) {
 	}
 	for name, r := range resources(t) {
 		p, _ := json.Marshal(r.Properties)
-		starts := r.Type == "AWS::Lambda::Function" && r.Properties["Layers"] != nil || r.Type == "AWS::ECS::TaskDefinition"
+		starts := r.Type == "AWS::Lambda::Function" && r.Properties["Layers"] != nil || r.Type == "AWS::ECS::TaskDefinition" && name != "CopyTask"
 		if chooses := strings.Contains(string(p), "PGDUMP_PATH") && strings.Contains(string(p), "/opt/pg_dump/${PgDumpMajor}/bin"); chooses != starts {
 			t.Errorf("%s starts pg_dump: %v, and is told which: %v", name, starts, chooses)
 		}
@@ -185,6 +212,40 @@ func TestSourceAndItsAge(t *testing.T) {
 	for hours, want := range map[string]time.Duration{"0": 0, "26": 26 * time.Hour} {
 		if c, err := app.Load([]string{"BACKUP_DIRECTORY=/srv/backups", "BACKUP_SOURCE=", "BACKUP_MAX_AGE_HOURS=" + hours}); err != nil || c.MaxAge != want {
 			t.Errorf("%s hours are %v: %v", hours, c.MaxAge, err)
+		}
+	}
+}
+
+// The configuration is read by every function and container that goes by it, and by no other: what it says of sources, keeping, targets and channels is never
+// silently left out. Who reads it may read it, knows how the names of its secrets begin, and may have people told of what it does or reads.
+func TestWhoReadsTheConfiguration(t *testing.T) {
+	const from, prefix = `{"Fn::If":["HasConfiguration",{"Fn::Sub":"s3://${BackupBucket}/${ConfigurationKey}"},""]}`, `{"Fn::If":["HasSecretPrefix",{"Ref":"SecretPrefix"},{"Fn::Sub":"cofre/${AWS::StackName}/"}]}`
+	reads := []string{"Create", "Download", "Validate", "Prove", "Restore", "Plan", "Switch", "Cleanup", "Settings", "Metrics", "Health", "BackupTask", "RestoreTask", "CopyTask"}
+	for name, r := range resources(t) {
+		role := strings.TrimSuffix(name, "Function")
+		switch r.Type {
+		case "AWS::Lambda::Function", "AWS::ECS::TaskDefinition":
+		default:
+			continue
+		}
+		p, _ := json.Marshal(r.Properties)
+		if name == "RestoreTask" { // which is not there without one
+			p = []byte(strings.Replace(string(p), `{"Fn::Sub":"s3://${BackupBucket}/${ConfigurationKey}"}`, from, 1))
+		}
+		told := (strings.Contains(string(p), `"BACKUP_CONFIG":`+from) || strings.Contains(string(p), `{"Name":"BACKUP_CONFIG","Value":`+from+`}`)) && strings.Contains(string(p), prefix)
+		may := role != "ProofTask" && slices.Contains(resourcesOf(t, role+"Role", "s3:GetObject"), "BackupBucket/ConfigurationKey")
+		if want := slices.Contains(reads, role); told != want || may != want {
+			t.Errorf("%s: it is told of the configuration: %v, and may read it: %v; want %v", name, told, may, want)
+		}
+	}
+}
+
+// Every five minutes is looked for what is due, by what makes backups.
+func TestWhatIsDueIsLookedFor(t *testing.T) {
+	p, _ := json.Marshal(resources(t)["DueTime"].Properties)
+	for _, want := range []string{`"ScheduleExpression":"rate(5 minutes)"`, `"Fn::GetAtt":["CreateFunction","Arn"]`, `"Input":"{\"action\": \"due\"}"`} {
+		if !strings.Contains(string(p), want) {
+			t.Errorf("the schedule lacks %s: %s", want, p)
 		}
 	}
 }
@@ -313,6 +374,9 @@ func flatten(v any) []any {
 // arn writes a resource of a policy in a readable way: "BackupBucket/files/*" for a Sub or a GetAtt of another resource's ARN.
 func arn(v any) string {
 	o, _ := v.(object)
+	if with, is := o["Fn::Sub"].([]any); is { // with variables of its own
+		return arn(object{"Fn::Sub": with[0]})
+	}
 	if sub := text(o["Fn::Sub"]); sub != "" {
 		return strings.NewReplacer("${", "", ".Arn}", "", "}", "").Replace(sub)
 	}
@@ -440,8 +504,9 @@ func example(v any) string {
 	whole := map[string]string{
 		"BackupBucket": "arn:aws:s3:::bucket", "DeadLetterQueue": "arn:aws:sqs:" + account + ":queue", "DatabaseSecretArn": "arn:aws:secretsmanager:" + account + ":secret:shop-AbCdEf",
 		"DatabaseSecretKeyArn": "arn:aws:kms:" + account + ":key/1", "SigningKeyArn": "arn:aws:kms:" + account + ":key/2",
+		"AlertTopicArn": "arn:aws:sns:" + account + ":alerts", "AlertBusArn": "arn:aws:events:" + account + ":event-bus/alerts",
 		"ServerKeySecretArn": "arn:aws:secretsmanager:" + account + ":secret:key-AbCdEf", "BackupTask": "arn:aws:ecs:" + account + ":task-definition/cofre:1",
-		"RestoreTask": "arn:aws:ecs:" + account + ":task-definition/cofre-restore:1", "ProofTask": "arn:aws:ecs:" + account + ":task-definition/cofre-proof:1", "*": "*",
+		"RestoreTask": "arn:aws:ecs:" + account + ":task-definition/cofre-restore:1", "CopyTask": "arn:aws:ecs:" + account + ":task-definition/cofre-copy:1", "ProofTask": "arn:aws:ecs:" + account + ":task-definition/cofre-proof:1", "*": "*",
 	}
 	name := arn(v)
 	for known, value := range whole {
@@ -457,7 +522,7 @@ func example(v any) string {
 	case strings.HasSuffix(name, "Role"):
 		return "arn:aws:iam::123456789012:role/" + name
 	}
-	return strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "eu-west-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre").Replace(name)
+	return strings.NewReplacer("AWS::Partition", "aws", "AWS::Region", "eu-west-1", "AWS::AccountId", "123456789012", "AWS::StackName", "cofre", "Prefix", "cofre/cofre/", "CopyBucket", "copies").Replace(name)
 }
 
 // fill replaces what is left of CloudFormation's functions, in conditions, by a word.

@@ -323,6 +323,25 @@ func TestRestoreWorkflow(t *testing.T) {
 	}
 }
 
+// TestCopyWorkflow: what cannot be copied is a failure, which an alarm tells.
+func TestCopyWorkflow(t *testing.T) {
+	for exit, want := range map[int]string{0: "Done", 5: "NotCopied"} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			cl := newCloud(t)
+			var args command
+			cl.container = func(a []string, _ <-chan struct{}) int {
+				args.set(a)
+				return exit
+			}
+			o := cl.start(t, cl.definitionOf(t, "copy", 60, true), object{}).wait()
+			if (o.status == "SUCCEEDED") != (exit == 0) || o.states[len(o.states)-1] != want || !slices.Equal(args.get(), []string{"copy"}) {
+				t.Errorf("ended as %+v, and the container ran %v", o, args.get())
+			}
+		})
+	}
+}
+
 // TestProofWorkflow takes every way through the workflow of proofs: what is not proven is a failure, which an alarm tells.
 func TestProofWorkflow(t *testing.T) {
 	var looked atomic.Int32

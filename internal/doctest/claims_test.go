@@ -202,6 +202,40 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestContents: a page that begins with its contents, three links or more to its own headings before the first of them, leaves no heading of the second and third level
+// out, so that whoever looks at the beginning finds all of it.
+func TestContents(t *testing.T) {
+	own := regexp.MustCompile(`\]\(#([^)\s]+)\)`)
+	pages := 0
+	for _, d := range documents(t) {
+		contents, left := map[string]bool{}, []string{}
+		begun := false
+		for _, l := range d.lines {
+			if m := heading.FindStringSubmatch(l.text); m != nil && strings.HasPrefix(l.text, "##") {
+				begun = true
+				if !contents[anchor(m[1])] && !strings.HasPrefix(l.text, "####") {
+					left = append(left, m[1])
+				}
+			}
+			for _, m := range own.FindAllStringSubmatch(l.text, -1) {
+				if !begun {
+					contents[m[1]] = true
+				}
+			}
+		}
+		if len(contents) < 3 {
+			continue
+		}
+		pages++
+		for _, title := range left {
+			t.Errorf("%s: its contents do not lead to %q", d.name, title)
+		}
+	}
+	if pages < 3 {
+		t.Errorf("only %d pages have contents", pages)
+	}
+}
+
 // anchor gives a heading's anchor, as code hosts make it: lower case, spaces to dashes, punctuation dropped.
 func anchor(s string) string {
 	s = strings.ToLower(strings.ReplaceAll(s, " ", "-"))

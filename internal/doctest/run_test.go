@@ -21,6 +21,7 @@ const documentTime = 5 * time.Minute
 var apart = map[string]string{
 	"docs/benchmarks.md":    "made by a program; its commands measure for minutes, and bench has tests of its own",
 	"docs/restore.pt-BR.md": "its commands are those of docs/restore.md, which TestTranslations sees to",
+	"docs/ui.pt-BR.md":      "its commands are those of docs/ui.md, which TestTranslations sees to",
 	"README.pt-BR.md":       "its commands are among those of README.md, which TestTranslations sees to",
 }
 

@@ -2,11 +2,14 @@ package doctest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"cofre/internal/testenv"
 
 	"mvdan.cc/sh/v3/syntax"
 )
@@ -19,22 +22,24 @@ type translation struct {
 
 var translations = []translation{
 	{"docs/restore.pt-BR.md", "docs/restore.md", true},
+	{"docs/ui.pt-BR.md", "docs/ui.md", true},
 	{"README.pt-BR.md", "README.md", false},
 }
 
-// TestTranslations: a page in Portuguese has the commands of the English one, directions for tests included, and what stands in
-// code face there. Sentences are translated, and comments in commands.
+// TestTranslations: a page in Portuguese has the headings, pictures and commands of the English one, directions for tests included, and what
+// stands in code face there. Sentences are translated, and comments in commands. Its links lead to pages in Portuguese where there are any.
 func TestTranslations(t *testing.T) {
 	pages := map[string]document{}
 	for _, d := range documents(t) {
 		pages[d.name] = d
 	}
+	same := headingsOf(pages, translations)
 	for _, tr := range translations {
 		d, of := pages[tr.name], pages[tr.of]
-		for _, complaint := range slices.Concat(d.leads("English", of), of.leads("Português", d), untranslated(d, of, tr.whole)) {
+		for _, complaint := range slices.Concat(d.leads("English", of), of.leads("Português", d), untranslated(d, of, tr.whole, same), d.leadsAway(of, translations)) {
 			t.Error(complaint)
 		}
-		if len(d.blocks) < 4 {
+		if len(d.blocks) < 3 {
 			t.Errorf("%s has only %d blocks", tr.name, len(d.blocks))
 		}
 		if apart[tr.name] == "" {
@@ -57,8 +62,45 @@ func (d document) leads(language string, to document) []string {
 	return nil
 }
 
-// untranslated lists what a translation does not have as the page has that it follows.
-func untranslated(d, of document, whole bool) (found []string) {
+// headingsOf says of each page that is there in two languages, and of each of its headings as a link names them, what it is in both.
+func headingsOf(pages map[string]document, all []translation) map[string]string {
+	same := map[string]string{}
+	for _, tr := range all {
+		for _, name := range []string{tr.name, tr.of} {
+			same[name] = tr.of
+			n := 0
+			for _, l := range pages[name].lines {
+				if m := heading.FindStringSubmatch(l.text); m != nil {
+					n++
+					same[name+"#"+anchor(m[1])] = fmt.Sprintf("heading %d of %s", n, tr.of)
+				}
+			}
+		}
+	}
+	return same
+}
+
+// leadsAway complains of links to a page in English that is there in Portuguese too, but for the one that this page follows.
+func (d document) leadsAway(of document, all []translation) (found []string) {
+	for _, l := range d.lines {
+		for _, m := range linked.FindAllStringSubmatch(codeSpan.ReplaceAllString(l.text, "code"), -1) {
+			file, _, _ := strings.Cut(m[1], "#")
+			file = filepath.Join(filepath.Dir(d.name), file)
+			for _, tr := range all {
+				if file == tr.of && file != of.name {
+					found = append(found, fmt.Sprintf("%s:%d: the link %s leads to English, and there is %s", d.name, l.number, m[1], tr.name))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// linked is the end of a link, where its words may be on the line before.
+var linked = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// untranslated lists what a translation does not have as the page has that it follows; same is of [headingsOf].
+func untranslated(d, of document, whole bool, same map[string]string) (found []string) {
 	say := func(line int, format string, args ...any) {
 		found = append(found, fmt.Sprintf("%s:%d: ", d.name, line)+fmt.Sprintf(format, args...))
 	}
@@ -80,7 +122,7 @@ func untranslated(d, of document, whole bool) (found []string) {
 	if next < len(of.blocks) {
 		say(0, "the block at %s:%d is missing", of.name, of.blocks[next].line)
 	}
-	a, b := d.sections(of), of.sections(d)
+	a, b := d.sections(of, same), of.sections(d, same)
 	for i := range min(len(a), len(b)) {
 		if a[i].level != b[i].level {
 			say(a[i].line, "a heading of level %d, and %s:%d has one of level %d", a[i].level, of.name, b[i].line, b[i].level)
@@ -151,12 +193,13 @@ func withoutComments(text string) string {
 // section is what stands below a heading, as far as it is the same in every language.
 type section struct {
 	line, level int
-	marks       []string // code and targets of links
+	marks       []string // code, and targets of links and pictures
 	rows        []string // the code in the first cell of each row of a table
 }
 
-// sections takes a page apart. Links within it are to the number of a heading; those to the same page in the other language do not count.
-func (d document) sections(other document) (all []section) {
+// sections takes a page apart. Links within it, and to a page that is there in both languages (same), are to the number of a heading; those to
+// the same page in the other language do not count.
+func (d document) sections(other document, same map[string]string) (all []section) {
 	own := map[string]int{}
 	var texts []string
 	for _, l := range d.lines {
@@ -181,9 +224,12 @@ func (d document) sections(other document) (all []section) {
 	for i := range all {
 		for _, m := range link.FindAllStringSubmatch(texts[i], -1) { // its words may be on two lines
 			n, ok := own[m[1]]
+			both := same[filepath.Join(filepath.Dir(d.name), m[1])]
 			switch {
 			case ok:
 				all[i].marks = append(all[i].marks, fmt.Sprintf("a link to heading %d", n+1))
+			case both != "" && both != d.name && both != other.name:
+				all[i].marks = append(all[i].marks, "a link to "+both)
 			case m[1] != filepath.Base(other.name):
 				all[i].marks = append(all[i].marks, "a link to "+m[1])
 			}
@@ -196,9 +242,9 @@ func (d document) sections(other document) (all []section) {
 
 // The test above sees what it is for.
 func TestUntranslated(t *testing.T) {
-	const english = "# Restore\n\n[Português](x.pt-BR.md)\n\nSee [below](#rows), [sizes](y.md#sizes) and `--plan`.\n\n<!-- check: rows shop 5 -->\n```sh\n" +
+	const english = "# Restore\n\n[Português](x.pt-BR.md)\n\n![A plan](images/plan.png)\n\nSee [below](#rows), [sizes](y.md#sizes), [the button](z.md#button) and `--plan`.\n\n<!-- check: rows shop 5 -->\n```sh\n" +
 		"export A='#1'   # or two\n# then\ncofre list\n```\n\n## Rows\n\n| says | means |\n|---|---|\n| `no …` | with `--create` |\n\n```sql\nBEGIN; -- a remark\n```\n"
-	const portuguese = "# Restauração\n\n[English](x.md)\n\n`--plan` antes; veja [abaixo](#as-linhas) e\n[os\ntamanhos](y.md#sizes).\n\n<!-- check: rows shop 5 -->\n```sh\n" +
+	const portuguese = "# Restauração\n\n[English](x.md)\n\n![Um plano](images/plan.png)\n\n`--plan` antes; veja [abaixo](#as-linhas), [o botão](z.pt-BR.md#botão) e\n[os\ntamanhos](y.md#sizes).\n\n<!-- check: rows shop 5 -->\n```sh\n" +
 		"export A='#1'  # ou dois, até três\n# depois,\n# à noite\ncofre list\n```\n\n## As linhas\n\n| diz | significa |\n|---|---|\n| `no …` | use `--create` |\n\n```sql\nBEGIN; -- um comentário\n```\n"
 	read := func(name, text string) document {
 		d, err := parse(name, text)
@@ -208,9 +254,11 @@ func TestUntranslated(t *testing.T) {
 		return d
 	}
 	of := read("x.md", english)
+	both := []translation{{"x.pt-BR.md", "x.md", true}, {"z.pt-BR.md", "z.md", true}}
+	same := headingsOf(map[string]document{"z.md": read("z.md", "# Z\n\n## Button\n"), "z.pt-BR.md": read("z.pt-BR.md", "# Z\n\n## Botão\n")}, both)
 	compare := func(text string, whole bool) []string {
 		d := read("x.pt-BR.md", text)
-		return slices.Concat(d.leads("English", of), untranslated(d, of, whole))
+		return slices.Concat(d.leads("English", of), untranslated(d, of, whole, same), d.leadsAway(of, both))
 	}
 	if found := compare(portuguese, true); found != nil {
 		t.Errorf("a faithful page is refused: %q", found)
@@ -224,8 +272,11 @@ func TestUntranslated(t *testing.T) {
 		{"'#1'", "'#2'", "has no such block"},
 		{"BEGIN;", "COMMIT;", "has no such block"},
 		{"rows shop 5 ", "rows shop 6 ", "has no such block"},
-		{"```sql\nBEGIN; -- um comentário\n```\n", "", "the block at x.md:21 is missing"},
+		{"```sql\nBEGIN; -- um comentário\n```\n", "", "the block at x.md:23 is missing"},
 		{"(#as-linhas)", "(#restauração)", "a link to heading 2"},
+		{"images/plan.png", "images/home.png", "does not have a link to images/plan.png"},
+		{"#botão", "#z", "does not have a link to heading 2 of z.md"},
+		{"z.pt-BR.md#botão", "z.md#button", "leads to English"},
 		{"y.md#sizes", "y.md", "a link to y.md#sizes"},
 		{"`--plan`", "`--list`", "has `--list`, which"},
 		{"`--create`", "--create", "does not have `--create`"},
@@ -238,5 +289,32 @@ func TestUntranslated(t *testing.T) {
 		if !strings.Contains(found, c.complaint) {
 			t.Errorf("%q for %q: %q does not say %q", c.new, c.old, found, c.complaint)
 		}
+	}
+}
+
+// What the web UI says names pages in its own language, and headings that are there.
+func TestMessagesNamePages(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(testenv.Root(), "web/src/i18n/*.ts"))
+	named := regexp.MustCompile(`(docs/[\w.-]+\.md)(?:, “([^”]+)”)?`)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			found++
+			page, err := os.ReadFile(filepath.Join(testenv.Root(), m[1]))
+			if err != nil || m[2] != "" && !strings.Contains(string(page), "\n## "+m[2]+"\n") {
+				t.Errorf("%s names %s, which is not there: %v", filepath.Base(file), m[0], err)
+			}
+			own := strings.TrimSuffix(m[1], ".md") + ".pt-BR.md"
+			if _, err := os.Stat(filepath.Join(testenv.Root(), own)); err == nil && strings.HasSuffix(file, "pt-BR.ts") {
+				t.Errorf("%s names %s, and there is %s", filepath.Base(file), m[1], own)
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("only %d pages are named", found)
 	}
 }

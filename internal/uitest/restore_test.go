@@ -39,8 +39,8 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	backups := filepath.Join(dir, "backups")
-	url := serve(t, "DATABASE_URL="+server.URL("shop"), "BACKUP_DIRECTORY="+backups, "BACKUP_CONFIG="+file,
+	site := serve(t, "DATABASE_URL="+server.URL("shop"), "BACKUP_DIRECTORY="+backups, "BACKUP_CONFIG="+file,
 		"STAGING_URL="+server.URL("postgres"), "FAR_URL="+server.URLThrough(proxy.Addr(), "postgres"), "BACKUP_MAX_REQUESTS_PER_MINUTE=0")
-	drive(t, "restore.mjs", "COFRE_URL="+url, "COFRE_BACKUPS="+backups, "COFRE_CLIENT_BIN="+testenv.ClientBin(testenv.NewestMajor),
+	drive(t, "restore.mjs", site, "COFRE_BACKUPS="+backups, "COFRE_CLIENT_BIN="+testenv.ClientBin(testenv.NewestMajor),
 		"COFRE_SHOP="+server.URL("shop"), "COFRE_ADMIN="+server.URL("postgres"), "COFRE_HALF="+server.URL("shop_half"))
 }

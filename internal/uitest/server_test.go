@@ -28,8 +28,11 @@ var program = sync.OnceValues(func() (string, error) {
 	return filepath.Join(dir, "cofre"), testenv.Build(dir, "./cmd/cofre")
 })
 
-// serve starts "cofre serve" on a free port with these variables, and gives its address. It ends with the test.
-func serve(t *testing.T, env ...string) string {
+// site is a running "cofre serve": its address, and the secret that signs in there.
+type site struct{ url, secret string }
+
+// serve starts "cofre serve" on a free port with these variables. It ends with the test.
+func serve(t *testing.T, env ...string) site {
 	t.Helper()
 	if !web.Built() {
 		t.Fatal("the web UI is not built; run: make build")
@@ -65,7 +68,7 @@ func serve(t *testing.T, env ...string) string {
 		URL    string `json:"url"`
 		Secret string `json:"secret"`
 	}
-	for end := time.Now().Add(time.Minute); json.Unmarshal([]byte(out.String()), &said) != nil; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); json.Unmarshal([]byte(out.String()), &said) != nil || said.URL == ""; time.Sleep(5 * time.Millisecond) {
 		select {
 		case <-p.Done():
 			end = time.Time{}
@@ -75,12 +78,11 @@ func serve(t *testing.T, env ...string) string {
 			t.Fatalf("cofre serve announces nothing: %s\n%s", out, log)
 		}
 	}
-	t.Setenv("COFRE_SECRET", said.Secret)
-	return said.URL
+	return site{said.URL, said.Secret}
 }
 
-// drive runs a program of web/e2e, with these variables beside the test's own.
-func drive(t *testing.T, script string, env ...string) {
+// drive runs a program of web/e2e against a server, with these variables beside the test's own.
+func drive(t *testing.T, script string, s site, env ...string) {
 	t.Helper()
 	root := testenv.Root()
 	shots := os.Getenv("COFRE_SCREENSHOTS")
@@ -92,7 +94,7 @@ func drive(t *testing.T, script string, env ...string) {
 	}
 	cmd := exec.Command("node", script)
 	cmd.Dir = filepath.Join(root, "web", "e2e")
-	cmd.Env = append(append(os.Environ(), "COFRE_SCREENSHOTS="+shots), env...)
+	cmd.Env = append(append(os.Environ(), "COFRE_SCREENSHOTS="+shots, "COFRE_URL="+s.url, "COFRE_SECRET="+s.secret), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("node %s: %v\n%s", script, err, out)

@@ -29,9 +29,9 @@ func TestUI(t *testing.T) {
 	proxy.Throttle(testenv.ToClient, 2_500_000)
 	backups := filepath.Join(t.TempDir(), "backups")
 
-	url := serve(t, "DATABASE_URL="+server.URLThrough(proxy.Addr(), "shop"), "BACKUP_DIRECTORY="+backups,
+	site := serve(t, "DATABASE_URL="+server.URLThrough(proxy.Addr(), "shop"), "BACKUP_DIRECTORY="+backups,
 		"BACKUP_MAX_STORAGE_SIZE_GB=10", "BACKUP_SCHEDULE=0 2 1 1 *", "BACKUP_MAX_REQUESTS_PER_MINUTE=0")
-	drive(t, "run.mjs", "COFRE_URL="+url, "COFRE_BACKUPS="+backups, "COFRE_CLIENT_BIN="+testenv.ClientBin(testenv.NewestMajor),
+	drive(t, "run.mjs", site, "COFRE_BACKUPS="+backups, "COFRE_CLIENT_BIN="+testenv.ClientBin(testenv.NewestMajor),
 		"COFRE_SOURCE="+server.URL("shop"), "COFRE_TARGET="+server.URL("restored"))
 }
 
@@ -39,7 +39,7 @@ func TestUI(t *testing.T) {
 func TestSignInAtProvider(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)
 	provider := testenv.OIDC(t)
-	url := serve(t, "DATABASE_URL="+server.NewDatabase(t), "BACKUP_DIRECTORY="+filepath.Join(t.TempDir(), "backups"),
+	site := serve(t, "DATABASE_URL="+server.NewDatabase(t), "BACKUP_DIRECTORY="+filepath.Join(t.TempDir(), "backups"),
 		"BACKUP_OIDC_ISSUER="+provider.Issuer, "BACKUP_OIDC_AUDIENCE="+testenv.OIDCAudience, "BACKUP_OIDC_ROLES_CLAIM=roles")
-	drive(t, "signin.mjs", "COFRE_URL="+url, "COFRE_ISSUER="+provider.Issuer)
+	drive(t, "signin.mjs", site, "COFRE_ISSUER="+provider.Issuer)
 }

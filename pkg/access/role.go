@@ -36,7 +36,7 @@ func Roles() []Role { return []Role{SuperAdmin, Admin, Supervisor, Usuario} }
 
 // everything is all permissions that operations ask for (x-permission in api/openapi.yaml).
 var everything = set("create", "list", "download", "delete", "validate", "cancel", "cleanup", "settings_read", "settings_write",
-	"audit", "metrics", "restore", "pin")
+	"audit", "metrics", "restore", "pin", "sources", "places", "channels")
 
 // permissions is the one table of who may do what.
 var permissions = map[Role]map[string]bool{

@@ -7,7 +7,7 @@ import (
 
 // TestMatrix is the table of roles written a second time, by hand: whoever changes one has to change the other.
 func TestMatrix(t *testing.T) {
-	all := []string{"audit", "cancel", "cleanup", "create", "delete", "download", "list", "metrics", "pin", "restore", "settings_read", "settings_write", "validate"}
+	all := []string{"audit", "cancel", "channels", "cleanup", "create", "delete", "download", "list", "metrics", "pin", "places", "restore", "settings_read", "settings_write", "sources", "validate"}
 	want := map[Role][]string{
 		"SUPERADMIN": all, "ADMIN": all, "SUPERVISOR": {"download", "list"}, "USUARIO": nil,
 		"": nil, "admin": nil, "ROOT": nil, "ADMIN ": nil,

@@ -79,7 +79,7 @@ type Schedule interface {
 	String() string                 // the cron expression
 }
 
-// Config is what the handler is made of. Service, Launcher, Authenticate and Audit are needed.
+// Config is what the handler is made of. Service, Launcher, Authenticate, Audit and People are needed.
 type Config struct {
 	Service      *backup.Service
 	Launcher     Launcher
@@ -97,7 +97,7 @@ type Config struct {
 	PlanTime time.Duration
 	// LaunchProof hands a proof that by wants to whoever makes it; see Service.LaunchProof. Without it none is taken.
 	LaunchProof func(ctx context.Context, id, by string) error
-	// People is who is told of what happens; nil where nobody is.
+	// People is who is told of what happens.
 	People People
 	// Link makes the link that the caller gets of a presigned one; nil hands it on as it is. It is for stores that callers
 	// cannot reach themselves.
@@ -107,16 +107,19 @@ type Config struct {
 	ValidateInline int64
 	// Limits are shown with the settings beside those that the service knows.
 	Limits  MoreLimits
-	Version string // cofre's own, shown by health to whoever may see its details
-	// FreeSpace gives the free and total bytes of the disk under a local backup directory; nil where there is none.
-	FreeSpace func() (free, total int64, err error)
-	Now       func() time.Time // default time.Now
-	Log       *slog.Logger     // default: nothing
+	Version string           // cofre's own, shown by health to whoever may see its details
+	Now     func() time.Time // default time.Now
+	Log     *slog.Logger     // default: nothing
 }
 
 // People is who is told of what happens.
 type People interface {
 	Channels(ctx context.Context) ([]contract.Channel, error)
+	// TryChannel sends one over a channel as it would be.
+	TryChannel(ctx context.Context, ch backup.Channel, by string) (answer string, err error)
+	// KeepChannel and RemoveChannel change the channels in the bucket; waiting are the events that the removed one was not told.
+	KeepChannel(ctx context.Context, change backup.ChannelChange, by string) (backup.Channel, error)
+	RemoveChannel(ctx context.Context, name, by string) (waiting int, err error)
 	// TestChannel sends a message for whom by names, and returns what the receiver answered; not_found where there is no such channel.
 	TestChannel(ctx context.Context, name, by string) (answer string, err error)
 	// Events gives a page of what people were told, newest first, older than before.
@@ -143,6 +146,7 @@ const defaultInline = 256 << 20
 type API struct {
 	Config
 	contract *contract.Contract
+	words    sayer
 	handlers map[string]handler
 	health   health
 	denials  denials
@@ -154,8 +158,8 @@ type handler func(context.Context, *call) (answer, error)
 
 // New makes the handler. It fails when something is missing, or when the contract and the code do not agree.
 func New(c Config) (*API, error) {
-	if c.Service == nil || c.Launcher == nil || c.Authenticate == nil || c.Audit == nil {
-		return nil, errors.New("api: Service, Launcher, Authenticate and Audit are needed")
+	if c.Service == nil || c.Launcher == nil || c.Authenticate == nil || c.Audit == nil || c.People == nil {
+		return nil, errors.New("api: Service, Launcher, Authenticate, Audit and People are needed")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -170,13 +174,16 @@ func New(c Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{Config: c, contract: doc}
+	a := &API{Config: c, contract: doc, words: sayer{contract: doc}}
 	insights := newTurns(1)
 	a.handlers = map[string]handler{
 		"createBackup": a.create, "listBackups": a.list, "getBackup": a.info, "deleteBackup": a.delete, "pinBackup": a.pin, "unpinBackup": a.unpin,
 		"downloadBackup": a.download, "getBackupRows": newTurns(4).take(a.rows), "getBackupStatus": a.status, "validateBackup": a.validate, "proveBackup": a.prove, "cancelBackup": a.cancel,
-		"getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
+		"getBackupLog": a.runLog, "getBackupContents": insights.take(a.contents), "diffBackups": insights.take(a.diff), "cleanupBackups": a.cleanup, "getSettings": a.settings, "putSettings": a.saveSettings,
 		"getSession": a.session, "listAudit": a.audit, "getMetricsSummary": a.summary, "listDatabases": a.databases, "getHealth": a.checkHealth,
+		"createSource": a.createSource, "getSource": a.source, "putSource": a.putSource, "deleteSource": a.deleteSource, "listSources": a.sources, "testSource": newTurns(2).take(a.testSource),
+		"createPlace": a.createPlace, "getPlace": a.place, "putPlace": a.putPlace, "deletePlace": a.deletePlace, "listPlaces": a.places, "testPlace": newTurns(2).take(a.testPlace),
+		"createChannel": a.createChannel, "tryChannel": newTurns(2).take(a.tryChannel), "getChannel": a.channel, "putChannel": a.putChannel, "deleteChannel": a.deleteChannel,
 		"listChannels": a.channels, "testChannel": newTurns(2).take(a.testChannel), "listEvents": a.events,
 		"listRestoreTargets": a.restoreTargets, "planRestore": newTurns(2).take(a.planRestore), "createRestore": a.createRestore, "listRestores": a.listRestores, "getRestoreStatus": a.restoreStatus, "cancelRestore": a.cancelRestore,
 		"switchDatabases": newTurns(2).take(a.switchDatabases),

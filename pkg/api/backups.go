@@ -88,8 +88,8 @@ func (a *API) list(ctx context.Context, c *call) (answer, error) {
 	}
 	page, err := a.Service.List(ctx, backup.ListOptions{
 		Source: p.Source, Outcome: registry.Outcome(p.Outcome),
-		Database: p.Database, Status: registry.Status(p.Status), Since: p.Since, Until: p.Until, Label: p.Label, Search: p.Search,
-		Damaged: p.Damaged, Limit: p.Limit, Cursor: p.Cursor, Fates: true,
+		Database: p.Database, Status: registry.Status(p.Status), Since: p.Since, Until: p.Until, Labels: p.Label, Search: p.Search,
+		Damaged: p.Damaged, Problems: p.Problems, Pinned: p.Pinned, Limit: p.Limit, Cursor: p.Cursor, Fates: true,
 	})
 	if err != nil {
 		return answer{}, err
@@ -110,6 +110,11 @@ func (a *API) info(ctx context.Context, c *call) (answer, error) {
 			c.log.Warn("the backup's last proof is left out of the answer", "backup_id", b.ID, "error", err.Error())
 		}
 		out.ProofAttempt = proofAttempt(last)
+		found, err := a.Service.Copies(ctx, &b)
+		if err != nil {
+			c.log.Warn("the backup's copies are left out of the answer", "backup_id", b.ID, "error", err.Error())
+		}
+		out.Copies = copies(found)
 	}
 	return ok(out), nil
 }
@@ -213,7 +218,16 @@ func (a *API) cleanup(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	c.note("dry_run", strconv.FormatBool(body.DryRun))
-	report, err := a.Service.Cleanup(ctx, backup.CleanupOptions{Days: body.Days, MaxBackups: body.MaxBackups, DryRun: body.DryRun, At: body.At, By: c.caller.Subject})
+	options := backup.CleanupOptions{Days: body.Days, MaxBackups: body.MaxBackups, DryRun: body.DryRun, At: body.At, By: c.caller.Subject}
+	if len(body.As) > 0 {
+		as, err := sourceSettings(body.As)
+		if err != nil {
+			return answer{}, err
+		}
+		c.note("source", as.Name)
+		options.As = &as
+	}
+	report, err := a.Service.Cleanup(ctx, options)
 	if err != nil {
 		return answer{}, err
 	}

@@ -39,6 +39,14 @@ func TestLifeOfABackup(t *testing.T) {
 		t.Errorf("listed as %+v", page)
 	}
 
+	for query, want := range map[string]int{"label=why&label=why%3Dtest": 1, "label=why%3Dtest&label=nothing": 0} { // all of them
+		for _, door := range []func(ask) reply{w.http, w.function} {
+			if door(ask{"GET", "/api/backup/list?" + query, "SUPERVISOR", "", nil}).want(200).into(&page); page.Total != want {
+				t.Errorf("%s lists %d", query, page.Total)
+			}
+		}
+	}
+
 	var link contract.DownloadLink
 	w.http(ask{"GET", "/api/backup/download/" + b.ID, "SUPERVISOR", "", nil}).want(200).into(&link)
 	if left := time.Until(link.ExpiresAt); left < 14*time.Minute || left > 15*time.Minute || link.ExpiresIn < 14*60 || link.ExpiresIn > 15*60 || link.Checksum != b.Checksum || link.Size != b.Size || link.Filename != b.Filename {

@@ -18,7 +18,7 @@ const (
 
 // NoToken is the fault of a request without credentials.
 func NoToken() error {
-	return fixed(fault.Permission, tokenMissing, "Sign in, and send the header Authorization: Bearer TOKEN.", "there is no token")
+	return fixed(fault.Permission, tokenMissing, "Sign in, and send the header Authorization: Bearer TOKEN.", "missing token")
 }
 
 // Bearer authenticates by the Authorization header (RFC 6750), where no gateway has done so before. verify verifies a

@@ -10,6 +10,15 @@ import (
 	"cofre/pkg/registry"
 )
 
+// runLog says what was noted while a backup was made.
+func (a *API) runLog(ctx context.Context, c *call) (answer, error) {
+	b, lines, err := a.Service.RunLog(ctx, c.resource)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(contract.BackupLog{ID: b.ID, Lines: each(lines, func(l backup.LogLine) contract.LogLine { return contract.LogLine{At: l.At, Text: l.Text} })}), nil
+}
+
 // contents says what a backup contains.
 func (a *API) contents(ctx context.Context, c *call) (answer, error) {
 	var p contract.GetBackupContentsParams

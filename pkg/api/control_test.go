@@ -37,7 +37,7 @@ func TestSavedSettingsCount(t *testing.T) {
 	w := newWorld(t, newDatabase(t), nil, "BACKUP_RETENTION_DAYS=30", "BACKUP_ALLOWED_DIRECTORIES=nightly,manual", "BACKUP_DEFAULT_DIRECTORY=nightly")
 	var got contract.SettingsResponse
 	w.http(ask{"GET", "/api/backup/settings", "ADMIN", "", nil}).want(200).into(&got)
-	if got.Settings.RetentionDays != 30 || got.Settings.DefaultDirectory != "nightly" || got.Limits.Database == "" {
+	if got.Settings.RetentionDays != 30 || got.Settings.DefaultDirectory != "nightly" || got.Limits.Database == "" || got.Limits.MaxDurationSeconds != 3600 {
 		t.Errorf("settings are %+v", got)
 	}
 	w.http(ask{"PUT", "/api/backup/settings", "ADMIN", `{"maxBackups":0,"retentionDays":3,"defaultDirectory":"other"}`, nil}).problem(422, "ValidationError", "invalid_input")

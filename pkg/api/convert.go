@@ -161,7 +161,7 @@ func request(o contract.BackupOptions) (backup.Request, error) {
 	case r.Compression == "":
 		r.Compression = "none"
 	case none == *o.Compress:
-		return r, refused("Leave one of them out.", "compress is %t, and compression is %s", *o.Compress, r.Compression)
+		return r, refused("Use only one of them.", "compress is %t, and compression is %s", *o.Compress, r.Compression)
 	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"cofre/pkg/api/contract"
+	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 )
 
@@ -18,5 +19,24 @@ func TestComparison(t *testing.T) {
 	want := []contract.CheckResult{{Name: "a", Outcome: "failed", Expect: "1"}, {Name: "b", Outcome: "unanswered"}}
 	if len(got.Checks) != 2 || got.Checks[0] != want[0] || got.Checks[1] != want[1] {
 		t.Errorf("checks are %+v", got.Checks)
+	}
+}
+
+// Whatever the domain finds, the contract has a code for.
+func TestCodesOfFindings(t *testing.T) {
+	for _, code := range overview.Codes() {
+		if !contract.FindingCode(code).Valid() || !contract.SentenceCode(code).Valid() {
+			t.Errorf("the contract does not know %s", code)
+		}
+	}
+	for _, step := range overview.Steps() {
+		if !contract.NextStep(step).Valid() {
+			t.Errorf("the contract does not know the step %s", step)
+		}
+	}
+	for _, code := range []overview.Code{overview.AllGood, overview.NothingYet} {
+		if !contract.SentenceCode(code).Valid() {
+			t.Errorf("the contract does not know %s", code)
+		}
 	}
 }

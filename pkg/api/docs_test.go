@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
 	"cofre/internal/testenv"
 )
 
@@ -23,8 +25,12 @@ func TestDocumentedCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
 	database := newDatabase(t)
-	w := newWorld(t, database, nil, append(withTarget(t, database), "BACKUP_MAX_CONCURRENT=10")...)
+	w := newWorld(t, database, nil, append(withTarget(t, database), "BACKUP_MAX_CONCURRENT=10", "BACKUP_COPIES="+filepath.Join(t.TempDir(), "second"), "BACKUP_SERVER_KEY="+id.String())...)
 	script := "set -eu -o pipefail\n"
 	blocks := regexp.MustCompile("(?s)```bash\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	for _, b := range blocks {

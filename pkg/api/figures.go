@@ -29,6 +29,9 @@ func (a *API) summary(ctx context.Context, c *call) (answer, error) {
 	s := summarize(o, p.Source)
 	s.TimeZone, s.StorageLimitBytes = zone.String(), a.Service.Limits.MaxTotalBytes
 	s.LastCleanup = o.LastCleanup
+	if f := o.Storage; f != nil {
+		s.StorageForecast = contract.StorageForecast{Points: each(f.Points, storedBytes), LimitBytes: f.Limit, Disk: f.Disk, FullAt: utc(f.Full)}
+	}
 	return ok(s), nil
 }
 
@@ -38,7 +41,7 @@ func summarize(o overview.Overview, source string) contract.MetricsSummary {
 		At: o.At.UTC().Truncate(time.Second), State: contract.State(o.State), Days: overview.Days, Running: o.Running, Damaged: o.Damaged,
 		StorageUsedBytes: o.Stored, Sources: []contract.SourceSummary{}, Errors: []contract.ErrorCount{},
 	}
-	figures, days := o.Figures, o.Days
+	figures, days, told := o.Figures, o.Days, o.Sources
 	sources := o.Foremost(overview.Shown)
 	for i := range sources {
 		s.Sources = append(s.Sources, sourceSummary(&sources[i], o.At))
@@ -56,11 +59,14 @@ func summarize(o overview.Overview, source string) contract.MetricsSummary {
 	if source != "" {
 		one := o.Source(source)
 		if one == nil {
-			one = &overview.Source{State: overview.OK}
+			one, told = &overview.Source{State: overview.OK}, nil
+		} else {
+			told = []overview.Source{*one}
 		}
 		figures, days = one.Figures, one.Days
 		s.State, s.Running, s.Damaged = contract.State(one.State), one.Running, one.Damaged
 	}
+	s.Sentence = sentence(overview.Say(told))
 	s.Total, s.Succeeded, s.Failed, s.Canceled = figures.Total, figures.Succeeded, figures.Failed, figures.Canceled
 	s.Interrupted, s.Missed = figures.Interrupted, figures.Missed
 	s.Trend = each(days, daySummary)
@@ -75,6 +81,13 @@ func summarize(o overview.Overview, source string) contract.MetricsSummary {
 	}
 	slices.SortStableFunc(s.Errors, func(a, b contract.ErrorCount) int { return cmp.Compare(b.Count, a.Count) })
 	return s
+}
+
+func sentence(s overview.Sentence) contract.Sentence {
+	return contract.Sentence{
+		Code: contract.SentenceCode(s.Code), State: contract.State(s.State), Sources: s.Sources, Others: s.Others, Source: s.Source,
+		Step: contract.NextStep(s.Step), BackupID: s.Backup, EarlierID: s.Earlier, At: utc(s.At), ProvenAt: utc(s.Proven),
+	}
 }
 
 func daySummary(d overview.Day) contract.DaySummary {
@@ -122,6 +135,9 @@ func sourceSummary(s *overview.Source, now time.Time) contract.SourceSummary {
 	if s.Forecast != nil {
 		out.Forecast = forecast(*s.Forecast)
 	}
+	if len(s.Coming) > 0 {
+		out.StorageForecast = each(s.Coming, storedBytes)
+	}
 	if s.Shrunk != nil {
 		out.ShrunkFrom, out.ShrunkTo = s.Shrunk.From, s.Shrunk.To
 	}
@@ -157,10 +173,14 @@ func forecast(f overview.Forecast) contract.Forecast {
 	})}
 }
 
+func storedBytes(p overview.Stored) contract.StoredBytes {
+	return contract.StoredBytes{At: utc(p.At), Bytes: p.Bytes}
+}
+
 func finding(f overview.Finding) contract.Finding {
 	return contract.Finding{
-		Code: contract.FindingCode(f.Code), Severity: contract.State(f.Severity), Text: f.Text, Hint: hintOf(f.Hint), Since: utc(f.Since), BackupID: f.Backup,
-		Error: errorOf(f.Error),
+		Code: contract.FindingCode(f.Code), Severity: contract.State(f.Severity), Text: f.Text, Hint: hintOf(f.Hint), Step: contract.NextStep(f.Step),
+		Since: utc(f.Since), BackupID: f.Backup, Error: errorOf(f.Error),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -58,7 +59,13 @@ func (a *API) look(ctx context.Context) (time.Time, bool, []contract.HealthCheck
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthWithin)
 		defer cancel()
 		h.at, h.failed = now, false
-		h.checks = []contract.HealthCheck{a.checkSpace(ctx), a.checkDatabase(ctx), a.checkSources(ctx), a.checkIntegrity(ctx), a.checkPermissions(ctx)}
+		space, database := a.checkSpace(ctx), a.checkDatabase(ctx)
+		o, err := a.Service.Overview(ctx, nil) // behind the look at the databases: what that refused is in it
+		if err == nil {
+			foretell(&space, o)
+		}
+		h.checks = []contract.HealthCheck{space, database, a.checkSources(ctx, o, err), a.checkIntegrity(ctx), a.checkPermissions(ctx)}
+		a.words.walk(reflect.ValueOf(h.checks)) // they are shared
 		for _, check := range h.checks {
 			h.failed = h.failed || check.Result == contract.HealthCheckResultFailed
 		}
@@ -81,33 +88,45 @@ func (a *API) checkSpace(ctx context.Context) contract.HealthCheck {
 		return failing(check.Name, err)
 	}
 	used := v.Count().Bytes
-	check.Detail = quantity.Bytes(used) + " are stored; there is no quota"
+	check.Detail = quantity.Bytes(used) + " used; no quota"
 	if quota := a.Service.Limits.MaxTotalBytes; quota > 0 {
-		check.Detail = fmt.Sprintf("%s are stored, and %s are allowed", quantity.Bytes(used), quantity.Bytes(quota))
-		grade(&check, float64(used)/float64(quota), "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.")
+		check.Detail = fmt.Sprintf("%s of %s used", quantity.Bytes(used), quantity.Bytes(quota))
+		grade(&check, float64(used)/float64(quota), "Remove backups or raise BACKUP_MAX_STORAGE_SIZE_GB.")
 	}
-	if a.FreeSpace == nil || check.Result == contract.HealthCheckResultFailed {
+	if a.Service.FreeSpace == nil || check.Result == contract.HealthCheckResultFailed {
 		return check
 	}
-	free, total, err := a.FreeSpace()
+	free, total, err := a.Service.FreeSpace()
 	if err != nil {
 		return failing(check.Name, fault.Wrap(err, fault.FileSystem, fault.StorageFailed, "Look at the disk of the backup directory.", "the free space of the disk cannot be told"))
 	}
-	check.Detail += fmt.Sprintf("; %s of the disk are free", quantity.Bytes(free))
+	check.Detail += fmt.Sprintf("; %s free on disk", quantity.Bytes(free))
 	if total > 0 {
-		grade(&check, 1-float64(free)/float64(total), "Make room on the disk of the backup directory.")
+		grade(&check, 1-float64(free)/float64(total), "Free space on the backup disk.")
 	}
 	return check
+}
+
+// foretell warns of a storage that will be full soon, where it is not yet. What warns already keeps its hint.
+func foretell(check *contract.HealthCheck, o overview.Overview) {
+	text, hint, soon := backup.StorageFull(o)
+	if !soon || check.Result == contract.HealthCheckResultFailed {
+		return
+	}
+	check.Detail += "; " + text
+	if check.Result == contract.HealthCheckResultOk {
+		check.Result, check.Hint, check.Step = contract.HealthCheckResultWarning, hintOf(hint), contract.NextStep(overview.StepRoom)
+	}
 }
 
 // grade warns when something is nearly full, and fails when it is.
 func grade(check *contract.HealthCheck, part float64, hint string) {
 	switch {
 	case part >= 1:
-		check.Result, check.Hint = contract.HealthCheckResultFailed, hint
+		check.Result, check.Hint, check.Step = contract.HealthCheckResultFailed, hint, contract.NextStep(overview.StepRoom)
 		check.Code, check.Reason = contract.ErrorCodeDiskSpaceError, string(fault.StorageFull)
 	case part >= backup.NearlyFull && check.Result == contract.HealthCheckResultOk:
-		check.Result, check.Hint = contract.HealthCheckResultWarning, hint
+		check.Result, check.Hint, check.Step = contract.HealthCheckResultWarning, hint, contract.NextStep(overview.StepRoom)
 	}
 }
 
@@ -123,7 +142,7 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		return failing(check.Name, err)
 	}
 	var details []string
-	for _, found := range append(a.Service.Engine.Checks(ctx, all), backup.CheckFollowed(all)...) {
+	for _, found := range append(a.Service.Engine.Checks(ctx, all), append(backup.CheckFollowed(all), backup.CheckKept(all)...)...) {
 		details = append(details, found.Detail)
 		if found.Result == backup.CheckFailed {
 			check.Result, check.Hint = contract.HealthCheckResultFailed, hintOf(found.Hint)
@@ -141,22 +160,26 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
 	}
 	check.Detail = strings.Join(details, "; ")
+	if check.Result != contract.HealthCheckResultOk {
+		check.Step = contract.NextStep(overview.StepSource)
+	}
 	if check.Result == contract.HealthCheckResultFailed {
 		return check
 	}
 	said := a.Service.CheckSources(ctx, all.Active())
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if err := said[name]; fault.HasReason(err, fault.ServerChanged) {
-			return failing(check.Name, err)
+			check = failing(check.Name, err)
+			check.Step, check.Source = contract.NextStep(overview.StepSource), name
+			return check
 		}
 	}
 	return check
 }
 
 // checkSources tells what somebody should look at, source by source.
-func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
+func (a *API) checkSources(ctx context.Context, o overview.Overview, err error) contract.HealthCheck {
 	check := contract.HealthCheck{Name: contract.HealthCheckNameSources, Result: contract.HealthCheckResultOk}
-	o, err := a.Service.Overview(ctx, nil)
 	if err != nil {
 		return failing(check.Name, err)
 	}
@@ -165,7 +188,8 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 		check.Detail = "the source has a good backup that is young enough"
 	}
 	if len(o.Sources) == 0 {
-		check.Detail = "there is no source yet"
+		// Where nothing is backed up, nothing is well.
+		check.Result, check.Detail = contract.HealthCheckResultWarning, "no source yet"
 	}
 	switch o.State {
 	case overview.Failing:
@@ -179,6 +203,7 @@ func (a *API) checkSources(ctx context.Context) contract.HealthCheck {
 			details = append(details, s.Name+": "+f.Text)
 			if check.Hint == "" && f.Severity == o.State {
 				check.Hint, check.Reason = hintOf(f.Hint), string(f.Code)
+				check.Step, check.Source, check.BackupID = contract.NextStep(f.Step), s.Name, f.Backup
 				if f.Error != nil {
 					check.Code, check.Reason = contract.ErrorCode(f.Error.Code), string(f.Error.Reason)
 				}
@@ -241,9 +266,11 @@ func (a *API) checkIntegrity(ctx context.Context) contract.HealthCheck {
 	}
 	switch {
 	case damaged > 0:
-		check.Result, check.Hint = contract.HealthCheckResultWarning, "Look at the damaged ones; make new backups of what they held."
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "Create new backups of the databases that they are of."
+		check.Step = contract.NextStep(overview.StepDamaged)
 	case good == 0:
-		check.Result, check.Hint = contract.HealthCheckResultWarning, "Make the first one."
+		check.Result, check.Hint = contract.HealthCheckResultWarning, "Create the first backup."
+		check.Step = contract.NextStep(overview.StepCreate)
 	}
 	return check
 }

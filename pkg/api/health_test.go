@@ -14,7 +14,7 @@ func TestHealth(t *testing.T) {
 	free := int64(500)
 	w := newWorld(t, newDatabase(t), func(c *api.Config) {
 		c.Now = func() time.Time { return now }
-		c.FreeSpace = func() (int64, int64, error) { return free, 1000, nil }
+		c.Service.FreeSpace = func() (int64, int64, error) { return free, 1000, nil }
 	})
 	w.created(w.http, "")
 	look := func(role string) (contract.HealthResponse, reply) {

@@ -14,7 +14,7 @@ var (
 	sentenceEnd = lazyregexp.New(`([.;:?!])\s+`)
 
 	// commandName and commandArgument are what texts name of the command line.
-	commandName     = `(source (?:list|moved|adopt)|audit (?:list|verify)|[a-z]+)`
+	commandName     = `(source (?:list|moved|adopt)|place (?:list|add|set|test|remove)|channel (?:list|add|set|test|remove)|audit (?:list|verify)|[a-z]+)`
 	commandArgument = `(?: (?:[0-9A-Z]{26}|ID|NAME|'[^']*'|"[^"]*"))`
 	command         = lazyregexp.New("`?\\bcofre " + commandName + commandArgument + "*`?")
 	asideCommand    = lazyregexp.New(`\s*\((?:cofre ` + commandName + commandArgument + `*(?:, )?)+\)`)
@@ -25,7 +25,7 @@ var (
 var things = map[string]string{
 	"create": "a new backup", "list": "the list of backups", "info": "its details", "contents": "what it contains", "diff": "a comparison",
 	"status": "its progress", "validate": "a validation", "rows": "its rows", "download": "a download", "url": "a link", "delete": "its removal", "pin": "a pin", "unpin": "the end of its pin",
-	"cleanup": "a cleanup", "source list": "the sources", "audit list": "the audit trail", "doctor": "the health check",
+	"cleanup": "a cleanup", "source list": "the sources", "place list": "the places", "channel list": "the channels", "copy": "the next copying", "audit list": "the audit trail", "doctor": "the health check",
 }
 
 // commandOnly are the commands that do what nothing else does.

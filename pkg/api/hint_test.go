@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"cofre/pkg/api/contract"
+	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
@@ -24,7 +26,7 @@ import (
 // Options of the command line mean nothing in a browser.
 func TestHintsNameNoOptions(t *testing.T) {
 	for hint, want := range map[string]string{
-		"Look at its messages; run it again with --verbose for all of them.":                        "Look at its messages.",
+		"See its messages; run again with --verbose for all of them.":                               "See its messages.",
 		"Run it again with --verbose.":                                                              "",
 		"Put the directory into its own field (--output).":                                          "Put the directory into its own field.",
 		"Create them (CREATE ROLE ...). Or leave it out: --no-owner.":                               "Create them (CREATE ROLE ...). Or leave it out.",
@@ -33,8 +35,9 @@ func TestHintsNameNoOptions(t *testing.T) {
 		"For example: cofre restore ID --to URL":                                                    "",
 		"":                                                                                          "",
 		"Follow it with: cofre status 01ARZ3NDEKTSV4RRFFQ69G5FAV":                                   "Follow it.",
+		"Try again in a few minutes. If that process has died, run cofre cleanup.":                  "Try again in a few minutes. If that process has died, run a cleanup.",
 		"Try again in a few minutes, or run: cofre cleanup":                                         "Try again in a few minutes, or run a cleanup.",
-		"Remove backups (cofre cleanup, cofre delete), or raise BACKUP_MAX_STORAGE_SIZE_GB.":        "Remove backups, or raise BACKUP_MAX_STORAGE_SIZE_GB.",
+		"Remove backups (cofre cleanup, cofre delete) or raise BACKUP_MAX_STORAGE_SIZE_GB.":         "Remove backups or raise BACKUP_MAX_STORAGE_SIZE_GB.",
 		"Free space there, or remove old backups with `cofre cleanup`.":                             "Free space there, or remove old backups with a cleanup.",
 		"Say so once: cofre source moved \"a b\".":                                                  "Say so once: cofre source moved \"a b\", on the command line.",
 		"Report it to the makers of cofre with the messages.":                                       "Report it to the makers of cofre with the messages.",
@@ -43,9 +46,15 @@ func TestHintsNameNoOptions(t *testing.T) {
 			t.Errorf("%q\nbecomes %q\nwant    %q", hint, got, want)
 		}
 	}
-	const cli = "Look at its messages; run it again with --verbose for all of them."
+	const cli = "See its messages; run again with --verbose for all of them."
 	f := fault.New(fault.BackupCreation, fault.ExitStatus, cli, "pg_dump failed")
 	record := registry.Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: cli}
+	if w := wordings("there is no second place \"x\"", hintOf("List the backups there are with: cofre list")); len(w) != 1 || w[0].Language != "pt-BR" || w[0].Text != "não há segundo local \"x\"" || w[0].Hint != "Liste os backups." {
+		t.Errorf("in other languages: %+v", w)
+	}
+	if w := wordings("FATAL: of the server", ""); w != nil {
+		t.Errorf("in other languages: %+v", w)
+	}
 	doc := problem{fault: f}.answer(nil, "1", slog.New(slog.DiscardHandler))
 	for door, hint := range map[string]string{
 		"a record": backupError(record).Hint, "a finding": finding(overview.Finding{Hint: cli, Error: &record}).Hint, "a check": failing("database", f).Hint,
@@ -96,7 +105,7 @@ func textsWithCommands(t *testing.T) []string {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && (path == "../cli" || path == "../demo" || e.Name() == "testdata"):
+		case e.IsDir() && (path == "../cli" || path == "../demo" || path == "../wording" || e.Name() == "testdata"):
 			return fs.SkipDir
 		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || path == "../api/hint.go":
 			return nil
@@ -181,4 +190,11 @@ func FuzzHint(f *testing.F) {
 			t.Errorf("%q becomes %q", s, got)
 		}
 	})
+}
+
+func TestHealthOfNoSource(t *testing.T) {
+	a := &API{Config: Config{Service: &backup.Service{}}}
+	if check := a.checkSources(t.Context(), overview.Overview{}, nil); check.Result != contract.HealthCheckResultWarning || check.Detail != "no source yet" {
+		t.Errorf("where nothing is backed up: %+v", check)
+	}
 }

@@ -37,7 +37,7 @@ func TestPeople(t *testing.T) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	bare := newWorld(t, "", nil)
-	for target, want := range map[string]string{"/api/channel/list": `{"channels":[]}`, "/api/event/list": `{"events":[]}`} {
+	for target, want := range map[string]string{"/api/channel/list": `{"channels":[],"secretsKept":false}`, "/api/event/list": `{"events":[]}`} {
 		if r := bare.http(ask{"GET", target, "ADMIN", "", nil}); strings.TrimSpace(string(r.body)) != want {
 			t.Errorf("without channels: %s", r.body)
 		}

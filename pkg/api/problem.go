@@ -53,6 +53,7 @@ var statuses = []struct {
 	{fault.Validation, fault.SignatureMissing, http.StatusConflict},
 	{fault.Validation, fault.SignatureWrong, http.StatusConflict},
 	{fault.Validation, fault.Precondition, http.StatusPreconditionFailed},
+	{fault.Validation, fault.Precondition, http.StatusConflict},
 	{fault.Validation, fault.NewerVersion, http.StatusInternalServerError},
 	{fault.Validation, fault.StructureDamaged, http.StatusUnprocessableEntity},
 	{fault.Validation, fault.StructureDamaged, http.StatusInternalServerError}, // what lies there, not what was sent
@@ -120,7 +121,7 @@ func (p problem) answer(op *contract.Operation, requestID string, log *slog.Logg
 		Code: contract.ErrorCode(f.Code), Reason: string(f.Reason), RequestID: requestID, Errors: p.fields,
 	}
 	if f.Code == fault.Internal {
-		doc.Detail, doc.Hint = "something unexpected happened", "Look for this request's id in the log of cofre."
+		doc.Detail, doc.Hint = "internal error", "Look for this request's id in the log of cofre."
 	}
 	if doc.Detail == "" {
 		doc.Detail = string(f.Code)

@@ -199,14 +199,14 @@ func (a *API) admit(c *call) error {
 		}
 	}
 	if need := c.op.Permission; need != "" && !c.may(need) {
-		return fixed(fault.Permission, NotAllowed, "Ask somebody whose role may, or for another role.", "your role does not have the permission "+need)
+		return fixed(fault.Permission, NotAllowed, "Ask an administrator.", "your role lacks the permission "+need)
 	}
 	return nil
 }
 
 func misfit(wrong []contract.FieldError) error {
 	return &problemError{problem{fields: wrong,
-		fault: fixed(fault.Validation, contractBroken, "See errors; the contract is api/openapi.yaml.", "the request does not fit the contract")}}
+		fault: fixed(fault.Validation, contractBroken, "See \"errors\"; the API is described in api/openapi.yaml.", "invalid request")}}
 }
 
 // readBody reads the body whole; nil when there is none.
@@ -219,7 +219,7 @@ func readBody(op *contract.Operation, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fixed(fault.Validation, contractBroken, "Send it again.", "the body could not be read to its end")
 	case len(body) > maxBody:
-		return nil, fixed(fault.Validation, bodyTooLarge, "No request needs as much.", "the body is larger than 64 KiB")
+		return nil, fixed(fault.Validation, bodyTooLarge, "Send less.", "request body too large (limit 64 KiB)")
 	case len(body) == 0 || !op.HasBody:
 		return body, nil
 	}
@@ -254,7 +254,7 @@ func (a *API) write(w http.ResponseWriter, c *call, out answer) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false) // links are copied from answers; nosniff keeps browsers from taking them for HTML
-	if err := enc.Encode(out.body); err != nil {
+	if err := enc.Encode(a.words.say(out.body)); err != nil {
 		c.log.Error("answer not encoded", "error", err.Error())
 		w.WriteHeader(http.StatusInternalServerError)
 		return

@@ -87,6 +87,7 @@ func (a *API) settingsResponse(s registry.Settings, all source.List) contract.Se
 			MaxConcurrent: l.MaxConcurrent, MaxBackupsPerUser: l.MaxBackupsPerUser,
 			MaxConcurrentPerUser: l.MaxConcurrentPerUser, MaxRequestsPerMinute: a.Limits.MaxRequestsPerMinute,
 			MaxBackupSizeGB: float64(l.MaxBackupBytes) / gigabyte, MaxStorageSizeGB: float64(l.MaxTotalBytes) / gigabyte,
+			MaxDurationSeconds: int(l.MaxDuration.Seconds()),
 			AllowedDirectories: list(l.AllowedDirectory), Compress: d.Compress, CompressionThresholdMB: float64(l.CompressThreshold) / megabyte,
 			EncryptBackups: d.Encrypt, AuditLogRetentionDays: a.Limits.AuditLogRetentionDays, AutoCleanupEnabled: a.Limits.AutoCleanupEnabled,
 			CleanupSchedule: a.Limits.CleanupSchedule, BackupSchedule: schedule, Database: database, Source: all.Default,

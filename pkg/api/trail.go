@@ -165,6 +165,8 @@ func action(op *contract.Operation) string {
 		return "status"
 	case "getBackupContents":
 		return "contents"
+	case "getBackupLog":
+		return "log"
 	case "unpinBackup":
 		return "unpin"
 	case "diffBackups":
@@ -193,6 +195,40 @@ func action(op *contract.Operation) string {
 		return "restore_cancel"
 	case "switchDatabases":
 		return "restore_switch"
+	case "listSources":
+		return "source_list"
+	case "testSource":
+		return "source_test"
+	case "createSource":
+		return "source_create"
+	case "putSource":
+		return "source_change"
+	case "deleteSource":
+		return "source_remove"
+	case "getSource":
+		return "source_info"
+	case "createPlace":
+		return "place_create"
+	case "putPlace":
+		return "place_change"
+	case "deletePlace":
+		return "place_remove"
+	case "getPlace":
+		return "place_info"
+	case "listPlaces":
+		return "place_list"
+	case "testPlace":
+		return "place_test"
+	case "createChannel":
+		return "channel_create"
+	case "putChannel":
+		return "channel_change"
+	case "deleteChannel":
+		return "channel_remove"
+	case "getChannel":
+		return "channel_info"
+	case "tryChannel":
+		return "channel_try"
 	case "listChannels":
 		return "channel_list"
 	case "testChannel":
@@ -236,7 +272,7 @@ func (d *denials) let(now time.Time) (missed int, let bool) {
 }
 
 // polled are the operations that a page which somebody has open asks for again and again.
-var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "listRestoreTargets": true, "getRestoreStatus": true, "listChannels": true, "listEvents": true}
+var polled = map[string]bool{"getBackupStatus": true, "getSession": true, "getMetricsSummary": true, "listRestores": true, "listRestoreTargets": true, "getRestoreStatus": true, "listSources": true, "listPlaces": true, "listChannels": true, "listEvents": true}
 
 // pollSpan is how long asking for the same thing counts as one action of the same caller: whoever follows a backup asks
 // every few seconds, and a trail of that would hide everything else.

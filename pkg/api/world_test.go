@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/registry"
+	"cofre/pkg/wording"
 )
 
 func TestMain(m *testing.M) {
@@ -169,10 +171,7 @@ func newWorld(t testing.TB, database string, change func(*api.Config), env ...st
 		t.Fatal(err)
 	}
 	config := api.Config{
-		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, LaunchProof: w.launcher.LaunchProof, Authenticate: api.Bearer(verify), Audit: w.trail, Version: "1.2.3", Log: log,
-	}
-	if w.Outbox != nil {
-		config.People = w.App
+		Service: w.Service, Launcher: w.launcher, LaunchRestore: w.launcher.LaunchRestore, LaunchProof: w.launcher.LaunchProof, Authenticate: api.Bearer(verify), Audit: w.trail, People: w.App, Version: "1.2.3", Log: log,
 	}
 	if change != nil {
 		change(&config)
@@ -260,6 +259,12 @@ func (w *world) check(q ask, r reply) reply {
 	if op, _, _ := w.contract.Find(q.method, target); op != nil {
 		if err := op.CheckAnswer(r.status, r.header, r.body); err != nil {
 			w.t.Errorf("%s %s: %v: %s", q.method, q.target, err, r.body)
+		} else {
+			for at, text := range op.Unsaid(wording.Portuguese, r.status, r.header, r.body) {
+				if wording.Say(wording.Portuguese, text) != text || !wording.Known(wording.Portuguese, text) && !others.MatchString(text) {
+					w.t.Errorf("%s %s: %s has no words in Portuguese: %q", q.method, q.target, at, text)
+				}
+			}
 		}
 	}
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
@@ -269,6 +274,9 @@ func (w *world) check(q ask, r reply) reply {
 	}
 	return r
 }
+
+// others are words that are not cofre's: of these tests, and of servers.
+var others = regexp.MustCompile(`^(too many requests|too many executions|Wait\.|Sign in again\.)$`)
 
 // http goes through the server's door.
 func (w *world) http(q ask) reply {

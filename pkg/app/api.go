@@ -35,10 +35,7 @@ func (a *App) API(o APIOptions) (*api.API, error) {
 			MaxRequestsPerMinute: c.MaxRequestsPerMinute, AuditLogRetentionDays: c.AuditRetentionDays,
 			AutoCleanupEnabled: c.AutoCleanup, CleanupSchedule: c.CleanupSchedule,
 		},
-		People: a.people(), Link: o.Link, Operations: o.Operations, Version: o.Version, Log: o.Log,
-	}
-	if a.Local {
-		conf.FreeSpace = a.freeSpace
+		People: a, Link: o.Link, Operations: o.Operations, Version: o.Version, Log: o.Log,
 	}
 	return api.New(conf)
 }

@@ -17,54 +17,82 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/outbox"
 	"cofre/pkg/secret"
+	"cofre/pkg/wording"
 )
 
-// openOutbox makes the queue of events, where the file has channels: without one nothing is kept and nothing is looked at.
+// openOutbox makes the queue of events. Without channels nothing is kept in it.
 func (a *App) openOutbox() backup.Events {
-	c := a.config
-	if len(c.File.Channels) == 0 {
-		return nil
-	}
-	o := outbox.Options{Zone: time.Local, Log: a.log}
-	for _, ch := range c.File.Channels {
-		o.Channels = append(o.Channels, channel.New(c.channel(ch, a.Directory)))
-		if ch.Digest != "" && !slices.Contains(o.Digests, ch.Digest) {
-			o.Digests = append(o.Digests, ch.Digest)
-		}
-	}
-	a.Outbox = outbox.New(a.Store, o)
+	a.Outbox = outbox.New(a.Store, outbox.Options{Find: a.findChannels, Zone: time.Local, Log: a.log})
 	return a.Outbox
 }
 
-// channel is one of the file. What its references lead to is read with each message.
-func (c Config) channel(ch configfile.Channel, place string) channel.Config {
-	read := func(k configfile.Connection) func(context.Context) (string, error) {
-		return func(ctx context.Context) (string, error) { return ch.Read(ctx, k, c.getenv, secret.Key) }
+// findChannels are those that tell people.
+func (a *App) findChannels(ctx context.Context) (out []outbox.Channel, more bool, err error) {
+	all, err := a.Service.Channels(ctx)
+	if fault.HasCode(err, fault.Permission) { // what runs with few rights tells by the file alone, and others by all
+		a.log.Debug("the channels in the bucket cannot be read here", "error", err.Error())
+		more, err = true, nil
+	}
+	for _, ch := range all {
+		if ch.Trouble == nil {
+			out = append(out, a.channel(ch))
+			continue
+		}
+		if ch.Unread() != nil { // with another key, perhaps, somebody else can read it
+			more = true
+		}
+		if _, said := a.unfit.LoadOrStore(ch.Name+"\x00"+ch.Version(), true); !said {
+			a.log.Warn("a channel tells nobody", "channel", ch.Name, "error", fault.From(ch.Trouble).Message)
+		}
+	}
+	return out, more, err
+}
+
+// knownARNs are the topics and buses that channels may name: those of BACKUP_CHANNEL_ARNS, and of a file of this machine. What lies in S3 names none by itself:
+// whoever may write there would publish with the credentials of this process.
+func (c Config) knownARNs() []string {
+	known := c.ChannelARNs
+	if c.FileURL == "" {
+		for _, ch := range c.File.Channels {
+			known = append(known[:len(known):len(known)], ch.Destination())
+		}
+	}
+	return known
+}
+
+// channel is one that tells people. What its references lead to is read with each message.
+func (a *App) channel(ch backup.Channel) *channel.Channel {
+	c := a.config
+	read := func(purpose string, k configfile.Connection) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			if ch.Stored(purpose) {
+				return ch.Secret(purpose)
+			}
+			return configfile.Address(ctx, ch.Settings, k, c.getenv, secret.Key)
+		}
 	}
 	conf := channel.Config{
-		Name: ch.Name, Kind: ch.Kind, Where: read(ch.Where), Chat: ch.Chat, From: ch.From, To: ch.To, Language: event.Language(ch.Language), Zone: time.Local, AllowLocal: ch.AllowLocal, Place: place,
+		Name: ch.Name, Kind: ch.Kind, Where: read(backup.ChannelWhere, ch.Where), Chat: ch.Chat, From: ch.From, To: ch.To, Destination: ch.Destination(), Publisher: a.publisher, Language: event.Language(cmp.Or(ch.Language, c.Language)), Zone: time.Local,
+		AllowLocal: ch.AllowLocal, Made: ch.Made, Place: a.Directory,
 		Filter: event.Filter{Sources: ch.Sources, Least: event.Severity(ch.Severity), Digest: ch.Digest},
-	}
-	if conf.Language == "" {
-		conf.Language = event.Language(c.Language)
 	}
 	for _, k := range ch.Events {
 		conf.Filter.Kinds = append(conf.Filter.Kinds, event.Kind(k))
 	}
-	if ch.Key != (configfile.Connection{}) {
-		conf.Key = read(ch.Key)
+	if ch.Signed() {
+		conf.Key = read(backup.ChannelKey, ch.Key)
 	}
-	return conf
+	return channel.New(conf)
 }
 
 // TellPeople puts what happened into the queue, with what follows from how it stands with all backups, and tells the channels what they were not
 // told. Whoever has time calls it: it never belongs into the way of a backup. With notice it looks how it stands in any case; otherwise only
 // where that may have changed.
 func (a *App) TellPeople(ctx context.Context, notice bool) error {
-	if a.Outbox == nil {
-		return nil
-	}
 	err := a.Outbox.Write(ctx)
+	if channels, cerr := a.Outbox.Channels(ctx); cerr != nil || len(channels) == 0 {
+		return err
+	}
 	if a.Outbox.Looked() || notice {
 		if serr := a.notice(ctx); serr != nil {
 			a.Outbox.Look() // the next one looks again
@@ -89,44 +117,71 @@ func (a *App) notice(ctx context.Context) error {
 	return a.Outbox.Settle(ctx, held, func(period string) *event.Summary { return digest(period) })
 }
 
-// People is what the API has of channels and events: nil where the file has no channels.
-func (a *App) people() api.People {
-	if a.Outbox == nil {
-		return nil
-	}
-	return a
-}
-
-// Channels says how it stands with each channel of the file. Where they lead to is a secret.
+// Channels says how it stands with each channel. Where they lead to is a secret.
 func (a *App) Channels(ctx context.Context) ([]contract.Channel, error) {
-	all := []contract.Channel{}
-	if a.Outbox == nil {
-		return all, nil
-	}
-	known, err := a.Outbox.Statuses(ctx)
+	known, err := a.Service.Channels(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range known {
-		ch := a.config.File.Channels[i]
-		all = append(all, contract.Channel{
-			Name: ch.Name, Kind: ch.Kind, Severity: contract.Severity(cmp.Or(ch.Severity, string(event.Warning))), Events: append([]string{}, ch.Events...), Sources: append([]string{}, ch.Sources...),
-			Language: cmp.Or(ch.Language, a.config.Language), Digest: contract.ChannelDigest(ch.Digest),
-			Sent: s.Sent, Waiting: s.Waiting, GivenUp: s.GivenUp, LastSent: s.LastSent, Failures: s.Failures, FailingSince: s.FailingSince, RetryAt: s.RetryAt, LastError: s.LastError,
-		})
+	out := []contract.Channel{}
+	var states []outbox.Status
+	if len(known) > 0 {
+		if states, err = a.Outbox.Statuses(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return all, nil
+	for _, ch := range known {
+		c := contract.Channel{
+			Name: ch.Name, Kind: ch.Kind, Origin: api.Origin(ch.Origin), Editable: ch.Editable(), Severity: contract.Severity(cmp.Or(ch.Severity, string(event.Warning))), Events: append([]string{}, ch.Events...), Sources: append([]string{}, ch.Sources...),
+			Language: cmp.Or(ch.Language, a.config.Language), Digest: contract.ChannelDigest(ch.Digest),
+		}
+		if ch.Trouble != nil {
+			c.Trouble = fault.From(ch.Trouble).Message
+		} else if i := slices.IndexFunc(states, func(s outbox.Status) bool { return s.Name == ch.Name }); i >= 0 {
+			s := states[i]
+			c.Sent, c.Waiting, c.GivenUp, c.LastSent, c.Failures, c.FailingSince, c.RetryAt, c.LastError = s.Sent, s.Waiting, s.GivenUp, s.LastSent, s.Failures, s.FailingSince, s.RetryAt, s.LastError
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // TestChannel sends a test message for whom by names, and returns what the receiver answered.
 func (a *App) TestChannel(ctx context.Context, name, by string) (answer string, err error) {
-	if a.Outbox == nil {
-		return "", api.NoChannel()
-	}
 	return a.Outbox.Try(ctx, name, by)
 }
 
-// Events returns a page of what people were told, the newest first, in words of the language of BACKUP_LANGUAGE.
+// TryChannel sends a test message over a channel as it would be, for whom by names, and returns what the receiver answered.
+func (a *App) TryChannel(ctx context.Context, ch backup.Channel, by string) (answer string, err error) {
+	return a.Outbox.Test(ctx, a.channel(ch), by)
+}
+
+// KeepChannel makes a channel in the bucket, or changes one, and tells it from now on.
+func (a *App) KeepChannel(ctx context.Context, change backup.ChannelChange, by string) (backup.Channel, error) {
+	ch, err := a.Service.KeepChannel(ctx, change, by)
+	a.Outbox.Changed()
+	return ch, err
+}
+
+// RemoveChannel removes a channel from the bucket, and what it was not told yet. waiting is how many events that were.
+func (a *App) RemoveChannel(ctx context.Context, name, by string) (waiting int, err error) {
+	states, err := a.Outbox.Statuses(ctx)
+	if err != nil {
+		a.log.Warn("what a channel was not told yet is not known", "channel", name, "error", err.Error())
+	}
+	if err := a.Service.RemoveChannel(ctx, name, by); err != nil {
+		return 0, err
+	}
+	a.Outbox.Forget(ctx, name)
+	for _, s := range states {
+		if s.Name == name {
+			waiting = s.Waiting
+		}
+	}
+	return waiting, nil
+}
+
+// Events returns a page of what people were told, the newest first, in words of every language.
 func (a *App) Events(ctx context.Context, before string, limit int) (contract.ListEventsResponse, error) {
 	out := contract.ListEventsResponse{Events: []contract.Event{}}
 	events, more, err := a.Outbox.List(ctx, before, limit)
@@ -134,10 +189,11 @@ func (a *App) Events(ctx context.Context, before string, limit int) (contract.Li
 		return out, err
 	}
 	for _, e := range events {
-		text := e.Say(event.Language(a.config.Language), time.UTC)
+		text := e.Say(event.English, time.UTC)
 		out.Events = append(out.Events, contract.Event{
 			ID: e.ID, Kind: contract.EventKind(e.Kind), At: e.At, Severity: contract.Severity(e.Severity), Title: text.Title, Lines: text.Lines, Source: e.Source, Resource: e.Resource, By: e.By, Since: e.Since,
 			Day: e.Day, Bytes: e.Bytes, Limit: e.Limit, Duration: e.Duration, Count: e.Count, Target: e.Target, Reason: e.Reason, Detail: e.Detail,
+			Wordings: eventWordings(e, text),
 		})
 	}
 	if more {
@@ -146,20 +202,50 @@ func (a *App) Events(ctx context.Context, before string, limit int) (contract.Li
 	return out, nil
 }
 
+// eventWordings are the words of an event in the languages other than English, beside those of its English text.
+func eventWordings(e event.Event, english event.Text) []contract.Wording {
+	var all []contract.Wording
+	for _, l := range event.Languages() {
+		if l == event.English {
+			continue
+		}
+		add := func(of, text string) {
+			if text != of {
+				all = append(all, contract.Wording{Language: contract.WordingLanguage(l), Of: of, Text: text})
+			}
+		}
+		said := e.Say(l, time.UTC)
+		add(english.Title, said.Title)
+		for i, line := range said.Lines {
+			add(english.Lines[i], line)
+		}
+		add(e.Detail, wording.Say(string(l), e.Detail))
+	}
+	return all
+}
+
 // checkChannels looks whether people can be told: whether the references of channels lead to something, and whether receivers answered.
 func (a *App) checkChannels(ctx context.Context) []backup.Check {
-	known, err := a.Outbox.Statuses(ctx)
+	all, err := a.Service.Channels(ctx)
 	if err != nil {
 		return []backup.Check{backup.Failing("channels", err)}
 	}
-	var checks []backup.Check
-	for i, s := range known {
-		ch := a.config.File.Channels[i]
-		check := backup.Check{Name: "channel " + ch.Name, Result: backup.CheckOK, Detail: fmt.Sprintf("%d messages sent", s.Sent)}
-		_, err := ch.Read(ctx, ch.Where, a.config.getenv, secret.Key)
-		if err == nil && ch.Key != (configfile.Connection{}) {
-			_, err = ch.Read(ctx, ch.Key, a.config.getenv, secret.Key)
+	checks := backup.CheckChannels(all)
+	if len(all) == len(checks) {
+		return checks
+	}
+	a.Outbox.Changed() // as they are now
+	known, err := a.Outbox.Statuses(ctx)
+	if err != nil {
+		return append(checks, backup.Failing("channels", err))
+	}
+	for _, s := range known {
+		i := slices.IndexFunc(all, func(c backup.Channel) bool { return c.Name == s.Name && c.Trouble == nil })
+		if i < 0 {
+			continue
 		}
+		check := backup.Check{Name: "channel " + s.Name, Result: backup.CheckOK, Detail: fmt.Sprintf("%d messages sent", s.Sent)}
+		err := a.channel(all[i]).Readable(ctx)
 		switch {
 		case err != nil:
 			f := fault.From(err)

@@ -21,7 +21,7 @@ import (
 func (e *database) Checks(ctx context.Context, all source.List) []backup.Check {
 	var checks []backup.Check
 	own, single := all.Find(all.Default)
-	if single = single && own.Origin.Kind == source.FromEnvironment; single || len(all.Sources) == 0 {
+	if single = single && own.Origin.Kind == source.FromEnvironment; single || len(all.Sources)+len(all.Followed) == 0 {
 		checks = e.checkConfigured(ctx, own)
 	} else if _, err := pgdump.Clients(ctx, pgdump.FindOptions{Path: e.c.PgDumpPath, Getenv: e.c.getenv}); err != nil {
 		checks = append(checks, backup.Failing("pg_dump", err))
@@ -111,7 +111,7 @@ func (e *database) checkSource(ctx context.Context, of source.Settings) []backup
 	if err != nil {
 		return []backup.Check{backup.Failing(what, err)}
 	}
-	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, the role %s can read everything", t.Redacted(), server.Version, server.Role)}
+	check := backup.Check{Name: what, Result: backup.CheckOK, Detail: fmt.Sprintf("%s: PostgreSQL %s, role %s can read everything", t.Redacted(), server.Version, server.Role)}
 	pooled, err := t.Pooled(ctx, conn)
 	checks := append([]backup.Check{check}, checkConnection(what+": connection", pooled, err)...)
 	return append(checks, checkConcerns(what, postgres.Concerns(ctx, conn, time.Now()))...)
@@ -152,6 +152,9 @@ func (e *database) checkConfigured(ctx context.Context, of source.Settings) []ba
 	pgDumpWrong := err != nil
 	t, err := e.target(ctx, of)
 	if err != nil {
+		if of.Name == "" && e.c.ServerKey != "" { // a server that begins with nothing, to be told there
+			return append(checks, backup.Check{Name: "database", Result: backup.CheckWarning, Detail: "there is no source yet: nothing is backed up", Hint: "Add the first source in the web UI, or set DATABASE_URL."})
+		}
 		return append(checks, backup.Failing("database", err))
 	}
 	conn, err := t.Connect(ctx)
@@ -164,14 +167,14 @@ func (e *database) checkConfigured(ctx context.Context, of source.Settings) []ba
 		return append(checks, backup.Failing("database", t.Explain(ctx, err)))
 	}
 	checks = append(checks, backup.Check{Name: "database", Result: backup.CheckOK,
-		Detail: fmt.Sprintf("%s: PostgreSQL %s, %d tables, %s on its disk", t.Redacted(), server.Version, server.Tables, quantity.Bytes(server.Size))})
+		Detail: fmt.Sprintf("%s: PostgreSQL %s, %s, %s on its disk", t.Redacted(), server.Version, quantity.Plural(server.Tables, "table"), quantity.Bytes(server.Size))})
 	pooled, err := t.Pooled(ctx, conn)
 	checks = append(checks, checkConnection("database: connection", pooled, err)...)
 	checks = append(checks, checkConcerns("database", postgres.Concerns(ctx, conn, time.Now()))...)
 	if err := server.Readable(); err != nil {
 		checks = append(checks, backup.Failing("database: rights", err))
 	} else {
-		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "the role " + server.Role + " can read everything"})
+		checks = append(checks, backup.Check{Name: "database: rights", Result: backup.CheckOK, Detail: "role " + server.Role + " can read everything"})
 	}
 	if pgDumpWrong {
 		return checks

@@ -15,6 +15,7 @@ import (
 
 	"cofre/pkg/access"
 	"cofre/pkg/backup"
+	"cofre/pkg/channel"
 	"cofre/pkg/configfile"
 	"cofre/pkg/engine"
 	"cofre/pkg/event"
@@ -44,6 +45,10 @@ type Config struct {
 	// File is cofre.yaml (BACKUP_CONFIG), empty without one. FileName is where it lies, and FileURL the same in S3: Open reads it there.
 	File              configfile.File
 	FileName, FileURL string
+	// FileChanged is when that was written, where it lies in S3.
+	FileChanged time.Time
+	// SecretPrefix begins the names of the secrets that the file may name (BACKUP_SECRET_PREFIX), such as cofre/shop/; "": any.
+	SecretPrefix string
 	// Source names what the database is backed up as (BACKUP_SOURCE); default the database's name.
 	Source string
 
@@ -96,6 +101,8 @@ type Config struct {
 
 	Workflow string // BACKUP_WORKFLOW_ARN: the Step Functions state machine that makes backups; "" makes them here
 
+	CopyWorkflow string // BACKUP_COPY_WORKFLOW_ARN: the one that copies to second places; "" where somebody else does, or nobody
+
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
 
 	ProofTimeout time.Duration // BACKUP_PROOF_TIMEOUT_MINUTES: of a proof that the server makes
@@ -107,6 +114,8 @@ type Config struct {
 	ProofOrder  string
 	ProofServer string // BACKUP_PROOF_SERVER: the folder with initdb and postgres for proofs; "" looks in the usual places
 
+	ChannelARNs []string // BACKUP_CHANNEL_ARNS, separated by commas: topics of SNS and buses of EventBridge that channels in the bucket may name
+
 	Language string // BACKUP_LANGUAGE, default en: of what channels tell
 
 	PgDumpPath    string        // PGDUMP_PATH, a file or a folder
@@ -114,7 +123,10 @@ type Config struct {
 
 	recipients []age.Recipient
 	second     configfile.Place // what the file says of Directory, where that is a second place
-	getenv     func(string) string
+	// secondKey opens its credentials where they are kept in the bucket; secondElsewhere keeps it from leading to this machine.
+	secondKey       func(purpose string) (string, error)
+	secondElsewhere bool
+	getenv          func(string) string
 }
 
 // variable is one environment variable: its name, an example, and how its value gets into a Config.
@@ -129,7 +141,7 @@ var variables = []variable{
 	{"BACKUP_DIRECTORY", "s3://bucket/prefix or /srv/backups", setDirectory},
 	{"BACKUP_COPIES", "s3://other-bucket/prefix,/mnt/second", setCopies},
 	{"BACKUP_STORAGE_CLASS", "STANDARD_IA", setStorageClass},
-	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", setFile},
+	{"BACKUP_SECRET_PREFIX", "cofre/shop/", setSecretPrefix},
 	{"BACKUP_SOURCE", "shop-production", func(c *Config, v string) error { c.Source = v; return source.CheckName(v) }},
 	{"BACKUP_MAX_CONCURRENT", "2", number(1, 1000, func(c *Config, n int) { c.MaxConcurrent = n })},
 	{"BACKUP_MAX_SIZE_GB", "10", decimal(func(c *Config, f float64) { c.MaxSizeGB = f })},
@@ -173,6 +185,7 @@ var variables = []variable{
 	{"BACKUP_OIDC_CLIENT_ID", "cofre", func(c *Config, v string) error { c.ClientID = v; return nil }},
 	{"BACKUP_OIDC_ROLES_CLAIM", "cognito:groups", func(c *Config, v string) error { c.RolesClaim = v; return nil }},
 	{"BACKUP_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre", func(c *Config, v string) error { c.Workflow = v; return nil }},
+	{"BACKUP_COPY_WORKFLOW_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:cofre-copy", func(c *Config, v string) error { c.CopyWorkflow = v; return nil }},
 	{"BACKUP_METRICS_NAMESPACE", "cofre/shop", setNamespace},
 	{"BACKUP_PROOF_TIMEOUT_MINUTES", "360", number(1, 100_000, func(c *Config, n int) { c.ProofTimeout = time.Duration(n) * time.Minute })},
 	{"BACKUP_PROOF_SCHEDULE", "0 6 * * 0", cronExpression(func(c *Config, v string) { c.ProofSchedule = v })},
@@ -180,9 +193,11 @@ var variables = []variable{
 	{"BACKUP_PROOF_TARGET", "staging", func(c *Config, v string) error { c.ProofTarget = v; return nil }},
 	{"BACKUP_PROOF_ORDER", "https://bucket.s3.amazonaws.com/...", func(c *Config, v string) error { c.ProofOrder = v; return nil }},
 	{"BACKUP_PROOF_SERVER", "/usr/lib/postgresql/18/bin", func(c *Config, v string) error { c.ProofServer = v; return nil }},
+	{"BACKUP_CHANNEL_ARNS", "arn:aws:sns:eu-west-1:123456789012:alerts,arn:aws:events:eu-west-1:123456789012:event-bus/alerts", setChannelARNs},
 	{"BACKUP_LANGUAGE", "pt-BR", choice(func(c *Config, v string) { c.Language = v }, string(event.English), string(event.Portuguese))},
 	{"PGDUMP_PATH", "/usr/bin/pg_dump", func(c *Config, v string) error { c.PgDumpPath = v; return nil }},
 	{"PGDUMP_TIMEOUT", "3600", seconds(func(c *Config, d time.Duration) { c.PgDumpTimeout = d })},
+	{"BACKUP_CONFIG", "/etc/cofre/cofre.yaml", setFile}, // last: what else is set holds for all that it says
 }
 
 // Load reads the environment ("NAME=value" lines). A wrong or unknown value is refused with the variable's
@@ -213,7 +228,7 @@ func Load(environ []string) (Config, error) {
 			if own := (*fault.Error)(nil); errors.As(err, &own) {
 				hint = cmp.Or(own.Hint, hint) // what is in the file, not how the variable is set
 			}
-			return c, fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "%s is not usable", v.name)
+			return c, fault.Wrap(err, fault.Validation, fault.InvalidInput, hint, "%s has an invalid value", v.name)
 		}
 	}
 	return c, c.loadDatabase(env)
@@ -285,6 +300,17 @@ func setFile(c *Config, v string) (err error) {
 	return err
 }
 
+// secretPrefix is how the names of secrets begin that cofre.yaml can name; see cofre.schema.json.
+var secretPrefix = lazyregexp.New(`^cofre/([A-Za-z0-9_+=.@-]{1,100}/){1,5}$`)
+
+func setSecretPrefix(c *Config, v string) error {
+	if !secretPrefix().MatchString(v) {
+		return errors.New("want how the names of secrets begin: cofre/, a name, and a slash at the end")
+	}
+	c.SecretPrefix = v
+	return nil
+}
+
 func setRecipients(c *Config, v string) error {
 	c.Recipients = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' }) // SSH keys hold spaces
 	var err error
@@ -309,6 +335,16 @@ func setNamespace(c *Config, v string) error {
 		return errors.New("want up to 255 letters, digits and ._/#-, and none of AWS's own")
 	}
 	c.MetricsNamespace = v
+	return nil
+}
+
+func setChannelARNs(c *Config, v string) error {
+	c.ChannelARNs = commas(v)
+	for _, arn := range c.ChannelARNs {
+		if !channel.IsARN(arn) {
+			return fmt.Errorf("%.80q is the ARN of neither a topic of SNS nor a bus of EventBridge", arn)
+		}
+	}
 	return nil
 }
 

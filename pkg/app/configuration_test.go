@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +16,7 @@ import (
 	"cofre/pkg/fault"
 )
 
-// A configuration that lies in S3 names targets, and their connections are secrets, which are read when somebody restores. Whatever else
+// A configuration that lies in S3 names sources, targets and channels, and what leads to them are secrets, which are read when they are needed. Whatever else
 // it says is refused, since whoever may write there is not whoever runs cofre.
 func TestConfigurationInS3(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cofre/shop/staging-AbCdEf"
@@ -66,16 +68,48 @@ func TestConfigurationInS3(t *testing.T) {
 	}
 
 	for what, want := range map[string]string{
-		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n":                                 "line 2",
-		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n    checks: /proc/self/environ\n": "nor the checks of their proofs is taken from there",
-		"targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n":                           "line 2",
-		"targets:\n  - name: staging\n    connection: {file: /proc/self/environ}\n":                   "line 2",
-		"targets:\n  - name: staging\n    conection: {secret: x}\n":                                   "line 3",
-		strings.Repeat("# much\n", 200_000):                                                           "bytes",
+		"sources:\n  - name: shop\n    connection: {env: SHOP_URL}\n":                                                              "line 2: the connection of source \"shop\" is no secret",
+		"sources:\n  - name: shop\n    connection: {secret: '" + arn + "'}\n    checks: /proc/self/environ\n":                      "line 2: source \"shop\" names a file of checks",
+		"sources:\n  - name: shop\n    connection: {secret: '" + arn + "'}\n    ping: {env: PING_URL}\n":                           "line 2: the ping of source \"shop\" is no secret",
+		"sources:\n  - name: shop\n    connection: {secret: '" + arn + "'}\n    ping: {secret: '" + arn + "', allowLocal: true}\n": "allows local addresses",
+		"targets:\n  - name: staging\n    connection: {env: STAGING_URL}\n":                                                        "line 2",
+		"targets:\n  - name: staging\n    connection: {file: /proc/self/environ}\n":                                                "line 2",
+		"targets:\n  - name: staging\n    conection: {secret: x}\n":                                                                "line 3",
+		strings.Repeat("# much\n", 200_000):                                                                                        "bytes",
 	} {
 		put(what)
 		if _, err := open(file); !fault.HasCode(err, fault.Validation) || !strings.Contains(fault.From(err).Message, want) || fault.From(err).Hint == "" {
 			t.Errorf("%.80q: %v", what, err)
+		}
+	}
+
+	// Sources are taken, each by a secret, which is read when a backup is made. Where BACKUP_SECRET_PREFIX says how their names begin, others are
+	// refused with what to do, also in the file that is to be put there.
+	for name, want := range map[string]string{"cofre/shop/sources/crm-AbCdEf": "", "cofre/shop/crm-AbCdEf": "cofre/shop/sources/", "cofre/other/sources/crm-AbCdEf": "cofre/shop/sources/", "cofre/shop/sources-crm": "cofre/shop/sources/"} {
+		content := "sources:\n  - name: crm\n    schedule: 0 3 * * *\n    connection: {secret: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:" + name + "'}\n"
+		local := filepath.Join(t.TempDir(), "cofre.yaml")
+		if err := os.WriteFile(local, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		put(content)
+		for _, f := range []string{file, local} {
+			c, err := app.Load(append(store.Env(), "BACKUP_DIRECTORY=s3://"+bucket, "BACKUP_CONFIG="+f, "BACKUP_SECRET_PREFIX=cofre/shop/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Show(t.Context())
+			list, found := c.Sources().Find("crm")
+			if want == "" && (err != nil || !found || list.Schedule != "0 3 * * *" || f == file && c.FileChanged.IsZero()) {
+				t.Errorf("%s: %+v, %v", f, list, err)
+			}
+			if want != "" && (!fault.HasCode(err, fault.Validation) || !strings.Contains(fault.From(err).Message, "line 2") || !strings.Contains(fault.From(err).Hint, want)) {
+				t.Errorf("%s, secret %s: %v", f, name, err)
+			}
+		}
+	}
+	for _, wrong := range []string{"cofre/", "cofre/shop", "/cofre/shop/", "shop/", "cofre/../shop/*"} {
+		if _, err := app.Load([]string{"BACKUP_SECRET_PREFIX=" + wrong}); err == nil {
+			t.Errorf("BACKUP_SECRET_PREFIX=%s is taken", wrong)
 		}
 	}
 	for _, wrong := range []string{"s3://" + bucket, "s3://" + bucket + "/config/none.yaml", "s3://"} {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
 	"cofre/pkg/postgres"
@@ -23,7 +25,11 @@ type database struct {
 	mu     sync.Mutex
 	tools  tools
 	parked map[string]parked // by the source
+	names  map[string]string // of databases, by the connection that is kept: to open one takes a processor a while
 }
+
+// maxNames bounds the names that are held.
+const maxNames = 2000
 
 func newEngine(c Config, log *slog.Logger) *database {
 	return &database{c: c, log: log, parked: map[string]parked{}}
@@ -42,12 +48,17 @@ func (c Config) target(ctx context.Context, of source.Settings, secretURL func(c
 		if err != nil {
 			return t, err
 		}
-		if t, err = postgres.ParseTarget(url, c.getenv); err != nil {
+		if of.Origin.Kind == source.FromBucket { // whoever made it may not decide what this machine opens and sends
+			t, err = postgres.ParseRemote(url)
+		} else {
+			t, err = postgres.ParseTarget(url, c.getenv)
+		}
+		if err != nil {
 			return t, fmt.Errorf("source %s: %w", of.Name, err)
 		}
 	} else if !c.HasDatabase {
 		return t, fault.New(fault.Validation, fault.InvalidInput, "For example: export DATABASE_URL=postgresql://user:password@host:5432/shop",
-			"DATABASE_URL is not set: there is no database to back up")
+			"DATABASE_URL is not set (which database to back up)")
 	}
 	if of.Database != "" {
 		return t.WithDatabase(of.Database), nil
@@ -58,11 +69,42 @@ func (c Config) target(ctx context.Context, of source.Settings, secretURL func(c
 // errElsewhere ends a look at a connection that lies in another service.
 var errElsewhere = errors.New("it lies elsewhere")
 
+// Complete implements backup.Engine.
+func (e *database) Complete(url, before string) (string, backup.Reached, error) {
+	t, whole, err := postgres.CompleteRemote(url, before)
+	if err != nil {
+		return "", backup.Reached{}, err
+	}
+	return whole, backup.Reached{Host: t.Host(), Port: t.Port(), Database: t.Database(), User: t.User()}, nil
+}
+
 // Database implements backup.Engine.
 func (e *database) Database(of source.Settings) string {
 	if of.Database != "" {
 		return of.Database
 	}
+	if of.Connection.Stored == nil {
+		return e.database(of)
+	}
+	key := of.Connection.Key()
+	e.mu.Lock()
+	name, known := e.names[key]
+	e.mu.Unlock()
+	if known {
+		return name
+	}
+	name = e.database(of)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.names == nil || len(e.names) >= maxNames {
+		e.names = map[string]string{}
+	}
+	e.names[key] = name
+	return name
+}
+
+// database is the name in a connection; "" where that cannot be looked at here.
+func (e *database) database(of source.Settings) string {
 	t, err := e.c.target(context.Background(), of, func(context.Context, string) (string, error) { return "", errElsewhere })
 	if err != nil {
 		return ""
@@ -116,6 +158,7 @@ func (e *database) Databases(ctx context.Context, of source.Settings) ([]string,
 			names = append(names, db.Name)
 		}
 	}
+	slices.Sort(names)
 	return names, err
 }
 

@@ -54,7 +54,7 @@ func OpenOrdered(ctx context.Context, c Config, o Options) (*OrderedProof, error
 	if err := c.signatures(ctx, &records, &signing); err != nil {
 		return nil, err
 	}
-	p.Service = backup.New(backup.Config{Store: p.store, Registry: registry.New(p.store, records), Engine: newEngine(c, o.Log), TrustedKeys: signing.TrustedKeys,
+	p.Service = backup.New(backup.Config{NothingKept: true, Store: p.store, Registry: registry.New(p.store, records), Engine: newEngine(c, o.Log), TrustedKeys: signing.TrustedKeys,
 		Limits: backup.Limits{MaxProofBytes: int64(c.ProofMaxGB * gigabyte)}, Log: o.Log})
 	return p, nil
 }

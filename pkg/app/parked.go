@@ -21,7 +21,7 @@ const parkFor = 2 * time.Second
 
 // parkedAs tells sessions apart: one leads to one database of one source, whose connection may be another one by tomorrow.
 func parkedAs(of source.Settings) string {
-	return strings.Join([]string{of.Name, of.Connection.String(), of.Database}, "\x00")
+	return strings.Join([]string{of.Name, of.Connection.Key(), of.Database}, "\x00")
 }
 
 // park keeps a session for whoever opens one next, or closes it when what was asked of it failed.

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -9,6 +8,7 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/channel"
+	"cofre/pkg/configfile"
 	"cofre/pkg/event"
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
@@ -18,40 +18,43 @@ import (
 
 // pings tell watchers of jobs of backups, beside them: nothing waits for a ping but Wait.
 type pings struct {
-	of  map[string]channel.Ping // by source
-	log *slog.Logger
+	of    func(source.Settings) channel.Ping // of a source that has one
+	log   *slog.Logger
+	yield time.Duration
 
 	work sync.WaitGroup
 	mu   sync.Mutex
-	last map[string]chan struct{} // by backup: closed when what was told of it before is told
+	last map[string]*pinging // by backup: what was told of it last
 }
 
-// pingTime bounds one ping with all its tries.
-const pingTime = 40 * time.Second
+// pinging is one ping under way.
+type pinging struct {
+	done chan struct{} // closed when it is told, or given up
+	stop context.CancelFunc
+}
 
-// openPings makes the pings of the file's sources; nil where none has one.
+const (
+	pingTime = 40 * time.Second // bounds one ping with all its tries
+	// pingYield is how long the end of a backup waits until its begin is told: of the two it is the one that keeps a watcher from an alarm in vain.
+	pingYield = 2 * time.Second
+)
+
+// openPings makes the pings of sources.
 func (c Config) openPings(log *slog.Logger) *pings {
-	p := &pings{of: map[string]channel.Ping{}, log: log, last: map[string]chan struct{}{}}
-	for _, s := range c.File.Sources {
-		if s.Ping != nil {
-			p.of[s.RuleKey()] = channel.Ping{Source: s.Name, AllowLocal: s.Ping.AllowLocal, Where: func(ctx context.Context) (string, error) {
-				return s.Ping.Address(ctx, s.Name, c.getenv, secret.Key)
-			}}
-		}
-	}
-	if len(p.of) == 0 {
-		return nil
-	}
-	return p
+	return &pings{log: log, yield: pingYield, last: map[string]*pinging{}, of: func(of source.Settings) channel.Ping {
+		return channel.Ping{Source: of.Name, AllowLocal: of.Ping.AllowLocal, Where: func(ctx context.Context) (string, error) {
+			return configfile.PingAddress(ctx, of, c.getenv, secret.Key)
+		}}
+	}}
 }
 
 // Began tells that a run begins.
-func (p *pings) Began(b backup.Backup) {
-	p.tell(b, func(ctx context.Context, ping channel.Ping) error { return ping.Started(ctx, b.ID) })
+func (p *pings) Began(of source.Settings, b backup.Backup) {
+	p.tell(of, b, func(ctx context.Context, ping channel.Ping) error { return ping.Started(ctx, b.ID) })
 }
 
 // Ended tells how one ended. What was canceled is told as a failure: no backup was made.
-func (p *pings) Ended(b backup.Backup, err error) {
+func (p *pings) Ended(of source.Settings, b backup.Backup, err error) {
 	e := event.Event{Kind: event.BackupEnded, Source: b.SourceName(), Resource: b.ID, Bytes: b.Size, Duration: b.Duration, At: time.Now()}
 	if err != nil || b.Status != registry.Success {
 		e.Kind, e.Bytes = event.BackupFailed, 0
@@ -59,35 +62,36 @@ func (p *pings) Ended(b backup.Backup, err error) {
 			e.Detail = f.Message
 		}
 	}
-	p.tell(b, func(ctx context.Context, ping channel.Ping) error { return ping.Ended(ctx, e) })
+	p.tell(of, b, func(ctx context.Context, ping channel.Ping) error { return ping.Ended(ctx, e) })
 }
 
 // tell pings behind what was told of the same backup before.
-func (p *pings) tell(b backup.Backup, do func(context.Context, channel.Ping) error) {
-	ping, ok := source.RuleOf(p.of, cmp.Or(b.SourceName(), b.Database))
-	if !ok {
+func (p *pings) tell(of source.Settings, b backup.Backup, do func(context.Context, channel.Ping) error) {
+	if of.Ping == nil {
 		return
 	}
-	done := make(chan struct{})
+	ping := p.of(of)
+	ctx, cancel := context.WithTimeout(context.Background(), pingTime)
+	mine := &pinging{done: make(chan struct{}), stop: cancel}
 	p.mu.Lock()
 	before := p.last[b.ID]
-	p.last[b.ID] = done
+	p.last[b.ID] = mine
 	p.mu.Unlock()
 	p.work.Go(func() {
-		if before != nil {
-			<-before
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), pingTime)
 		defer cancel()
+		if before != nil {
+			defer time.AfterFunc(p.yield, before.stop).Stop()
+			<-before.done
+		}
 		if err := do(ctx, ping); err != nil {
 			p.log.Warn("a ping was not taken", "backup_id", b.ID, "source", b.SourceName(), "error", fault.From(err).Message)
 		}
 		p.mu.Lock()
-		if p.last[b.ID] == done {
+		if p.last[b.ID] == mine {
 			delete(p.last, b.ID)
 		}
 		p.mu.Unlock()
-		close(done)
+		close(mine.done)
 	})
 }
 

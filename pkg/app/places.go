@@ -10,7 +10,9 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/configfile"
 	"cofre/pkg/fault"
+	"cofre/pkg/place"
 	"cofre/pkg/registry"
+	"cofre/pkg/secret"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/s3"
 )
@@ -50,9 +52,10 @@ func (c Config) secondPlaces() (names []string, all []Config, err error) {
 		}
 		one := c
 		if err := setDirectory(&one, dir); err != nil {
-			return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Write it as BACKUP_DIRECTORY is written.", "the directory of place %q", name)
+			return fault.New(fault.Validation, fault.InvalidInput, "Write it as BACKUP_DIRECTORY is written.", "the directory of place %q: %s", name, err)
 		}
-		if within(one.Directory, c.Directory) || within(c.Directory, one.Directory) {
+		// Another service may have a bucket of the same name: what is at an endpoint of its own is held against the first place when it is opened.
+		if elsewhere := p.Endpoint != "" && p.Endpoint != c.getenv("AWS_ENDPOINT_URL_S3"); !elsewhere && (within(one.Directory, c.Directory) || within(c.Directory, one.Directory)) {
 			return fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.",
 				"the second place %s is the first one, or one lies in the other", name)
 		}
@@ -124,7 +127,7 @@ func (c Config) copyPlace(name string, o Options) backup.Place {
 		store   storage.Store
 		records *registry.Registry
 	)
-	return backup.Place{Name: name, Where: c.Directory, Open: func(ctx context.Context) (storage.Store, *registry.Registry, error) {
+	return backup.Place{Name: name, Where: c.Directory, Origin: c.second.Origin, StorageClass: c.StorageClass, Settings: c.second, Open: func(ctx context.Context) (storage.Store, *registry.Registry, error) {
 		once.Lock()
 		defer once.Unlock()
 		if store != nil {
@@ -141,15 +144,80 @@ func (c Config) copyPlace(name string, o Options) backup.Place {
 
 // place says where the backup directory is in S3, and how it is to be reached.
 func (c Config) place(ctx context.Context, o Options) (s3.Config, error) {
-	place, err := s3.ParseURL(c.Directory)
+	at, err := s3.ParseURL(c.Directory)
 	if err != nil {
-		return place, err
+		return at, err
 	}
-	place.PartSize, place.Concurrency, place.EqualParts, place.Logger = int64(c.PartSizeMB)<<20, c.UploadConcurrency, c.EqualParts, o.Log
-	place.StorageClass, place.Endpoint, place.Region = c.StorageClass, c.second.Endpoint, c.second.Region
-	access, secret, err := c.second.Keys(ctx, c.getenv)
+	at.PartSize, at.Concurrency, at.EqualParts, at.Logger = int64(c.PartSizeMB)<<20, c.UploadConcurrency, c.EqualParts, o.Log
+	at.StorageClass, at.Endpoint, at.Region = c.StorageClass, c.second.Endpoint, c.second.Region
+	at.Elsewhere = c.secondElsewhere
+	access, key, err := c.secondKeys(ctx)
 	if access != "" {
-		place.Credentials = &s3.Credentials{AccessKeyID: access, SecretAccessKey: secret}
+		at.Credentials = &s3.Credentials{AccessKeyID: access, SecretAccessKey: key}
 	}
-	return place, err
+	return at, err
+}
+
+// secondKeys are the credentials of a second place, "" where they are the environment's.
+func (c Config) secondKeys(ctx context.Context) (access, key string, err error) {
+	if c.secondKey != nil {
+		if access, err = c.secondKey(backup.PlaceAccessKey); err == nil {
+			key, err = c.secondKey(backup.PlaceSecretKey)
+		}
+		if access != "" || err != nil {
+			return access, key, err
+		}
+	}
+	access, key, err = configfile.Keys(ctx, c.second, c.getenv, secret.Key)
+	if err == nil && access != "" && c.secondKey != nil {
+		err = place.CheckAccessKey(c.second.Name, access)
+	}
+	return access, key, err
+}
+
+// knownEndpoint tells whether the environment or the file names a service.
+func (c Config) knownEndpoint(endpoint string) bool {
+	host := place.HostOf(endpoint)
+	known := []string{c.getenv("AWS_ENDPOINT_URL_S3"), c.getenv("AWS_ENDPOINT_URL")}
+	for _, p := range c.File.Places {
+		known = append(known, p.Endpoint)
+	}
+	return host != "" && slices.ContainsFunc(known, func(e string) bool { return place.HostOf(e) == host })
+}
+
+// keptConfig is a configuration whose directory is a place that is kept in the bucket.
+func (c Config) keptConfig(p place.Settings, secret func(purpose string) (string, error)) (Config, error) {
+	one := c
+	if err := setDirectory(&one, p.Directory); err != nil {
+		return c, fault.New(fault.Validation, fault.InvalidInput, "Use s3://bucket/prefix.", "the directory of place %q: %s", p.Name, err)
+	}
+	if (p.Endpoint == "" || place.HostOf(p.Endpoint) == place.HostOf(c.getenv("AWS_ENDPOINT_URL_S3"))) && (within(one.Directory, c.Directory) || within(c.Directory, one.Directory)) {
+		return c, fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.", "the second place %s is the first one, or one lies in the other", p.Name)
+	}
+	one.Copies, one.File.Places, one.StorageClass, one.second = nil, nil, p.StorageClass, p
+	one.secondKey, one.secondElsewhere = secret, p.Endpoint != "" && !c.knownEndpoint(p.Endpoint)
+	return one, nil
+}
+
+// openKept says how places are opened that are kept in the bucket.
+func (c Config) openKept(o Options) func(place.Settings, func(string) (string, error)) (func(context.Context) (storage.Store, *registry.Registry, error), error) {
+	return func(p place.Settings, secret func(string) (string, error)) (func(context.Context) (storage.Store, *registry.Registry, error), error) {
+		one, err := c.keptConfig(p, secret)
+		return one.copyPlace(p.Name, o).Open, err
+	}
+}
+
+// At is the configuration with a second place as its directory, also one that is kept in the bucket.
+func (a *App) At(ctx context.Context, name string) (Config, error) {
+	if slices.Contains(a.config.CopyNames(), name) {
+		return a.config.At(name)
+	}
+	p, err := a.Service.Place(ctx, name)
+	if err == nil {
+		err = p.Trouble
+	}
+	if err != nil {
+		return a.config, err
+	}
+	return a.config.keptConfig(p.Settings, p.Secret)
 }

@@ -3,26 +3,32 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"cofre/pkg/backup"
-	"cofre/pkg/configfile"
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
 	"cofre/pkg/schedule"
+	"cofre/pkg/source"
 )
 
-// retention is what the file says of it, for all sources and for some, and BACKUP_KEEP where it says nothing for all.
-func (c Config) retention() backup.Retention {
-	zone := time.UTC
+// retention is what the file says of it for all sources, and BACKUP_KEEP where it says nothing.
+func (c Config) retention() backup.OwnRetention {
+	all, _ := c.retentionOfAll()
+	return all
+}
+
+// retentionOfAll returns also the zone of the calendar.
+func (c Config) retentionOfAll() (all backup.OwnRetention, zone *time.Location) {
+	zone = time.UTC
 	if plan, err := schedule.Parse(c.Schedule); err == nil { // refused at start where it is given and wrong
 		zone = plan.Zone()
 	}
-	var all backup.Retention
 	if f := c.File.Retention; f != nil {
-		all.OwnRetention = ownRetention(*f, zone)
+		all = ownRetention(*f, zone)
 		zone = cmp.Or(f.Location(), zone)
 	}
 	if all.Keep == nil && !c.Keep.Empty() {
@@ -30,7 +36,14 @@ func (c Config) retention() backup.Retention {
 		keep.Zone = zone
 		all.Keep = &keep
 	}
-	for _, s := range c.File.Sources {
+	return all, zone
+}
+
+// retentions is what is said of it for some sources.
+func (c Config) retentions(sources []source.Settings) map[string]backup.OwnRetention {
+	all, zone := c.retentionOfAll()
+	some := map[string]backup.OwnRetention{}
+	for _, s := range sources {
 		var own backup.OwnRetention
 		calendar := calendarOf(s, zone)
 		if s.Retention != nil {
@@ -42,17 +55,14 @@ func (c Config) retention() backup.Retention {
 			own.Keep = &keep
 		}
 		if s.Retention != nil || own.Keep != nil {
-			if all.Sources == nil {
-				all.Sources = map[string]backup.OwnRetention{}
-			}
-			all.Sources[s.RuleKey()] = own
+			some[s.RuleKey()] = own
 		}
 	}
-	return all
+	return some
 }
 
 // calendarOf is the zone of a source: its own, or that of its schedule; else the one of all.
-func calendarOf(s configfile.Source, all *time.Location) *time.Location {
+func calendarOf(s source.Settings, all *time.Location) *time.Location {
 	if plan, ok, _ := s.Plan(); ok && plan.Zone() != time.UTC {
 		return plan.Zone()
 	}
@@ -63,7 +73,7 @@ func calendarOf(s configfile.Source, all *time.Location) *time.Location {
 }
 
 // ownRetention is what the file says in one place. Where that says anything of what is kept, it says all of it.
-func ownRetention(f configfile.Retention, zone *time.Location) backup.OwnRetention {
+func ownRetention(f source.Retention, zone *time.Location) backup.OwnRetention {
 	own := backup.OwnRetention{Days: f.Days, MaxBackups: f.MaxBackups}
 	if !f.Keeps() {
 		return own
@@ -83,8 +93,13 @@ func ownRetention(f configfile.Retention, zone *time.Location) backup.OwnRetenti
 func setKeep(c *Config, v string) error {
 	var k retention.Keepers
 	counts := map[string]*int{"last": &k.Last, "hourly": &k.Hourly, "daily": &k.Daily, "weekly": &k.Weekly, "monthly": &k.Monthly, "yearly": &k.Yearly}
+	said := map[string]bool{}
 	for _, word := range commas(v) {
 		name, value, _ := strings.Cut(word, "=")
+		if said[name] && name != "label" {
+			return fmt.Errorf("%.20q stands there twice", name)
+		}
+		said[name] = true
 		n, err := strconv.Atoi(value)
 		switch count, unit := counts[name], value[max(0, len(value)-1):]; {
 		case count != nil && err == nil && n >= 0 && n <= 10_000:
@@ -131,12 +146,25 @@ func setObjectLock(c *Config, v string) error {
 	return nil
 }
 
-// objectLocks are the rules of sources for which the file says one.
-func (c Config) objectLocks() map[string]backup.LockRule {
+// rules is what is said of single sources, those of the file and these, beyond what a list of sources says.
+func (c Config) rules(kept []source.Settings) backup.Rules {
+	sources := slices.Concat(c.File.Sources, kept)
+	rules := backup.Rules{Retention: c.retentions(sources), ObjectLocks: objectLocks(sources), Proofs: map[string]backup.ProofRule{}}
+	for _, s := range sources {
+		rules.Proofs[s.RuleKey()] = backup.ProofRule{Checks: proofChecks(s.Asked), Timeout: s.ProofTime()}
+	}
+	return rules
+}
+
+// lockModes are the modes by their words in cofre.yaml.
+var lockModes = map[string]string{"governance": registry.LockGovernance, "COMPLIANCE": registry.LockCompliance}
+
+// objectLocks are the rules of sources for which one is said.
+func objectLocks(sources []source.Settings) map[string]backup.LockRule {
 	all := map[string]backup.LockRule{}
-	for _, s := range c.File.Sources {
+	for _, s := range sources {
 		if l := s.ObjectLock; l != nil {
-			all[s.RuleKey()] = backup.LockRule{Mode: map[string]string{"governance": registry.LockGovernance, "COMPLIANCE": registry.LockCompliance}[l.Mode], Days: l.Days}
+			all[s.RuleKey()] = backup.LockRule{Mode: lockModes[l.Mode], Days: l.Days}
 		}
 	}
 	return all

@@ -34,14 +34,14 @@ sources:
 		t.Fatal(err)
 	}
 	c := Config{File: f, Schedule: "CRON_TZ=Europe/Lisbon 0 2 * * *"}
-	got, err := json.Marshal(c.retention())
-	const want = `{"Days":30,"MaxBackups":null,"Keep":{"daily":7},"Sources":{"far":{"Days":null,"MaxBackups":null,"Keep":{"daily":7}},"logs":{"Days":null,"MaxBackups":null,"Keep":{}},` +
-		`"shop":{"Days":null,"MaxBackups":null,"Keep":{"withinHours":48,"weekly":5,"labels":["release"]}},"wiki":{"Days":null,"MaxBackups":3,"Keep":null}}}`
+	got, err := json.Marshal([]any{c.retention(), c.rules(nil).Retention})
+	const want = `[{"Days":30,"MaxBackups":null,"Keep":{"daily":7}},{"far":{"Days":null,"MaxBackups":null,"Keep":{"daily":7}},"logs":{"Days":null,"MaxBackups":null,"Keep":{}},` +
+		`"shop":{"Days":null,"MaxBackups":null,"Keep":{"withinHours":48,"weekly":5,"labels":["release"]}},"wiki":{"Days":null,"MaxBackups":3,"Keep":null}}]`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v\nwant %s", got, err, want)
 	}
 	for name, zone := range map[string]string{"shop": "America/Sao_Paulo", "logs": "Europe/Lisbon", "far": "Australia/Lord_Howe"} {
-		if is := c.retention().Sources[name].Keep.Zone.String(); is != zone {
+		if is := c.rules(nil).Retention[name].Keep.Zone.String(); is != zone {
 			t.Errorf("%s is kept by the calendar of %s", name, is)
 		}
 	}
@@ -52,6 +52,9 @@ sources:
 	got, err = json.Marshal(c.retention().Keep)
 	if err != nil || string(got) != `{"withinHours":720,"daily":7,"labels":["release","audit=yes"]}` || c.retention().Keep.Zone.String() != "Europe/Lisbon" {
 		t.Errorf("BACKUP_KEEP: %s, %v", got, err)
+	}
+	if err := setKeep(&c, "daily=7,within=1d,daily=8"); err == nil || !strings.Contains(err.Error(), `"daily" stands there twice`) {
+		t.Errorf("%v", err)
 	}
 	for _, bad := range []string{"7", "daily", "daily=-1", "daily=x", "dayly=3", "within=3", "within=d", "within=0h", "label=", "daily=10001"} {
 		if err := setKeep(&c, bad); err == nil || !strings.Contains(err.Error(), "within") {
@@ -72,7 +75,7 @@ func TestObjectLockOfTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := (Config{File: f}).objectLocks(); all["shop"] != (backup.LockRule{Mode: "COMPLIANCE", Days: 3}) || all["wiki"].Mode != "" || len(all) != 2 {
+	if all := (Config{File: f}).rules(nil).ObjectLocks; all["shop"] != (backup.LockRule{Mode: "COMPLIANCE", Days: 3}) || all["wiki"].Mode != "" || len(all) != 2 {
 		t.Errorf("by the file: %+v", all)
 	}
 	for text, says := range map[string]string{"compliance=7": "COMPLIANCE=7", "governance": "number of days", "governance=0": "number of days", "governance=99999": "number of days", "GOVERNANCE=-1": "number of days", "legal=3": "no mode"} {

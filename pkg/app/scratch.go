@@ -180,18 +180,9 @@ func ProofChecks(path string) ([]backup.ProofCheck, error) {
 	return proofChecks(list), err
 }
 
-func proofChecks(list []configfile.Check) (out []backup.ProofCheck) {
+func proofChecks(list []source.Question) (out []backup.ProofCheck) {
 	for _, c := range list {
 		out = append(out, backup.ProofCheck(c))
 	}
 	return out
-}
-
-// proofRules are what the file says of the proofs of its sources.
-func (c Config) proofRules() map[string]backup.ProofRule {
-	rules := map[string]backup.ProofRule{}
-	for _, s := range c.File.Sources {
-		rules[s.RuleKey()] = backup.ProofRule{Checks: proofChecks(s.Asked), Timeout: s.ProofTimeout()}
-	}
-	return rules
 }

@@ -13,14 +13,20 @@ import (
 // ConfigSchema is the JSON schema of cofre.yaml, for editors.
 func ConfigSchema() []byte { return slices.Clone(configfile.Schema) }
 
+// Problems are all that is wrong with cofre.yaml.
+type Problems = *configfile.Problems
+
 // Shown is what holds, and where it comes from. It holds no secret: only where connections are to be had.
 type Shown struct {
-	File      string         `json:"file,omitempty"`
-	Variables []string       `json:"variables"`         // that are set here: their names
-	Default   string         `json:"default,omitempty"` // the source that is meant where nobody says which
-	Sources   []ShownSource  `json:"sources"`
-	Targets   []ShownTarget  `json:"targets"`
-	Channels  []ShownChannel `json:"channels"`
+	File      string        `json:"file,omitempty"`
+	Variables []string      `json:"variables"`         // that are set here: their names
+	Default   string        `json:"default,omitempty"` // the source that is meant where nobody says which
+	Sources   []ShownSource `json:"sources"`
+	// Retention is what the file says of all sources; nil where it says nothing.
+	Retention *source.Retention `json:"retention,omitempty"`
+	Targets   []ShownTarget     `json:"targets"`
+	Places    []ShownPlace      `json:"places"`
+	Channels  []ShownChannel    `json:"channels"`
 }
 
 // ShownSource is one source, with the defaults in what it leaves out.
@@ -38,12 +44,24 @@ type ShownTarget struct {
 	Origin     source.Origin     `json:"origin"`
 }
 
+// Said is what the file says of it, in its words.
+func (t ShownTarget) Said() any {
+	return struct {
+		Connection source.Connection `json:"connection"`
+		Allow      []string          `json:"allow"`
+	}{t.Connection, t.Allow}
+}
+
+// ShownPlace is a second place.
+type ShownPlace struct {
+	configfile.Place
+	Origin source.Origin `json:"origin"`
+}
+
 // ShownChannel is a way to tell people.
 type ShownChannel struct {
-	Name   string            `json:"name"`
-	Kind   string            `json:"kind"`
-	Where  source.Connection `json:"where"`
-	Origin source.Origin     `json:"origin"`
+	configfile.Channel
+	Origin source.Origin `json:"origin"`
 }
 
 // Show reads the file where it lies in S3, and says what holds.
@@ -52,7 +70,7 @@ func (c *Config) Show(ctx context.Context) (Shown, error) {
 		return Shown{}, err
 	}
 	all := c.Sources()
-	out := Shown{File: c.FileName, Variables: []string{}, Default: all.Default, Sources: []ShownSource{}, Targets: []ShownTarget{}, Channels: []ShownChannel{}}
+	out := Shown{File: c.FileName, Variables: []string{}, Default: all.Default, Sources: []ShownSource{}, Retention: c.File.Retention, Targets: []ShownTarget{}, Places: []ShownPlace{}, Channels: []ShownChannel{}}
 	for _, v := range variables {
 		if c.getenv(v.name) != "" {
 			out.Variables = append(out.Variables, v.name)
@@ -71,8 +89,11 @@ func (c *Config) Show(ctx context.Context) (Shown, error) {
 		}
 		out.Targets = append(out.Targets, ShownTarget{t.Name, t.Connection, allow, at(t.Line)})
 	}
+	for _, p := range c.File.Places {
+		out.Places = append(out.Places, ShownPlace{p, p.Origin})
+	}
 	for _, ch := range c.File.Channels {
-		out.Channels = append(out.Channels, ShownChannel{ch.Name, ch.Kind, ch.Where, at(ch.Line)})
+		out.Channels = append(out.Channels, ShownChannel{ch, ch.Origin})
 	}
 	return out, nil
 }
@@ -88,7 +109,7 @@ type Note struct {
 func (c Config) Unreachable(ctx context.Context) []Note {
 	notes := []Note{}
 	for _, s := range c.File.Sources {
-		_, err := c.target(ctx, s.Settings, func(context.Context, string) (string, error) { return "", errElsewhere })
+		_, err := c.target(ctx, s, func(context.Context, string) (string, error) { return "", errElsewhere })
 		if err != nil && !errors.Is(err, errElsewhere) {
 			notes = append(notes, Note{s.Origin.Line, fmt.Sprint(err)})
 		}

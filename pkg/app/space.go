@@ -3,15 +3,24 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// freeSpace gives the free and total bytes of the disk under a local backup directory, as its owner may use them.
+// freeSpace gives the free and total bytes of the disk under a local backup directory, as its owner may use them; of one that the first backup will make, the
+// disk on which it does.
 func (a *App) freeSpace() (free, total int64, err error) {
 	var st unix.Statfs_t
-	if err := unix.Statfs(a.Directory, &st); err != nil {
+	dir := a.Directory
+	err = unix.Statfs(dir, &st)
+	for errors.Is(err, unix.ENOENT) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		err = unix.Statfs(dir, &st)
+	}
+	if err != nil {
 		return 0, 0, fmt.Errorf("look at the disk of %s: %w", a.Directory, err)
 	}
 	size := int64(st.Bsize)

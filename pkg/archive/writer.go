@@ -137,9 +137,9 @@ func (w *Writer) LargeObject(oid uint32) error {
 	case w.err != nil:
 		return w.err
 	case w.place != betweenObjects:
-		return w.fail("there is no block of large objects for object %d", oid)
+		return w.misused("there is no block of large objects for object %d", oid)
 	case oid == 0:
-		return w.fail("a large object with oid 0")
+		return w.misused("a large object with oid 0")
 	}
 	w.atoms.int(int64(int32(oid))) // WriteInt takes an int
 	if w.flush(); w.err == nil {
@@ -154,7 +154,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	if w.place != inStream {
-		return 0, w.fail("no block has begun")
+		return 0, w.misused("no block has begun")
 	}
 	if len(p) == 0 {
 		return 0, nil
@@ -163,7 +163,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.chunk(zlibHeader)
 	}
 	if err := w.chunks.follow(p); err != nil {
-		return 0, w.fail("%w", err)
+		return 0, w.misused("%w", err)
 	}
 	w.written += int64(len(p))
 	n, err := w.w.Write(p)
@@ -196,11 +196,11 @@ func (w *Writer) Piece(s Sum, chunks ...[]byte) error {
 	case w.err != nil:
 		return w.err
 	case w.place != inStream:
-		return w.fail("no block has begun")
+		return w.misused("no block has begun")
 	case s.Stored > 0 && s.compression != w.c:
-		return w.fail("a piece compressed with %s in an archive that has %s", s.compression, w.c)
+		return w.misused("a piece compressed with %s in an archive that has %s", s.compression, w.c)
 	case s.Stored != w.written || w.chunks.inside():
-		return w.fail("a piece of %d bytes came as %d bytes", s.Stored, w.written)
+		return w.misused("a piece of %d bytes came as %d bytes", s.Stored, w.written)
 	}
 	if s.Stored > 0 {
 		w.adler = combineAdler(w.adler, s.adler, s.Bytes)
@@ -215,7 +215,7 @@ func (w *Writer) Close() error {
 	w.endBlock()
 	if w.err == nil && w.next < len(w.entries) {
 		e := w.entries[w.next]
-		w.fail("%s (id %d) has no block (%d of %d are missing)", e.label, e.id, len(w.entries)-w.next, len(w.entries))
+		w.misused("%s (id %d) has no block (%d of %d are missing)", e.label, e.id, len(w.entries)-w.next, len(w.entries))
 	}
 	if w.err == nil {
 		w.note(w.w.Flush())
@@ -232,13 +232,13 @@ func (w *Writer) startBlock(id int32, kind byte) error {
 		return w.err
 	}
 	if w.next == len(w.entries) {
-		return w.fail("a block for id %d, but every entry with data has had its block", id)
+		return w.misused("a block for id %d, but every entry with data has had its block", id)
 	}
 	switch e := w.entries[w.next]; {
 	case e.id != id:
-		return w.fail("a block for id %d, but it is the turn of %s (id %d)", id, e.label, e.id)
+		return w.misused("a block for id %d, but it is the turn of %s (id %d)", id, e.label, e.id)
 	case e.blobs != (kind == blockBlobs):
-		return w.fail("a block of the wrong type for %s (id %d)", e.label, id)
+		return w.misused("a block of the wrong type for %s (id %d)", e.label, id)
 	}
 	w.next++
 	w.oids, w.place = kind == blockBlobs, betweenObjects
@@ -269,7 +269,7 @@ func (w *Writer) endStream() {
 		return
 	}
 	if w.written > 0 {
-		w.fail("a block ends, but its last piece has not")
+		w.misused("a block ends, but its last piece has not")
 		return
 	}
 	switch {
@@ -319,6 +319,6 @@ func (w *Writer) note(err error) error {
 	return err
 }
 
-func (w *Writer) fail(format string, args ...any) error {
+func (w *Writer) misused(format string, args ...any) error {
 	return w.note(fmt.Errorf("archive: "+format, args...))
 }

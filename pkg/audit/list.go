@@ -26,7 +26,8 @@ const (
 )
 
 // List gives a page, newest first. A page of filtered records may hold fewer than asked for, or none, and still have a next
-// one, since one call reads 5000 records at most. Records are shown as they are stored; [Trail.Verify] says whether they are genuine.
+// one, since one call reads 5000 records at most. Records are shown as they are stored, in as much as a record can hold; [Trail.Verify] says whether
+// they are genuine. Where records are missing, the next ones are looked for: a single object with a number far away hides no others.
 func (t *Trail) List(ctx context.Context, p contract.ListAuditParams) (contract.ListAuditResponse, error) {
 	page := contract.ListAuditResponse{Records: []contract.AuditRecord{}}
 	limit := p.Limit
@@ -87,18 +88,40 @@ func (t *Trail) List(ctx context.Context, p contract.ListAuditParams) (contract.
 			old = 0
 		}
 		at -= batch
+		if len(records) == 0 && at >= first {
+			seen := int64(0)
+			if at, seen, err = t.lastUpTo(ctx, at, first); err != nil {
+				return page, err
+			}
+			scanned += seen
+		}
 	}
 	return page, nil
 }
 
 func noFilter(p contract.ListAuditParams) bool {
-	return p.Actor == "" && p.Action == "" && p.Outcome == "" && p.Resource == "" && p.Since.IsZero() && p.Until.IsZero()
+	return p.Actor == "" && p.Action == "" && p.Outcome == "" && p.Resource == "" && !p.WithoutReads && p.Since.IsZero() && p.Until.IsZero()
 }
 
 func matches(r record, p contract.ListAuditParams) bool {
 	return (p.Actor == "" || r.Actor == p.Actor) && (p.Action == "" || r.Action == p.Action) &&
 		(p.Outcome == "" || r.Outcome == p.Outcome) && (p.Resource == "" || r.Resource == p.Resource) &&
-		(p.Until.IsZero() || r.At.Before(p.Until))
+		(p.Until.IsZero() || r.At.Before(p.Until)) && !(p.WithoutReads && onlyLooked(r))
+}
+
+// looks are the actions that change nothing and hand out no data: most records are of these. Downloads, and rows of tables, are none of them.
+var looks = map[string]bool{
+	"settings_read": true, "list": true, "info": true, "contents": true, "diff": true, "log": true, "status": true, "metrics": true, "health": true, "audit": true, "session": true,
+	"databases": true, "restore_targets": true, "restore_plan": true, "restore_list": true, "restore_status": true, "source_list": true, "source_info": true,
+	"place_list": true, "place_info": true, "channel_list": true, "channel_info": true, "event_list": true,
+}
+
+// Looks reports whether an action changes nothing and hands out no data.
+func Looks(action string) bool { return looks[action] }
+
+// onlyLooked reports whether a record is of no more than that. What was refused or failed is of interest whatever it was.
+func onlyLooked(r record) bool {
+	return r.Outcome == contract.AuditOutcomeAllowed && (looks[r.Action] || r.Detail["dry_run"] == "true")
 }
 
 // first gives the least sequence there is; 0 when there is none.
@@ -112,6 +135,31 @@ func (t *Trail) first(ctx context.Context) (int64, error) {
 		}
 	}
 	return 0, nil
+}
+
+// lastUpTo gives the greatest sequence there is that is no greater than one, and not less than first; 0 when there is none. It looks
+// further and further back, since stores list upwards only, and tells how many names it saw.
+func (t *Trail) lastUpTo(ctx context.Context, at, first int64) (last, seen int64, err error) {
+	for reach := int64(maxScan); ; reach *= 64 {
+		o := storage.ListOptions{Prefix: Prefix}
+		from := at - reach
+		if from >= first {
+			o.After = keyOf(from)
+		}
+		for obj, err := range t.store.List(ctx, o) {
+			if err != nil {
+				return 0, seen, fmt.Errorf("list the audit trail: %w", err)
+			}
+			n := sequenceOf(obj.Key)
+			if n > at {
+				break
+			}
+			seen, last = seen+1, max(last, n)
+		}
+		if last > 0 || from < first {
+			return last, seen, nil
+		}
+	}
 }
 
 // readDown reads the records from one sequence down to another. Those that are not there, or are no records at all, are left
@@ -129,6 +177,7 @@ func (t *Trail) readDown(ctx context.Context, from, to int64) ([]record, error) 
 			if err == nil {
 				records[i], _ = parse(data)
 				records[i].Sequence = from - int64(i)
+				clean(&records[i].AuditRecord) // what was planted there is no longer, and no less printable, than what is written
 			} else if !storage.IsNotFound(err) {
 				errs[i] = fmt.Errorf("read an audit record: %w", err)
 			}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ func TestList(t *testing.T) {
 			"actor":         {contract.ListAuditParams{Actor: "user-1"}, 10},
 			"nobody":        {contract.ListAuditParams{Actor: "user"}, 0},
 			"action":        {contract.ListAuditParams{Action: "delete"}, 1},
+			"without reads": {contract.ListAuditParams{WithoutReads: true}, 9}, // the one deletion, and the eight reads that were denied
 			"resource":      {contract.ListAuditParams{Resource: id}, 1},
 			"outcome":       {contract.ListAuditParams{Outcome: "denied"}, 8},
 			"two of them":   {contract.ListAuditParams{Outcome: "denied", Actor: "user-0"}, 2},
@@ -81,6 +83,50 @@ func TestList(t *testing.T) {
 		for _, bad := range []string{"x", "YTE6", encodeCursor(0), encodeCursor(-1), encodeCursor(maxSequence + 1), "MTowMUpINQ", "%%%"} {
 			if _, err := trail.List(t.Context(), contract.ListAuditParams{Cursor: bad}); !fault.HasReason(err, fault.InvalidInput) {
 				t.Errorf("%q: %v", bad, err)
+			}
+		}
+	})
+}
+
+// TestListPlanted: objects that somebody else wrote under audit/ hide no record, keep no list from ending, and are shown in what a record can hold.
+func TestListPlanted(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, store storage.Store) {
+		fill(t, store, newClock(), 20)
+		planted := func(n int64, actor string) {
+			put(t, store, keyOf(n), []byte(fmt.Sprintf(`{"sequence":%d,"id":"X","at":"2026-03-04T05:06:07Z","actor":%q,"action":"delete","outcome":"allowed"}`, n, actor)))
+		}
+		for _, n := range []int64{500, 70_000, 80_000_000, maxSequence - 1, maxSequence} {
+			planted(n, "far")
+		}
+		planted(30, "long \u0085"+strings.Repeat("x", 50_000))
+		put(t, store, headKey, []byte(fmt.Sprintf(`{"sequence":%d,"hash":%q}`, int64(maxSequence), genesis)))
+		for name, q := range map[string]struct {
+			p    contract.ListAuditParams
+			want int
+		}{
+			"everything": {contract.ListAuditParams{}, 26}, "by three": {contract.ListAuditParams{Limit: 3}, 26}, "actor": {contract.ListAuditParams{Actor: "user-1"}, 7},
+		} {
+			calls := 0
+			var got []contract.AuditRecord
+			for {
+				page, err := New(store, Options{}).List(t.Context(), q.p)
+				must(t, err)
+				got = append(got, page.Records...)
+				if q.p.Cursor = page.Next; q.p.Cursor == "" {
+					break
+				}
+				if calls++; calls > 20 {
+					t.Fatalf("%s: no end after %d calls, with %d records", name, calls, len(got))
+				}
+			}
+			if len(got) != q.want {
+				t.Errorf("%s: %d records, want %d", name, len(got), q.want)
+			}
+			for _, r := range got {
+				if len(r.Actor) > maxText || strings.Contains(r.Actor, "\u0085") {
+					t.Errorf("%s: an actor of %d bytes", name, len(r.Actor))
+				}
 			}
 		}
 	})

@@ -126,9 +126,9 @@ const (
 	maxDetail = 20 // entries
 )
 
-// clean makes what came from outside fit for the trail: bounded, printable text.
+// clean makes what came from outside, from callers and from the store, fit for the trail and those who read it: bounded, printable text.
 func clean(r *contract.AuditRecord) {
-	for _, s := range []*string{&r.Actor, &r.Name, &r.Role, &r.Action, &r.Resource, &r.Code, &r.Reason, &r.Source, &r.UserAgent, &r.RequestID} {
+	for _, s := range []*string{&r.ID, &r.Actor, &r.Name, &r.Role, &r.Action, &r.Resource, &r.Code, &r.Reason, &r.Source, &r.UserAgent, &r.RequestID} {
 		*s = cleanText(*s)
 	}
 	if r.Detail == nil {

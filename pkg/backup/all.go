@@ -9,6 +9,7 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/pause"
+	"cofre/pkg/quantity"
 )
 
 // awaitPlace is how long a backup that waits for its turn waits before it looks again whether others have left a place.
@@ -71,7 +72,7 @@ func (a All) Err() error {
 		return nil
 	}
 	return fault.New(fault.BackupCreation, fault.SomeFailed, "Each says why it failed. The backups of the others are good.",
-		"%d of %s failed: %s", len(failed), plural(len(a.Made), "source"), strings.Join(first(failed, 20), ", "))
+		"%d of %s failed: %s", len(failed), quantity.Plural(len(a.Made), "source"), strings.Join(first(failed, 20), ", "))
 }
 
 // CreateAll makes a backup of each source that is not paused, several at a time. One that fails, or takes long, stops no other; one for which
@@ -82,6 +83,9 @@ func (s *Service) CreateAll(ctx context.Context, o AllOptions) (All, error) {
 	if err != nil {
 		return All{}, err
 	}
+	if err := s.NoteVanished(ctx, list); err != nil && ctx.Err() == nil {
+		s.Log.Warn("databases that are gone were not put on record", "error", err.Error())
+	}
 	all := All{Made: []MadeOf{}, Paused: []string{}}
 	for _, of := range list.Sources {
 		if of.Paused {
@@ -89,6 +93,13 @@ func (s *Service) CreateAll(ctx context.Context, o AllOptions) (All, error) {
 		} else {
 			all.Made = append(all.Made, MadeOf{Source: of.Name})
 		}
+	}
+	begin := len(all.Made)
+	for _, f := range list.Unanswered() { // databases that nobody knows of yet are not backed up
+		all.Made = append(all.Made, MadeOf{Source: f.Source, Err: f.Missing()})
+	}
+	for _, t := range list.Untaken() {
+		all.Made = append(all.Made, MadeOf{Source: t.Name, Err: t.Err})
 	}
 	if len(all.Made) == 0 {
 		return all, invalid("Name sources in cofre.yaml, the file that BACKUP_CONFIG leads to; or set DATABASE_URL.", "there is no source to back up (%d are paused)", len(all.Paused))
@@ -100,7 +111,7 @@ func (s *Service) CreateAll(ctx context.Context, o AllOptions) (All, error) {
 	turns := make(chan struct{}, parallel)
 	var ended sync.Mutex
 	var work sync.WaitGroup
-	for i := range all.Made {
+	for i := range all.Made[:begin] {
 		m := &all.Made[i]
 		select {
 		case turns <- struct{}{}:
@@ -121,6 +132,11 @@ func (s *Service) CreateAll(ctx context.Context, o AllOptions) (All, error) {
 		})
 	}
 	work.Wait()
+	for _, m := range all.Made[begin:] {
+		if o.Ended != nil {
+			o.Ended(m)
+		}
+	}
 	if ctx.Err() != nil {
 		return all, context.Cause(ctx)
 	}

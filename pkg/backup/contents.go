@@ -11,6 +11,7 @@ import (
 
 	"cofre/pkg/contents"
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/stream"
 )
@@ -37,7 +38,7 @@ func (r *run) keepContents(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	r.s.Log.Warn("what the backup contains is not known", "backup_id", r.b.ID, "error", err.Error())
+	r.log.Warn("what the backup contains is not known", "backup_id", r.b.ID, "error", err.Error())
 	r.b.Contents = &registry.Contents{Missing: err.Error()}
 	return nil
 }
@@ -68,9 +69,10 @@ func (r *run) writeContents(ctx context.Context) (registry.Contents, error) {
 	}
 	t := c.Totals()
 	kept.Tables, kept.Rows = t.Tables, t.Rows
+	r.notes.add("contains %s with %s", quantity.Plural(t.Tables, "table"), quantity.Plural(int(t.Rows), "row"))
 	for _, w := range c.Warnings {
 		kept.Warnings = append(kept.Warnings, registry.RowsLost{Table: w.Label(), Before: w.Before, After: w.After, Percent: w.Percent(), Dropped: w.Dropped})
-		r.s.Log.Warn("a table lost rows", "backup_id", r.b.ID, "table", w.Label(), "rows", w.After, "rows_before", w.Before, "before", c.Compared)
+		r.log.Warn("a table lost rows", "backup_id", r.b.ID, "table", w.Label(), "rows", w.After, "rows_before", w.Before, "before", c.Compared)
 	}
 	return kept, nil
 }
@@ -177,7 +179,7 @@ func (s *Service) readContents(ctx context.Context, b Backup) (*contents.Content
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, contents.ErrNewer):
-		return nil, fault.Wrap(err, fault.Validation, fault.NewerVersion, "Install the newest cofre on this machine.", "what backup %s contains was written by a newer cofre", b.ID)
+		return nil, fault.Wrap(err, fault.Validation, fault.NewerVersion, "Upgrade cofre on this machine.", "what backup %s contains was written by a newer cofre", b.ID)
 	case err != nil:
 		return nil, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look at that object; nothing was changed.", "%s is not what cofre writes there", registry.ContentsKey(b))
 	case c.ID != b.ID:
@@ -236,7 +238,7 @@ func (s *Service) compareContents(ctx context.Context, b Backup, v *Validation) 
 	if d := contents.Compare(c, v.counted); len(d.Tables) > 0 {
 		t := d.Tables[0]
 		v.problem(fault.ContentsMismatch, "%s in which other rows were found than were counted when it was made, the first is %s: %s",
-			plural(len(d.Tables), "table"), t.Label(), beforeAfter(t))
+			quantity.Plural(len(d.Tables), "table"), t.Label(), beforeAfter(t))
 	} else if d.LargeObjects != nil {
 		v.problem(fault.ContentsMismatch, "other large objects were found than were counted when it was made: %d, then %d", d.LargeObjects.After.Rows, d.LargeObjects.Before.Rows)
 	} else {
@@ -251,16 +253,9 @@ func beforeAfter(t contents.TableDiff) string {
 		if c == nil {
 			return "no rows"
 		}
-		return plural(int(c.Rows), "row")
+		return quantity.Plural(int(c.Rows), "row")
 	}
 	return rows(t.After) + ", then " + rows(t.Before)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // ContentsOff says why tables are not watched for lost rows and cannot be shown here, "" where they are: the newest backups are

@@ -11,12 +11,29 @@ import (
 	"cofre/pkg/source"
 )
 
-// CopyState says whether a backup has a copy in a second place.
+// CopyState says how it stands with the copy of a backup in one second place.
 type CopyState struct {
-	Place string          `json:"place"`
-	There bool            `json:"there"`
-	Error *registry.Error `json:"error,omitempty"` // why that is not known
+	Place string      `json:"place"`
+	There bool        `json:"there"`
+	State CopyOutcome `json:"state"`
+	// At is when it was copied, by that storage's clock; SHA256 is what was held against the record's on the way, and is that of its file.
+	At     time.Time       `json:"at,omitzero"`
+	SHA256 string          `json:"checksum,omitempty"`
+	Error  *registry.Error `json:"error,omitempty"` // why that is not known
 }
+
+// CopyOutcome is what became of a copy.
+type CopyOutcome string
+
+// What may become of a copy.
+const (
+	CopyThere     CopyOutcome = "there"
+	CopyRunning   CopyOutcome = "copying" // somebody makes it now
+	CopyWaiting   CopyOutcome = "waiting" // it is made the next time that somebody copies
+	CopyElsewhere CopyOutcome = "not_wanted"
+	CopyOther     CopyOutcome = "other" // another backup lies there under its id
+	CopyUnknown   CopyOutcome = "unknown"
+)
 
 const (
 	// placeTime bounds what a second place is asked where it is not what the call is about.
@@ -27,25 +44,61 @@ const (
 	mostLacking = 10
 )
 
-// Copies asks all second places at once whether they have a backup.
-func (s *Service) Copies(ctx context.Context, id string) []CopyState {
-	out := make([]CopyState, len(s.CopyPlaces))
+// Copies asks all second places at once whether they have a good backup.
+func (s *Service) Copies(ctx context.Context, b *Backup) ([]CopyState, error) {
+	places, err := s.Places(ctx)
+	if err != nil || len(places) == 0 {
+		return nil, err
+	}
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := sources.Of(b.SourceName()).Copies
+	out := make([]CopyState, len(places))
 	var all sync.WaitGroup
-	for i, p := range s.CopyPlaces {
-		all.Go(func() {
-			there, err := s.copies.has(ctx, p, id, s.Now)
-			out[i] = CopyState{Place: p.Name, There: there, Error: registry.ErrorOf(err)}
-		})
+	for i, p := range places {
+		all.Go(func() { out[i] = s.copyState(ctx, p, b, slices.Contains(wanted, p.Name)) })
 	}
 	all.Wait()
-	return out
+	return out, nil
+}
+
+func (s *Service) copyState(ctx context.Context, p Place, b *Backup, wanted bool) CopyState {
+	c := CopyState{Place: p.Name, State: CopyWaiting}
+	found, err := s.copies.has(ctx, p, b.ID, s.Now)
+	switch {
+	case err != nil:
+		c.State, c.Error = CopyUnknown, registry.ErrorOf(err)
+	case found != nil && found.SHA256 != b.Checksum:
+		c.State = CopyOther
+	case found != nil:
+		c.State, c.There, c.At, c.SHA256 = CopyThere, true, found.At, found.SHA256
+	case s.copyRuns(ctx, p, b.ID):
+		c.State = CopyRunning
+	case !wanted:
+		c.State = CopyElsewhere
+	}
+	return c
+}
+
+// copyRuns tells whether somebody copies a backup to a place right now. What cannot be found out is taken for a no.
+func (s *Service) copyRuns(ctx context.Context, p Place, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	_, records, err := p.Open(ctx)
+	if err != nil {
+		return false
+	}
+	runs, err := records.Copying(ctx, id)
+	return err == nil && runs
 }
 
 // lookForCopies tells an overview how far the second places are behind.
-func (s *Service) lookForCopies(ctx context.Context, sources source.List, o *overview.Overview) {
+func (s *Service) lookForCopies(ctx context.Context, places []Place, sources source.List, o *overview.Overview) {
 	var all sync.WaitGroup
-	found := make([]map[string]overview.Copies, len(s.CopyPlaces))
-	for i, p := range s.CopyPlaces {
+	found := make([]map[string]overview.Copies, len(places))
+	for i, p := range places {
 		found[i] = map[string]overview.Copies{}
 		all.Go(func() {
 			for n := range o.Sources {
@@ -56,7 +109,7 @@ func (s *Service) lookForCopies(ctx context.Context, sources source.List, o *ove
 		})
 	}
 	all.Wait()
-	for i := range s.CopyPlaces {
+	for i := range places {
 		for name, c := range found[i] {
 			o.NoteCopies(name, c)
 		}
@@ -67,12 +120,12 @@ func (s *Service) lookForCopies(ctx context.Context, sources source.List, o *ove
 func (s *Service) copiesOf(ctx context.Context, p Place, src *overview.Source) overview.Copies {
 	c := overview.Copies{Place: p.Name}
 	for i := len(src.Sizes) - 1; i >= max(0, len(src.Sizes)-mostLacking); i-- {
-		there, err := s.copies.has(ctx, p, src.Sizes[i].ID, s.Now)
+		found, err := s.copies.has(ctx, p, src.Sizes[i].ID, s.Now)
 		if err != nil {
 			c.Unknown = registry.ErrorOf(err).Message
 			return c
 		}
-		if there {
+		if found != nil {
 			c.Last = &src.Sizes[i]
 			return c
 		}
@@ -85,7 +138,7 @@ func (s *Service) copiesOf(ctx context.Context, p Place, src *overview.Source) o
 // copyCache remembers what second places were found to have. It is safe for use by several goroutines.
 type copyCache struct {
 	mu   sync.Mutex
-	have map[string]bool // by place and id
+	have map[string]*registry.Copy // by place and id
 	not  map[string]copyAnswer
 	dead map[string]copyAnswer // by place
 }
@@ -95,12 +148,20 @@ type copyAnswer struct {
 	err error
 }
 
-// has asks a place whether it has a backup. That it does not answer holds for all its backups, for a while.
-func (c *copyCache) has(ctx context.Context, p Place, id string, clock func() time.Time) (bool, error) {
+// forget makes that a place is asked again for a backup, which was copied there.
+func (c *copyCache) forget(place, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.not, place+"/"+id)
+	delete(c.dead, place)
+}
+
+// has asks a place for a backup; nil is none. That it does not answer holds for all its backups, for a while.
+func (c *copyCache) has(ctx context.Context, p Place, id string, clock func() time.Time) (*registry.Copy, error) {
 	key := p.Name + "/" + id
 	c.mu.Lock()
 	if c.have == nil || len(c.have)+len(c.not) > 100_000 {
-		c.have, c.not, c.dead = map[string]bool{}, map[string]copyAnswer{}, map[string]copyAnswer{}
+		c.have, c.not, c.dead = map[string]*registry.Copy{}, map[string]copyAnswer{}, map[string]copyAnswer{}
 	}
 	now := clock()
 	recent := func(a copyAnswer, ok bool) bool { return ok && now.Sub(a.at) < askedAgain && !now.Before(a.at) }
@@ -109,17 +170,17 @@ func (c *copyCache) has(ctx context.Context, p Place, id string, clock func() ti
 	has := c.have[key]
 	c.mu.Unlock()
 	switch {
-	case has:
-		return true, nil
+	case has != nil:
+		return has, nil
 	case recent(dead, known):
-		return false, dead.err
+		return nil, dead.err
 	case recent(lacks, missed):
-		return false, nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
 	_, records, err := p.Open(ctx)
-	there := false
+	var there *registry.Copy
 	if err == nil {
 		there, err = records.Has(ctx, id)
 	}
@@ -128,8 +189,8 @@ func (c *copyCache) has(ctx context.Context, p Place, id string, clock func() ti
 	switch {
 	case err != nil:
 		c.dead[p.Name] = copyAnswer{clock(), err}
-	case there:
-		c.have[key] = true
+	case there != nil:
+		c.have[key] = there
 		delete(c.not, key)
 	default:
 		c.not[key] = copyAnswer{at: clock()}

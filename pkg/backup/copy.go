@@ -7,37 +7,11 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
-
-// Place is a second place of backups: a whole one, with records of its own, which needs nothing of the first.
-type Place struct {
-	Name string
-	// Where says where it is, without secrets.
-	Where string
-	// Open opens it. It is asked for once at most.
-	Open func(context.Context) (storage.Store, *registry.Registry, error)
-}
-
-// Place returns the place with a name; reason not_found where there is none.
-func (s *Service) Place(name string) (Place, error) {
-	var names []string
-	for _, p := range s.CopyPlaces {
-		if p.Name == name {
-			return p, nil
-		}
-		names = append(names, p.Name)
-	}
-	hint := "No place is configured: name one under places in cofre.yaml, or set BACKUP_COPIES."
-	if len(names) > 0 {
-		hint = "There are: " + strings.Join(names, ", ") + "."
-	}
-	return Place{}, fault.New(fault.Validation, fault.NotFound, hint, "there is no place %.80q", name)
-}
 
 // CopiesOf returns the second places that backups of a source go to.
 func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) {
@@ -47,7 +21,7 @@ func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) 
 	}
 	var places []Place
 	for _, name := range all.Of(source).Copies {
-		place, err := s.Place(name)
+		place, err := s.Place(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +34,7 @@ func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) 
 // has it. copied is false where it was there already. progress, when set, is told the bytes that the second place has. A copy that fails
 // leaves nothing that counts, and nothing of the first place is changed.
 func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, size int64)) (copied bool, err error) {
-	place, err := s.Place(to)
+	place, err := s.Place(ctx, to)
 	if err != nil {
 		return false, err
 	}
@@ -109,6 +83,7 @@ func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, s
 	if err != nil && !registry.IsCommitted(err) {
 		return false, fmt.Errorf("copy backup %s to %s: %w", id, to, err)
 	}
+	s.copies.forget(to, id)
 	if perr := s.copyPin(ctx, id, records); perr != nil {
 		s.Log.Warn("backup copied, and not pinned there yet", "backup_id", id, "place", to, "error", perr.Error())
 	}
@@ -234,15 +209,25 @@ type CopyFailure struct {
 	Error *registry.Error `json:"error"`
 }
 
+// Err is why the first backup could not be copied that nobody else is just copying; nil where there is none.
+func (r CopyReport) Err() error {
+	for _, f := range r.Failed {
+		if f.Error.Reason != fault.Busy {
+			return &fault.Error{Code: f.Error.Code, Reason: f.Error.Reason, Message: f.Error.Message, Hint: f.Error.Hint}
+		}
+	}
+	return nil
+}
+
 // CopyMissing copies all good backups that the place does not have, of the sources that are copied there; the oldest
 // first, so that whoever is interrupted goes on where it stopped. One that fails does not keep the others from being copied. The error is for what ends all of it.
 func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Backup, done int64)) (CopyReport, error) {
 	rep := CopyReport{Place: to, Copied: []string{}, Failed: []CopyFailure{}}
-	place, err := s.Place(to)
+	place, err := s.Place(ctx, to)
 	if err != nil {
 		return rep, err
 	}
-	_, records, err := place.Open(ctx)
+	store, records, err := place.Open(ctx)
 	if err != nil {
 		return rep, fmt.Errorf("open the place %s: %w", to, err)
 	}
@@ -250,7 +235,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 	if err != nil {
 		return rep, err
 	}
-	lacking, pinned, there, err := s.lacking(ctx, records, func(b *Backup) bool { return slices.Contains(sources.Of(b.SourceName()).Copies, to) })
+	lacking, pinned, there, err := s.lacking(ctx, store, records, func(b *Backup) bool { return slices.Contains(sources.Of(b.SourceName()).Copies, to) })
 	if err != nil {
 		return rep, err
 	}
@@ -287,8 +272,20 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 }
 
 // lacking compares the records of two places, page by page: the good backups that the second does not have, the oldest first, without what
-// would take much memory, those that are pinned here and not so there, and how many it has.
-func (s *Service) lacking(ctx context.Context, second *registry.Registry, wanted func(*Backup) bool) (lacking []Backup, pinned []string, there int, err error) {
+// would take much memory, those that are pinned here and not so there, and how many it has. It has what has its file, whole, and was not found
+// damaged there.
+func (s *Service) lacking(ctx context.Context, store storage.Store, second *registry.Registry, wanted func(*Backup) bool) (lacking []Backup, pinned []string, there int, err error) {
+	sizes := map[string]int64{}
+	for obj, err := range store.List(ctx, storage.ListOptions{Prefix: registry.FilesPrefix}) {
+		if err != nil {
+			return nil, nil, 0, fmt.Errorf("list the files of the second place: %w", err)
+		}
+		sizes[obj.Key] = obj.Size
+	}
+	whole := func(b *Backup) bool {
+		size, there := sizes[b.Filepath]
+		return there && size == b.Size && b.Verified()
+	}
 	err = second.Reading(ctx, func(theirs *registry.View) error {
 		next, stop := iter.Pull2(theirs.Walk(ctx, nil))
 		defer stop()
@@ -307,7 +304,7 @@ func (s *Service) lacking(ctx context.Context, second *registry.Registry, wanted
 				}
 				switch {
 				case !b.Verified() || !wanted(&b):
-				case more && other.ID == b.ID:
+				case more && other.ID == b.ID && whole(&other):
 					if there++; b.Pin.Holds(s.Now()) && !b.Pin.Same(other.Pin) {
 						pinned = append(pinned, b.ID)
 					}

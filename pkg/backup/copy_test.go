@@ -3,6 +3,7 @@ package backup_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
@@ -256,4 +258,64 @@ func TestCopyOnceAtATime(t *testing.T) {
 		t.Errorf("who slept meanwhile: %v", err)
 	}
 	second.nothingLeft()
+}
+
+// TestCopyThatIsSpoilt: what a second place has lost or damaged is no copy: it is made again, or told; and the first place under another name
+// has none.
+func TestCopyThatIsSpoilt(t *testing.T) {
+	server := testenv.Postgres(t, testenv.NewestMajor)
+	url := server.NewDatabase(t)
+	first, second := open(t, "", url), open(t, "", url)
+	first.second(second)
+	var backups []registry.Backup
+	for range 3 {
+		backups = append(backups, first.create(backup.Request{}))
+	}
+	if rep, err := first.Service.CopyMissing(t.Context(), "second", nil); err != nil || len(rep.Copied) != 3 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	at := func(b registry.Backup) string { return filepath.Join(second.dir, filepath.FromSlash(b.Filepath)) }
+	gone, short, damaged := backups[0], backups[1], backups[2]
+	if err := errors.Join(os.Remove(at(gone)), os.Truncate(at(short), 100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Service.Registry.SetVerification(t.Context(), damaged.ID, registry.Verification{Level: registry.LevelChecksum, At: time.Now(), Problems: registry.Problems{{Reason: fault.ChecksumMismatch, Detail: "another one"}}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	first = open(t, first.dir, url) // which remembers nothing
+	first.second(second)
+	for b, want := range map[*registry.Backup]backup.CopyOutcome{&gone: backup.CopyWaiting, &short: backup.CopyWaiting} {
+		if is, err := first.Service.Copies(t.Context(), b); err != nil || is[0].State != want || is[0].There {
+			t.Errorf("%+v, %v", is, err)
+		}
+	}
+	rep, err := first.Service.CopyMissing(t.Context(), "second", nil)
+	if err != nil || strings.Join(rep.Copied, " ") != gone.ID || rep.There != 0 || len(rep.Failed) != 2 || rep.Failed[0].Error.Reason != fault.SizeMismatch || rep.Failed[1].Error.Reason != fault.ChecksumMismatch {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	if !bytes.Equal(first.bytesAt(gone.Filepath), second.bytesAt(gone.Filepath)) {
+		t.Error("what was gone is not there again")
+	}
+	if _, err := second.Service.Delete(t.Context(), short.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err = first.Service.CopyMissing(t.Context(), "second", nil); err != nil || strings.Join(rep.Copied, " ") != short.ID || rep.There != 1 {
+		t.Errorf("%+v, %v", rep, err)
+	}
+
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(first.dir, link); err != nil {
+		t.Fatal(err)
+	}
+	first.second(open(t, link, url))
+	first.Service.CopyPlaces[0].Name, first.Service.Configured.Defaults.Copies = "link", []string{"link"}
+	if rep, err := first.Service.CopyMissing(t.Context(), "link", nil); err == nil || !strings.Contains(err.Error(), "under another name") {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	if is, err := first.Service.Copies(t.Context(), &gone); err != nil || is[0].State != backup.CopyUnknown {
+		t.Errorf("%+v, %v", is, err)
+	}
+	if left := first.keys("files/probe"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
 }

@@ -35,7 +35,7 @@ func (s *Service) Create(ctx context.Context, req Request, watch func(Progress))
 
 // Reserve checks a request and the limits and records the backup as in_progress, in a few requests to storage
 // and without touching the database, unless another one than the configured is asked for: that has to be there. Run does
-// the work, in this process or another.
+// the work, in this process or another. A scheduled backup of a time that is due, while the one before is being made, is refused: busy.
 func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 	req, err := s.normalize(ctx, req)
 	if err != nil {
@@ -50,9 +50,9 @@ func (s *Service) Reserve(ctx context.Context, req Request) (Backup, error) {
 	}
 	b, err := s.reserve(ctx, req, raw)
 	switch {
-	case (fault.HasReason(err, fault.LimitReached) || fault.HasCode(err, fault.DiskSpace)) && !s.mayTidy():
+	case (fault.HasReason(err, fault.LimitReached) || fault.HasReason(err, fault.Busy) || fault.HasCode(err, fault.DiskSpace)) && !s.mayTidy():
 		return b, err
-	case fault.HasReason(err, fault.LimitReached):
+	case fault.HasReason(err, fault.LimitReached), fault.HasReason(err, fault.Busy):
 		// What counts may be the remains of a dead process.
 		if _, rerr := s.Registry.Reconcile(ctx); rerr != nil {
 			return b, err
@@ -107,6 +107,11 @@ func (s *Service) reserve(ctx context.Context, req Request, raw json.RawMessage)
 		if made = earlier(x, req, b.ID); made != nil {
 			return errMade
 		}
+		if req.Trigger == TriggerSchedule && req.IdempotencyKey != "" { // of one time that is due
+			if before := x.BeingMade(b.SourceName()); s.HoldsUp(before) {
+				return errHeldUp(before)
+			}
+		}
 		if err := s.admit(x, req); err != nil {
 			return err
 		}
@@ -157,13 +162,19 @@ func (s *Service) twin(ctx context.Context, id string) *Backup {
 var errMade = errors.New("the same request was made before")
 
 // earlier finds the backup, of those that have not settled, that a request with the same idempotency key made. One that nobody
-// could be found to start was refused to its caller, who may ask for it again.
+// could be found to start was refused to its caller, who may ask for it again; and the schedule asks once more for one whose process died.
 func earlier(x *registry.Index, req Request, id string) *Backup {
 	if req.IdempotencyKey == "" {
 		return nil
 	}
+	lost := req.Trigger != TriggerSchedule
 	for i := range x.Backups {
-		if b := x.Backups[i]; b.ID != id && sameKey(b.ID, id) && !(b.Error != nil && b.Error.Reason == fault.NotStarted) {
+		b := x.Backups[i]
+		switch {
+		case b.ID == id || !sameKey(b.ID, id) || b.Error != nil && b.Error.Reason == fault.NotStarted:
+		case !lost && b.Ended() == registry.Interrupted:
+			lost = true
+		default:
 			return &b
 		}
 	}
@@ -211,11 +222,11 @@ func (s *Service) admit(x *registry.Index, req Request) error {
 	}
 	if n := s.Limits.MaxConcurrent; n > 0 && running >= n {
 		return fault.New(fault.Validation, fault.LimitReached, "Wait for one to end, or raise BACKUP_MAX_CONCURRENT.",
-			"%d backups are being made already, and %d at once are allowed", running, n)
+			"%s running, and the limit is %d", quantity.Plural(running, "backup"), n)
 	}
 	if q := s.Limits.MaxTotalBytes; q > 0 && total >= q {
-		return fault.New(fault.DiskSpace, fault.StorageFull, "Remove backups (cofre cleanup, cofre delete), or raise BACKUP_MAX_STORAGE_SIZE_GB.",
-			"the backups take %s and the quota is %s", quantity.Bytes(total), quantity.Bytes(q))
+		return fault.New(fault.DiskSpace, fault.StorageFull, "Remove backups (cofre cleanup, cofre delete) or raise BACKUP_MAX_STORAGE_SIZE_GB.",
+			"storage quota reached: %s of %s", quantity.Bytes(total), quantity.Bytes(q))
 	}
 	return nil
 }
@@ -240,11 +251,11 @@ const keptRetry = time.Hour
 func (s *Service) admitUser(u usage) error {
 	if n := s.Limits.MaxConcurrentPerUser; n > 0 && u.running >= n {
 		return fault.New(fault.Validation, fault.LimitReached, "Wait for yours to end, or have BACKUP_MAX_CONCURRENT_PER_USER raised.",
-			"%d of your backups are being made already, and %d at once are allowed", u.running, n)
+			"you have %s running, and the limit is %d", quantity.Plural(u.running, "backup"), n)
 	}
 	if n := s.Limits.MaxBackupsPerUser; n > 0 && u.kept >= n {
 		f := fault.New(fault.Validation, fault.LimitReached, "Have one of yours removed, or BACKUP_MAX_BACKUPS_PER_USER raised.",
-			"you have %d backups, and %d are allowed", u.kept, n)
+			"you have %s, and the limit is %d", quantity.Plural(u.kept, "backup"), n)
 		f.RetryAfter = keptRetry
 		return f
 	}

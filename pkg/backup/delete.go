@@ -3,10 +3,14 @@ package backup
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
+	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -41,7 +45,14 @@ type CleanupOptions struct {
 	DryRun     bool
 	// At, when it is set, has a dry run say what goes until then, if everything goes on as it does.
 	At time.Time
+	// As, when it is set, has a dry run go by these settings of a source that is kept, as if they were saved, and list its backups alone.
+	As *source.Settings
 	By string // who asked
+}
+
+// lists reports whether the report says what becomes of the backups of a source.
+func (o CleanupOptions) lists(name string) bool {
+	return o.As == nil || name == o.As.Name || strings.HasPrefix(name, o.As.Name+"/")
 }
 
 // CleanupReport says what a cleanup did, or would do, and why.
@@ -101,9 +112,15 @@ func (s *Service) cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	if !o.At.IsZero() && !o.DryRun {
 		return CleanupReport{}, invalid("Ask for a dry run.", "nothing can be removed at a day to come")
 	}
+	if o.As != nil && !o.DryRun {
+		return CleanupReport{}, invalid("Ask for a dry run.", "nothing can be removed by settings that are not saved")
+	}
 	ctx = storage.Freeing(ctx)
 	rep := CleanupReport{DryRun: o.DryRun, Removed: []CleanupItem{}, Kept: []CleanupItem{}}
 	if !o.DryRun {
+		if err := s.checkClock(ctx); err != nil {
+			return rep, err
+		}
 		var err error
 		if rep.Leftovers, err = s.Registry.Reconcile(ctx); err != nil {
 			return rep, err
@@ -144,6 +161,24 @@ func (s *Service) cleanup(ctx context.Context, o CleanupOptions) (CleanupReport,
 	return rep, err
 }
 
+// mostSkew is how far this machine's clock and the storage's may be apart where ages decide what is removed: a mistaken time zone is no harm.
+const mostSkew = 48 * time.Hour
+
+// checkClock refuses to go by a clock that is wrong: one that is a year ahead makes old what is young, and ends pins. A directory on this machine has
+// no other one.
+func (s *Service) checkClock(ctx context.Context) error {
+	skew, err := s.Registry.Skew(ctx)
+	if err == nil && skew.Abs() > mostSkew {
+		which := "ahead of"
+		if skew < 0 {
+			which = "behind"
+		}
+		err = fault.New(fault.FileSystem, fault.StorageFailed, "Set the clock of this machine, or look at that of the storage. Nothing was removed.",
+			"this machine's clock is %s %s that of the storage (it says %s)", quantity.Duration(skew.Abs()), which, time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return err
+}
+
 // forgetRestores removes the records of restores that are as old as backups that go, and those beyond the newest that are kept.
 func (s *Service) forgetRestores(ctx context.Context, now time.Time, p retention.Policy) {
 	var oldest time.Time
@@ -162,7 +197,11 @@ func (s *Service) retain(ctx context.Context, v *registry.View, now time.Time, o
 	if err := v.CheckSettings(); err != nil {
 		return err
 	}
-	rep.Policy = asked(s.policy(v.Settings()), o.Days, o.MaxBackups)
+	policy, err := s.policyAs(ctx, v.Settings(), o.As)
+	if err != nil {
+		return err
+	}
+	rep.Policy = asked(policy, o.Days, o.MaxBackups)
 	rep.Removed, rep.Kept, rep.RemovedCount, rep.KeptCount, rep.FreedBytes = []CleanupItem{}, []CleanupItem{}, 0, 0, 0
 	k, err := newKeeping(ctx, now, v.Parts(), rep.Policy, v)
 	if err == nil {
@@ -186,6 +225,9 @@ func (s *Service) retain(ctx context.Context, v *registry.View, now time.Time, o
 		records := byID(backups)
 		for _, d := range k.decide(i, backups) {
 			it := CleanupItem{Backup: *records[d.Item.ID], Reasons: d.Reasons}
+			if !o.lists(it.Backup.SourceName()) {
+				continue
+			}
 			if !d.Remove {
 				rep.keep(it)
 				continue

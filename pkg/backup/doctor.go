@@ -27,6 +27,7 @@ type Check struct {
 	Result string          `json:"result"` // ok, warning or failed
 	Detail string          `json:"detail"`
 	Hint   string          `json:"hint,omitempty"`
+	Next   overview.Next   `json:"next,omitzero"` // zero where the hint says all
 	Error  *registry.Error `json:"error,omitempty"`
 }
 
@@ -45,25 +46,39 @@ type Diagnosis struct {
 // Doctor looks at everything that a backup needs (storage and what it can do, permissions, registry, leftovers,
 // database, versions), settles what dead runs left, and says what to do about the rest.
 func (s *Service) Doctor(ctx context.Context) Diagnosis {
-	d := Diagnosis{OK: true, Checks: s.checkStorage(ctx)}
+	d := Diagnosis{Checks: s.checkStorage(ctx)}
+	stored := d.Checks[0].Result != CheckFailed // else its error stands there already, and what is kept there is not known
 	d.Checks = append(d.Checks, s.checkRecords(ctx, d.Checks[0])...)
+	if stored {
+		d.Checks = append(d.Checks, s.checkPlaces(ctx)...)
+	}
 	d.Checks = append(d.Checks, s.checkEncryption())
 	d.Checks = append(d.Checks, s.checkSignatures(ctx)...)
 	if s.Engine != nil {
-		if all, err := s.Sources(ctx); err != nil {
+		all, err := s.Configured, error(nil)
+		if stored {
+			all, err = s.Sources(ctx)
+		}
+		if err != nil {
 			d.Checks = append(d.Checks, Failing("sources", err))
 		} else {
 			d.Checks = append(d.Checks, s.Engine.Checks(ctx, all)...)
 			d.Checks = append(d.Checks, CheckFollowed(all)...)
 		}
 	}
-	if d.Checks[0].Result != CheckFailed { // its error stands there already
+	if stored {
 		d.Checks = append(d.Checks, s.checkSources(ctx)...)
 		if s.CheckPeople != nil {
 			d.Checks = append(d.Checks, s.CheckPeople(ctx)...)
 		}
 	}
-	for _, c := range d.Checks {
+	return Diagnosed(d.Checks)
+}
+
+// Diagnosed sums checks up.
+func Diagnosed(checks []Check) Diagnosis {
+	d := Diagnosis{OK: true, Checks: checks}
+	for _, c := range checks {
 		if c.Result == CheckFailed {
 			d.OK = false
 		}
@@ -83,12 +98,12 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 		}
 	}
 	c := Check{Name: "storage: safe updates", Result: CheckOK, Detail: "create-only and replace-if-unchanged writes work"}
-	const oneAtATime = "Run one cofre at a time over this backup directory, or use a service that has them (AWS S3, MinIO, Cloudflare R2, a local directory)."
+	const oneAtATime = "Run one cofre at a time on this backup directory, or use a service that has them (AWS S3, MinIO, Cloudflare R2, a local directory)."
 	switch {
 	case !caps.CreateOnly || !caps.ReplaceIfUnchanged || !caps.CompleteCreateOnly:
-		c.Result, c.Detail, c.Hint = CheckWarning, "this service lacks conditional writes, or does not keep them among several writers; cofre looks before it writes", oneAtATime
+		c.Result, c.Detail, c.Hint = CheckWarning, "storage has no conditional writes, or does not keep them among several writers; cofre checks before it writes", oneAtATime
 	case caps.DeletedNamesTaken:
-		c.Result, c.Detail, c.Hint = CheckWarning, "this service refuses create-only writes where an object was deleted; cofre looks first there", oneAtATime
+		c.Result, c.Detail, c.Hint = CheckWarning, "storage refuses create-only writes where an object was deleted; cofre checks first there", oneAtATime
 	}
 	checks = append(checks, c)
 	if caps.UploadsStay {
@@ -97,7 +112,7 @@ func (s *Service) checkStorage(ctx context.Context) []Check {
 	}
 	c = Check{Name: "storage: tags", Result: CheckOK, Detail: "objects carry tags"}
 	if !caps.Tags {
-		c = Check{Name: "storage: tags", Result: CheckOK, Detail: "this service has no object tags; the manifests carry on alone"}
+		c = Check{Name: "storage: tags", Result: CheckOK, Detail: "this service has no object tags; manifests are used instead"}
 	}
 	if caps.ObjectLock {
 		c.Detail += "; the bucket has object lock, which keeps audit records from being removed"
@@ -145,7 +160,11 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 	c := v.Count()
 	good, failed, damaged, bytes := c.Verified, c.Failed, c.Damaged, c.Bytes
 	unverified := c.Succeeded - c.Verified - c.Damaged
-	checks := []Check{{Name: "registry", Result: CheckOK, Detail: fmt.Sprintf("%s (%s), %d failed, %d running", plural(good, "good backup"), quantity.Bytes(bytes), failed, len(rep.Running))}}
+	detail := "no backups yet"
+	if good+failed+len(rep.Running) > 0 || bytes > 0 {
+		detail = fmt.Sprintf("%s (%s), %d failed, %d running", quantity.Plural(good, "good backup"), quantity.Bytes(bytes), failed, len(rep.Running))
+	}
+	checks := []Check{{Name: "registry", Result: CheckOK, Detail: detail}}
 	if err := v.CheckSettings(); err != nil {
 		checks = append(checks, Failing("settings", err))
 	}
@@ -153,14 +172,14 @@ func (s *Service) checkRegistry(ctx context.Context) []Check {
 		checks = append(checks, Check{Name: "contents", Result: CheckOK, Detail: off})
 	}
 	if damaged > 0 {
-		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: plural(damaged, "backup") + " found damaged", Hint: "See which they are in the list: cofre list --damaged"})
+		checks = append(checks, Check{Name: "damaged backups", Result: CheckWarning, Detail: quantity.Plural(damaged, "damaged backup"), Hint: "List them with: cofre list --damaged"})
 	}
 	if unverified > 0 {
-		checks = append(checks, Check{Name: "unverified backups", Result: CheckWarning, Detail: plural(unverified, "backup") + " without a manifest, known from the tags alone",
+		checks = append(checks, Check{Name: "unverified backups", Result: CheckWarning, Detail: quantity.Plural(unverified, "backup") + " without a manifest, known from the tags alone",
 			Hint: "Read each of them back: cofre validate ID"})
 	}
 	if n := len(rep.Failed) + len(rep.Completed) + len(rep.Removed); n > 0 {
-		checks = append(checks, Check{Name: "leftovers", Result: CheckOK, Detail: fmt.Sprintf("settled what interrupted runs left: %d marked failed, %d completed, %d removals finished", len(rep.Failed), len(rep.Completed), len(rep.Removed))})
+		checks = append(checks, Check{Name: "leftovers", Result: CheckOK, Detail: fmt.Sprintf("cleaned up after interrupted runs: %d marked failed, %d completed, %d removals finished", len(rep.Failed), len(rep.Completed), len(rep.Removed))})
 	}
 	if len(rep.Problems) > 0 {
 		checks = append(checks, Check{Name: "leftovers", Result: CheckWarning, Detail: strings.Join(first(rep.Problems, 5), "; "), Hint: "The next cleanup tries again."})
@@ -180,7 +199,7 @@ func (s *Service) checkSources(ctx context.Context) []Check {
 		said = s.CheckSources(ctx, all.Active())
 	}
 	maps.DeleteFunc(said, func(_ string, err error) bool { return err != nil }) // a refusal is in the overview
-	if err := s.NoteSources(ctx, slices.Sorted(maps.Keys(said))); err != nil {
+	if _, err := s.NoteSources(ctx, slices.Sorted(maps.Keys(said))); err != nil {
 		s.Log.Warn("the sources were not put on record", "error", err.Error())
 	}
 	if err := s.NoteVanished(ctx, all); err != nil {
@@ -195,6 +214,9 @@ func (s *Service) checkSources(ctx context.Context) []Check {
 	}
 	if c, ok := s.CheckProofs(ctx, o); ok {
 		checks = append(checks, c)
+	}
+	if text, hint, soon := StorageFull(o); soon {
+		checks = append(checks, Check{Name: "storage: room", Result: CheckWarning, Detail: text, Hint: hint, Next: overview.Next{Step: overview.StepRoom}})
 	}
 	return checks
 }
@@ -215,6 +237,7 @@ func sourceCheck(s *overview.Source) Check {
 	}
 	worst := findings[0]
 	c.Result, c.Detail, c.Hint = CheckWarning, strings.Join(texts, "; "), worst.Hint
+	c.Next = overview.Next{Step: worst.Step, Source: s.Name, Backup: worst.Backup}
 	if worst.Severity == overview.Failing {
 		c.Result = CheckFailed
 		c.Error = &registry.Error{Code: fault.BackupCreation, Reason: fault.Reason(worst.Code), Message: c.Name + ": " + worst.Text, Hint: worst.Hint}

@@ -50,7 +50,7 @@ func (s *Service) URL(ctx context.Context, ref string, o LinkOptions) (Link, err
 		life = DefaultLinkLife
 	}
 	if life < time.Second || life > MaxLinkLife {
-		return Link{}, invalid("Use a duration such as 15m or 24h, 168h at most.", "a link cannot live for %s", life)
+		return Link{}, invalid("Use a duration such as 15m or 24h, 168h at most.", "invalid link lifetime %s", life)
 	}
 	b, err := s.good(ctx, ref, o.AllowUnsigned)
 	if err != nil {
@@ -87,14 +87,14 @@ func (s *Service) present(ctx context.Context, b Backup) error {
 	o, err := s.Store.Head(ctx, b.Filepath)
 	if storage.IsNotFound(err) {
 		return fault.Wrap(err, fault.Validation, fault.ObjectMissing, "Look whether somebody removed or moved it; cofre validate "+b.ID+" marks the record.",
-			"the object of backup %s is not in storage any more (%s)", b.ID, b.Filepath)
+			"the file of backup %s is missing from storage (%s)", b.ID, b.Filepath)
 	}
 	if err != nil {
 		return err
 	}
 	if o.Size != b.Size {
 		return fault.New(fault.Validation, fault.SizeMismatch, "Do not rely on it; run cofre validate "+b.ID+".",
-			"the object of backup %s has %d bytes, the record says %d", b.ID, o.Size, b.Size)
+			"the file of backup %s has %d bytes; the record says %d", b.ID, o.Size, b.Size)
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ type Engine interface {
 	// Open connects to a source (retrying what may be retried), learns what a dump needs, and refuses what
 	// cannot work: no rights, no pg_dump, one that is too old. The caller closes the session.
 	Open(ctx context.Context, of source.Settings, sel registry.Selection) (Session, error)
+	// Complete checks a connection URL that is to be kept, in place of before, "" for none, and returns it as it is to be kept, and where it
+	// leads. Without a password it has that of before, where it leads to the same server.
+	Complete(url, before string) (whole string, to Reached, err error)
 	// Identify connects once to a source and tells what is there.
 	Identify(ctx context.Context, of source.Settings) (source.Server, error)
 	// Seen connects to a source and lists the databases of its server, with why a backup cannot be made of some.
@@ -50,6 +53,14 @@ type Engine interface {
 	Entries(ctx context.Context, part Part, in RestoreInput) (Listing, error)
 	// Checks are the engine's part of doctor.
 	Checks(ctx context.Context, all source.List) []Check
+}
+
+// Reached is where a connection leads. It holds no secret.
+type Reached struct {
+	Host     string
+	Port     string
+	Database string
+	User     string
 }
 
 // Session is a connection to one database, of which all is asked that a backup of it needs.

@@ -44,7 +44,11 @@ const (
 // fates tells what becomes of backups, by id, and of others beside them. Nobody may change the map. Where there are pages the limit
 // of all bytes together is left out, which only the oldest come up against.
 func (s *Service) fates(ctx context.Context, v *registry.View, ids ...string) (map[string]Fate, error) {
-	policy, now := s.policy(v.Settings()), s.Now()
+	policy, err := s.policy(ctx, v.Settings())
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
 	s.working.Lock() // many who list at once need it worked out once
 	defer s.working.Unlock()
 	f := s.worked

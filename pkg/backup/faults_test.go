@@ -42,6 +42,30 @@ func (w *world) later() *registry.Registry {
 	return registry.New(w.Store, registry.Options{Ahead: time.Hour})
 }
 
+// elsewhere is a process of its own that works at the place of a world; env says at what: COFRE_TEST_CREATE or COFRE_TEST_RESTORE.
+func (w *world) elsewhere(env ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+// startElsewhere starts one, and gives what kills it, as the end of the test does at the latest.
+func (w *world) startElsewhere(env ...string) (kill func()) {
+	w.t.Helper()
+	cmd := w.elsewhere(env...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	kill = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	w.t.Cleanup(kill)
+	return kill
+}
+
 // F1: SIGKILL at a random moment, again and again. Afterwards every backup is either good to its last byte or
 // failed with nothing left of it, and the earlier ones are untouched.
 func TestKilledAtAnyMoment(t *testing.T) {
@@ -49,12 +73,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	w := open(t, "", url)
 	first := w.create(backup.Request{})
 	start := time.Now()
-	run := func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "COFRE_TEST_CREATE=1", "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+url, "BACKUP_MAX_CONCURRENT=1000",
-			"PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
-		return cmd
-	}
+	run := func() *exec.Cmd { return w.elsewhere("COFRE_TEST_CREATE=1", "BACKUP_MAX_CONCURRENT=1000") }
 	if out, err := run().CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -109,18 +128,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 func TestKilledRunsFreeTheirPlaces(t *testing.T) {
 	w, direct := throttled(t)
 	for range 2 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "COFRE_TEST_CREATE=1", "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "BACKUP_MAX_CONCURRENT=2",
-			"PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		kill := w.startElsewhere("COFRE_TEST_CREATE=1", "BACKUP_MAX_CONCURRENT=2")
 		started := len(w.keys(registry.StatusPrefix))
 		for deadline := time.Now().Add(30 * time.Second); len(w.keys(registry.StatusPrefix)) == started && time.Now().Before(deadline); {
 			time.Sleep(50 * time.Millisecond)
 		}
-		cmd.Process.Kill()
-		cmd.Wait()
+		kill()
 	}
 	if n := len(w.keys(registry.IntentsPrefix)); n != 2 {
 		t.Fatalf("%d runs were killed", n)

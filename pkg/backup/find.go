@@ -35,7 +35,7 @@ func (s *Service) LatestProvable(ctx context.Context) ([]string, error) {
 		refs = append(refs, ref)
 	}
 	if refs == nil {
-		return nil, fault.New(fault.Validation, fault.NotFound, "Make the first backup.", "there is no source yet, and no backup")
+		return nil, fault.New(fault.Validation, fault.NotFound, "Create the first backup.", "no source yet, and no backup")
 	}
 	return refs, nil
 }

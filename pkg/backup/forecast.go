@@ -47,15 +47,9 @@ func (s *Service) forecast(ctx context.Context, v *registry.View, k *keeping, no
 	if v.Len() > maxForecast {
 		return tooMany()
 	}
-	var all []Backup
-	for _, part := range k.parts {
-		backups, err := part.Backups, error(nil)
-		if part.Page != nil && backups == nil {
-			if backups, err = v.Page(ctx, part.Page); err != nil {
-				return err
-			}
-		}
-		all = append(all, backups...)
+	all, err := k.everything(ctx, v)
+	if err != nil {
+		return err
 	}
 	f := RetentionForecast{At: at.UTC()}
 	var coming []retention.Item
@@ -68,12 +62,7 @@ func (s *Service) forecast(ctx context.Context, v *registry.View, k *keeping, no
 		if !ok {
 			return tooMany()
 		}
-		for i, when := range more {
-			it := k.items(slices.Values([]Backup{c.last}))[0]
-			it.ID, it.CreatedAt = fmt.Sprintf("coming %s %d", c.Source, i), when
-			it.Verified, it.Proven, it.InPart, it.Locked, it.BeforeShrunk, it.LostRows, it.BeforeLost = true, false, false, false, false, false, time.Time{}
-			coming = append(coming, it)
-		}
+		coming = append(coming, k.coming(c, more)...)
 		c.Coming = len(more)
 		f.Cadences = append(f.Cadences, c.Cadence)
 	}
@@ -93,6 +82,36 @@ func (s *Service) forecast(ctx context.Context, v *registry.View, k *keeping, no
 	}
 	rep.Forecast = &f
 	return nil
+}
+
+// everything is all records, of pages too.
+func (k *keeping) everything(ctx context.Context, from reader) (all []Backup, err error) {
+	for _, part := range k.parts {
+		backups := part.Backups
+		if part.Page != nil && backups == nil {
+			if backups, err = from.Page(ctx, part.Page); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, backups...)
+	}
+	return all, nil
+}
+
+// coming are the backups that a source is taken to get at these times: good ones, like its last.
+func (k *keeping) coming(c cadence, times []time.Time) []retention.Item {
+	out := make([]retention.Item, 0, len(times))
+	last := k.items(slices.Values([]Backup{c.last}))[0]
+	for i, when := range times {
+		it := last
+		it.ID, it.CreatedAt = fmt.Sprintf("coming %s %d", c.Source, i), when
+		it.Verified, it.Proven, it.InPart, it.Locked, it.BeforeShrunk, it.LostRows, it.BeforeLost = true, false, false, false, false, false, time.Time{}
+		if it.ObjectLocked = !it.ObjectUntil.IsZero(); it.ObjectLocked { // for as long as the last one was
+			it.ObjectUntil = when.Add(it.ObjectUntil.Sub(c.last.CreatedAt))
+		}
+		out = append(out, it)
+	}
+	return out
 }
 
 // monthsUntil returns the ends of the months between two times, and the second.
@@ -136,7 +155,7 @@ func cadences(all []Backup, now time.Time, expected []overview.Expected) (out []
 	return out
 }
 
-// until returns when its backups are made; false where there are more than most.
+// until returns when its backups are made; false where there are more than most, with the first of them.
 func (c cadence) until(now, at time.Time, most int) (out []time.Time, ok bool) {
 	next := func(t time.Time) time.Time {
 		switch {
@@ -155,9 +174,10 @@ func (c cadence) until(now, at time.Time, most int) (out []time.Time, ok bool) {
 		if t.Before(now) {
 			t = now
 		}
-		if out = append(out, t); len(out) > most {
-			return nil, false
+		if len(out) >= most {
+			return out, false
 		}
+		out = append(out, t)
 	}
 	return out, true
 }

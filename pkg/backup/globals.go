@@ -34,7 +34,7 @@ func (r *run) readGlobals(ctx context.Context, s Session) error {
 	}
 	r.globals, r.unread = script, unread
 	for _, what := range unread {
-		r.s.Log.Warn("some of the server's globals are not kept: the role may not read them", "backup_id", r.b.ID, "error", what)
+		r.log.Warn("some of the server's globals are not kept: the role may not read them", "backup_id", r.b.ID, "error", what)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (r *run) withoutGlobals(ctx context.Context, asked bool, err error) error {
 	if asked || ctx.Err() != nil {
 		return err
 	}
-	r.s.Log.Warn("the server's roles and tablespaces were not kept", "backup_id", r.b.ID, "error", err.Error())
+	r.log.Warn("the server's roles and tablespaces were not kept", "backup_id", r.b.ID, "error", err.Error())
 	r.b.Globals = &registry.Globals{Missing: fault.From(err).Message}
 	return nil
 }

@@ -217,7 +217,7 @@ func TestListPages(t *testing.T) {
 	var got []string
 	cursor := ""
 	for {
-		page, err := w.Service.List(t.Context(), backup.ListOptions{Limit: 7, Cursor: cursor, Label: "odd=false"})
+		page, err := w.Service.List(t.Context(), backup.ListOptions{Limit: 7, Cursor: cursor, Labels: []string{"odd=false"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,6 +236,16 @@ func TestListPages(t *testing.T) {
 	}
 	if len(got) != 13 || got[0] != "b24.dump" || got[12] != "b00.dump" {
 		t.Errorf("pages gave %v", got)
+	}
+	// Of several labels a backup has to have all.
+	for label, want := range map[string]int{"odd": 1, "odd=false": 1, "odd=true": 0, "even": 0} {
+		b, err := w.Service.Reserve(t.Context(), backup.Request{Labels: map[string]string{"odd": "false", "night": label}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page, err := w.Service.List(t.Context(), backup.ListOptions{Labels: []string{label, "night=" + label}}); err != nil || page.Total != want || want > 0 && page.Backups[0].ID != b.ID {
+			t.Errorf("%s: %d, %v", label, page.Total, err)
+		}
 	}
 	for _, o := range []backup.ListOptions{{Cursor: "garbage"}, {Cursor: "MTouLi4"}, {Status: "great"}, {Limit: -1}} {
 		_, err := w.Service.List(t.Context(), o)
@@ -393,6 +403,20 @@ func TestCleanupForgetsIdleUsers(t *testing.T) {
 		}
 		if keys := w.keys("limits/"); len(keys) != c.left {
 			t.Errorf("%v later, dry run %v: left %v", c.ahead, c.dry, keys)
+		}
+	}
+}
+
+// A clock that is far from the storage's decides nothing: all would be old, and every pin would have ended.
+func TestCleanupAndAWrongClock(t *testing.T) {
+	w := open(t, "", "postgres://nobody@127.0.0.1:1/none")
+	for _, ahead := range []time.Duration{-72 * time.Hour, 72 * time.Hour} {
+		w.Service.Registry = registry.New(w.Store, registry.Options{Ahead: ahead})
+		if rep, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{}); err == nil || !strings.Contains(err.Error(), map[bool]string{true: "is 72 h 00 min ahead of", false: "is 72 h 00 min behind"}[ahead < 0]) || !strings.Contains(err.Error(), "this machine's clock") {
+			t.Errorf("%v: %+v %v", ahead, rep, err)
+		}
+		if _, err := w.Service.Cleanup(t.Context(), backup.CleanupOptions{DryRun: true}); err != nil {
+			t.Errorf("%v: %v", ahead, err)
 		}
 	}
 }

@@ -280,7 +280,7 @@ func (k *keeping) items(backups iter.Seq[Backup]) (out []retention.Item) {
 		row := k.row(b.Row())
 		proven, inPart := provenWhole(&b)
 		out = append(out, retention.Item{ID: b.ID, Row: row.key, RowName: row.name, CreatedAt: b.CreatedAt, Status: retention.Status(b.Status), Verified: b.Verified(), Proven: proven, InPart: inPart, Size: b.Size,
-			Source: b.SourceName(), Labels: b.Labels, Locked: b.Pin.Holds(k.now), LockedBecause: b.Pin.Describe(), ObjectLocked: b.ObjectLock.Holds(k.now), ObjectLock: b.ObjectLock.Describe(), BeforeShrunk: k.larger[b.ID], LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
+			Source: b.SourceName(), Labels: b.Labels, Locked: b.Pin.Holds(k.now), LockedUntil: b.Pin.Ends(), LockedBecause: b.Pin.Describe(), ObjectLocked: b.ObjectLock.Holds(k.now), ObjectUntil: b.ObjectLock.Ends(), ObjectLock: b.ObjectLock.Describe(), BeforeShrunk: k.larger[b.ID], LostRows: k.lost[b.ID], BeforeLost: k.beforeLost[b.ID]})
 	}
 	return out
 }

@@ -73,7 +73,7 @@ func every(ctx context.Context, interval time.Duration, do func() bool) {
 // renew renews the lease while the run works.
 func (r *run) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	renewing(ctx, r.lease, lost, func(err error) {
-		r.s.Log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("lease not renewed, trying again", "backup_id", r.b.ID, "error", err.Error())
 	})
 }
 
@@ -84,6 +84,7 @@ func (r *run) report(ctx context.Context, end context.CancelCauseFunc) {
 	}
 	once := func() bool {
 		r.publish(ctx, r.track.at(r.s.Now()))
+		r.publishLog(ctx)
 		return !r.canceled(ctx, end)
 	}
 	if once() {
@@ -97,7 +98,7 @@ func (r *run) canceled(ctx context.Context, end context.CancelCauseFunc) bool {
 	defer cancel()
 	c, err := r.lease.Canceled(once)
 	if err != nil && ctx.Err() == nil {
-		r.s.Log.Warn("cancellation not looked for, trying again", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("cancellation not looked for, trying again", "backup_id", r.b.ID, "error", err.Error())
 	}
 	if c == nil {
 		return false
@@ -115,8 +116,21 @@ func (r *run) publish(ctx context.Context, p Progress) {
 		_, err = r.s.Store.Put(once, registry.StatusKey(r.b.ID), data, storage.PutOptions{ContentType: "application/json", MayRevert: true})
 	}
 	if err != nil && ctx.Err() == nil {
-		r.s.Log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("progress not published", "backup_id", r.b.ID, "error", err.Error())
 	}
+}
+
+// publishLog writes what the run has noted so far, where that is more than before: of one whose process dies this is what is left.
+func (r *run) publishLog(ctx context.Context) {
+	text := r.notes.String()
+	if text == r.noted {
+		return
+	}
+	once, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	r.noted = text
+	r.lease.SetLog(text)
+	r.lease.KeepLog(once)
 }
 
 // renewing renews a lease at a third of its length until ctx ends; when it is lost, lost is told. An attempt that takes longer than that is

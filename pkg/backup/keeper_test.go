@@ -53,7 +53,7 @@ func TestLeaseIsKeptOnASlowService(t *testing.T) {
 			}
 			store.id = id
 			store.armed.Store(true)
-			r := &run{s: s, lease: lease, b: b, track: &tracker{id: id, started: time.Now(), phase: PhaseDumping}}
+			r := &run{s: s, lease: lease, b: b, log: s.Log, notes: &runLog{now: time.Now}, track: &tracker{id: id, started: time.Now(), phase: PhaseDumping}}
 			r.track.begin(1, "")
 			work, keeper := r.keep(t.Context(), func(Progress) { time.Sleep(time.Second) })
 			defer keeper.release(nil)

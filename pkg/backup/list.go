@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +20,11 @@ type ListOptions struct {
 	Outcome  registry.Outcome // how it ended
 	Since    time.Time        // created at or after
 	Until    time.Time        // created before
-	Label    string           // key or key=value
+	Labels   []string         // key or key=value; all of them
 	Search   string           // part of the file path, the source, the database or the id, in any case
 	Damaged  bool             // only those found damaged
+	Problems bool             // only those that somebody should look at: see [HasProblem]
+	Pinned   bool             // only those that a pin keeps now
 	Limit    int              // at most this many; 0 is all
 	Cursor   string           // from List.Next
 	Fates    bool             // tell what becomes of the backups
@@ -72,7 +75,7 @@ func (s *Service) list(ctx context.Context, v *registry.View, o ListOptions, bef
 	if o.Limit > 0 {
 		most = min(most, o.Limit)
 	}
-	page := List{Backups: make([]Backup, 0, most)}
+	page, now := List{Backups: make([]Backup, 0, most)}, s.Now()
 	full := func() bool { return o.Limit > 0 && len(page.Backups) == o.Limit }
 	next := func() {
 		if page.Next == "" {
@@ -102,7 +105,7 @@ func (s *Service) list(ctx context.Context, v *registry.View, o ListOptions, bef
 		if err != nil {
 			return List{}, err
 		}
-		if !o.match(b) {
+		if !o.match(b, now) {
 			continue
 		}
 		page.Total++
@@ -134,15 +137,15 @@ func (o ListOptions) count(p *registry.Page) (n int, exact bool) {
 	switch {
 	case !o.Since.IsZero() && p.To.Before(o.Since), !o.Until.IsZero() && !p.From.Before(o.Until):
 		return 0, true
-	case p.Untold:
+	case p.Untold, o.Problems && !p.Proofs: // it may not say which lost rows, either
 		return 0, false
-	case o.Database != "" || o.Label != "" || o.Search != "" || !o.Since.IsZero() && p.From.Before(o.Since) || !o.Until.IsZero() && !p.To.Before(o.Until):
+	case o.Database != "" || len(o.Labels) > 0 || o.Search != "" || !o.Since.IsZero() && p.From.Before(o.Since) || !o.Until.IsZero() && !p.To.Before(o.Until):
 		exact = false
 	default:
 		exact = true
 	}
 	asked := 0
-	for _, is := range []bool{o.Outcome != "", o.Status != "", o.Damaged} {
+	for _, is := range []bool{o.Outcome != "", o.Status != "", o.Damaged, o.Problems} {
 		if is {
 			asked++
 		}
@@ -150,16 +153,28 @@ func (o ListOptions) count(p *registry.Page) (n int, exact bool) {
 	for _, t := range p.Sources {
 		if o.Source == "" || t.Source == o.Source {
 			n += o.countIn(t)
+			exact = exact && !(o.Problems && mayLose(t))
 		}
 	}
-	return n, n == 0 || exact && asked <= 1
+	return n, n == 0 || exact && asked <= 1 && !o.Pinned
 }
 
-// countIn returns how many of a source match at the most; exactly, where one thing at most is asked for.
+// mayLose reports whether there are backups in which tables lost rows. Some of them may be damaged, too.
+func mayLose(t registry.Tally) bool {
+	return slices.ContainsFunc(t.Rows, func(r registry.RowTally) bool { return len(r.Lost) > 0 })
+}
+
+// countIn returns how many of a source match at the most; exactly, where one thing at most is asked for, which is neither a pin nor lost rows.
 func (o ListOptions) countIn(t registry.Tally) int {
 	n := t.Count
 	if o.Damaged {
 		n = min(n, t.Damaged)
+	}
+	if o.Problems && !mayLose(t) {
+		n = min(n, t.Failed+t.Interrupted+t.Damaged)
+	}
+	if o.Pinned {
+		n = min(n, t.Succeeded)
 	}
 	switch o.Outcome {
 	case registry.Succeeded:
@@ -182,9 +197,18 @@ func (o ListOptions) countIn(t registry.Tally) int {
 	return n
 }
 
-func (o ListOptions) match(b Backup) bool {
-	key, value, hasValue := strings.Cut(o.Label, "=")
-	got, labelled := b.Labels[key]
+// HasProblem reports whether somebody should look at a backup, by its record alone: it failed, its process died, it was found damaged, or tables
+// in it had lost rows. One that somebody canceled is none of these.
+func HasProblem(b Backup) bool {
+	return b.Outcome == registry.FailedToEnd || b.Outcome == registry.Interrupted || b.Damaged() || b.LostRows()
+}
+
+func (o ListOptions) match(b Backup, now time.Time) bool {
+	unlabelled := func(label string) bool {
+		key, value, hasValue := strings.Cut(label, "=")
+		got, labelled := b.Labels[key]
+		return !labelled || hasValue && got != value
+	}
 	q := strings.ToLower(o.Search)
 	switch {
 	case o.Source != "" && b.SourceName() != o.Source,
@@ -193,8 +217,10 @@ func (o ListOptions) match(b Backup) bool {
 		o.Status != "" && b.Status != o.Status,
 		!o.Since.IsZero() && b.CreatedAt.Before(o.Since),
 		!o.Until.IsZero() && !b.CreatedAt.Before(o.Until),
-		o.Label != "" && (!labelled || hasValue && got != value),
+		slices.ContainsFunc(o.Labels, unlabelled),
 		o.Damaged && !b.Damaged(),
+		o.Problems && !HasProblem(b),
+		o.Pinned && !b.Pin.Holds(now),
 		q != "" && !strings.Contains(strings.ToLower(b.Filepath+"\n"+b.SourceName()+"\n"+b.Database+"\n"+b.ID), q):
 		return false
 	}
@@ -285,7 +311,7 @@ func (s *Service) Status(ctx context.Context, ref string) (StatusReport, error) 
 	r.Detail, r.Progress, r.Message = &p, p.Percent, p.Phase
 	// By the storage's clock: that of the machine which makes it may be hours off.
 	if age := s.Now().Sub(o.LastModified); age > registry.DefaultLease {
-		r.Message = "no sign of life for " + age.Round(time.Second).String() + "; cofre cleanup ends it if its process is gone"
+		r.Message = "not seen for " + age.Round(time.Second).String() + "; if its process is gone, cofre cleanup marks it failed"
 	}
 	return r, nil
 }

@@ -18,17 +18,18 @@ type LockRule struct {
 }
 
 // lockRule is the rule of a source.
-func (s *Service) lockRule(name string) LockRule {
-	if own, said := source.RuleOf(s.ObjectLocks, name); said {
-		return own
+func (s *Service) lockRule(ctx context.Context, name string) (LockRule, error) {
+	rules, err := s.rules(ctx)
+	if own, said := source.RuleOf(rules.ObjectLocks, name); said || err != nil {
+		return own, err
 	}
-	return s.ObjectLock
+	return s.ObjectLock, nil
 }
 
 // checkLock refuses to begin a backup of a source that is to be locked where that cannot be.
 func (s *Service) checkLock(ctx context.Context, source string) error {
-	if s.lockRule(source).Mode == "" {
-		return nil
+	if rule, err := s.lockRule(ctx, source); err != nil || rule.Mode == "" {
+		return err
 	}
 	if _, able := s.Store.(storage.Locker); able {
 		caps, err := s.Store.Probe(ctx)
@@ -43,15 +44,16 @@ func (s *Service) checkLock(ctx context.Context, source string) error {
 // lock locks the file and the manifest of a backup that is committed. That it failed makes the backup no worse than one without a lock: it is
 // told, and the record does not say that it is locked.
 func (r *run) lock(ctx context.Context) {
-	rule := r.s.lockRule(r.b.SourceName())
-	if rule.Mode == "" {
+	rule, err := r.s.lockRule(ctx, r.b.SourceName())
+	if err == nil && rule.Mode == "" {
 		return
 	}
 	lock := registry.ObjectLock{Mode: rule.Mode, Until: r.s.Now().Add(time.Duration(rule.Days) * 24 * time.Hour).UTC().Truncate(time.Second)}
 	locker, able := r.s.Store.(storage.Locker)
-	err := fmt.Errorf("this storage has no locks")
-	if able {
-		err = nil
+	if err == nil && !able {
+		err = fmt.Errorf("this storage has no locks")
+	}
+	if err == nil {
 		for _, key := range registry.LockedKeys(r.b) {
 			if err = locker.Lock(ctx, key, storage.Lock{Until: lock.Until, Compliance: lock.Mode == registry.LockCompliance}); err != nil {
 				break
@@ -63,7 +65,7 @@ func (r *run) lock(ctx context.Context) {
 		err = r.s.Registry.SetObjectLock(ctx, r.b.ID, lock)
 	}
 	if err != nil {
-		r.s.Log.Warn("the backup is stored, and not locked, or its lock is not on record", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("the backup is stored, and not locked, or its lock is not on record", "backup_id", r.b.ID, "error", err.Error())
 	}
 }
 

@@ -42,6 +42,9 @@ func TestLockedBackups(t *testing.T) {
 			t.Errorf("%s was removed before its time", key)
 		}
 	}
+	if _, err := w.Service.Delete(ctx, locked.ID, "ana"); !fault.HasReason(err, fault.Protected) || !strings.Contains(err.Error(), until.Until.Format("2006-01-02")) {
+		t.Errorf("deleting it: %v", err)
+	}
 	days := 0
 	w = place()
 	w.create(backup.Request{Filename: "second.dump"})
@@ -57,6 +60,18 @@ func TestLockedBackups(t *testing.T) {
 	rep, err = w.Service.Cleanup(ctx, backup.CleanupOptions{Days: &days})
 	if d := time.Until(rep.BilledUntil); err != nil || rep.RemovedCount != 1 || d < 23*time.Hour || d > 24*time.Hour {
 		t.Errorf("removed %d, billed until %s, %v", rep.RemovedCount, rep.BilledUntil, err)
+	}
+	// An index that is made anew knows the lock again, and does not take the bucket's own rule for one of ours.
+	fourth := w.create(backup.Request{Filename: "fourth.dump"})
+	x, err := w.Service.Registry.Rebuild(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := x.Find(locked.ID).ObjectLock; again == nil || again.Mode != until.Mode || !again.Until.Equal(until.Until) {
+		t.Errorf("after a rebuild it is locked as %+v", again)
+	}
+	if l := x.Find(fourth.ID).ObjectLock; l != nil {
+		t.Errorf("the bucket's rule became the lock %+v", l)
 	}
 	here := open(t, "", url, "BACKUP_OBJECT_LOCK=COMPLIANCE=1")
 	if _, err := here.Service.Create(ctx, backup.Request{}, nil); !fault.HasReason(err, storage.Unsupported) {

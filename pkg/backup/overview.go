@@ -2,8 +2,10 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
@@ -23,28 +25,40 @@ func (s *Service) Overview(ctx context.Context, zone *time.Location) (overview.O
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	all, err := s.Sources(ctx)
+	all, kept, err := s.said(ctx)
 	if err != nil {
 		return overview.Overview{}, err
 	}
-	in := overview.Input{Refused: s.refused.all(), Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(all), MaxAge: all.Defaults.Age(), Vanished: vanished(all, records, s.Now()),
+	rules := s.rulesOf(all, kept)
+	if all, err = s.follow(ctx, all); err != nil {
+		return overview.Overview{}, err
+	}
+	places, err := s.keptPlaces(ctx)
+	if err != nil {
+		return overview.Overview{}, err
+	}
+	s.alsoThere(&all, places)
+	in := overview.Input{Refused: s.refused.all(), Unread: unread, Now: s.Now(), Zone: zone, Sources: records, Expected: s.expected(all), Untaken: untaken(all), MaxAge: all.Defaults.Age(), Vanished: vanished(all, records, s.Now()),
 		Limits: overview.Limits{Bytes: s.Limits.MaxBackupBytes, Duration: s.Limits.MaxDuration}}
 	var o overview.Overview
 	err = s.Registry.Reading(ctx, func(v *registry.View) (err error) {
-		o, err = s.overviewOf(ctx, v, in)
+		if o, err = s.overviewOf(ctx, v, in, rules); err == nil {
+			err = s.foresee(ctx, v, in, s.policyOf(v.Settings(), rules), &o)
+		}
 		return err
 	})
 	if err == nil {
-		s.lookForCopies(ctx, all, &o)
+		o.Followed = all.Followed
+		s.lookForCopies(ctx, s.placesWith(places), all, &o)
 	}
 	return o, err
 }
 
 // overviewOf is what the records say. Pages that are older than the days of the figures need not be read; of the others what counts
 // is kept, without what would take much memory.
-func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.Input) (overview.Overview, error) {
+func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.Input, rules Rules) (overview.Overview, error) {
 	in.Settings, in.LastCleanup = s.SettingsOf(v.Settings()), v.LastCleanup()
-	in.SettingsOf = s.settingsOfSources(in.Settings)
+	in.SettingsOf = rules.settings(in.Settings)
 	first := overview.FirstDay(in.Now, in.Zone)
 	var recent []registry.Part
 	for _, part := range v.Parts() {
@@ -83,11 +97,20 @@ func (s *Service) overviewOf(ctx context.Context, v *registry.View, in overview.
 	return o, failed
 }
 
+// untaken are why sources that are kept in the bucket are not taken, by name.
+func untaken(all source.List) map[string]error {
+	why := map[string]error{}
+	for _, t := range all.Troubles {
+		why[t.Name] = t.Err
+	}
+	return why
+}
+
 // expected is what is wanted of each source.
 func (s *Service) expected(all source.List) []overview.Expected {
 	var out []overview.Expected
 	for _, of := range all.Sources {
-		e := overview.Expected{Source: of.Name, MaxAge: of.Age(), Proofs: of.ProveEvery(), Paused: of.Paused}
+		e := overview.Expected{Source: of.Name, MaxAge: of.Age(), Proofs: of.ProveEvery(), Paused: of.Paused, MaxBytes: of.MaxBytes()}
 		if s.Engine != nil {
 			e.Database = s.Engine.Database(of)
 		}
@@ -103,16 +126,20 @@ func (s *Service) expected(all source.List) []overview.Expected {
 }
 
 // NoteSources makes sure that sources of which something is expected are on record, so that one that is never backed up
-// is overdue some day.
-func (s *Service) NoteSources(ctx context.Context, names []string) error {
+// is overdue some day. One that cannot be put there stops no other; again are those for which it is worth another try.
+func (s *Service) NoteSources(ctx context.Context, names []string) (again []string, err error) {
+	var errs []error
 	for _, name := range names {
 		rec, err := s.Registry.Source(ctx, name)
 		if err == nil && rec.Version == 0 {
 			err = s.Registry.NoteSource(ctx, name, s.Now())
 		}
 		if err != nil {
-			return err
+			errs = append(errs, err)
+		}
+		if err != nil && !fault.HasCode(err, fault.Validation) {
+			again = append(again, name)
 		}
 	}
-	return nil
+	return again, errors.Join(errs...)
 }

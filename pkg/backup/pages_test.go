@@ -18,6 +18,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/storagetest"
 )
@@ -46,6 +47,15 @@ func aged(t *testing.T, newest int, limits backup.Limits, backups []backup.Backu
 		data, err := json.Marshal(registry.Manifest{Version: 1, Backup: b})
 		if err == nil {
 			_, err = store.Put(t.Context(), registry.ManifestKey(b.ID), data, storage.PutOptions{})
+		}
+		if err == nil && b.Pin != nil {
+			if data, err = json.Marshal(struct {
+				Version int    `json:"version"`
+				Backup  string `json:"backup"`
+				*registry.Pin
+			}{1, b.ID, b.Pin}); err == nil {
+				_, err = store.Put(t.Context(), registry.PinKey(b.ID), data, storage.PutOptions{})
+			}
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -84,6 +94,13 @@ func drawn(r *rand.Rand, n int) (out []backup.Backup) {
 				b.Contents.Warnings = append(b.Contents.Warnings, registry.RowsLost{Table: fmt.Sprint("t", r.IntN(4)), Before: 10, Percent: 100})
 			}
 		}
+		if b.Status == registry.Success && r.IntN(9) == 0 {
+			b.Pin = &registry.Pin{At: at, By: "ana", Reason: "audit"}
+			if r.IntN(2) == 0 {
+				// The registry removes what has ended by the clock on the wall: over long ago, or not in this test's lifetime.
+				b.Pin.Until = pagesNow.AddDate([]int{0, 50}[r.IntN(2)], 0, -1-r.IntN(10))
+			}
+		}
 		b.Filepath = registry.FilesPrefix + b.Filename
 		b.Outcome = b.Ended()
 		out = append(out, b)
@@ -92,7 +109,7 @@ func drawn(r *rand.Rand, n int) (out []backup.Backup) {
 }
 
 // drawnRetention holds something every other time.
-func drawnRetention(t *testing.T, r *rand.Rand) (out backup.Retention) {
+func drawnRetention(t *testing.T, r *rand.Rand) (out backup.OwnRetention, some backup.Rules) {
 	zone, err := time.LoadLocation("America/Sao_Paulo")
 	if err != nil {
 		t.Fatal(err)
@@ -103,9 +120,9 @@ func drawnRetention(t *testing.T, r *rand.Rand) (out backup.Retention) {
 	if r.IntN(2) == 0 {
 		days, number := r.IntN(15), r.IntN(4)
 		out.Keep = keepers()
-		out.Sources = map[string]backup.OwnRetention{"shop": {Keep: keepers(), Days: &days}, "none": {MaxBackups: &number}}
+		some.Retention = map[string]backup.OwnRetention{"shop": {Keep: keepers(), Days: &days}, "none": {MaxBackups: &number}}
 	}
-	return out
+	return out, some
 }
 
 // What people see and what a cleanup does is the same with pages as without.
@@ -117,8 +134,10 @@ func TestPagesChangeNothing(t *testing.T) {
 			backups := drawn(r, 60+r.IntN(60))
 			limits := backup.Limits{RetentionDays: []int{0, 20, 40}[r.IntN(3)], MaxBackups: r.IntN(6) * 3}
 			paged, plain := aged(t, 8, limits, backups), aged(t, 0, limits, backups)
-			paged.Retention = drawnRetention(t, r)
-			plain.Retention = paged.Retention
+			all, some := drawnRetention(t, r)
+			paged.Retention, plain.Retention = all, all
+			rules := func([]source.Settings) backup.Rules { return some }
+			paged.Rules, plain.Rules = rules, rules
 			both := func(what string, do func(s *backup.Service) (any, error)) {
 				t.Helper()
 				a, aerr := do(paged)
@@ -133,7 +152,7 @@ func TestPagesChangeNothing(t *testing.T) {
 				}
 			}
 			filters := []backup.ListOptions{{}, {Source: "shop"}, {Source: "nothing"}, {Status: registry.Failed}, {Outcome: registry.Canceled, Source: "loja"}, {Damaged: true}, {Damaged: true, Source: "loja"},
-				{Status: registry.Success, Damaged: true}, {Search: "B01"}, {Label: "n=1"}, {Since: pagesNow.AddDate(0, 0, -25)}, {Until: pagesNow.AddDate(0, 0, -25), Source: "shop"}, {Database: "loja", Outcome: registry.Succeeded}}
+				{Problems: true}, {Problems: true, Source: "loja"}, {Problems: true, Status: registry.Success}, {Pinned: true}, {Pinned: true, Problems: true, Source: "shop"}, {Status: registry.Success, Damaged: true}, {Search: "B01"}, {Labels: []string{"n=1"}}, {Since: pagesNow.AddDate(0, 0, -25)}, {Until: pagesNow.AddDate(0, 0, -25), Source: "shop"}, {Database: "loja", Outcome: registry.Succeeded}}
 			look := func() {
 				t.Helper()
 				for _, o := range filters {

@@ -57,8 +57,7 @@ func TestEndsInTheMiddle(t *testing.T) {
 	testenv.LoadSQL(t, url, "CREATE TABLE t AS SELECT i, (SELECT string_agg(md5((i * k)::text), '') FROM generate_series(1, 300) k) AS v FROM generate_series(1, 3000) i")
 	for _, engine := range []string{"parallel", "pg_dump"} {
 		for _, format := range []string{backup.FormatCustom, backup.FormatPlain} {
-			w := open(t, "", url, "BACKUP_ENGINE="+engine, "BACKUP_ENABLE_COMPRESSION=false")
-			w.Service.Limits.MaxBackupBytes = 1 << 20
+			w := open(t, "", url, "BACKUP_ENGINE="+engine, "BACKUP_ENABLE_COMPRESSION=false", "BACKUP_MAX_SIZE_GB=0.001")
 			_, err := w.Service.Create(t.Context(), backup.Request{Format: format}, nil)
 			want(t, err, fault.DiskSpace, "")
 			w.nothingLeft()

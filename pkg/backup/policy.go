@@ -1,24 +1,58 @@
 package backup
 
 import (
+	"context"
+
+	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
+	"cofre/pkg/source"
 )
 
-// Retention is what the configuration says of it, besides the settings that people save: of all sources, and of some.
-type Retention struct {
-	OwnRetention
-	Sources map[string]OwnRetention
-}
-
-// OwnRetention replaces a default where it is not nil.
+// OwnRetention is what is said of it, besides the settings that people save. It replaces a default where it is not nil.
 type OwnRetention struct {
 	Days, MaxBackups *int
 	Keep             *retention.Keepers
 }
 
-// policy is what is kept of what: what the file says of a source, then of all, then what was saved, then the environment.
-func (s *Service) policy(saved registry.Settings) retention.Policy {
+// policy is what is kept of what: what is said of a source, then what the file says of all, then what was saved, then the environment.
+func (s *Service) policy(ctx context.Context, saved registry.Settings) (retention.Policy, error) {
+	rules, err := s.rules(ctx)
+	if fault.HasCode(err, fault.Permission) { // whoever may not read what is said of single sources removes nothing
+		s.Log.Debug("what is said of single sources cannot be read here: everything is kept", "error", err.Error())
+		return retention.Policy{}, nil
+	}
+	if err != nil {
+		return retention.Policy{}, err
+	}
+	return s.policyOf(saved, rules), nil
+}
+
+// policyAs is what would be kept of what if these settings of a source that is kept in the bucket were saved; nil are none.
+func (s *Service) policyAs(ctx context.Context, saved registry.Settings, as *source.Settings) (retention.Policy, error) {
+	if as == nil {
+		return s.policy(ctx, saved)
+	}
+	if err := as.Check(); err != nil {
+		return retention.Policy{}, err
+	}
+	if _, err := s.KeptSource(ctx, as.Name); err != nil {
+		return retention.Policy{}, err
+	}
+	all, kept, err := s.said(ctx)
+	if err != nil {
+		return retention.Policy{}, err
+	}
+	for i := range kept {
+		if kept[i].Name == as.Name { // its calendar is that of its schedule
+			kept[i].Retention, kept[i].Schedule, kept[i].Zone = as.Retention, as.Schedule, as.Zone
+		}
+	}
+	return s.policyOf(saved, s.rulesOf(all, kept)), nil
+}
+
+// policyOf is what is kept of what, by what is said of single sources.
+func (s *Service) policyOf(saved registry.Settings, rules Rules) retention.Policy {
 	set := s.SettingsOf(saved)
 	if set.Lost {
 		return retention.Policy{} // keeps everything
@@ -27,13 +61,7 @@ func (s *Service) policy(saved registry.Settings) retention.Policy {
 	if s.Retention.Keep != nil {
 		p.Keep = *s.Retention.Keep
 	}
-	sources := map[string]retention.Policy{}
-	for name, own := range s.Retention.Sources {
-		sources[name] = own.over(p)
-	}
-	if len(sources) > 0 {
-		p.Sources = sources
-	}
+	p.Sources = rules.policies(p)
 	return p
 }
 
@@ -83,10 +111,10 @@ func (s *Service) fixed(set registry.Settings) registry.Settings {
 	return set
 }
 
-// settingsOfSources are the settings of sources for which the file says other days or numbers than for all.
-func (s *Service) settingsOfSources(set registry.Settings) map[string]registry.Settings {
+// settings are those of sources for which other days or numbers are said than for all.
+func (r Rules) settings(set registry.Settings) map[string]registry.Settings {
 	all := map[string]registry.Settings{}
-	for name, own := range s.Retention.Sources {
+	for name, own := range r.Retention {
 		is := set
 		if own.Days != nil {
 			is.RetentionDays = *own.Days

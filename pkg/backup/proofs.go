@@ -7,6 +7,7 @@ import (
 
 	"cofre/pkg/contents"
 	"cofre/pkg/overview"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 )
 
@@ -30,7 +31,7 @@ func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check
 		return c, false
 	}
 	if s.ProofTarget != "" { // whether proofs can be made there the target's own check says
-		return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made at the target %s", plural(len(expected), "source"), s.ProofTarget)}, true
+		return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made at the target %s", quantity.Plural(len(expected), "source"), s.ProofTarget)}, true
 	}
 	major, err := s.newestMajor(ctx, expected)
 	var version string
@@ -42,7 +43,7 @@ func (s *Service) CheckProofs(ctx context.Context, o overview.Overview) (c Check
 		c.Result, c.Error = CheckWarning, nil
 		return c, true
 	}
-	return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made with PostgreSQL %s", plural(len(expected), "source"), version)}, true
+	return Check{Name: "proofs", Result: CheckOK, Detail: fmt.Sprintf("expected of %s; made with PostgreSQL %s", quantity.Plural(len(expected), "source"), version)}, true
 }
 
 // CanProve returns an error where this machine lacks the programs of a server as new as the backup's, or the target for proofs cannot take it.

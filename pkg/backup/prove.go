@@ -13,6 +13,7 @@ import (
 	"cofre/pkg/contents"
 	"cofre/pkg/event"
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
 	"cofre/pkg/storage"
@@ -24,7 +25,7 @@ type ProveOptions struct {
 	AllowUnsigned bool
 	On            string        // the target where it is made; "" is Service.ProofTarget, or a server of its own where that is ""
 	Jobs          int           // of the restore; 0 chooses
-	Timeout       time.Duration // of the whole; 0 is the source's (Service.ProofRules), and where that has none Usual
+	Timeout       time.Duration // of the whole; 0 is the source's (Rules.Proofs), and where that has none Usual
 	Usual         time.Duration // 0 is none
 	// Checks are questions of the user's own, asked of what was restored; nil asks the source's.
 	Checks []ProofCheck
@@ -132,7 +133,11 @@ func (s *Service) prove(ctx context.Context, b Backup, o ProveOptions) (Proved, 
 
 // measure makes a proof and records nothing.
 func (s *Service) measure(ctx context.Context, b Backup, o ProveOptions) (Proved, error) {
-	rule, _ := source.RuleOf(s.ProofRules, b.SourceName())
+	rules, err := s.rules(ctx)
+	if err != nil {
+		return Proved{Backup: b}, err
+	}
+	rule, _ := source.RuleOf(rules.Proofs, b.SourceName())
 	o = o.byRule(rule)
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -510,7 +515,7 @@ func rowsOf(c *contents.Counts) string {
 	if c == nil {
 		return "no rows"
 	}
-	return plural(int(c.Rows), "row")
+	return quantity.Plural(int(c.Rows), "row")
 }
 
 func standsAt(v *int64) string {
@@ -538,7 +543,7 @@ func (p *proof) ask(ctx context.Context, scratch Scratch) error {
 		all = append(all, res)
 	}
 	if p.sample != nil && len(all) > 0 {
-		p.lack("%s of your own: they were not asked, since they may need all rows", plural(len(all), "check"))
+		p.lack("%s of your own: they were not asked, since they may need all rows", quantity.Plural(len(all), "check"))
 	}
 	p.record.Asked, p.record.AskedCount = registry.KeepAsked(all), len(all)
 	return nil

@@ -149,8 +149,8 @@ func (s *Service) restorable(ctx context.Context, ref string, req RestoreRequest
 	}
 	if b.Damaged() && !req.AllowDamaged {
 		p := b.Verification.Problem()
-		return b, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list). Or try all the same with --allow-damaged.",
-			"the last validation found backup %s damaged: %s", b.ID, p.Detail)
+		return b, fault.New(fault.Validation, p.Reason, "Choose another backup (cofre list). Or try anyway with --allow-damaged.",
+			"backup %s is damaged (last validation): %s", b.ID, p.Detail)
 	}
 	switch {
 	case b.Format != FormatPlain:
@@ -171,7 +171,7 @@ func (s *Service) readable(ctx context.Context, b Backup) error {
 			return fault.New(fault.Validation, fault.IdentityMissing, "Restore it, or prove it, by cofre's command line on a machine that has the key and may read the bucket.",
 				"backup %s is encrypted, and its key is not kept here: it can neither be restored nor proven here", b.ID)
 		}
-		return fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_AGE_IDENTITY_FILE to the file with the secret key (AGE-SECRET-KEY-...).", "backup %s is encrypted and there is no key to read it", b.ID)
+		return fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_AGE_IDENTITY_FILE to the file with the secret key (AGE-SECRET-KEY-...).", "backup %s is encrypted and no key is configured", b.ID)
 	}
 	return s.present(ctx, b)
 }

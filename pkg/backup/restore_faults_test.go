@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -290,17 +289,7 @@ func TestRestoreKilledAtEachPhase(t *testing.T) {
 	for _, phase := range phases {
 		t.Run(phase, func(t *testing.T) {
 			w, x, env := standing(t, phase)
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), "COFRE_TEST_RESTORE="+x.ID, "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
-			cmd.Env = append(cmd.Env, env...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			kill := func() {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			}
-			t.Cleanup(kill)
+			kill := w.startElsewhere(append(env, "COFRE_TEST_RESTORE="+x.ID)...)
 			w.inPhase(x.ID, phase)
 			kill()
 			died, err := w.Service.Registry.SettleRestores(t.Context())

@@ -59,12 +59,12 @@ func (p Part) String() string {
 		case 1:
 			out = append(out, list.one+list.patterns[0])
 		default:
-			out = append(out, list.many+strings.Join(list.patterns, " "))
+			out = append(out, list.many+strings.Join(list.patterns, ", "))
 		}
 	}
 	switch {
 	case p.SchemaOnly:
-		out = append(out, "definitions only")
+		out = append(out, "schema only")
 	case p.DataOnly:
 		out = append(out, "rows only")
 	}

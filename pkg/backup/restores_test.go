@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -411,18 +410,7 @@ func TestRestoreKilled(t *testing.T) {
 	w, b, env := slowTarget(t)
 	name := newName(t)
 	x := w.startRestore(backup.RestoreOrder{Backup: b.ID, Target: "staging", Database: name})
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "COFRE_TEST_RESTORE="+x.ID, "BACKUP_DIRECTORY="+w.dir, "DATABASE_URL="+w.url, "PGDUMP_PATH="+testenv.ClientBin(testenv.NewestMajor))
-	cmd.Env = append(cmd.Env, env...)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill := func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	t.Cleanup(kill)
+	kill := w.startElsewhere(append(env, "COFRE_TEST_RESTORE="+x.ID)...)
 	w.filling(x.ID)
 	kill()
 	got, err := w.Service.RestoreStatus(t.Context(), x.ID)

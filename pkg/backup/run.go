@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -29,7 +30,10 @@ type run struct {
 	from  source.Settings
 	b     Backup
 	track *tracker
-	ahead *ahead // nil without, and once it was taken
+	notes *runLog
+	noted string       // what was published of them
+	log   *slog.Logger // the process's, and the notes
+	ahead *ahead       // nil without, and once it was taken
 
 	contents   *contents.Contents // what the backup contains; nil where it could not be found out
 	notCounted error              // why not
@@ -55,11 +59,10 @@ func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch fu
 	if err != nil {
 		return Backup{}, err
 	}
-	if s.Pings != nil {
-		s.Pings.Began(lease.Backup())
-	}
-	b, err := s.run(ctx, id, lease, ahead, watch)
-	s.tellEnded(b, err)
+	notes := &runLog{now: s.Now}
+	r := &run{s: s, lease: lease, ahead: ahead, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}, notes: notes, log: slog.New(tee{s.Log.Handler(), notes})}
+	b, err := r.run(ctx, watch)
+	s.tellEnded(r.from, b, err)
 	if s.Ended != nil {
 		s.Ended(b, err)
 	}
@@ -67,14 +70,18 @@ func (s *Service) runWith(ctx context.Context, id string, ahead *ahead, watch fu
 }
 
 // run is Run behind the claim.
-func (s *Service) run(ctx context.Context, id string, lease *registry.Lease, ahead *ahead, watch func(Progress)) (Backup, error) {
-	r := &run{s: s, lease: lease, ahead: ahead, b: lease.Backup(), track: &tracker{id: id, started: s.Now().UTC(), phase: PhaseConnecting}}
+func (r *run) run(ctx context.Context, watch func(Progress)) (Backup, error) {
+	s, id := r.s, r.b.ID
 	var err error
-	if r.req, err = s.requested(ctx, r.b, lease.Request()); err == nil {
+	r.notes.add("backup of %s begins (%s)", r.b.SourceName(), r.b.Trigger)
+	if r.req, err = s.requested(ctx, r.b, r.lease.Request()); err == nil {
 		r.from, err = s.sourceOf(ctx, r.req)
 	}
 	if err != nil {
 		return r.fail(ctx, err)
+	}
+	if s.Pings != nil {
+		s.Pings.Began(r.from, r.b)
 	}
 	r.track.expected = expectation(s.lastLike(ctx, r.b))
 	ctx, keeper := r.keep(ctx, watch)
@@ -122,6 +129,7 @@ func (r *run) attempts(ctx context.Context) error {
 		notice := ""
 		if n > 1 {
 			notice = fmt.Sprintf("attempt %d of %d", n, maxAttempts)
+			r.notes.add("%s", notice)
 		}
 		r.track.begin(n, notice)
 		err := r.attempt(ctx)
@@ -138,7 +146,7 @@ func (r *run) attempts(ctx context.Context) error {
 			}
 			return err
 		}
-		r.s.Log.Warn("backup failed, trying once more", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("backup failed, trying once more", "backup_id", r.b.ID, "error", err.Error())
 		r.track.enter(PhaseConnecting)
 	}
 }
@@ -159,11 +167,12 @@ func (r *run) attempt(ctx context.Context) error {
 	src := session.Source()
 	r.b.Database, r.b.DatabaseVersion, r.b.PgDumpVersion = src.Database, src.ServerVersion, src.PgDumpVersion
 	r.b.Locale = &src.Locale
+	r.notes.add("connected to %s, database %s: PostgreSQL %s, pg_dump %s", net.JoinHostPort(src.Server.Host, src.Server.Port), src.Database, src.ServerVersion, src.PgDumpVersion)
 	if err := r.admit(ctx, src.Server); err != nil {
 		return err
 	}
 	for _, remark := range src.Remarks {
-		r.s.Log.Warn("not all of this backup will restore by itself", "backup_id", r.b.ID, "remark", remark)
+		r.log.Warn("not all of this backup will restore by itself", "backup_id", r.b.ID, "remark", remark)
 	}
 	if err := r.readGlobals(ctx, session); err != nil {
 		return err
@@ -195,6 +204,9 @@ func (r *run) attempt(ctx context.Context) error {
 	} else if paced, ok := dump.(Paced); ok {
 		r.b.WaitedPercent = paced.Waited()
 	}
+	if err == nil {
+		r.notes.add("stored and checked: %d bytes, SHA-256 %s", r.b.Size, r.b.Checksum)
+	}
 	if r.b.SchemaVersion = <-schema; r.b.SchemaVersion == "" && r.contents != nil && r.definesAll() {
 		r.b.SchemaVersion = r.contents.SchemaVersion(src.PgDumpVersion, src.ServerVersion)
 	}
@@ -219,7 +231,7 @@ func (r *run) admit(ctx context.Context, server source.Server) error {
 func (r *run) schemaVersion(ctx context.Context, s Session) string {
 	v, err := s.SchemaVersion(ctx)
 	if err != nil && ctx.Err() == nil {
-		r.s.Log.Warn("the schema's version is not known", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("the schema's version is not known", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return v
 }
@@ -240,7 +252,7 @@ func (r *run) describe(ctx context.Context) error {
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil && !fault.HasReason(err, storage.Unsupported):
-		r.s.Log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return nil
 }
@@ -252,6 +264,9 @@ func (r *run) commit(ctx context.Context) error {
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}
+	r.notes.add("done")
+	r.lease.SetLog(r.notes.String())
+	r.lease.KeepLog(ctx)
 	return r.lease.Commit(ctx, r.b)
 }
 
@@ -273,6 +288,8 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	r.b.Duration = max(r.s.Now().Sub(r.track.started).Milliseconds(), 0)
+	r.notes.add("failed")
+	r.lease.SetLog(r.notes.String())
 	held, err := r.lease.Fail(ctx, r.b, cause)
 	if held.Status == registry.Success {
 		return held, nil // the commit had taken place; only its answer was lost
@@ -282,7 +299,7 @@ func (r *run) fail(ctx context.Context, cause error) (Backup, error) {
 		if level == slog.LevelWarn {
 			level = slog.LevelError
 		}
-		r.s.Log.Log(ctx, level, "failure not recorded; the next cleanup does it", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Log(ctx, level, "failure not recorded; the next cleanup does it", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return held, cause
 }

@@ -108,9 +108,9 @@ func (s *sample) without(d contents.DefinitionDiff) bool {
 // describe says what the sample has of everything.
 func (s *sample) describe(all *contents.Contents) string {
 	of, has := all.Totals(), s.of(all).Totals()
-	text := fmt.Sprintf("there was room for a sample: the rows of %d of %s were restored, %d of %d rows; foreign keys were not made", has.Tables, plural(of.Tables, "table"), has.Rows, of.Rows)
+	text := fmt.Sprintf("there was room for a sample: the rows of %d of %s were restored, %d of %d rows; foreign keys were not made", has.Tables, quantity.Plural(of.Tables, "table"), has.Rows, of.Rows)
 	if l := all.LargeObjects; l != nil && l.Count > 0 && !s.objects {
-		text += fmt.Sprintf(", and the %s were not restored", plural(int(l.Count), "large object"))
+		text += fmt.Sprintf(", and the %s were not restored", quantity.Plural(int(l.Count), "large object"))
 	}
 	return text
 }

@@ -18,7 +18,9 @@ import (
 	"filippo.io/age"
 	"github.com/oklog/ulid/v2"
 
+	"cofre/pkg/channel"
 	"cofre/pkg/overview"
+	"cofre/pkg/place"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
 	"cofre/pkg/storage"
@@ -34,18 +36,28 @@ type Config struct {
 	Engine   Engine // may be nil where only stored backups are looked at
 	// Configured is what this deployment looks after, by its environment and its file; see Service.Sources.
 	Configured source.List
+	// Unread is why that is not known: where this is set, Service.Sources fails with it.
+	Unread error
 	// Targets are the servers that may be restored to by their names.
 	Targets []RestoreTarget
 	// ProofTarget names the target where proofs are made; "" makes each in a server of its own.
 	ProofTarget string
 	// ProofTimes are when somebody else makes the proofs of the default source, as the schedule of a stack on AWS; nil: nobody does.
 	ProofTimes overview.Schedule
-	// ProofRules are, by source, what its proofs ask and how long each may take.
-	ProofRules map[string]ProofRule
+	// Rules, when set, is what is said of single sources, those of the configuration and these, beyond what a list of sources says.
+	Rules func(kept []source.Settings) Rules
+	// NothingKept: settings that are kept in the bucket are not looked for. Who reaches single objects by links cannot list.
+	NothingKept bool
 	// Places are the second places, where copies go.
 	CopyPlaces []Place
-	Limits     Limits
-	Defaults   Defaults
+	// OpenPlace says how a place is opened that is kept in the bucket, whose secrets secret gives. KnownEndpoint tells of a service whether the environment
+	// or the file names it: such a one may be on this machine.
+	OpenPlace     func(set place.Settings, secret func(purpose string) (string, error)) (func(context.Context) (storage.Store, *registry.Registry, error), error)
+	KnownEndpoint func(endpoint string) bool
+	// KnownARNs are the topics and buses that channels may name: the environment names them, or a file of this machine.
+	KnownARNs []string
+	Limits    Limits
+	Defaults  Defaults
 	// Recipients encrypt new backups; Identities read encrypted ones back.
 	Recipients []age.Recipient
 	Identities []age.Identity
@@ -66,19 +78,24 @@ type Config struct {
 	Ended func(Backup, error)
 	// CheckPeople, when set, is what doctor asks about those who are told of what happens.
 	CheckPeople func(context.Context) []Check
-	// Pings, when set, is told of each run that begins and ends. Neither method blocks.
+	// CheckPing, when set, refuses an address of pings that is to be kept.
+	CheckPing func(address string) error
+	// Pings, when set, is told of each run that begins and ends, and of the settings of its source. Neither method blocks.
 	Pings interface {
-		Began(Backup)
-		Ended(Backup, error)
+		Began(of source.Settings, b Backup)
+		Ended(of source.Settings, b Backup, err error)
 	}
+	// FileChannels are those of the file; see Service.Channels.
+	FileChannels []channel.Settings
 	// Events, when set, takes what happened, so that people are told.
 	Events Events
 	// MakeRoom removes what has expired, for whom by names, because a quota or the disk is full, and returns how many backups went. Nil
 	// where whoever makes backups may not remove any: then they are refused until somebody else has.
-	MakeRoom    func(ctx context.Context, by string) (removed int, err error)
-	ObjectLock  LockRule            // of new backups
-	ObjectLocks map[string]LockRule // of sources for which something else is said
-	Retention   Retention           // what the configuration says of it
+	MakeRoom func(ctx context.Context, by string) (removed int, err error)
+	// FreeSpace gives the free and total bytes of the disk under a local backup directory; nil where there is none.
+	FreeSpace  func() (free, total int64, err error)
+	ObjectLock LockRule     // of new backups
+	Retention  OwnRetention // what the configuration says of all sources
 	// Location turns a registry file path into the full place people know: a file name or an s3:// URL.
 	Location func(filepath string) string
 }
@@ -123,7 +140,10 @@ type Service struct {
 	refused   refusals // why what is configured here is not the source's server, by source
 	working   sync.Mutex
 	worked    fates
+	apart     sync.Map // second places that were found not to be the first
 	copies    copyCache
+	opened    placeCache // of the bucket
+	foreseen  foreseen
 	summing   chan struct{} // one overview at a time is worked out; see Overview
 	tidied    atomic.Int64  // when room was last looked for, in nanoseconds; see mayTidy
 }

@@ -26,7 +26,34 @@ func (s *Service) admitServer(ctx context.Context, name string, server source.Se
 
 // Sources lists what this deployment looks after. Whoever asks for one look at them asks once.
 func (s *Service) Sources(ctx context.Context) (source.List, error) {
-	return s.follow(ctx, s.Configured)
+	all, err := s.unfollowed(ctx)
+	if err != nil {
+		return all, err
+	}
+	return s.expanded(ctx, all)
+}
+
+// unfollowed is what is said, before databases are followed; where what is kept in the bucket may not be read, without that.
+func (s *Service) unfollowed(ctx context.Context) (source.List, error) {
+	all, _, err := s.said(ctx)
+	if fault.HasCode(err, fault.Permission) { // whoever may not read what is kept in the bucket backs none of it up
+		s.Log.Debug("the sources in the bucket cannot be read here", "error", err.Error())
+		return s.Configured, nil
+	}
+	return all, err
+}
+
+// expanded puts databases in the place of the sources that follow them, and lets places that are kept in the bucket be places of sources.
+func (s *Service) expanded(ctx context.Context, all source.List) (source.List, error) {
+	all, err := s.follow(ctx, all)
+	if err != nil {
+		return all, err
+	}
+	places, err := s.keptPlaces(ctx)
+	if err == nil {
+		s.alsoThere(&all, places)
+	}
+	return all, err
 }
 
 // SourceName names the source that is meant where nobody says which; "" where there is none, or several.
@@ -253,7 +280,7 @@ func describePart(r registry.Row) string {
 	var parts []string
 	switch r.Content {
 	case ContentSchema:
-		parts = append(parts, "definitions only")
+		parts = append(parts, "schema only")
 	case ContentData:
 		parts = append(parts, "data only")
 	}

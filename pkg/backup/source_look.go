@@ -31,12 +31,25 @@ func (s *Service) TestSource(ctx context.Context, name string) (SourceLook, erro
 		return look, err
 	}
 	of, listed := all.Find(name)
+	for _, f := range all.Followed {
+		if f.Source == name {
+			return look, f.Missing()
+		}
+	}
+	if err := all.Trouble(name); err != nil && !listed {
+		return look, err
+	}
 	if !listed {
 		return look, fault.New(fault.Validation, fault.NotFound, "List the sources there are with: cofre source list", "there is no source %.80q to connect to", name)
 	}
 	if err := s.CheckSource(ctx, of); err != nil { // by one try, where Open has several
 		return look, err
 	}
+	return s.lookAt(ctx, of)
+}
+
+func (s *Service) lookAt(ctx context.Context, of source.Settings) (SourceLook, error) {
+	look := SourceLook{Source: of.Name}
 	session, err := s.Engine.Open(ctx, of, registry.Selection{})
 	if err != nil {
 		return look, err

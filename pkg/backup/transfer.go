@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,8 @@ func (r *run) transfer(ctx context.Context, dump Dump) (err error) {
 // dump begins to dump, over at most so many connections where the request leaves that open.
 func (r *run) dump(ctx context.Context, s Session, most int) (Dump, error) {
 	o := DumpOptions{Format: r.b.Format, Compression: r.b.Compression, Content: r.b.Content, ID: r.b.ID, Jobs: r.req.Jobs, MostJobs: most, Rows: r.req.Rows, Catalog: !r.definesAll(), Remark: r.remark}
-	if r.s.Log.Enabled(ctx, slog.LevelDebug) {
-		o.Log = func(line string) { r.s.Log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
+	if r.log.Enabled(ctx, slog.LevelDebug) {
+		o.Log = func(line string) { r.log.Debug("pg_dump", "backup_id", r.b.ID, "line", line) }
 	}
 	d, err := s.Dump(ctx, o)
 	if err != nil {
@@ -68,13 +69,18 @@ func (r *run) dump(ctx context.Context, s Session, most int) (Dump, error) {
 	if how.BinaryTables > 0 {
 		r.b.Rows = RowsBinary
 	}
-	r.s.Log.Debug("dumping", "backup_id", r.b.ID, "engine", how.Engine, "jobs", how.Jobs, "reason", how.Reason, "binary_tables", how.BinaryTables)
+	if how.Engine == EngineParallel {
+		r.notes.add("reading over %s", quantity.Plural(how.Jobs, "connection"))
+	} else {
+		r.notes.add("reading by one pg_dump: %s", how.Reason)
+	}
+	r.log.Debug("dumping", "backup_id", r.b.ID, "engine", how.Engine, "jobs", how.Jobs, "reason", how.Reason, "binary_tables", how.BinaryTables)
 	return d, nil
 }
 
 // remark passes on what people should know while a dump runs.
 func (r *run) remark(line string) {
-	r.s.Log.Warn(line, "backup_id", r.b.ID)
+	r.log.Warn(line, "backup_id", r.b.ID)
 	r.track.note(line)
 }
 
@@ -89,7 +95,7 @@ func (r *run) undo(ctx context.Context, up storage.Upload, completed bool, faile
 		err = r.lease.Sweep(ctx)
 	}
 	if err != nil {
-		r.s.Log.Log(ctx, fault.LevelBeside(err, failed), "upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Log(ctx, fault.LevelBeside(err, failed), "upload not aborted yet", "backup_id", r.b.ID, "error", err.Error())
 	}
 }
 
@@ -112,7 +118,8 @@ func (r *run) pump(ctx context.Context, dump Dump, up storage.Upload) (_ archive
 		return none, stream.Result{}, err
 	}
 	defer st.Close()
-	_, err = up.Write(ctx, &quota{r: st, left: r.s.Limits.MaxBackupBytes, limit: r.s.Limits.MaxBackupBytes})
+	most := cmp.Or(r.from.MaxBytes(), r.s.Limits.MaxBackupBytes)
+	_, err = up.Write(ctx, &quota{r: st, left: most, limit: most})
 	if err != nil {
 		return none, stream.Result{}, err
 	}
@@ -228,8 +235,8 @@ func (q *quota) Read(p []byte) (int, error) {
 	}
 	q.left -= int64(n)
 	if q.left < 0 {
-		return 0, fault.New(fault.DiskSpace, fault.StorageFull, "Raise BACKUP_MAX_SIZE_GB, exclude tables, or compress more.",
-			"the backup grew over the limit of %s", quantity.Bytes(q.limit))
+		return 0, fault.New(fault.DiskSpace, fault.StorageFull, "Raise BACKUP_MAX_SIZE_GB or the source's maxSizeGB, exclude tables or compress more.",
+			"the backup exceeded the limit of %s", quantity.Bytes(q.limit))
 	}
 	return n, err
 }

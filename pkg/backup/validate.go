@@ -68,15 +68,18 @@ func (v Validation) Err() error {
 	if n := len(v.Problems) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
-	hint := "The object was left alone and the record is marked. Restore from another backup; make a new one now."
+	hint := "Create a new backup now, and restore from another one. The file was not changed; its record is marked damaged."
 	if v.ID == "" {
-		hint = "The file was left alone. Fetch it again, or use another backup."
+		hint = "Download it again, or use another backup. The file was not changed."
 	} else if p.Reason == fault.TagsMismatch && len(v.Problems) == 1 {
 		hint = "The backup itself is good. Write its tags again with: cofre validate --retag " + v.ID
 	} else if p.Reason == fault.GlobalsMismatch && len(v.Problems) == 1 {
 		hint = "The backup itself is good, and restores with --allow-damaged and without --globals. Make a new one now, and find out who could write to the bucket."
 	}
-	return fault.New(fault.Validation, p.Reason, hint, "%s is not as it should be: %s%s", v.File, p.Detail, more)
+	if len(v.Problems) == 1 && (p.Reason == fault.TagsMismatch || p.Reason == fault.GlobalsMismatch) {
+		return fault.New(fault.Validation, p.Reason, hint, "%s does not match its record: %s", v.File, p.Detail)
+	}
+	return fault.New(fault.Validation, p.Reason, hint, "%s is damaged: %s%s", v.File, p.Detail, more)
 }
 
 // Validate reads a backup's object whole and compares everything that is known of it: its size, its SHA-256, the
@@ -98,7 +101,7 @@ func (s *Service) Validate(ctx context.Context, ref string, o ValidateOptions) (
 	obj, err := s.Store.Head(ctx, b.Filepath)
 	switch {
 	case storage.IsNotFound(err):
-		v.problem(fault.ObjectMissing, "the object is not in storage any more")
+		v.problem(fault.ObjectMissing, "the file is missing from storage")
 	case err != nil:
 		return v, err
 	default:

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cofre/pkg/quantity"
 )
 
 //go:embed page.html
@@ -102,15 +104,7 @@ func orWhole(part string) string {
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// grouped is a number with a comma at each thousand.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	var parts []string
-	for len(s) > 3 && s[len(s)-4] != '-' {
-		parts, s = append([]string{s[len(s)-3:]}, parts...), s[:len(s)-3]
-	}
-	return strings.Join(append([]string{s}, parts...), ",")
-}
+func grouped(n int64) string { return quantity.Grouped(strconv.FormatInt(n, 10)) }
 
 // Sentence says what a certificate states.
 func Sentence(b Backup, p Proof) string {

@@ -1,11 +1,13 @@
-// Package channel sends events to people: to a webhook, Slack, Discord, Telegram, Teams, ntfy, or by e-mail.
+// Package channel sends events to people: to a webhook, Slack, Discord, Telegram, Teams, ntfy, or by e-mail; and to topics and buses of AWS, by
+// a [Publisher].
 //
 // # Where it may lead
 //
 // The address that a name resolves to is looked at when a connection is made, not before, so that a name cannot mean one address when it is
 // checked and another one when it is used. Loopback and link-local addresses, the metadata services of clouds among them, are refused unless the
 // channel allows local ones; so is anything but TLS. Redirects are not followed. Proxies of the environment are not used: behind one, nobody
-// could tell where a name leads. A receiver has 10 seconds to answer, and of its answer 4 KiB are read.
+// could tell where a name leads. A receiver has 10 seconds to answer, and of its answer 4 KiB are read; a mail
+// server has 20 seconds, and may say 256 KiB in all.
 //
 // # Secrets
 //
@@ -35,13 +37,15 @@ import (
 
 // The kinds of channels.
 const (
-	Webhook  = "webhook"
-	Slack    = "slack" // also Mattermost, Rocket.Chat and whatever takes Slack's messages
-	Discord  = "discord"
-	Telegram = "telegram"
-	Teams    = "teams"
-	Ntfy     = "ntfy"
-	Email    = "email"
+	Webhook     = "webhook"
+	Slack       = "slack" // also Mattermost, Rocket.Chat and whatever takes Slack's messages
+	Discord     = "discord"
+	Telegram    = "telegram"
+	Teams       = "teams"
+	Ntfy        = "ntfy"
+	Email       = "email"
+	SNS         = "sns"
+	EventBridge = "eventbridge"
 )
 
 // Config is what a channel is made of.
@@ -54,12 +58,16 @@ type Config struct {
 	Chat  string   // of telegram
 	From  string   // of email
 	To    []string // of email
+	// Destination is the topic of sns, or the bus of eventbridge; Publisher tells it. Where there is none, others tell it.
+	Destination string
+	Publisher   Publisher
 
 	Filter     event.Filter
 	Language   event.Language
 	Zone       *time.Location
 	AllowLocal bool
-	Place      string // the backup directory, so that people know which cofre it is
+	Made       time.Time // when it was made; zero where that is not known
+	Place      string    // the backup directory, so that people know which cofre it is
 
 	TLS *tls.Config // nil is the system's; for tests
 	Now func() time.Time
@@ -82,56 +90,56 @@ func New(c Config) *Channel {
 // Name implements outbox.Channel.
 func (c *Channel) Name() string { return c.Config.Name }
 
+// Made implements outbox.Channel.
+func (c *Channel) Made() time.Time { return c.Config.Made }
+
 // Takes implements outbox.Channel.
 func (c *Channel) Takes(e event.Event) bool { return c.Filter.Takes(e) }
 
+// Readable tells whether its secrets can be had; of AWS's whether what is published arrives, as far as can be known without publishing anything.
+func (c *Channel) Readable(ctx context.Context) error {
+	if published(c.Kind) {
+		return c.look(ctx)
+	}
+	if _, err := c.Where(ctx); err != nil {
+		return err
+	}
+	if c.Key != nil {
+		if _, err := c.Key(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Send implements outbox.Channel.
 func (c *Channel) Send(ctx context.Context, e event.Event) (answer string, err error) {
+	if published(c.Kind) {
+		return c.publish(ctx, e)
+	}
 	where, err := c.Where(ctx)
 	if err != nil {
 		return "", c.unread("address", err)
 	}
-	secrets := []string{where}
 	key := ""
 	if c.Key != nil {
 		if key, err = c.Key(ctx); err != nil {
 			return "", c.unread("key", err)
 		}
-		secrets = append(secrets, key)
 	}
+	secret := secretsOf(where, key)
 	if c.Kind == Email {
-		answer, err = c.mail(ctx, where, e)
+		answer, err = c.mail(ctx, where, secret, e)
 	} else {
-		answer, err = c.post(ctx, where, key, e)
+		answer, err = c.post(ctx, where, key, secret, e)
 	}
-	return hide(answer, secrets), hidden(err, secrets)
+	return answer, secret.hidden(err)
 }
 
 // unread is the error of a secret that cannot be had.
 func (c *Channel) unread(what string, err error) error {
 	f := fault.From(err)
 	return fault.Wrap(err, f.Code, fault.AddressUnknown, f.Hint, "channel %s: its %s is not known: %s", c.Config.Name, what, f.Message)
-}
-
-// hide takes secrets, and the parts of URLs that are secret, out of a text.
-func hide(text string, secrets []string) string {
-	for _, s := range secrets {
-		for _, part := range append([]string{s}, strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("/?&=@:", r) })...) {
-			if len(part) >= 8 && !strings.Contains(part, ".") || part == s && s != "" {
-				text = strings.ReplaceAll(text, part, "***")
-			}
-		}
-	}
-	return text
-}
-
-func hidden(err error, secrets []string) error {
-	if err == nil {
-		return nil
-	}
-	f := *fault.From(err)
-	f.Message, f.Err = hide(f.Message, secrets), nil
-	return &f
 }
 
 // failed is the error of a channel that has to be tried again.
@@ -148,7 +156,7 @@ const (
 )
 
 // post sends a message over HTTP.
-func (c *Channel) post(ctx context.Context, where, key string, e event.Event) (string, error) {
+func (c *Channel) post(ctx context.Context, where, key string, secret secrets, e event.Event) (string, error) {
 	req, err := c.request(ctx, where, key, e)
 	if err != nil {
 		return "", err
@@ -159,9 +167,9 @@ func (c *Channel) post(ctx context.Context, where, key string, e event.Event) (s
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	said := printable(string(body))
+	said := secret.quote(string(body))
 	if said != "" {
-		said = ": " + fault.Shorten(said, 200)
+		said = ": " + said
 	}
 	said = fmt.Sprintf("HTTP %d%s", resp.StatusCode, said)
 	switch {

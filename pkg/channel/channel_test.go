@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +25,7 @@ import (
 	"cofre/pkg/fault"
 )
 
-var failing = event.Event{ID: "01KAQ4X1Q0000000000000000A", Kind: event.BackupFailed, Source: "loja <!channel> *x*", Severity: event.Critical, Day: 2, Since: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
+var failing = event.Event{ID: "01KAQ4X1Q0000000000000000A", Kind: event.BackupFailed, Source: "loja <!channel> *x* @all", Severity: event.Critical, Day: 2, Since: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
 	Detail: "no route\nto host", Resource: "01KAQ4X1Q00000000000000000"}.Ready(time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC))
 
 const token = "T0KEN-that-nobody-may-see"
@@ -80,7 +79,7 @@ func TestKinds(t *testing.T) {
 			}
 		},
 		Slack: func(t *testing.T, b map[string]any) {
-			if s := b["text"].(string); !strings.HasPrefix(s, "*🔴 loja &lt;!channel&gt; *x*: continua falhando, dia 2*\nno route to host\n") || !strings.HasSuffix(s, "\ns3://b/p") {
+			if s := b["text"].(string); !strings.HasPrefix(s, "*🔴 loja &lt;!channel&gt; *x* @\u2060all: continua falhando, dia 2*\nno route to host\n") || !strings.HasSuffix(s, "\ns3://b/p") {
 				t.Errorf("%q", s)
 			}
 		},
@@ -171,7 +170,7 @@ func TestReceiversThatFail(t *testing.T) {
 			r.mu.Lock()
 			r.answer = c.answer
 			r.mu.Unlock()
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if name == "no answer" {
 				ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
 			}
@@ -188,17 +187,102 @@ func TestReceiversThatFail(t *testing.T) {
 	}
 }
 
-// Where channels may lead: what a name resolves to counts, when the connection is made.
-func TestLocalAddresses(t *testing.T) {
-	for a, want := range map[string]bool{
-		"127.0.0.1": true, "127.8.8.8": true, "::1": true, "169.254.169.254": true, "169.254.170.2": true, "fe80::1": true, "fe80::1%eth0": true, "::ffff:127.0.0.1": true, "::ffff:169.254.169.254": true,
-		"64:ff9b::a9fe:a9fe": true, "2002:7f00:1::": true, "::7f00:1": true, "0.0.0.0": true, "0.1.2.3": true, "::": true, "224.0.0.1": true, "ff02::1": true, "fd00:ec2::254": true, "100.100.100.200": true,
-		"10.0.0.1": false, "192.168.1.1": false, "203.0.113.9": false, "2001:db8::1": false, "fd12::1": false, "64:ff9b::cb00:7109": false,
+// What is secret of an address is in nothing that a receiver said, in whatever form it says it, and no half of it where that is cut.
+func TestHide(t *testing.T) {
+	for where, said := range map[string][]string{
+		"https://hooks.example.com/services/T012/B.34.5/tok.en.123?key=ab.cdefgh#fr.ag.ment": {"B.34.5", "tok.en.123", "ab.cdefgh", "T012", "fr.ag.ment"},
+		"https://usr:p%40ss.w0rd@example.com/":                                               {"p@ss.w0rd", "p%40ss.w0rd", "dXNyOnBAc3MudzByZA==", "AHVzcgBwQHNzLncwcmQ=", "cEBzcy53MHJk"},
+		"https://usr:abc@example.com/hook?to=a%2Fb%3Dc":                                      {":abc ", "a/b=c", "a%2Fb%3Dc", "dXNyOmFiYw=="},
+		"123456:AAF-tok.en":                 {"AAF-tok.en", "bot123456"},
+		"whsec_c2VjcmV0IHNlY3JldA==":        {"whsec_c2VjcmV0IHNlY3JldA=="},
+		"smtp://u%zz:pass.word@example.com": {"pass.word"},
 	} {
-		if got := local(netip.MustParseAddr(a)); got != want {
-			t.Errorf("%s: %v", a, got)
+		s := secretsOf(where)
+		for _, secret := range said {
+			for _, before := range []int{0, 100, 180, maxSaid - 5, maxSaid - len(secret)} {
+				for _, behind := range []int{0, 30, maxAnswer} {
+					got := s.quote(strings.Repeat("x", before) + secret + strings.Repeat("y", behind))
+					for n := len(secret); n >= leastPart; n-- {
+						if strings.Contains(got, secret[:n]) || strings.Contains(got, secret[len(secret)-n:]) {
+							t.Fatalf("%s: of %q it shows %q", where, secret, got)
+						}
+					}
+				}
+			}
+		}
+		if got := s.hide("the host example.com is not known"); !strings.HasPrefix(where, "123") && strings.Contains(where, "//") && !strings.Contains(where, "%zz") && got != "the host example.com is not known" {
+			t.Errorf("%s: %q", where, got)
 		}
 	}
+	// Our own words stay, whatever a path is called.
+	if err := secretsOf("https://example.com/team/T012-long-token").hidden(fault.New(fault.FileSystem, "", "", "channel team: T012-long-token")); err.Error() != "channel team: ***" {
+		t.Errorf("%v", err)
+	}
+	if got := secretsOf("https://example.com/a/b").quote("a b c"); got != "a b c" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A mail server that never ends what it says, in one line or in many, takes no memory and no time.
+func TestMailServerThatTalks(t *testing.T) {
+	for name, says := range map[string]string{"one line": strings.Repeat("a", 1<<16), "many lines": strings.Repeat("220-hello\r\n", 1<<12)} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		sent := make(chan int, 1)
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(10 * time.Second))
+			n, _ := io.WriteString(c, "220 ")
+			for more := 0; err == nil && n < 64<<20; n += more {
+				more, err = io.WriteString(c, says)
+			}
+			sent <- n
+		}()
+		_, err = New(Config{Name: "mail", Kind: Email, Where: fixed("smtp://" + l.Addr().String() + "?tls=none"), From: "a@example.com", To: []string{"b@example.com"}, AllowLocal: true}).Send(t.Context(), failing)
+		if !fault.HasReason(err, fault.ChannelFailed) || len(err.Error()) > 500 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := <-sent; n >= 64<<20 {
+			t.Errorf("%s: it took %d bytes", name, n)
+		}
+	}
+}
+
+// No line of a letter's head is longer than mail servers take (RFC 5322: 998 bytes), whatever names are in it.
+func TestLongHead(t *testing.T) {
+	c := New(Config{Kind: Email, From: "cofre@example.com", Language: event.Portuguese})
+	for range 50 {
+		c.To = append(c.To, strings.Repeat("a", 60)+"@"+strings.Repeat("b", 60)+".example.com")
+	}
+	e := failing
+	e.Source = strings.Repeat("🦆", 200)
+	head, _, _ := strings.Cut(string(c.letter(e)), "\r\n\r\n")
+	for line := range strings.SplitSeq(head, "\r\n") {
+		if len(line) > 200 {
+			t.Errorf("%d bytes: %.80s", len(line), line)
+		}
+	}
+	m, err := mail.ReadMessage(strings.NewReader(string(c.letter(e))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to, err := m.Header.AddressList("To"); err != nil || len(to) != 50 {
+		t.Errorf("%v %v", to, err)
+	}
+	if subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil || !strings.Contains(subject, e.Source[:400]) {
+		t.Errorf("%q %v", subject, err)
+	}
+}
+
+// Where channels may lead: what a name resolves to counts, when the connection is made.
+func TestLocalAddresses(t *testing.T) {
 	r := receive(t)
 	_, port, _ := net.SplitHostPort(r.Listener.Addr().String())
 	for _, where := range []string{r.URL, "https://localhost:" + port, "https://[::ffff:127.0.0.1]:" + port, "https://0.0.0.0:" + port, "https://2130706433:" + port} {
@@ -301,7 +385,7 @@ func TestMail(t *testing.T) {
 			t.Fatalf("%q %v", answer, err)
 		}
 		subject, _ := new(mime.WordDecoder).DecodeHeader(p.mail.Header.Get("Subject"))
-		if p.login != "u" || p.from != "cofre@example.com" || len(p.to) != 2 || subject != "[cofre] loja <!channel> *x*: continua falhando, dia 2" ||
+		if p.login != "u" || p.from != "cofre@example.com" || len(p.to) != 2 || subject != "[cofre] loja <!channel> *x* @all: continua falhando, dia 2" ||
 			p.mail.Header.Get("Message-Id") != "<"+failing.ID+"@example.com>" || !strings.Contains(p.text, "no route to host") || !strings.Contains(p.text, "cr=C3=ADtico") {
 			t.Errorf("%s, from %s to %v: %q\n%s", p.login, p.from, p.to, subject, p.text)
 		}
@@ -319,7 +403,11 @@ func TestMail(t *testing.T) {
 		"smtps://127.0.0.1:1":                                   {"ana@example.com", fault.ChannelFailed, "refused"},
 		"smtp://" + strings.TrimPrefix(r.URL, "https://") + "/": {"ana@example.com", fault.ChannelFailed, ""},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		patience := time.Minute
+		if c.says == "" { // both wait for the other to speak
+			patience = time.Second
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		ch := New(Config{Name: "mail", Kind: Email, Where: fixed(where), From: "cofre@example.com", To: []string{c.to}, AllowLocal: true, TLS: r.trust()})
 		_, err := ch.Send(ctx, failing)
 		cancel()

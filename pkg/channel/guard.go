@@ -6,48 +6,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"syscall"
 
+	"cofre/pkg/address"
 	"cofre/pkg/fault"
 )
-
-// forbidden are ranges that a channel leads to only where it allows local ones: besides loopback and link-local addresses those by which clouds
-// hand credentials out.
-var forbidden = []netip.Prefix{
-	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS, over IPv6
-	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud
-	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle Cloud
-	netip.MustParsePrefix("0.0.0.0/8"),
-}
-
-// embedded are the prefixes behind which an IPv6 address carries one of IPv4, and where.
-var embedded = []struct {
-	prefix netip.Prefix
-	at     int
-}{{netip.MustParsePrefix("64:ff9b::/96"), 12}, {netip.MustParsePrefix("2002::/16"), 2}, {netip.MustParsePrefix("::/96"), 12}}
-
-// local tells whether an address is this machine's own, or one of the link's.
-func local(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	if a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() || a.IsMulticast() || a.IsUnspecified() {
-		return true
-	}
-	for _, p := range forbidden {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	for _, e := range embedded {
-		if a.Is6() && e.prefix.Contains(a) {
-			b := a.As16()
-			return local(netip.AddrFrom4([4]byte(b[e.at : e.at+4])))
-		}
-	}
-	return false
-}
 
 var errLocal = errors.New("it leads to an address of this machine or link, which only channels with allowLocal: true may")
 
@@ -55,13 +20,7 @@ var errLocal = errors.New("it leads to an address of this machine or link, which
 func dialer(allowLocal bool) *net.Dialer {
 	d := &net.Dialer{Timeout: answerTime}
 	if !allowLocal {
-		d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			to, err := netip.ParseAddrPort(address)
-			if err != nil || local(to.Addr()) {
-				return errLocal
-			}
-			return nil
-		}
+		d.ControlContext = address.Refuse(address.Local, errLocal)
 	}
 	return d
 }

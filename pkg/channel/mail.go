@@ -23,7 +23,7 @@ import (
 
 // mail sends an event by e-mail. where is smtps://user:password@host:465 (TLS from the first byte) or smtp://user:password@host:587
 // (STARTTLS, without which nothing is sent). A relay nearby without TLS is smtp://host:25?tls=none, with allowLocal and without a password.
-func (c *Channel) mail(ctx context.Context, where string, e event.Event) (string, error) {
+func (c *Channel) mail(ctx context.Context, where string, secret secrets, e event.Event) (string, error) {
 	u, err := c.address(where, "smtps", "smtp")
 	if err != nil {
 		return "", err
@@ -41,13 +41,33 @@ func (c *Channel) mail(ctx context.Context, where string, e event.Event) (string
 	case err == nil:
 		return answer, nil
 	case errors.As(err, &said) && said.Code >= 550 && said.Code < 560:
-		return "", fault.New(fault.Validation, fault.MessageRefused, "Look at the addresses in from and to.", "channel %s: the mail server refused the message: %d %s", c.Config.Name, said.Code, fault.Shorten(printable(said.Msg), 200))
+		return "", fault.New(fault.Validation, fault.MessageRefused, "Look at the addresses in from and to.", "channel %s: the mail server refused the message: %d %s", c.Config.Name, said.Code, secret.quote(said.Msg))
 	case errors.As(err, &said):
-		return "", c.failed("the mail server answered %d %s", said.Code, fault.Shorten(printable(said.Msg), 200))
+		return "", c.failed("the mail server answered %d %s", said.Code, secret.quote(said.Msg))
 	case fault.HasReason(err, fault.ChannelFailed):
 		return "", err
 	}
 	return "", c.unreachable(err)
+}
+
+// maxTalk bounds what a mail server may say in one delivery, in bytes, its certificates among it: the protocol knows no longest line.
+const maxTalk = 256 << 10
+
+var errTalk = errors.New("the mail server says too much")
+
+// bounded is a connection of which so many bytes are read.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTalk
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // deliver speaks SMTP.
@@ -58,6 +78,7 @@ func (c *Channel) deliver(ctx context.Context, u *url.URL, plain bool, e event.E
 		return "", err
 	}
 	defer conn.Close()
+	conn = &bounded{Conn: conn, left: maxTalk}
 	if until, ok := ctx.Deadline(); ok {
 		conn.SetDeadline(until)
 	}
@@ -123,7 +144,7 @@ func (c *Channel) letter(e event.Event) []byte {
 	var b bytes.Buffer
 	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	header("From", c.From)
-	header("To", strings.Join(c.To, ", "))
+	header("To", strings.Join(c.To, ",\r\n "))
 	header("Subject", encoded("[cofre] "+cut(oneLine(text.Title), 200)))
 	header("Date", c.Now().Format(time.RFC1123Z))
 	domain := "cofre.invalid"
@@ -155,5 +176,5 @@ func encoded(s string) string {
 	if ascii {
 		return s
 	}
-	return mime.QEncoding.Encode("utf-8", s)
+	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", s), "?= =?", "?=\r\n =?")
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"cofre/pkg/event"
@@ -106,6 +107,14 @@ func sign(key, id, at string, body []byte) (string, error) {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
 }
 
+// CheckKey refuses a key that signs nothing. It never repeats it.
+func CheckKey(key string) error {
+	if _, err := sign(key, "", "", nil); err != nil {
+		return fault.New(fault.Validation, fault.InvalidInput, "Make one with: echo whsec_$(openssl rand -base64 32)", "key: %s", err.Error())
+	}
+	return nil
+}
+
 // signs are what people see first.
 var signs = map[event.Severity]string{event.Info: "🟢", event.Warning: "🟡", event.Critical: "🔴"}
 
@@ -125,9 +134,20 @@ func (c *Channel) lines(t event.Text) []string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// escapeSlack keeps a text from naming channels and people (api.slack.com/reference/surfaces/formatting).
+// escapeSlack keeps a text from naming channels and people (api.slack.com/reference/surfaces/formatting). Mattermost and Rocket.Chat know them by
+// an @ at the begin of a word: an invisible mark behind it makes it none.
 func escapeSlack(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	var b strings.Builder
+	before := ' '
+	for _, r := range s {
+		b.WriteRune(r)
+		if r == '@' && !unicode.IsLetter(before) && !unicode.IsDigit(before) {
+			b.WriteRune('\u2060')
+		}
+		before = r
+	}
+	return b.String()
 }
 
 // escapeMarkdown keeps a text as it is where Markdown is shown.

@@ -27,6 +27,12 @@ type Ping struct {
 	AllowLocal bool
 }
 
+// CheckPing refuses what is no address of pings that may be kept by whoever does not run cofre.
+func CheckPing(where string) error {
+	_, err := New(Config{Name: "ping"}).address(where, "https")
+	return secretsOf(where).hidden(err)
+}
+
 // Tries of a ping, and what is between them. A good backup that nobody heard of is an alarm in vain.
 const (
 	pingTries = 3
@@ -54,7 +60,7 @@ func (p Ping) send(ctx context.Context, action, id, body string) error {
 	for try := 1; ; try++ {
 		err := p.once(ctx, c, where, action, id, body)
 		if err == nil || !fault.HasReason(err, fault.ChannelFailed) || try == pingTries || pause.For(ctx, pingPause) != nil {
-			return hidden(err, []string{where})
+			return secretsOf(where).hidden(err)
 		}
 	}
 }

@@ -15,34 +15,35 @@ import (
 	"cofre/pkg/registry"
 )
 
-const auditLong = `Shows who did what, or proves that the record of it is whole. Every operation over the API, and every
-command that changes something or hands data out, leaves a record in the backup directory, chained to the one
-before by its hash.`
+const auditLong = `Shows who did what, or verifies that this record is intact. Every API operation, and every command that
+changes something or hands out data, leaves a record in the backup directory, chained to the one before by
+its hash.`
 
 const auditExamples = `  cofre audit list --since 7d
   cofre audit list --outcome denied
   cofre audit verify`
 
-const auditListLong = `Lists audit records, newest first. Filters add up. ACTOR is the subject of the caller's token, or
-local: and the user who ran a command.`
+const auditListLong = `Lists audit records, newest first. Filters are combined with AND. ACTOR is the subject of the caller's
+token, or local: and the user who ran a command.`
 
 const auditListExamples = `  cofre audit list
-  cofre audit list --since 24h --outcome denied     who was turned away
+  cofre audit list --since 24h --outcome denied     denied requests
+  cofre audit list --since 7d --without-reads       what was changed, and what data was handed out
   cofre audit list --action download --json | jq -r '.records[] | [.at, .actor, .resource] | @tsv'`
 
-const auditVerifyLong = `Reads every audit record and checks the chain: none changed, none missing, none put in, at either end.
+const auditVerifyLong = `Reads every audit record and checks the chain: no record changed, missing or inserted, at either end.
 Records that BACKUP_AUDIT_LOG_RETENTION_DAYS removed are accounted for by a record of their removal.
 
-A broken chain ends with exit code 6 and says at which record, and what that means. Keep the hash that is
-printed somewhere else: whoever can write to the storage could compute a new chain, but not with the
-same hash.`
+A broken chain exits with code 6 and says at which record, and what that means. Keep the printed hash
+somewhere else: someone who can write to the storage could compute a new chain, but not one with the same
+hash.`
 
 const auditVerifyExamples = `  cofre audit verify
   cofre audit verify --json | jq -r .lastHash`
 
 func (p *program) auditCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "audit", Short: "Show who did what, and prove it", Long: auditLong, Example: auditExamples, SuggestionsMinimumDistance: 2,
+		Use: "audit", Short: "Show and verify the audit trail", Long: auditLong, Example: auditExamples, SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -83,10 +84,11 @@ func (p *program) auditListCommand() *cobra.Command {
 	f.StringVar(&q.Action, "action", "", "only `ACTION`, such as create, download or delete")
 	f.StringVar(&outcome, "outcome", "", "only `OUTCOME`: allowed, denied or failed")
 	f.StringVar(&q.Resource, "backup", "", "only records about the backup with this `ID`")
-	f.StringVar(&since, "since", "", "at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or so long ago: 36h, 7d")
+	f.BoolVar(&q.WithoutReads, "without-reads", false, "leave out what was only looked at: it changed nothing and handed out no data")
+	f.StringVar(&since, "since", "", "at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or an age: 36h, 7d")
 	f.StringVar(&until, "until", "", "before `TIME`")
-	f.IntVar(&q.Limit, "limit", 50, "at most `N` of them")
-	f.StringVar(&q.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
+	f.IntVar(&q.Limit, "limit", 50, "at most `N` records")
+	f.StringVar(&q.Cursor, "cursor", "", "next page: the cursor `NEXT` that the page before printed")
 	fixedValues(c, "outcome", string(contract.AuditOutcomeAllowed), string(contract.AuditOutcomeDenied), string(contract.AuditOutcomeFailed))
 	fixedValues(c, "action", "audit_trim", "cancel", "cleanup", "create", "delete", "download", "list", "restore", "rows", "run", "settings_write", "validate")
 	if err := c.RegisterFlagCompletionFunc("backup", p.completeIDs(anyBackup, 1)); err != nil {
@@ -106,14 +108,14 @@ func (p *program) auditList(ctx context.Context, q contract.ListAuditParams) err
 	}
 	return p.print(page, func() error {
 		if len(page.Records) == 0 {
-			p.note("No audit record matches.")
+			p.note("No matching audit records.")
 			return nil
 		}
 		if err := p.auditTable(page.Records).Write(p.stdout, p.out); err != nil {
 			return err
 		}
 		if page.Next != "" {
-			p.note("%s", p.screen.Dim("the next page: the same command with --cursor "+page.Next))
+			p.note("%s", p.screen.Dim("next page: the same command with --cursor "+page.Next))
 		}
 		return nil
 	})
@@ -157,7 +159,7 @@ func (p *program) auditTable(records []contract.AuditRecord) *term.Table {
 
 func (p *program) auditVerifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "verify", Short: "Prove that no audit record was changed or removed", Long: auditVerifyLong, Example: auditVerifyExamples,
+		Use: "verify", Short: "Verify that no audit record was changed or removed", Long: auditVerifyLong, Example: auditVerifyExamples,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.auditVerify(cmd.Context()) },
 	}
@@ -182,7 +184,7 @@ func (p *program) auditVerify(ctx context.Context) error {
 	if !rep.OK {
 		broken = fault.New(fault.Validation, fault.StructureDamaged,
 			"Find out who could write to the storage, and since when. With versioning or object lock the older versions under audit/ still hold what was there.",
-			"the audit trail was tampered with, in %s", term.Plural(len(rep.Breaks)+rep.MoreBreaks, "place"))
+			"audit trail broken in %s", term.Plural(len(rep.Breaks)+rep.MoreBreaks, "place"))
 	}
 	if err := p.print(auditDoc{rep, recordOf(broken)}, func() error { return p.auditText(rep) }); err != nil {
 		return err
@@ -209,13 +211,13 @@ func (p *program) auditText(rep audit.Report) error {
 	}
 	what := fmt.Sprintf("%s, number %d to %d, from %s to %s", term.Plural(int(rep.Count), "audit record"), rep.First, rep.Last, term.Time(rep.FirstAt), term.Time(rep.LastAt))
 	if rep.OK {
-		what = p.out.Green(p.out.Sign("✓", "ok:")) + " " + what + ": the chain holds"
+		what = p.out.Green(p.out.Sign("✓", "ok:")) + " " + what + ": chain intact"
 	}
 	if err := p.printf("%s\n", what); err != nil {
 		return err
 	}
 	if rep.Trimmed > 0 {
-		p.note("records up to number %d were removed by age, as a record of that says", rep.Trimmed)
+		p.note("records up to %d were removed by retention, as a record says", rep.Trimmed)
 	}
 	return p.printf("  hash of the newest: %s\n", rep.LastHash)
 }

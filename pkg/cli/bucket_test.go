@@ -53,9 +53,9 @@ func TestWrongWayToTheStorage(t *testing.T) {
 		says          string
 		on            []string // services that look at it
 	}{
-		{"region", "AWS_REGION=sa-east-1", 2, "lives in another region", []string{"MinIO"}},
-		{"key", "AWS_ACCESS_KEY_ID=wrong", 7, "credentials are not accepted", []string{"MinIO", "rclone", "s3rver"}},
-		{"secret", "AWS_SECRET_ACCESS_KEY=wrong", 7, "credentials are not accepted", []string{"MinIO", "rclone"}},
+		{"region", "AWS_REGION=sa-east-1", 2, "is in another region", []string{"MinIO"}},
+		{"key", "AWS_ACCESS_KEY_ID=wrong", 7, "the storage rejected the credentials", []string{"MinIO", "rclone", "s3rver"}},
+		{"secret", "AWS_SECRET_ACCESS_KEY=wrong", 7, "the storage rejected the credentials", []string{"MinIO", "rclone"}},
 		{"bucket", "BACKUP_DIRECTORY=s3://not-there/a", 5, "the bucket does not exist", []string{"MinIO", "rclone", "s3rver", "gofakes3"}},
 	} {
 		for _, p := range places {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,17 +14,17 @@ import (
 	"cofre/pkg/fault"
 )
 
-const channelLong = `Channels tell people what happens: that backups fail, are overdue or damaged, that all is well again. They
-stand in the file that BACKUP_CONFIG names, with what each is to be told.`
+const channelLong = `Channels notify people: when backups fail, are overdue or damaged, and when all is well again. They are
+defined in the file that BACKUP_CONFIG names, or kept beside the backups (cofre channel add).`
 
 func (p *program) channelCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "channel", Short: "Who is told of what happens", Long: channelLong,
+		Use: "channel", Short: "Manage notification channels", Long: channelLong,
 		Example: "  cofre channel list\n  cofre channel test team",
 		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(p.channelListCommand(), p.channelTestCommand())
+	c.AddCommand(p.channelListCommand(), p.channelAddCommand(), p.channelSetCommand(), p.channelTestCommand(), p.channelRemoveCommand())
 	for _, sub := range c.Commands() {
 		sub.DisableFlagsInUseLine = true
 	}
@@ -32,9 +33,9 @@ func (p *program) channelCommand() *cobra.Command {
 
 func (p *program) channelListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "The channels, and whether their receivers answer",
-		Long: `Lists the channels of the file: what each is told, how much it was, what waits, and why it could not be
-told. Their addresses are secrets and are not shown.`,
+		Use: "list", Aliases: []string{"ls"}, Short: "List channels, and whether their receivers answer",
+		Long: `Lists the channels: which events each gets, how many were sent, what is waiting, and why it could not be
+sent. Addresses are secrets and are not shown.`,
 		Example: `  cofre channel list
   cofre channel list --json | jq -r '.channels[] | select(.failures > 0) | .name'`,
 		Args: arguments(0, 0, ""),
@@ -56,7 +57,7 @@ func (p *program) channelList(ctx context.Context) error {
 
 func (p *program) channelTable(all []contract.Channel) error {
 	if len(all) == 0 {
-		p.note("No channel yet. Name one under channels in cofre.yaml, the file that BACKUP_CONFIG leads to.")
+		p.note("No channel yet. Make one with: cofre channel add, or name it under channels in cofre.yaml.")
 		return nil
 	}
 	t := &term.Table{Columns: []term.Column{
@@ -70,7 +71,9 @@ func (p *program) channelTable(all []contract.Channel) error {
 		if !c.LastSent.IsZero() {
 			last = term.Time(c.LastSent)
 		}
-		if c.LastError != "" {
+		if c.Trouble != "" {
+			trouble = c.Trouble
+		} else if c.LastError != "" {
 			trouble = c.LastError
 			if c.Failures > 0 {
 				trouble = fmt.Sprintf("%s in a row: %s", term.Plural(c.Failures, "failure"), c.LastError)
@@ -85,8 +88,8 @@ func (p *program) channelTable(all []contract.Channel) error {
 func (p *program) channelTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "test NAME", Short: "Send a test message",
-		Long: `Sends a test message over a channel, now, and says what its receiver answered. Exit code 5 when it could
-not be reached.`,
+		Long: `Sends a test message over a channel now, and says what its receiver answered. Exit code 5 when it cannot be
+reached.`,
 		Example: `  cofre channel test team`,
 		Args:    arguments(1, 1, "a channel's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.channelTest(cmd.Context(), args[0]) },
@@ -111,23 +114,27 @@ func (p *program) channelTest(ctx context.Context, name string) error {
 // tellTime bounds what a command does at its end for the people that are to be told: what is left waits in the bucket.
 const tellTime = 10 * time.Second
 
-// tellPeople tells people of what this command did. It changes nothing about how the command ended.
-func (p *program) tellPeople(ctx context.Context) {
+// tellPeople tells people of what this command did, watchers of jobs and channels at the same time. It changes nothing about how the command ended, which
+// failed says: what stands there is not said again.
+func (p *program) tellPeople(ctx context.Context, failed error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	defer cancel()
+	var work sync.WaitGroup
 	for _, a := range p.opened {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
-		a.WaitPings(within)
-		cancel()
-		if a.Outbox == nil || !a.Outbox.Pending() {
+		work.Go(func() { a.WaitPings(ctx) })
+		if !a.Outbox.Pending() {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
-		switch err := a.TellPeople(ctx, false); {
-		case err == nil:
-		case fault.HasCode(err, fault.Permission): // as a container on AWS, where a function tells
-			p.log.Debug("others tell of this", "error", fault.From(err).Error())
-		default:
-			p.log.Warn("not everybody was told of this; the next cofre goes on with it", "error", fault.From(err).Error())
-		}
-		cancel()
+		work.Go(func() {
+			switch err := a.TellPeople(ctx, false); {
+			case err == nil:
+			case failed != nil && fault.From(err).Error() == fault.From(failed).Error():
+			case fault.HasCode(err, fault.Permission): // as a container on AWS, where a function tells
+				p.log.Debug("others tell of this", "error", fault.From(err).Error())
+			default:
+				p.log.Warn("not everybody was told of this; the next cofre goes on with it", "error", fault.From(err).Error())
+			}
+		})
 	}
+	work.Wait()
 }

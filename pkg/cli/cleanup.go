@@ -15,14 +15,14 @@ import (
 	"cofre/pkg/registry"
 )
 
-const cleanupLong = `Removes backups that are older than DAYS (without it BACKUP_RETENTION_DAYS), and those beyond
-BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS of 0 removes whatever is not protected,
-while BACKUP_RETENTION_DAYS=0 keeps for ever. First it tidies up what killed runs left behind.
+const cleanupLong = `Removes backups older than DAYS (default: BACKUP_RETENTION_DAYS), and those beyond
+BACKUP_MAX_BACKUPS_TO_KEEP and BACKUP_MAX_STORAGE_SIZE_GB. DAYS 0 removes everything that is not protected;
+BACKUP_RETENTION_DAYS=0 keeps backups forever. Leftovers of interrupted runs are cleaned up first.
 
-The newest verified backup of each source always stays, that of each kind of part too, what is running,
-and the one before a newest that is half its size or less. --dry-run lists exactly what would go, and why,
-and changes nothing. What BACKUP_KEEP (daily=7,weekly=5) or cofre.yaml holds stays too, and what somebody
-pinned (cofre pin). Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS go too.`
+Always kept: the newest verified backup of each source, and of each kind of part; what is running; and the
+backup before a newest one that is half its size or less. Also kept is what BACKUP_KEEP (daily=7,weekly=5)
+or cofre.yaml holds, and what someone pinned (cofre pin). --dry-run lists exactly what would be removed, and
+why, and changes nothing. Audit records older than BACKUP_AUDIT_LOG_RETENTION_DAYS are removed too.`
 
 const cleanupExamples = `  cofre cleanup 30 --dry-run
   cofre cleanup 30
@@ -122,7 +122,7 @@ func (p *program) cleanupText(rep backup.CleanupReport) error {
 		p.note("%s was left by a proof that was killed: dropped", term.Clean(d))
 	}
 	table := func(items []backup.CleanupItem) error {
-		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "SOURCE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "BECAUSE", Shrink: 30}}}
+		t := &term.Table{Columns: []term.Column{{Title: "ID"}, {Title: "SOURCE", Shrink: 10}, {Title: "CREATED", Drop: 1}, {Title: "SIZE", Right: true}, {Title: "REASON", Shrink: 30}}}
 		for _, it := range items {
 			t.Add(term.Cell{Text: it.Backup.ID}, sourceCell(it.Backup, p.out), term.Cell{Text: term.Time(it.Backup.CreatedAt)},
 				term.Cell{Text: term.Bytes(it.Backup.Size)}, term.Cell{Text: reasons(it)})
@@ -169,15 +169,15 @@ func (p *program) leftovers(r registry.Report) {
 		ids  []string
 		what string
 	}{
-		{r.Failed, "was given up by its process: marked failed, its leftovers removed"},
-		{r.Completed, "had been finished but not recorded: completed"},
-		{r.Removed, "was half removed: finished"},
+		{r.Failed, "its process died: marked failed, leftovers removed"},
+		{r.Completed, "had finished but was not recorded: recorded"},
+		{r.Removed, "its removal was interrupted: completed"},
 	} {
 		for _, id := range part.ids {
-			p.note("%s %s", id, part.what)
+			p.note("%s: %s", id, part.what)
 		}
 	}
 	for _, problem := range r.Problems {
-		p.note("%s %s", p.screen.Yellow("not settled, the next cleanup tries again:"), term.Clean(problem))
+		p.note("%s %s", p.screen.Yellow("not cleaned up yet, will retry at the next cleanup:"), term.Clean(problem))
 	}
 }

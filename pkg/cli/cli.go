@@ -20,9 +20,11 @@
 //	audit list              {"records": [...], "next": "cursor of the next page"}, records as the API gives them
 //	audit verify            {"ok": bool, "count", "first", "last", "lastHash", "trimmed", "breaks": [{"kind", "sequence", "to", "message"}]}
 //	create --all            {"succeeded": N, "failed": N, "sources": [{"source", "backup", "error"}], "paused": [names]}
+//	source show             {"name", "origin", "settings": [{"key", "value", "from"}], "zone", "nextRuns", "lastGood", "lastProven", "copies", "findings"}
 //	source test             {"results": [{"source", "found", "error"}]}
-//	config check            {"ok": bool, "file", "sources": N, "targets": N, "notes": [{"line", "message"}]}
-//	config show             {"file", "variables", "default", "sources", "targets", "channels"}
+//	config check            {"ok": bool, "file", "sources": N, "targets": N, "notes": [{"line", "message"}],
+//	                        "problems": [{"line", "key", "message", "hint"}], "problemCount": N}; what fits has none of these
+//	config show             {"file", "variables", "default", "sources", "retention", "targets", "places", "channels"}
 //	doctor                  {"ok": bool, "checks": [...]}
 //	version                 {"version", "commit", "go", "platform"}
 //
@@ -43,6 +45,8 @@ import (
 
 	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
+	"cofre/pkg/publish"
 	"cofre/pkg/secret"
 )
 
@@ -86,7 +90,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		err = stopped(ctx, err)
 	}
 	code := p.report(err)
-	p.tellPeople(ctx)
+	p.tellPeople(ctx, err)
 	return code
 }
 
@@ -122,7 +126,15 @@ func (p *program) config(ctx context.Context) (app.Config, error) {
 	if err != nil || p.place == "" {
 		return c, err
 	}
-	return c.At(p.place)
+	at, err := c.At(p.place)
+	if fault.HasReason(err, fault.NotFound) { // one that is kept in the first place
+		if first, ferr := app.Open(ctx, c, app.Options{Log: p.log}); ferr == nil {
+			if kept, kerr := first.At(ctx, p.place); !fault.HasReason(kerr, fault.NotFound) {
+				return kept, kerr
+			}
+		}
+	}
+	return at, err
 }
 
 // open wires the service from the environment. The caller closes the app.
@@ -134,7 +146,7 @@ func (p *program) openWithLinks(ctx context.Context, base string) (*app.App, err
 	if err != nil {
 		return nil, err
 	}
-	return p.keep(app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base}))
+	return p.keep(app.Open(ctx, c, app.Options{Log: p.log, LinkBase: base, Publisher: new(publish.AWS)}))
 }
 
 // keep notes an app, for tellPeople.

@@ -1,45 +1,43 @@
 package cli
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"cofre/pkg/app"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/registry"
+	"cofre/pkg/source"
 )
 
-const configLong = `What cofre looks after is said by environment variables and, where BACKUP_CONFIG names one, by a file
-cofre.yaml: sources, servers to restore to, channels, what is kept.`
+const configLong = `cofre is configured by environment variables and, where BACKUP_CONFIG names one, by a file cofre.yaml:
+sources, servers to restore to, channels, retention.`
 
 func (p *program) configCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "config", Short: "Check and show what cofre.yaml and the environment say", Long: configLong,
+		Use: "config", Short: "Check and show the configuration", Long: configLong,
 		Example: "  cofre config check cofre.yaml\n  cofre config show\n  cofre config schema > cofre.schema.json",
 		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "check [FILE]", Short: "Look whether a file fits",
-		Long: `Reads a file, that of BACKUP_CONFIG unless another is named, and says what is wrong in which line. Connects
-to nothing. A connection that cannot be had on this machine is a note: the file may be another machine's.`,
-		Example: "  cofre config check\n  cofre config check cofre.yaml && git commit cofre.yaml",
+		Use: "check [FILE]", Short: "Check a configuration file",
+		Long: `Reads a file, by default that of BACKUP_CONFIG, and lists everything wrong in it, each with its line and what
+to do. It connects to nothing. A connection that is not available on this machine is only a note: the file
+may be for another machine.`,
+		Example: "  cofre config check\n  cofre config check cofre.yaml && git commit cofre.yaml\n  cofre config check --json cofre.yaml | jq -r '.problems[] | \"\\(.line): \\(.message)\"'",
 		Args:    arguments(0, 1, "a file"),
 		RunE:    p.configCheck,
 	}, &cobra.Command{
-		Use: "show", Short: "Show what holds, where it stands, and what is a default",
-		Long: `Shows each source with all that holds for it, in which line of the file it stands, and which values are
-defaults; servers to restore to; channels. No secret is shown: only where it is to be had.`,
+		Use: "show", Short: "Show the effective settings, and where each comes from",
+		Long: `Shows every setting in effect for each source, the line of the file it comes from, and which values are
+defaults; also servers to restore to, places and channels. No secret is shown, only where it is found.`,
 		Example: "  cofre config show\n  cofre config show --json | jq '.sources[] | {name, schedule, origin}'",
 		Args:    arguments(0, 0, ""),
 		RunE:    p.configShow,
 	}, &cobra.Command{
 		Use: "schema", Short: "Print the JSON schema of cofre.yaml, for editors",
-		Long: `Prints the JSON schema of cofre.yaml. Editors that know YAML's language server take it from the file's
-first line:
+		Long: `Prints the JSON schema of cofre.yaml. Editors with the YAML language server find it through the first line
+of the file:
   # yaml-language-server: $schema=cofre.schema.json`,
 		Example: "  cofre config schema > cofre.schema.json",
 		Args:    arguments(0, 0, ""),
@@ -56,11 +54,22 @@ first line:
 
 // checkedConfig is the document of config check --json.
 type checkedConfig struct {
-	OK      bool       `json:"ok"`
-	File    string     `json:"file"`
-	Sources int        `json:"sources"`
-	Targets int        `json:"targets"`
-	Notes   []app.Note `json:"notes"`
+	OK       bool            `json:"ok"`
+	File     string          `json:"file"`
+	Sources  int             `json:"sources"`
+	Targets  int             `json:"targets"`
+	Notes    []app.Note      `json:"notes"`
+	Problems []configProblem `json:"problems"`
+	Count    int             `json:"problemCount"` // also of those that are too many to be listed
+	Error    *registry.Error `json:"error,omitempty"`
+}
+
+// configProblem is one thing that is wrong with the file. Line is 0 of the file as a whole.
+type configProblem struct {
+	Line    int    `json:"line"`
+	Key     string `json:"key,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
 }
 
 func (p *program) configCheck(cmd *cobra.Command, args []string) error {
@@ -70,17 +79,44 @@ func (p *program) configCheck(cmd *cobra.Command, args []string) error {
 	if p.getenv("BACKUP_CONFIG") == "" {
 		return usage("Name it: cofre config check cofre.yaml", "BACKUP_CONFIG is not set, and no file was named")
 	}
-	c, shown, err := p.shownConfig(cmd)
+	c, err := p.config(cmd.Context())
+	problems, err := c.CheckFile(cmd.Context(), err)
 	if err != nil {
 		return err
 	}
-	doc := checkedConfig{OK: true, File: shown.File, Sources: len(c.File.Sources), Targets: len(shown.Targets), Notes: c.Unreachable(cmd.Context())}
+	doc := checkedConfig{OK: problems.Count == 0, File: c.FileName, Sources: len(c.File.Sources), Targets: len(c.File.Targets), Notes: []app.Note{}, Problems: []configProblem{}, Count: problems.Count}
+	if !doc.OK {
+		return p.configProblems(doc, problems)
+	}
+	doc.Notes = c.Unreachable(cmd.Context())
 	return p.print(doc, func() error {
 		for _, n := range doc.Notes {
 			p.note("%s %s, line %d: not on this machine: %s", p.screen.Yellow(p.screen.Sign("!", "note")), doc.File, n.Line, term.Clean(n.Message))
 		}
 		return p.printf("%s %s fits: %s, %s to restore to\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(doc.File), term.Plural(doc.Sources, "source"), term.Plural(doc.Targets, "server"))
 	})
+}
+
+// configProblems tells all that is wrong with a file.
+func (p *program) configProblems(doc checkedConfig, all app.Problems) error {
+	for _, one := range all.List {
+		doc.Problems = append(doc.Problems, configProblem{one.Line, one.Key, one.Message, one.Hint})
+		if !p.json {
+			p.complain(one.Told(doc.File))
+		}
+	}
+	if p.json {
+		doc.Error = recordOf(all)
+		if err := p.print(doc, nil); err != nil {
+			return err
+		}
+		return told{all}
+	}
+	p.note("%s: %s", term.Clean(doc.File), term.Plural(all.Count, "problem"))
+	if all.Count > len(all.List) {
+		p.note("only the first %d are shown", len(all.List))
+	}
+	return silent{all}
 }
 
 func (p *program) shownConfig(cmd *cobra.Command) (app.Config, app.Shown, error) {
@@ -93,78 +129,40 @@ func (p *program) shownConfig(cmd *cobra.Command) (app.Config, app.Shown, error)
 }
 
 func (p *program) configShow(cmd *cobra.Command, _ []string) error {
-	_, shown, err := p.shownConfig(cmd)
+	c, shown, err := p.shownConfig(cmd)
 	if err != nil {
 		return err
 	}
 	return p.print(shown, func() error {
-		if len(shown.Sources)+len(shown.Targets)+len(shown.Channels) == 0 {
+		if len(shown.Sources)+len(shown.Targets)+len(shown.Places)+len(shown.Channels) == 0 {
 			p.note("No source: DATABASE_URL is not set, and BACKUP_CONFIG names no file with sources.")
 			return nil
 		}
 		for _, s := range shown.Sources {
-			if err := p.showSource(s, s.Name == shown.Default); err != nil {
+			if err := p.settingsShown("source", s.Name, s.Origin.String(), s.Name == shown.Default, c.Sources().Values(s.Settings)); err != nil {
+				return err
+			}
+		}
+		if shown.Retention != nil {
+			if err := p.settingsShown("retention", "", shown.File, false, source.Flat(shown.Retention)); err != nil {
 				return err
 			}
 		}
 		for _, t := range shown.Targets {
-			if err := p.printf("target %s  %s\n  connection: %s; allows: %s\n", p.out.Bold(term.Clean(t.Name)), p.out.Dim(term.Clean(t.Origin.String())), term.Clean(t.Connection.String()), strings.Join(t.Allow, ", ")); err != nil {
+			if err := p.settingsShown("target", t.Name, t.Origin.String(), false, source.Flat(t.Said())); err != nil {
+				return err
+			}
+		}
+		for _, of := range shown.Places {
+			if err := p.settingsShown("place", of.Name, of.Origin.String(), false, source.Flat(of.Place)); err != nil {
 				return err
 			}
 		}
 		for _, ch := range shown.Channels {
-			if err := p.printf("channel %s  %s\n  %s, to %s\n", p.out.Bold(term.Clean(ch.Name)), p.out.Dim(term.Clean(ch.Origin.String())), ch.Kind, term.Clean(ch.Where.String())); err != nil {
+			if err := p.settingsShown("channel", ch.Name, ch.Origin.String(), false, source.Flat(ch.Channel)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// showSource prints what holds for a source.
-func (p *program) showSource(s app.ShownSource, meant bool) error {
-	name := "source " + p.out.Bold(term.Clean(s.Name))
-	if meant {
-		name += " (meant where nobody says which)"
-	}
-	if err := p.printf("%s  %s\n", name, p.out.Dim(term.Clean(s.Origin.String()))); err != nil {
-		return err
-	}
-	var t term.Pairs
-	add := func(key, value string) {
-		if value == "" {
-			return
-		}
-		if slices.Contains(s.Defaults, key) {
-			value += " " + p.out.Dim("(default)")
-		}
-		t.Add("  "+key, value)
-	}
-	add("connection", term.Clean(s.Connection.String()))
-	add("databases", term.Clean(strings.Join(s.Databases, " ")))
-	add("schedule", s.Schedule)
-	add("zone", s.Zone)
-	if s.Paused {
-		add("paused", "true")
-	}
-	add("maxAge", s.MaxAge)
-	add("proofs", s.Proofs)
-	add("format", s.Format)
-	if s.Jobs > 0 {
-		add("jobs", fmt.Sprint(s.Jobs))
-	}
-	add("rows", s.Rows)
-	add("restore", strings.Join(s.Restore, ", "))
-	if percent := s.Thresholds.RowsLostPercent; percent != nil {
-		add("thresholds.rowsLostPercent", fmt.Sprint(*percent))
-	}
-	if least := s.Thresholds.RowsLostMinimum; least > 0 {
-		add("thresholds.rowsLostMinimum", fmt.Sprint(least))
-	}
-	var tags []string
-	for _, k := range slices.Sorted(maps.Keys(s.Tags)) {
-		tags = append(tags, term.Clean(k+"="+s.Tags[k]))
-	}
-	add("tags", strings.Join(tags, ", "))
-	return t.Write(p.stdout, p.out)
 }

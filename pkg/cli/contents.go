@@ -14,13 +14,12 @@ import (
 	"cofre/pkg/fault"
 )
 
-const contentsLong = `Shows what a backup contains: its tables with rows and sizes, as they were counted and hashed while it
-was made, the largest first. With TABLE it tells everything about one; a part of its name does, if it is the
-only one with that.
+const contentsLong = `Shows what a backup contains: its tables with rows and sizes, as counted and hashed while the backup was
+created, the largest first. With TABLE it shows everything about one; part of its name is enough if no other
+table matches.
 
-SIZE is before compression, STORED in the backup's file. The hash does not depend on the order of rows:
-the same hash, the same rows. What an encrypted backup contains needs BACKUP_SERVER_KEY, or the key of
-the backups.`
+SIZE is before compression, STORED is in the backup's file. The hash does not depend on the order of rows:
+same hash, same rows. For an encrypted backup it needs BACKUP_SERVER_KEY, or the key of the backups.`
 
 const contentsExamples = `  cofre contents latest
   cofre contents 01JH5W0R8ZB3M7K2Q4X9T6V1NA --sort rows --limit 20
@@ -97,7 +96,7 @@ func (p *program) contents(ctx context.Context, ref string, by contents.Order, l
 
 func (p *program) contentsTable(c *contents.Contents, tables []*contents.Table) error {
 	t := &term.Table{Columns: []term.Column{
-		{Title: "TABLE", Shrink: 20}, {Title: "KIND", Drop: 2}, {Title: "ROWS", Right: true}, {Title: "SIZE", Right: true}, {Title: "STORED", Right: true, Drop: 3},
+		{Title: "TABLE", Shrink: 20}, {Title: "KIND", Drop: 2, Words: true}, {Title: "ROWS", Right: true}, {Title: "SIZE", Right: true}, {Title: "STORED", Right: true, Drop: 3},
 		{Title: "SHARE", Right: true, Drop: 4}, {Title: "HASH", Drop: 1},
 	}}
 	totals := c.Totals()

@@ -11,13 +11,15 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/registry"
 	"cofre/pkg/storage"
 )
 
-const copyLong = `Copies backups to second places, which BACKUP_COPIES names: without ID all good ones that a place does
-not have, the oldest first. What is read is held against the record's SHA-256 on the way. A copy has all
-that belongs to the backup, to the byte; each second place is a whole one, which works as BACKUP_DIRECTORY
-when the first is gone. cofre serve copies by itself, and cofre create copies what it made.
+const copyLong = `Copies backups to the second places that BACKUP_COPIES names: without ID, all good ones that a place does
+not have, the oldest first. What is read is checked against the recorded SHA-256 on the way. A copy has
+everything that belongs to the backup, byte for byte; each second place is complete, and works as
+BACKUP_DIRECTORY when the first is gone. cofre serve copies by itself, and cofre create copies what it
+created.
 
 With --place NAME every command works on a second place: list, restore, validate, cleanup.`
 
@@ -48,15 +50,19 @@ func (p *program) copyTargets(ctx context.Context, to string) (*app.App, []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(a.Service.CopyPlaces) == 0 {
+	all, err := a.Service.Places(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(all) == 0 {
 		return nil, nil, usage("For example: export BACKUP_COPIES=/mnt/second, or BACKUP_COPIES=s3://other-bucket/prefix", "there is no second place to copy to")
 	}
 	if to != "" {
-		place, err := a.Service.Place(to)
+		place, err := a.Service.Place(ctx, to)
 		return a, []string{place.Name}, err
 	}
 	var names []string
-	for _, place := range a.Service.CopyPlaces {
+	for _, place := range all {
 		names = append(names, place.Name)
 	}
 	return a, names, nil
@@ -72,7 +78,7 @@ func (p *program) copyOne(ctx context.Context, ref, to string) error {
 	if err != nil {
 		return err
 	}
-	doc := copyDoc{Places: []backup.CopyReport{}}
+	doc := copyDoc{Places: []copiedTo{}}
 	all := several{p: p, of: len(places)}
 	for _, place := range places {
 		rep := backup.CopyReport{Place: place, Copied: []string{}, Failed: []backup.CopyFailure{}}
@@ -85,7 +91,7 @@ func (p *program) copyOne(ctx context.Context, ref, to string) error {
 		default:
 			rep.There = 1
 		}
-		if perr := p.copiedTo(&doc, rep); perr != nil {
+		if perr := p.copiedTo(&doc, rep, err); perr != nil {
 			return perr
 		}
 		all.ended(err)
@@ -104,7 +110,13 @@ func (p *program) copyTo(ctx context.Context, a *app.App, id, place string) (cop
 
 // copyDoc is the document of copy --json.
 type copyDoc struct {
-	Places []backup.CopyReport `json:"places"`
+	Places []copiedTo `json:"places"`
+}
+
+// copiedTo is what became of the copies in one place; Error is why not all of them are there.
+type copiedTo struct {
+	backup.CopyReport
+	Error *registry.Error `json:"error,omitempty"`
 }
 
 // copyMissing copies what each place does not have.
@@ -113,7 +125,7 @@ func (p *program) copyMissing(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	doc := copyDoc{Places: []backup.CopyReport{}}
+	doc := copyDoc{Places: []copiedTo{}}
 	all := several{p: p, of: len(places)}
 	for _, place := range places {
 		bar := p.bar("copying")
@@ -121,14 +133,13 @@ func (p *program) copyMissing(ctx context.Context, to string) error {
 			bar.Set(term.State{Phase: "copying", Done: done, Total: b.Size, Note: b.ID})
 		})
 		bar.Close()
-		if err == nil && len(rep.Failed) > 0 {
-			f := rep.Failed[0].Error
-			err = &fault.Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: f.Hint}
+		if err == nil {
+			err = rep.Err()
 		}
 		if len(rep.Copied) > 0 || err != nil {
 			p.acted(ctx, a, "copy", "", err, map[string]string{"place": place, "copied": strconv.Itoa(len(rep.Copied)), "bytes": strconv.FormatInt(rep.Bytes, 10)})
 		}
-		if perr := p.copiedTo(&doc, rep); perr != nil {
+		if perr := p.copiedTo(&doc, rep, err); perr != nil {
 			return perr
 		}
 		if ctx.Err() != nil && err != nil {
@@ -140,13 +151,13 @@ func (p *program) copyMissing(ctx context.Context, to string) error {
 }
 
 // copiedTo says what became of the copies in one place.
-func (p *program) copiedTo(doc *copyDoc, rep backup.CopyReport) error {
-	doc.Places = append(doc.Places, rep)
+func (p *program) copiedTo(doc *copyDoc, rep backup.CopyReport, err error) error {
+	doc.Places = append(doc.Places, copiedTo{rep, recordOf(err)})
 	if p.json {
 		return nil
 	}
 	sign := p.out.Green(p.out.Sign("✓", "ok:"))
-	if len(rep.Failed) > 0 {
+	if err != nil {
 		sign = p.out.Red(p.out.Sign("✗", "failed:"))
 	}
 	return p.printf("%s %s: %s copied (%s), %d there already, %d failed\n", sign, term.Clean(rep.Place), term.Plural(len(rep.Copied), "backup"), term.Bytes(rep.Bytes), rep.There, len(rep.Failed))
@@ -172,9 +183,6 @@ func (p *program) copyNew(ctx context.Context, a *app.App, b backup.Backup) {
 // that has it takes its place, and that is said.
 func (p *program) openWith(ctx context.Context, ref string) (*app.App, error) {
 	a, err := p.open(ctx)
-	if err == nil && len(a.Service.CopyPlaces) == 0 {
-		return a, nil
-	}
 	first := err
 	if err == nil {
 		if _, first = a.Service.Info(ctx, ref); first == nil || !elsewhere(first) {
@@ -187,8 +195,16 @@ func (p *program) openWith(ctx context.Context, ref string) (*app.App, error) {
 	if cerr != nil {
 		return a, cmp.Or(err, cerr)
 	}
-	for _, name := range c.CopyNames() {
-		at, err := c.At(name)
+	names, at := c.CopyNames(), func(name string) (app.Config, error) { return c.At(name) }
+	if a != nil { // which knows those that are kept there, too
+		places, _ := a.Service.Places(ctx)
+		names, at = nil, func(name string) (app.Config, error) { return a.At(ctx, name) }
+		for _, place := range places {
+			names = append(names, place.Name)
+		}
+	}
+	for _, name := range names {
+		at, err := at(name)
 		if err != nil {
 			continue
 		}

@@ -19,18 +19,18 @@ import (
 	"cofre/pkg/registry"
 )
 
-const createLong = `Makes a backup of the database that DATABASE_URL names, into BACKUP_DIRECTORY.
+const createLong = `Backs up the database that DATABASE_URL names into BACKUP_DIRECTORY.
 
-Rows are read over several connections at once, as of one moment, and go to storage in one pass as one
-archive, without a temporary file. Small databases, SQL scripts, and what else cannot be read so, are
-written by one pg_dump. All is checked on the way: that everything ended well, the archive's structure
-to its end, size and checksums of what was stored.
-A backup that fails leaves nothing behind but its record (cofre info ID).
+Rows are read over several connections at the same time, as of one moment, and are written to storage in one
+pass, as one archive, without a temporary file. Small databases, SQL scripts, and anything else that cannot
+be read this way, are written by a single pg_dump. Everything is verified on the way: that each step ended
+well, the structure of the archive to its end, size and checksums of what was stored.
+A failed backup leaves only its record (cofre info ID).
 
-With --rows binary, tables all of whose columns have types of a tested list go into the archive in COPY's
-binary format, and all others as text: less work for the server, and a faster restore. pg_restore, cofre
-restore and cofre rows read both. It is for PostgreSQL of the same or a newer major version, and not for
-pg_restore --file, whose script nothing could read.`
+With --rows binary, tables whose columns all have types of a tested list are written in COPY's binary
+format, all others as text: less work for the server, and a faster restore. pg_restore, cofre restore and
+cofre rows read both. It needs PostgreSQL of the same or a newer major version to restore, and does not work
+with pg_restore --file, whose script nothing could read.`
 
 const createExamples = `  cofre create
   cofre create -o nightly -n shop-before-upgrade      files/nightly/shop-before-upgrade.dump
@@ -56,7 +56,7 @@ func (p *program) createCommand() *cobra.Command {
 	var req backup.Request
 	var o createOptions
 	c := &cobra.Command{
-		Use: "create [options]", Short: "Make a backup", Long: createLong, Example: createExamples,
+		Use: "create [options]", Short: "Create a backup", Long: createLong, Example: createExamples,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.fill(cmd, &req); err != nil {
@@ -76,10 +76,10 @@ func (p *program) createCommand() *cobra.Command {
 	f.StringVarP(&req.Directory, "output", "o", "", "sub-`DIRECTORY` of the backup directory's files/, such as nightly")
 	f.StringVarP(&req.Filename, "name", "n", "", "file `NAME` (default backup_<date>_<time>, in UTC)")
 	f.BoolVarP(&o.compress, "compress", "c", false, "compress, also where BACKUP_ENABLE_COMPRESSION=false")
-	f.BoolVar(&o.schemaOnly, "schema-only", false, "definitions without data")
-	f.BoolVar(&o.dataOnly, "data-only", false, "data without definitions")
+	f.BoolVar(&o.schemaOnly, "schema-only", false, "only the schema, no data")
+	f.BoolVar(&o.dataOnly, "data-only", false, "only data, no schema")
 	f.StringVar(&req.Format, "format", "", "`FORMAT`: custom (for pg_restore, the default) or plain (SQL, for psql)")
-	f.StringVar(&req.Compression, "compression", "", "`KIND`: auto, none, gzip, zstd or lz4, with a level if you like: zstd:3")
+	f.StringVar(&req.Compression, "compression", "", "`KIND`: auto, none, gzip, zstd or lz4, optionally with a level: zstd:3")
 	f.IntVarP(&req.Jobs, "jobs", "j", 0, "read rows over `N` connections at once (default BACKUP_JOBS, or by processors and free connections)")
 	f.StringVar(&req.Rows, "rows", "", "write rows as `FORM`: text, or binary where the types of a table allow that (default BACKUP_ROWS, or text)")
 	f.BoolVar(&o.encrypt, "encrypt", false, "encrypt with age to BACKUP_AGE_RECIPIENTS; --encrypt=false does not")
@@ -98,11 +98,11 @@ func (p *program) createCommand() *cobra.Command {
 	f.BoolVar(&req.Selection.RowSecurity, "enable-row-security", false, "only rows that row security shows to the role of DATABASE_URL")
 	f.StringArrayVar((*[]string)(&req.Selection.ForeignData), "include-foreign-data", nil, "rows of foreign tables on foreign servers that match `PATTERN`; may be repeated")
 	f.BoolVar(&req.Selection.WithDependencies, "with-dependencies", false, "with --schema or --table: also what those need elsewhere, types and tables of foreign keys")
-	f.StringVar(&req.Database, "database", "", "another database `NAME` on the server of DATABASE_URL")
+	f.StringVar(&req.Database, "database", "", "back up database `NAME` on the same server instead")
 	f.StringVar(&req.Source, "source", "", "`NAME` of what is backed up: a source of BACKUP_CONFIG's file, or a name for the database (default BACKUP_SOURCE, or the database's name)")
 	f.BoolVar(&o.all, "all", false, "of each source that is not paused, several at a time: one that fails stops no other (exit code 10)")
 	f.IntVar(&o.parallel, "parallel", 0, "with --all: `N` backups at the same time (default BACKUP_MAX_CONCURRENT)")
-	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` to find it by (cofre list --label); may be repeated")
+	f.StringArrayVar(&o.labels, "label", nil, "label `KEY=VALUE`, to find it later (cofre list --label); may be repeated")
 	c.MarkFlagsMutuallyExclusive("schema-only", "data-only")
 	for _, one := range []string{"source", "database", "name"} {
 		c.MarkFlagsMutuallyExclusive("all", one)
@@ -196,7 +196,10 @@ func (p *program) create(cmd *cobra.Command, req backup.Request) error {
 	b, err := a.Service.Create(ctx, req, func(pr backup.Progress) { bar.Set(stateOf(pr)) })
 	bar.Close()
 	p.acted(ctx, a, "create", b.ID, err, nil)
-	return p.made(cmd, a, b, err)
+	if err = p.made(cmd, a, b, err); err == nil {
+		p.copyNew(cmd.Context(), a, b)
+	}
+	return err
 }
 
 // made tells how a backup ended.
@@ -205,7 +208,7 @@ func (p *program) made(cmd *cobra.Command, a *app.App, b backup.Backup, err erro
 	if err != nil {
 		return p.createFailed(cmd, b, err)
 	}
-	err = p.print(b, func() error {
+	return p.print(b, func() error {
 		if p.quiet {
 			return p.printf("%s\n", b.ID)
 		}
@@ -213,14 +216,10 @@ func (p *program) made(cmd *cobra.Command, a *app.App, b backup.Backup, err erro
 			return err
 		}
 		if p.screen.Live { // not into the mails of cron
-			p.note("%s", p.screen.Dim("prove it: cofre validate "+b.ID+"    use it: cofre restore "+b.ID+" --to URL"))
+			p.note("%s", p.screen.Dim("verify: cofre validate "+b.ID+"    restore: cofre restore "+b.ID+" --to URL"))
 		}
 		return nil
 	})
-	if err == nil {
-		p.copyNew(cmd.Context(), a, b)
-	}
-	return err
 }
 
 // createFailed tells the error together with the record that was kept of it.
@@ -239,7 +238,7 @@ func (p *program) createFailed(cmd *cobra.Command, b backup.Backup, err error) e
 	}
 	p.complain(err)
 	word := map[registry.Outcome]string{registry.Canceled: "canceled", registry.Interrupted: "interrupted"}[b.Ended()]
-	p.note("%s", p.screen.Dim("  recorded as "+cmp.Or(word, "failed")+", nothing stored: cofre info "+b.ID))
+	p.note("%s", p.screen.Dim("  recorded as "+cmp.Or(word, "failed")+"; nothing was stored: cofre info "+b.ID))
 	return silent{err}
 }
 

@@ -15,8 +15,8 @@ import (
 	"cofre/pkg/storage"
 )
 
-const deleteLong = `Removes a backup, its file and its records. On a terminal it asks first; for the only verified backup of
-a source and kind the source's name must be typed. --yes answers. Where there is no terminal it does not ask.`
+const deleteLong = `Deletes a backup: its file and its records. Asks first on a terminal; for the only verified backup of a
+source and kind, the source's name must be typed. --yes skips the prompt; without a terminal there is none.`
 
 const deleteExamples = `  cofre delete 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre delete 01JH5W0R8ZB3M7K2Q4X9T6V1NA --yes`
@@ -24,7 +24,7 @@ const deleteExamples = `  cofre delete 01JH5W0R8ZB3M7K2Q4X9T6V1NA
 func (p *program) deleteCommand() *cobra.Command {
 	yes := false
 	c := &cobra.Command{
-		Use: "delete ID [options]", Aliases: []string{"rm"}, Short: "Remove a backup", Long: deleteLong, Example: deleteExamples,
+		Use: "delete ID [options]", Aliases: []string{"rm"}, Short: "Delete a backup", Long: deleteLong, Example: deleteExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.delete(cmd.Context(), args[0], yes) },
 	}
@@ -78,10 +78,10 @@ func (p *program) confirm(ctx context.Context, svc *backup.Service, b backup.Bac
 		return err
 	}
 	what := fmt.Sprintf("backup %s of %s, %s, %s", b.ID, term.Clean(b.SourceName()), term.Time(b.CreatedAt), term.Bytes(b.Size))
-	wanted, question := []string{"y", "yes"}, "Remove "+what+"? [y/N] "
+	wanted, question := []string{"y", "yes"}, "Delete "+what+"? [y/N] "
 	if last {
 		wanted = []string{strings.ToLower(b.SourceName())}
-		question = p.screen.Red("This is the only verified backup of "+term.Clean(backup.DescribeRow(b.Row()))+".") + "\nRemove " + what + "?\nType the source's name to remove it: "
+		question = p.screen.Red("This is the only verified backup of "+term.Clean(backup.DescribeRow(b.Row()))+".") + "\nDelete " + what + "?\nType the source's name to delete it: "
 	}
 	answer, err := p.ask(ctx, question)
 	if err != nil {
@@ -92,7 +92,7 @@ func (p *program) confirm(ctx context.Context, svc *backup.Service, b backup.Bac
 			return nil
 		}
 	}
-	return fault.New(fault.Canceled, "", "It is still there.", "the backup was not removed: the answer was not %s", map[bool]string{true: "the source's name", false: "yes"}[last])
+	return fault.New(fault.Canceled, "", "Nothing was deleted.", "the backup was not deleted: the answer was not %s", map[bool]string{true: "the source's name", false: "yes"}[last])
 }
 
 // ask puts a question and reads a line. Ctrl-C ends the waiting; the reader ends with the process.

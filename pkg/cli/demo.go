@@ -10,21 +10,21 @@ import (
 	"cofre/pkg/registry"
 )
 
-const demoLong = `Shows everything on a throwaway PostgreSQL with a sample shop in it: backups, their validation, a
-restore, the comparison of both databases table by table, a download through a presigned link, and the
-web UI. It takes well under a minute, listens on this machine only, and leaves nothing behind.
+const demoLong = `Tries everything on a throwaway PostgreSQL with a sample shop in it: backups, their validation, a restore,
+the comparison of both databases table by table, a download through a presigned link, and the web UI. It
+takes less than a minute, listens on this machine only, and leaves nothing behind.
 
-The server's programs are looked for in COFRE_DEMO_POSTGRES, beside this program in a checkout, in
-/usr/lib/postgresql and in PATH. As root the server runs as user postgres, or nobody.`
+The server's programs are searched for in COFRE_DEMO_POSTGRES, beside this program in a checkout, in
+/usr/lib/postgresql and in PATH. When run as root, the server runs as user postgres, or nobody.`
 
 const demoExamples = `  cofre demo
-  cofre demo --keep              leave it running until Ctrl-C, to play with
+  cofre demo --keep              keep it running until Ctrl-C
   cofre demo --rows 5000000      a larger shop`
 
 func (p *program) demoCommand() *cobra.Command {
 	var o demo.Options
 	c := &cobra.Command{
-		Use: "demo [options]", Short: "Show everything on a sample database", Long: demoLong, Example: demoExamples,
+		Use: "demo [options]", Short: "Try everything on a sample database", Long: demoLong, Example: demoExamples,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			bar := p.bar("")
@@ -50,7 +50,7 @@ func (p *program) demoCommand() *cobra.Command {
 			return told{err}
 		},
 	}
-	c.Flags().BoolVar(&o.Keep, "keep", false, "leave everything running until Ctrl-C")
+	c.Flags().BoolVar(&o.Keep, "keep", false, "keep everything running until Ctrl-C")
 	c.Flags().IntVar(&o.Rows, "rows", demo.DefaultRows, "about how many `ROWS` the sample gets")
 	return c
 }

@@ -15,16 +15,16 @@ import (
 	"cofre/pkg/fault"
 )
 
-const diffLong = `Compares what two backups contain: tables that came, went, grew, shrank, or hold other rows; sequences,
-large objects, and definitions that changed. With one ID it is compared with the backup before it, of the
-same source and kind. Nothing is read but what was counted when they were made, so it takes no longer for
-large ones.
+const diffLong = `Compares what two backups contain: tables that were added, removed, grew, shrank, or have other rows;
+sequences, large objects, and definitions that changed. With one ID, the backup is compared with the one
+before it, of the same source and kind. Only what was counted when they were created is read, so large
+backups take no longer.
 
-With --live a backup is compared with its database as it is now. That is read once, as for a backup, and
-nothing is stored. The database is the one of DATABASE_URL, or of the backup's source in BACKUP_CONFIG's file.
+With --live a backup is compared with its database as it is now. The database is read once, as for a backup,
+and nothing is stored. It is that of DATABASE_URL, or of the backup's source in the file of BACKUP_CONFIG.
 
 Definitions are compared between backups of one major version of PostgreSQL and pg_dump. Rows that were
-hashed in different ways (text and binary) are compared by their number. What was not compared is said.`
+hashed in different ways (text and binary) are compared by their number. What was not compared is listed.`
 
 const diffExamples = `  cofre diff latest                                    since the backup before
   cofre diff 01JH5W0R8ZB3M7K2Q4X9T6V1NA latest

@@ -9,9 +9,9 @@ import (
 	"cofre/pkg/registry"
 )
 
-const doctorLong = `Looks at everything that a backup needs: storage and what it can do, permissions, the registry,
-leftovers of runs that were killed (which it settles), the database, pg_dump's version. Says what to do
-about whatever is wrong, and exits with the code of the first thing that failed.`
+const doctorLong = `Checks everything a backup needs: storage and what it can do, permissions, the registry, leftovers of
+interrupted runs (which it cleans up), the database, pg_dump's version. Says what to do about each problem,
+and exits with the code of the first check that failed.`
 
 const doctorExamples = `  cofre doctor
   cofre doctor --json | jq '.checks[] | select(.result != "ok")'`
@@ -62,7 +62,9 @@ func (p *program) diagnosis(d backup.Diagnosis) error {
 // checks prints what doctor found. What is wrong stands there already, so the error is not told again.
 func (p *program) checks(d backup.Diagnosis) error {
 	wide := 0
-	for _, c := range d.Checks {
+	for i, c := range d.Checks {
+		c.Name, c.Detail, c.Hint = p.out.Say(c.Name), p.out.Say(c.Detail), p.out.Say(c.Hint)
+		d.Checks[i] = c
 		wide = max(wide, term.Width(term.Clean(c.Name)))
 	}
 	failed, warned := 0, 0
@@ -79,19 +81,25 @@ func (p *program) checks(d backup.Diagnosis) error {
 		if err := p.printf("%s %-*s  %s\n", sign, wide, term.Clean(c.Name), term.Clean(term.OwnTimes(c.Detail))); err != nil {
 			return err
 		}
-		if c.Hint != "" && c.Result != backup.CheckOK {
-			if err := p.printf("  %*s  %s %s\n", wide, "", p.out.Yellow(p.out.Sign("→", "->")), term.Clean(c.Hint)); err != nil {
+		if c.Result == backup.CheckOK {
+			continue
+		}
+		for _, line := range []string{c.Hint, nextCommand(c.Hint, c.Next)} {
+			if line == "" {
+				continue
+			}
+			if err := p.printf("  %*s  %s %s\n", wide, "", p.out.Yellow(p.out.Sign("→", "->")), term.Clean(line)); err != nil {
 				return err
 			}
 		}
 	}
 	switch {
 	case failed > 0:
-		p.note("%s", p.screen.Red(term.Plural(failed, "thing")+" to put right"))
+		p.note("%s", p.screen.Red(term.Plural(failed, "problem")+" found"))
 	case warned > 0:
-		p.note("%s", p.screen.Yellow("ready, with "+term.Plural(warned, "warning")))
+		p.note("%s", p.screen.Yellow("ready, "+term.Plural(warned, "warning")))
 	default:
-		p.note("%s", p.screen.Green("everything is ready"))
+		p.note("%s", p.screen.Green("all checks passed"))
 	}
 	return nil
 }

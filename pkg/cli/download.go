@@ -16,9 +16,9 @@ import (
 	"cofre/pkg/storage"
 )
 
-const downloadLong = `Fetches a backup's file with parallel reads and compares its SHA-256 with the record. The file appears
-under its name only when it is whole. It is the plain pg_dump archive or SQL script: pg_restore or psql
-read it without cofre.`
+const downloadLong = `Downloads a backup's file with parallel reads and compares its SHA-256 with the record. The file appears
+under its name only when complete. It is the plain pg_dump archive or SQL script: pg_restore or psql read it
+without cofre.`
 
 const downloadExamples = `  cofre download 01JH5W0R8ZB3M7K2Q4X9T6V1NA -o shop.dump
   cofre download 01JH5W0R8ZB3M7K2Q4X9T6V1NA -o /tmp/          under its own name
@@ -27,12 +27,12 @@ const downloadExamples = `  cofre download 01JH5W0R8ZB3M7K2Q4X9T6V1NA -o shop.du
 func (p *program) downloadCommand() *cobra.Command {
 	file, o := "", backup.DownloadOptions{}
 	c := &cobra.Command{
-		Use: "download ID -o FILE [options]", Short: "Fetch a backup's file and check it", Long: downloadLong, Example: downloadExamples,
+		Use: "download ID -o FILE [options]", Short: "Download a backup and check it", Long: downloadLong, Example: downloadExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch file {
 			case "":
-				return usage("For example: cofre download "+args[0]+" -o shop.dump", "where to write the file was not said")
+				return usage("For example: cofre download "+args[0]+" -o shop.dump", "-o FILE is missing")
 			case "-":
 				return usage("Write it to a file, or pipe it from its link: curl \"$(cofre url ID)\"", "a download cannot be written to standard output")
 			}

@@ -30,19 +30,19 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{exitOK, "done"},
-	{exitInternal, "InternalError: a defect of cofre"},
+	{exitInternal, "InternalError: a bug in cofre"},
 	{exitInput, "bad input: an option, a name, an environment variable"},
-	{exitDatabase, "DatabaseConnectionError: the database cannot be reached or refuses the login"},
+	{exitDatabase, "DatabaseConnectionError: cannot connect or log in to the database"},
 	{exitCreation, "BackupCreationError: pg_dump failed, or a restore did"},
-	{exitFileSystem, "FileSystemError: storage cannot be read or written"},
+	{exitFileSystem, "FileSystemError: cannot read or write the storage"},
 	{exitStored, "ValidationError: a stored backup is damaged or missing"},
-	{exitPermission, "PermissionError: a right in the database or in storage is missing"},
-	{exitDiskSpace, "DiskSpaceError: a disk or a quota is full"},
-	{exitNotFound, "there is no such backup, or nothing of that name in it"},
-	{exitSomeFailed, "of several backups that were to be made (cofre create --all) some failed: they are listed"},
-	{exitInPart, "restored, but for objects that failed: they are listed"},
+	{exitPermission, "PermissionError: a database privilege or storage permission is missing"},
+	{exitDiskSpace, "DiskSpaceError: a disk is full, or a quota is reached"},
+	{exitNotFound, "backup not found, or nothing of that name in it"},
+	{exitSomeFailed, "some of several backups failed (cofre create --all): they are listed"},
+	{exitInPart, "restored, except objects that failed: they are listed"},
 	{exitDiffer, "backups differ (cofre diff --exit-code)"},
-	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a question was answered with no"},
+	{exitStopped, "stopped by Ctrl-C or SIGTERM, or a prompt was answered no"},
 }
 
 // storedReasons are those of a ValidationError that speak of stored data, not of input.

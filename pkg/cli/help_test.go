@@ -9,16 +9,19 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"cofre/pkg/cli/term"
 	"cofre/pkg/fault"
+	"cofre/pkg/wording"
 )
 
 // helpOf is the help of a command as a pipe gets it.
-func helpOf(t *testing.T, args ...string) string {
+func helpOf(t *testing.T, language string, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	p := &program{version: "v0.0.0-test", stdout: &out, screen: term.NewScreen(&out, term.Look{})}
+	look := term.Look{Language: language}
+	p := &program{version: "v0.0.0-test", stdout: &out, out: look, screen: term.NewScreen(&out, look)}
 	if code := p.run(t.Context(), append(args, "--help")); code != exitOK {
 		t.Fatalf("%v --help ends with %d: %s", args, code, out.String())
 	}
@@ -40,32 +43,70 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for _, name := range append(names, "cofre") {
-		t.Run(name, func(t *testing.T) {
-			got := helpOf(t, slices.DeleteFunc(strings.Fields(name), func(s string) bool { return s == "cofre" })...)
-			for _, want := range []string{"Examples:\n", "Exit codes:\n", "--json", "130  stopped"} {
-				if !strings.Contains(got, want) {
-					t.Errorf("the help does not say %q", want)
-				}
-			}
-			for _, line := range strings.Split(got, "\n") {
-				if len([]rune(line)) > 110 {
-					t.Errorf("longer than 110 columns: %s", line)
-				}
-			}
-			golden := filepath.Join("testdata", "help", strings.ReplaceAll(name, " ", "_")+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatalf("%v; run: go test ./pkg/cli -run TestHelp -update", err)
-			}
-			if got != string(want) {
-				t.Errorf("the help has changed; look at it and run: go test ./pkg/cli -run TestHelp -update\n%s", got)
-			}
-		})
+		for language, says := range map[string][]string{
+			wording.English:    {"Examples:\n", "Exit codes:\n", "--json", "130  stopped"},
+			wording.Portuguese: {"Exemplos:\n", "Códigos de saída:\n", "--json", "130  interrompido"},
+		} {
+			t.Run(language+"/"+name, func(t *testing.T) { checkHelp(t, language, name, says) })
+		}
+	}
+}
+
+func checkHelp(t *testing.T, language, name string, says []string) {
+	got := helpOf(t, language, slices.DeleteFunc(strings.Fields(name), func(s string) bool { return s == "cofre" })...)
+	for _, want := range says {
+		if !strings.Contains(got, want) {
+			t.Errorf("the help does not say %q", want)
+		}
+	}
+	for _, line := range strings.Split(got, "\n") {
+		if len([]rune(line)) > 110 {
+			t.Errorf("longer than 110 columns: %s", line)
+		}
+	}
+	folder := filepath.Join("testdata", "help")
+	if language != wording.English {
+		folder = filepath.Join(folder, language)
+	}
+	golden := filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatalf("%v; run: go test ./pkg/cli -run TestHelp -update", err)
+	}
+	if got != string(want) {
+		t.Errorf("the help has changed; look at it and run: go test ./pkg/cli -run TestHelp -update\n%s", got)
+	}
+}
+
+// TestHelpIsSaid: all of the help has words in Portuguese, so that none of it is half in one language.
+func TestHelpIsSaid(t *testing.T) {
+	p := &program{screen: term.NewScreen(os.Stderr, term.Look{})}
+	known := func(text string) {
+		if text = strings.TrimSpace(text); !wording.Known(wording.Portuguese, text) {
+			t.Errorf("pkg/wording has no words for %q", text)
+		}
+	}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		known(c.Short)
+		if c.Name() != "completion" && !(c.HasParent() && c.Parent().Name() == "completion") {
+			known(c.Long)
+		}
+		for _, set := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+			set.VisitAll(func(f *pflag.Flag) { known(f.Usage) })
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(p.root())
+	for _, e := range exitCodes {
+		known(e.meaning)
 	}
 }
 
@@ -99,7 +140,7 @@ func TestExamplesParse(t *testing.T) {
 			for _, f := range flags {
 				f = strings.Trim(f, `")`)
 				if !knownFlag(found, f) {
-					t.Errorf("%s: there is no option %s", strings.TrimSpace(line), f)
+					t.Errorf("%s: unknown option %s", strings.TrimSpace(line), f)
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,35 +12,41 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cofre/pkg/app"
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
 )
 
-const infoLong = `Tells everything known of one backup: what is in it, where it lies, how it was verified, or why it
-failed. ID is an id as "cofre list" shows it, or a backup's file name or path.
+const infoLong = `Shows everything known about a backup: what is in it, where it is stored, how it was verified, or why it
+failed. ID is an ID as "cofre list" shows it, or a backup's file name or path.
 
---certificate writes a signed statement of what the backup's proof showed, for people who do not run cofre:
-JSON, its signature by BACKUP_SIGNING_KEY, which ssh-keygen checks, and a page to print.`
+--certificate writes a signed statement of what the backup's restore test showed, for people who do not run
+cofre: JSON, its signature by BACKUP_SIGNING_KEY, which ssh-keygen checks, and a page to print.`
 
 const infoExamples = `  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre info backup_2025-01-09_14-30-00.dump
   cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json | jq -r .checksum
+  cofre info 01JH5W0R8ZB3M7K2Q4X9T6V1NA --log
   cofre info latest --certificate /srv/audit`
 
 func (p *program) infoCommand() *cobra.Command {
 	var dir string
+	var log bool
 	c := &cobra.Command{
-		Use: "info ID [options]", Short: "Tell everything about one backup", Long: infoLong, Example: infoExamples,
+		Use: "info ID [options]", Short: "Show a backup's details", Long: infoLong, Example: infoExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := p.openWith(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			if dir != "" {
+			switch {
+			case dir != "":
 				return p.certificate(cmd.Context(), a, args[0], dir)
+			case log:
+				return p.runLog(cmd.Context(), a, args[0])
 			}
 			b, fate, err := a.Service.Look(cmd.Context(), args[0])
 			if err != nil {
@@ -51,13 +58,52 @@ func (p *program) infoCommand() *cobra.Command {
 			}
 			doc := infoDoc{located(a, b), attemptOf(last), nil}
 			if b.Status == registry.Success {
-				doc.Copies = a.Service.Copies(cmd.Context(), b.ID)
+				if doc.Copies, err = a.Service.Copies(cmd.Context(), &b); err != nil {
+					p.log.Warn("whether there are copies is not known", "error", err.Error())
+				}
 			}
 			return p.print(doc, func() error { return p.info(doc, fate) })
 		},
 	}
+	c.Flags().BoolVar(&log, "log", false, "show only what was noted while it was made, pg_dump's last messages included")
 	c.Flags().StringVar(&dir, "certificate", "", "write a signed certificate of the backup's proof into this `DIRECTORY`")
+	c.MarkFlagsMutuallyExclusive("log", "certificate")
 	return c
+}
+
+// logDoc is the document of info --log --json.
+type logDoc struct {
+	ID    string    `json:"id"`
+	Lines []logLine `json:"lines"`
+}
+
+type logLine struct {
+	At   time.Time `json:"at,omitzero"`
+	Text string    `json:"text"`
+}
+
+// runLog shows the log of the run that made a backup.
+func (p *program) runLog(ctx context.Context, a *app.App, ref string) error {
+	b, lines, err := a.Service.RunLog(ctx, ref)
+	if err != nil {
+		return err
+	}
+	doc := logDoc{b.ID, []logLine{}}
+	for _, l := range lines {
+		doc.Lines = append(doc.Lines, logLine(l))
+	}
+	return p.print(doc, func() error {
+		if len(lines) == 0 {
+			p.note("No log is kept of backup %s.", b.ID)
+		}
+		for _, l := range lines {
+			if !l.At.IsZero() {
+				fmt.Fprint(p.stdout, term.Moment(l.At)+"  ")
+			}
+			fmt.Fprintln(p.stdout, term.Clean(l.Text))
+		}
+		return nil
+	})
 }
 
 // infoDoc is the document of info --json.
@@ -165,14 +211,7 @@ func (p *program) info(doc infoDoc, fate backup.Fate) error {
 		t.Add("kept", term.OwnTimes(kept))
 	}
 	for _, c := range doc.Copies {
-		switch {
-		case c.Error != nil:
-			t.Add("copy", "not known, "+c.Place+": "+c.Error.Message)
-		case c.There:
-			t.Add("copy", c.Place)
-		default:
-			t.Add("copy", "none yet in "+c.Place+": cofre copy "+b.ID)
-		}
+		t.Add("copy", copyText(b.ID, c))
 	}
 	t.Add("source", sourceCell(b, term.Look{}).Text)
 	t.Add("database", b.Database+at(b))
@@ -291,4 +330,21 @@ func tried(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(" (tried %d times)", n)
+}
+
+// copyText says how it stands with the copy of a backup in a second place.
+func copyText(id string, c backup.CopyState) string {
+	switch c.State {
+	case backup.CopyThere:
+		return c.Place + ", since " + term.Moment(c.At) + ", the same SHA-256"
+	case backup.CopyRunning:
+		return "being made in " + c.Place
+	case backup.CopyWaiting:
+		return "none yet in " + c.Place + ": cofre copy " + id
+	case backup.CopyElsewhere:
+		return "none in " + c.Place + ", where its source is not copied"
+	case backup.CopyOther:
+		return "none in " + c.Place + ", which has another backup under its id"
+	}
+	return "not known, " + c.Place + ": " + c.Error.Message
 }

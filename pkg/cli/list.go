@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,17 +15,18 @@ import (
 	"cofre/pkg/registry"
 )
 
-const listLong = `Lists the backups there are, newest first. Filters add up.
+const listLong = `Lists backups, newest first. Filters are combined with AND.
 
-SOURCE is whose backup it is; a question mark behind it says that nobody knows of which server. HOLDS is there
-when one of them is a part. VERIFIED is the best proof of each: yes (while it was written), checksum, full
-(read back whole), restored or proven. Its dots are the steps of that: stored, checked while it was made,
-read back, restored, proven; a half one is in part. WARNING is there when one is half the size of the one
-before, or tables lost rows since. "cofre info ID" tells everything about one.`
+SOURCE is where the backup comes from; a question mark after it means that its server is unknown. HOLDS is
+shown when a backup is partial. VERIFIED is how each was last verified: at creation, checksum, full (read
+back), restored or proven. Its dots are the steps: stored, verified at creation, read back, restored, proven;
+a half dot is in part. WARNING is shown when a backup is half the size of the one before, or tables lost rows
+since. "cofre info ID" shows the details of one.`
 
 const listExamples = `  cofre list
   cofre list --source shop --since 7d
   cofre list --status failed                       what went wrong lately
+  cofre list --problems                            what needs attention
   cofre list --label reason=upgrade
   cofre list -q --status success | xargs -n 1 cofre validate
   cofre list --json --limit 1 | jq -r '.backups[0].filepath'`
@@ -51,13 +53,15 @@ func (p *program) listCommand() *cobra.Command {
 	f.StringVar(&o.Database, "database", "", "only backups of databases called `NAME`")
 	f.StringVar(&raw.status, "status", "", "only `STATUS`: success, failed or in_progress")
 	f.StringVar((*string)(&o.Outcome), "outcome", "", "only those that ended as `OUTCOME`: succeeded, failed, canceled or interrupted")
-	f.StringVar(&raw.since, "since", "", "made at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or so long ago: 36h, 7d")
-	f.StringVar(&raw.until, "until", "", "made before `TIME`")
-	f.StringVar(&o.Label, "label", "", "only those with the label `KEY` or KEY=VALUE")
+	f.StringVar(&raw.since, "since", "", "created at or after `TIME`: 2025-01-09, \"2025-01-09 14:30\", or an age: 36h, 7d")
+	f.StringVar(&raw.until, "until", "", "created before `TIME`")
+	f.StringArrayVar(&o.Labels, "label", nil, "only those with the label `KEY` or KEY=VALUE; repeatable: with all of them")
 	f.StringVar(&o.Search, "search", "", "`TEXT` in the file path, the source, the database or the id")
-	f.BoolVar(&o.Damaged, "damaged", false, "only those that a validation found damaged")
-	f.IntVar(&o.Limit, "limit", 10_000, "at most `N` of them; 0 is all")
-	f.StringVar(&o.Cursor, "cursor", "", "the page after: `NEXT` of the page before")
+	f.BoolVar(&o.Damaged, "damaged", false, "only damaged ones")
+	f.BoolVar(&o.Problems, "problems", false, "only those that failed, died, are damaged, or in which tables lost rows")
+	f.BoolVar(&o.Pinned, "pinned", false, "only those that a pin keeps")
+	f.IntVar(&o.Limit, "limit", 10_000, "at most `N` backups; 0 is all")
+	f.StringVar(&o.Cursor, "cursor", "", "next page: the cursor `NEXT` that the page before printed")
 	fixedValues(c, "status", string(registry.Success), string(registry.Failed), string(registry.InProgress))
 	fixedValues(c, "outcome", string(registry.Succeeded), string(registry.FailedToEnd), string(registry.Canceled), string(registry.Interrupted))
 	return c
@@ -93,7 +97,7 @@ func parseTime(option, s string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	return time.Time{}, usage("Use 2025-01-09, \"2025-01-09 14:30\", 2025-01-09T14:30:00Z, or so long ago: 36h, 7d.", "--%s %.60q is not a time", option, s)
+	return time.Time{}, usage("Use 2025-01-09, \"2025-01-09 14:30\", 2025-01-09T14:30:00Z, or an age: 36h, 7d.", "--%s %.60q is not a time", option, s)
 }
 
 func (p *program) list(cmd *cobra.Command, o backup.ListOptions) error {
@@ -136,7 +140,7 @@ func (p *program) listPage(a *app.App, o backup.ListOptions, page backup.List) e
 	}
 	p.note("%s", p.screen.Dim(count+", in "+a.Service.Location(strings.TrimSuffix(registry.FilesPrefix, "/"))))
 	if page.Next != "" {
-		p.note("%s", p.screen.Dim("the next page: the same command with --cursor "+page.Next))
+		p.note("%s", p.screen.Dim("next page: the same command with --cursor "+page.Next))
 	}
 	return nil
 }
@@ -147,10 +151,10 @@ func (p *program) listEmpty(a *app.App, o backup.ListOptions, page backup.List) 
 	switch {
 	case o.Cursor != "" && page.Total > 0:
 		p.note("No more backups.")
-	case o != plain:
-		p.note("No backup matches. All there are: cofre list")
+	case !reflect.DeepEqual(o, plain):
+		p.note("No matching backups. List all with: cofre list")
 	default:
-		p.note("No backups in %s yet. Make the first: cofre create", term.Clean(a.Store.Describe()))
+		p.note("No backups in %s yet. Create the first with: cofre create", term.Clean(a.Store.Describe()))
 	}
 	return nil
 }
@@ -179,10 +183,10 @@ func (p *program) backupTable(backups []backup.Backup, fates map[string]backup.F
 		verified.Text += ladder(b, p.out)
 		status := statusWord(b, p.out)
 		if b.Pin.Holds(time.Now()) {
-			status.Text += ", pinned"
+			status.Text += p.out.Say(", pinned")
 		}
 		if b.ObjectLock.Holds(time.Now()) {
-			status.Text += ", locked"
+			status.Text += p.out.Say(", locked")
 		}
 		cells := []term.Cell{{Text: b.ID}, status, sourceCell(b, p.out), {Text: shortPath(b)},
 			{Text: term.Time(b.CreatedAt)}, {Text: durationText(b)}, size, verified}

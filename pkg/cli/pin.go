@@ -13,9 +13,9 @@ import (
 	"cofre/pkg/cli/term"
 )
 
-const pinLong = `Keeps a backup whatever retention says, and keeps it from being deleted, until a day or until somebody
-takes the pin off (cofre unpin). --until 2027-06-30 holds to the end of that day, --until 90d for so long.
-Who pinned it, why and until when is shown by info, list and cleanup --dry-run.`
+const pinLong = `Keeps a backup past its retention, and protects it from deletion, until a date or until someone unpins it
+(cofre unpin). --until 2027-06-30 holds to the end of that day, --until 90d for 90 days. info, list and
+cleanup --dry-run show who pinned it, why and until when.`
 
 const pinExamples = `  cofre pin 01JH5W0R8ZB3M7K2Q4X9T6V1NA --until 2027-06-30 --reason "audit of 2026"
   cofre pin latest --forever --reason "before the migration"
@@ -26,7 +26,7 @@ func (p *program) pinCommand() *cobra.Command {
 	var until string
 	var forever bool
 	c := &cobra.Command{
-		Use: "pin ID (--until DATE | --forever) --reason TEXT", Short: "Keep a backup whatever retention says", Long: pinLong, Example: pinExamples,
+		Use: "pin ID (--until DATE | --forever) --reason TEXT", Short: "Keep a backup past its retention", Long: pinLong, Example: pinExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if forever == (until != "") {
@@ -51,11 +51,11 @@ func (p *program) pinCommand() *cobra.Command {
 	return c
 }
 
-const unpinLong = `Takes a backup's pin off: retention decides about it again, and it can be deleted.`
+const unpinLong = `Unpins a backup: retention applies to it again, and it can be deleted.`
 
 func (p *program) unpinCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "unpin ID [options]", Short: "Take a backup's pin off", Long: unpinLong, Example: `  cofre unpin 01JH5W0R8ZB3M7K2Q4X9T6V1NA`,
+		Use: "unpin ID [options]", Short: "Unpin a backup", Long: unpinLong, Example: `  cofre unpin 01JH5W0R8ZB3M7K2Q4X9T6V1NA`,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.changePin(cmd.Context(), "unpin", args[0], nil, func(ctx context.Context, a *app.App) (backup.Backup, error) { return a.Service.Unpin(ctx, args[0]) })
@@ -104,5 +104,5 @@ func parseAhead(option, s string, now time.Time, days int) (time.Time, error) {
 			return now.AddDate(0, 0, n), nil
 		}
 	}
-	return time.Time{}, usage("Use 2027-06-30, \"2027-06-30 14:30\", 2027-06-30T14:30:00Z, or so long from now: 90d.", "--%s %.60q is not a time", option, s)
+	return time.Time{}, usage("Use 2027-06-30, \"2027-06-30 14:30\", 2027-06-30T14:30:00Z, or a time from now: 90d.", "--%s %.60q is not a time", option, s)
 }

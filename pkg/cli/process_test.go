@@ -85,10 +85,10 @@ func answer(t *testing.T, env []string, into any, args ...string) {
 	}
 }
 
-// waitFor polls until done, at most two minutes: a machine may be busy.
+// waitFor polls until done, at most four minutes: what is looked at once a minute takes longer on a busy machine.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); !done(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -154,7 +154,7 @@ func TestStop(t *testing.T) {
 			if !errors.As(err, &exit) || exit.ExitCode() != exitStopped {
 				t.Fatalf("ended with %v, want exit code 130\n%s%s", err, stdout.Bytes(), stderr.Bytes())
 			}
-			if took := time.Since(start); took > 8*time.Second {
+			if took := time.Since(start); took > 30*time.Second { // of the 80 that the dump would take
 				t.Errorf("it took %v to stop", took)
 			}
 			waitFor(t, "pg_dump to be gone", func() bool { return !dumping(t, db.port) })
@@ -204,12 +204,12 @@ func TestCanceled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = create.Wait()
-	if code := create.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "cofre: the backup was canceled by ana") || !strings.Contains(stderr.String(), "recorded as canceled, nothing stored") {
+	if code := create.ProcessState.ExitCode(); code != exitStopped || !strings.Contains(stderr.String(), "cofre: the backup was canceled by ana") || !strings.Contains(stderr.String(), "recorded as canceled; nothing was stored") {
 		t.Errorf("it ended with %d: %s", code, stderr.String())
 	}
 	for args, want := range map[string]string{
-		"list": " canceled ", "list --outcome canceled": " canceled ", "list --outcome failed": "No backup matches",
-		"info " + l.Backups[0].ID: l.Backups[0].ID + "  canceled\n", "status " + l.Backups[0].ID: "canceled", "source list": "there is no good backup yet",
+		"list": " canceled ", "list --outcome canceled": " canceled ", "list --outcome failed": "No matching backups",
+		"info " + l.Backups[0].ID: l.Backups[0].ID + "  canceled\n", "status " + l.Backups[0].ID: "canceled", "source list": "no good backup yet",
 	} {
 		out, _ := cofre(t, env, strings.Fields(args)...).CombinedOutput()
 		if !strings.Contains(string(out), want) || strings.Contains(string(out), "failed") {
@@ -232,7 +232,7 @@ func TestWatch(t *testing.T) {
 		var l backup.List
 		answer(t, env, &l, "list")
 		text, err := cofre(t, env, "status", l.Backups[0].ID).Output()
-		if err != nil || !regexp.MustCompile(`running  dumping, .*[kM]B dumped, .* stored, .*B/s, read over \d+ connections at once, \d+ of \d+ pieces, since 0:`).Match(text) {
+		if err != nil || !regexp.MustCompile(`running  dumping, .*[kM]B dumped, .* stored, .*B/s, read over \d+ connections at once, \d+ of \d+ pieces, \d+:\d+ elapsed`).Match(text) {
 			t.Errorf("%v, status says %s", err, text)
 		}
 		watch := cofre(t, env, "status", l.Backups[0].ID, "--watch", "--json")
@@ -340,4 +340,20 @@ func leftovers(t *testing.T, dir string) (left []string) {
 		t.Fatal(err)
 	}
 	return left
+}
+
+// longAgo has a process killed days ago, as far as its unfinished small files tell: the next one sweeps those away that are older than a day,
+// for younger ones may be another process's. A bucket has none.
+func longAgo(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, ".cofre", "tmp", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Add(-48 * time.Hour)
+	for _, f := range files {
+		if err := os.Chtimes(f, before, before); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
 }

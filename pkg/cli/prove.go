@@ -17,24 +17,25 @@ import (
 	"cofre/pkg/registry"
 )
 
-const proveLong = `Proves backups: restores each into a PostgreSQL server of its own, and compares what came out with what was
-counted when the backup was made: every table's rows by number and hash, sequences, large objects and
-definitions. The outcome, and how long the restore took, are recorded.
+const proveLong = `Tests restores: restores each backup into a PostgreSQL server of its own, and compares the result with what
+was counted when the backup was created: the rows of every table by number and hash, sequences, large objects
+and definitions. The outcome, and how long the restore took, are recorded.
 
-The server is started from the programs that are installed on this machine (initdb and postgres, as new as the
-backup's server or newer; BACKUP_PROOF_SERVER names their folder), as a user without rights, on a Unix socket
-alone and, where the system allows it, without a network. It lies in TMPDIR, and is gone at the end.
---on NAME restores into a database of its own on the server of a target of cofre.yaml that allows proofs,
-and drops it: owners and rights are not compared then, and the backup's code runs where others work.
+The server is started from the programs installed on this machine (initdb and postgres, of the same major
+version as the backup's server or newer; BACKUP_PROOF_SERVER names their directory), as an unprivileged user,
+on a Unix socket only and, where the system allows it, without network access. It is in TMPDIR, and is
+removed at the end. --on NAME restores into a separate database on the server of a target of cofre.yaml that
+allows it, and drops that database afterwards: owners and privileges are not compared then, and the backup's
+code runs where others work.
 
---all takes the newest good backup of each source that holds everything and is no SQL script; a source
+--all takes the newest good backup of each source that holds everything and is not an SQL script; a source
 without one fails.
 
-What only a superuser may restore, and extensions that this machine lacks, are left out and named: such
-a backup is proven in part. A failed proof removes nothing.
+What only a superuser may restore, and extensions that this machine lacks, are left out and listed: such a
+backup is proven in part. A failed test removes nothing.
 
-An SQL script is restored as a whole, by a role without rights that may act as all roles that the script
-names, and its rows are compared. That is recorded as a restore, never as a proof.`
+An SQL script is restored as a whole, by an unprivileged role that may act as all roles named in the script,
+and its rows are compared. That is recorded as a restore, never as a proof.`
 
 const proveExamples = `  cofre prove latest
   cofre prove latest:shop latest:crm
@@ -62,7 +63,7 @@ func (p *program) proveCommand() *cobra.Command {
 	var checks, certificates string
 	var all bool
 	c := &cobra.Command{
-		Use: "prove ID... | --all [options]", Short: "Restore backups into a server of their own and compare every row", Long: proveLong, Example: proveExamples,
+		Use: "prove ID... | --all [options]", Short: "Test restores: restore into a separate server and compare every row", Long: proveLong, Example: proveExamples,
 		ValidArgsFunction: p.completeIDs(storedBackup, -1),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all {

@@ -6,13 +6,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/creack/pty"
+	xterm "golang.org/x/term"
 )
 
 // terminal is a program running on a pseudo-terminal of 100 columns.
@@ -103,7 +106,7 @@ func TestProgressBar(t *testing.T) {
 			t.Errorf("a percentage that nobody could know: %q", line)
 		}
 	}
-	if !strings.Contains(first, "prove it: cofre validate ") {
+	if !strings.Contains(first, "verify: cofre validate ") {
 		t.Errorf("no word of what to do next:\n%q", first)
 	}
 	_, after, _ := strings.Cut(first[strings.LastIndex(first, "\r\x1b[K"):], "\r\x1b[K")
@@ -150,11 +153,11 @@ func TestDeleteAsks(t *testing.T) {
 	x.expect(`This is the only verified backup of source "till".`)
 	x.expect("Type the source's name")
 	x.typeLine(b.Database)
-	if code, out := x.end(); code != exitStopped || !strings.Contains(out, "It is still there.") {
+	if code, out := x.end(); code != exitStopped || !strings.Contains(out, "Nothing was deleted.") {
 		t.Errorf("the database's name is not the source's, but it ended with %d: %s", code, out)
 	}
 	x = onTerminal(t, cofre(t, env, "delete", "part.dump"))
-	x.expect(`This is the only verified backup of source "till", definitions only.`)
+	x.expect(`This is the only verified backup of source "till", schema only.`)
 	x.typeLine("till")
 	if code, out := x.end(); code != 0 {
 		t.Errorf("the source's name ended it with %d: %s", code, out)
@@ -182,6 +185,39 @@ func TestDeleteAsks(t *testing.T) {
 	x = onTerminal(t, cofre(t, env, "delete", "only.dump", "--yes"))
 	if code, out := x.end(); code != 0 || strings.Contains(out, "?") {
 		t.Errorf("--yes ended it with %d: %s", code, out)
+	}
+}
+
+// TestSecretIsAskedFor guards the question for a connection URL: what is typed is not shown, and one Ctrl-C ends it and leaves the terminal as it was.
+func TestSecretIsAskedFor(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := environment(t, "", t.TempDir(), "BACKUP_SERVER_KEY="+key.String())
+	state := func(x *terminal) *xterm.State {
+		t.Helper()
+		is, err := xterm.GetState(int(x.file.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	x := onTerminal(t, cofre(t, env, "source", "add", "shop"))
+	x.expect("connection URL of the source: ")
+	x.typeLine("postgresql://u:hunter2@127.0.0.1:1/d")
+	if code, out := x.end(); code != 0 || strings.Contains(out, "hunter2") || !strings.Contains(out, "source shop is kept") {
+		t.Errorf("ended with %d: %s", code, out)
+	}
+	usual := state(x)
+	x = onTerminal(t, cofre(t, env, "source", "add", "wiki"))
+	x.expect("connection URL of the source: ")
+	waitFor(t, "the terminal to show nothing", func() bool { return !reflect.DeepEqual(state(x), usual) })
+	if _, err := x.file.WriteString("\x03"); err != nil { // Ctrl-C, and no Enter
+		t.Fatal(err)
+	}
+	if code, out := x.end(); code != exitStopped || !reflect.DeepEqual(state(x), usual) {
+		t.Errorf("Ctrl-C ended it with %d, and the terminal is as it was: %v\n%s", code, reflect.DeepEqual(state(x), usual), out)
 	}
 }
 

@@ -77,14 +77,14 @@ func (p *program) print(doc any, people func() error) error {
 
 // printf writes text for people to standard output.
 func (p *program) printf(format string, args ...any) error {
-	_, err := fmt.Fprintf(p.stdout, format, args...)
+	_, err := fmt.Fprint(p.stdout, p.out.Sayf(format, args...))
 	return err
 }
 
 // note writes a line for the person watching; --quiet leaves it out.
 func (p *program) note(format string, args ...any) {
 	if !p.quiet {
-		fmt.Fprintf(p.screen, format+"\n", args...)
+		fmt.Fprintln(p.screen, p.screen.Sayf(format, args...))
 	}
 }
 
@@ -111,7 +111,7 @@ func (p *program) report(err error) int {
 // complain writes an error for people: what failed, and what to do next.
 func (p *program) complain(err error) {
 	f := fault.From(err)
-	text := f.Error()
+	text := f.In(p.screen.Say)
 	if p.verbose {
 		text = wrapping(err, f) + text
 	}
@@ -125,7 +125,7 @@ func (p *program) complain(err error) {
 	for _, l := range lines[1:] {
 		b.WriteString("    " + term.Clean(strings.TrimRight(l, " \r")) + "\n")
 	}
-	for i, l := range strings.Split(strings.TrimSpace(f.Hint), "\n") {
+	for i, l := range strings.Split(p.screen.Say(strings.TrimSpace(f.Hint)), "\n") {
 		if l == "" {
 			continue
 		}
@@ -136,7 +136,7 @@ func (p *program) complain(err error) {
 		b.WriteString("  " + arrow + " " + term.Clean(l) + "\n")
 	}
 	if !p.verbose && (f.Code == fault.Internal || f.Reason == fault.ExitStatus) {
-		b.WriteString("  " + p.screen.Sign(" ", "  ") + " Run it again with --verbose to see all messages.\n")
+		b.WriteString("  " + p.screen.Sign(" ", "  ") + " " + p.screen.Say("Run it again with --verbose to see all messages.") + "\n")
 	}
 	fmt.Fprint(p.screen, b.String())
 }

@@ -12,27 +12,26 @@ import (
 	"cofre/pkg/postgres"
 )
 
-const restoreLong = `Restores a backup straight from storage into the database that --to names, checking the file's SHA-256
-on the way. Nothing is touched before everything that can be checked was. A database that is not empty
-is refused unless --clean says to replace what the backup holds. --plan looks, and ends there: it says
-what would be restored, and everything that would be refused.
+const restoreLong = `Restores a backup straight from storage into the database that --to names, checking the file's SHA-256 on
+the way. Nothing is changed until every check has passed. A database that is not empty is refused unless
+--clean is given. --plan only checks: it shows what would be restored, and everything that would be refused.
 
---table, --schema and their kin restore a part, also into a database that others work with: a table comes
+--table, --schema and the like restore a part, also into a database that others work with: a table comes
 with its rows, indexes, constraints, sequences, triggers, policies, comments and grants, all of it or
-nothing, and only that part of the file is read. What it needs beside, such as types or tables of foreign
-keys, has to be there, or comes along with --with-dependencies. What is there already is refused, unless
---clean replaces it. Patterns are pg_dump's, but a name without a schema means that table in any schema.
+nothing, and only that part of the file is read. What it needs besides, such as types or tables of foreign
+keys, must exist, or comes along with --with-dependencies. What exists already is refused, unless --clean
+replaces it. Patterns are those of pg_dump, but a name without a schema means that table in any schema.
 
---as puts one table under another name, beside a damaged one that others use: its rows, columns, keys,
-indexes, checks and grants. Foreign keys, triggers, rules and policies are left out and named; a partitioned
+--as restores one table under another name, beside a damaged one that others use: its rows, columns, keys,
+indexes, checks and grants. Foreign keys, triggers, rules and policies are left out and listed; a partitioned
 table becomes one table.
 
---globals first makes roles, memberships, settings of roles and tablespaces that were kept with the backup
-(cofre create --globals) and that the server lacks. What is there is left alone. They stay when the restore
-is refused afterwards.
+--globals first creates roles, memberships, settings of roles and tablespaces that were kept with the backup
+(cofre create --globals) and that the server lacks. Existing ones are not changed. They stay even if the
+restore is then refused.
 
-The password may stand in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer
-the latter two, since others can see a command's arguments.`
+The password may be in the URL, in PGPASSWORD or in ~/.pgpass; on a machine with other users prefer the
+latter two, since others can see a command's arguments.`
 
 const restoreExamples = `  cofre restore latest --to postgresql://app@localhost/shop_new --create --plan   looks, and touches nothing
   cofre restore 01JH5W0R8ZB3M7K2Q4X9T6V1NA --to postgresql://app@localhost/shop_new --create
@@ -80,9 +79,9 @@ func (p *program) restoreCommand() *cobra.Command {
 	f.BoolVar(&req.Globals, "globals", false, "first make the roles and tablespaces that were kept with the backup and that the server lacks")
 	o.flags(c, &req.Part)
 	f.BoolVar(&req.AllowUnsigned, "allow-unsigned", false, "take a backup without a signature although BACKUP_TRUSTED_KEYS is set")
-	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "try although the last validation found the backup damaged")
-	f.BoolVar(&req.NoOwner, "no-owner", false, "everything belongs to the role that restores")
-	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "restore no grants")
+	f.BoolVar(&req.AllowDamaged, "allow-damaged", false, "restore even if the backup was found damaged")
+	f.BoolVar(&req.NoOwner, "no-owner", false, "make the restoring role the owner of everything")
+	f.BoolVar(&req.NoPrivileges, "no-privileges", false, "do not restore grants")
 	adaptationFlags(f, &req.Adaptation)
 	f.BoolVar(&req.DisableTriggers, "disable-triggers", false, "load a backup of rows only without triggers and checks of foreign keys (superusers)")
 	f.StringVar(&req.Superuser, "superuser", "", "with --disable-triggers: the `ROLE` that does it")

@@ -31,7 +31,7 @@ func (o *partOptions) flags(c *cobra.Command, part *backup.Part) {
 	f.StringArrayVarP(&part.ExcludeSchemas, "exclude-schema", "N", nil, "no schemas that match `PATTERN`; may be repeated")
 	f.BoolVar(&part.Strict, "strict-names", false, "patterns of what is left out have to match something, too")
 	f.BoolVarP(&part.DataOnly, "data-only", "a", false, "only rows and values of sequences, into tables that are there and empty (--clean empties them)")
-	f.BoolVarP(&part.SchemaOnly, "schema-only", "s", false, "only definitions")
+	f.BoolVarP(&part.SchemaOnly, "schema-only", "s", false, "only the schema")
 	f.StringArrayVar(&part.Sections, "section", nil, "only this `SECTION`: pre-data, data or post-data; may be repeated")
 	f.BoolVar(&part.WithDependencies, "with-dependencies", false, "also what the part needs and the database lacks: types, functions, schemas, tables of foreign keys")
 	f.BoolVar(&o.plan, "plan", false, "restore nothing, and say what would be restored, and all that stands in the way")

@@ -19,23 +19,23 @@ const (
 	groupMore    = "more"
 )
 
-const rootLong = `cofre backs a PostgreSQL database up to S3-compatible storage or a local directory, checks
-what it stored, and restores it. Each backup is one standard file that pg_restore or psql reads.
+const rootLong = `cofre backs up a PostgreSQL database to S3-compatible storage or a local directory, verifies what it
+stored and restores it. Each backup is one standard file for pg_restore or psql.
 
 Two environment variables are needed:
-  BACKUP_DIRECTORY   where backups go: /srv/backups, or s3://bucket/prefix
+  BACKUP_DIRECTORY   where backups are stored: /srv/backups, or s3://bucket/prefix
   DATABASE_URL       the database: postgresql://user@host:5432/shop (or libpq's PG* variables)
-Passwords may also come from PGPASSWORD or ~/.pgpass. "cofre doctor" says what is missing.`
+Passwords may also be in PGPASSWORD or ~/.pgpass. "cofre doctor" says what is missing.`
 
-const rootExamples = `  cofre doctor                                   is everything there?
-  cofre create                                   make a backup, checked while it is written
-  cofre list                                     what is there
+const rootExamples = `  cofre doctor                                   check the setup
+  cofre create                                   create a backup, verified while it is written
+  cofre list                                     list backups
   cofre restore 01JH5W0R... --to postgresql://localhost/shop_new --create`
 
 // root builds the tree of commands.
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
-		Use: "cofre", Short: "Back PostgreSQL up, check it, restore it", Long: rootLong, Example: rootExamples,
+		Use: "cofre", Short: "Back up PostgreSQL, verify it, restore it", Long: rootLong, Example: rootExamples,
 		SilenceErrors: true, SilenceUsage: true, SuggestionsMinimumDistance: 2, Version: p.build().Version,
 		Args:              func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -43,8 +43,8 @@ func (p *program) root() *cobra.Command {
 	}
 	root.AddGroup(
 		&cobra.Group{ID: groupBackups, Title: "Backups:"},
-		&cobra.Group{ID: groupCare, Title: "Looking after them:"},
-		&cobra.Group{ID: groupMore, Title: "More:"},
+		&cobra.Group{ID: groupCare, Title: "Maintenance:"},
+		&cobra.Group{ID: groupMore, Title: "Other:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -54,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		}
 	}
 	add(groupBackups, p.createCommand(), p.runCommand(), p.listCommand(), p.infoCommand(), p.contentsCommand(), p.diffCommand(), p.rowsCommand(), p.statusCommand(), p.restoreCommand(), p.switchCommand(), p.downloadCommand(), p.urlCommand())
-	add(groupCare, p.validateCommand(), p.proveCommand(), p.copyCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.configCommand(), p.channelCommand(), p.auditCommand())
+	add(groupCare, p.validateCommand(), p.proveCommand(), p.copyCommand(), p.placeCommand(), p.doctorCommand(), p.cleanupCommand(), p.deleteCommand(), p.pinCommand(), p.unpinCommand(), p.sourceCommand(), p.configCommand(), p.channelCommand(), p.auditCommand())
 	add(groupMore, p.serveCommand(), p.demoCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
@@ -70,8 +70,8 @@ func (p *program) root() *cobra.Command {
 	}
 	global := root.PersistentFlags()
 	global.BoolVar(&p.json, "json", false, "print the result as one JSON document")
-	global.BoolVarP(&p.verbose, "verbose", "v", false, "tell every step, with pg_dump's own messages")
-	global.BoolVarP(&p.quiet, "quiet", "q", false, "no progress and no notes; create and list print ids alone")
+	global.BoolVarP(&p.verbose, "verbose", "v", false, "print every step, with pg_dump's messages")
+	global.BoolVarP(&p.quiet, "quiet", "q", false, "no progress, no notes; create and list print only IDs")
 	global.BoolVar(&p.noProgress, "no-progress", false, "no progress bar")
 	global.BoolVar(&p.utc, "utc", false, "show and read times in UTC instead of this machine's zone")
 	global.StringVar(&p.place, "place", "", "work on the second place of this `NAME` instead of BACKUP_DIRECTORY (cofre copy)")
@@ -80,6 +80,7 @@ func (p *program) root() *cobra.Command {
 	root.MarkFlagsMutuallyExclusive("json", "quiet")
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(p.usageText)
+	p.sayHelp(root)
 	return root
 }
 
@@ -103,7 +104,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "Did you mean: " + cmd.CommandPath() + " " + strings.Join(near, ", ") + "? " + hint
 	}
-	return usage(hint, "there is no command %.60q", args[0])
+	return usage(hint, "unknown command %.60q", args[0])
 }
 
 // flagError says what is wrong with an option.
@@ -115,17 +116,17 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
 	case errors.As(err, &missing):
-		return usage(see(cmd), "the option %s needs a value", flagName(missing.GetSpecifiedName()))
+		return usage(see(cmd), "option %s needs a value", flagName(missing.GetSpecifiedName()))
 	case errors.As(err, &unknown):
 		hint := see(cmd)
 		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {
 			hint = "Did you mean " + near + "? " + hint
 		}
-		return usage(hint, "there is no option %s", flagName(unknown.GetSpecifiedName()))
+		return usage(hint, "unknown option %s", flagName(unknown.GetSpecifiedName()))
 	case errors.As(err, &invalid):
-		kind := map[string]string{"int": "a whole number", "duration": "a length of time, such as 15m or 24h", "bool": "true or false"}[invalid.GetFlag().Value.Type()]
+		kind := map[string]string{"int": "a whole number", "duration": "a duration, such as 15m or 24h", "bool": "true or false"}[invalid.GetFlag().Value.Type()]
 		if _, ok := invalid.GetFlag().Value.(*cleanFlag); ok {
-			kind = "cascade, the one thing"
+			kind = "cascade, its only value"
 		}
 		if kind == "" {
 			kind = "a " + invalid.GetFlag().Value.Type()
@@ -163,7 +164,7 @@ func contradictions(cmd *cobra.Command) error {
 		for _, group := range f.Annotations["cobra_annotation_mutually_exclusive"] {
 			for _, other := range strings.Fields(group) {
 				if err == nil && other > f.Name && f.Changed && cmd.Flags().Changed(other) {
-					err = usage("Leave one of them out.", "--%s and --%s contradict each other", f.Name, other)
+					err = usage("Use only one of them.", "--%s and --%s cannot be used together", f.Name, other)
 				}
 			}
 		}

@@ -44,7 +44,7 @@ func (p *program) rowsCommand() *cobra.Command {
 		Args: arguments(2, 2, "a backup's id, a table"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if p.json && cmd.Flags().Changed("format") {
-				return usage("Leave one of them out: --format json is an object a line.", "--json and --format do not go together")
+				return usage("Leave one of them out: --format json is an object a line.", "--json and --format cannot be used together")
 			}
 			req.Table = args[1]
 			return p.rows(cmd.Context(), args[0], req, rows.Format(format))

@@ -12,16 +12,16 @@ import (
 	"cofre/pkg/registry"
 )
 
-const runLong = `Makes a backup that was reserved elsewhere: by the API, which hands it to a workflow or a container. It
-exits as "cofre create" would have. Started a second time for the same backup, it does nothing and says
-so with exit code 2: a delivery that comes twice does no harm.
+const runLong = `Runs a backup queued by the API, in a workflow or container. Exits as "cofre create" would. Started a second
+time for the same backup, it does nothing and says so with exit code 2, so a duplicate delivery is harmless.
+Copies are made separately: cofre copy.
 
-With --restore the id is that of a restore that was asked for over the API: it goes into the target that it
-names, which stands in the file of BACKUP_CONFIG. --asked says what was asked for, as the API handed it to the
-workflow: where the record says something else by now, nothing is done.
+With --restore the ID is that of a restore requested through the API: it goes into the target that it names,
+which is defined in the file of BACKUP_CONFIG. --asked says what was requested, as the API handed it to the
+workflow: if the record says something else by now, nothing is done.
 
-With --proof it proves the backup as BACKUP_PROOF_ORDER says, a link that the workflow of proofs gives to the
-container: it needs no credentials, and records nothing itself. Elsewhere use cofre prove.`
+With --proof it tests the restore of the backup as BACKUP_PROOF_ORDER says, a link that the workflow gives to
+the container: it needs no credentials, and records nothing itself. Elsewhere use cofre prove.`
 
 const runExamples = `  cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre run 01JH5W0R8ZB3M7K2Q4X9T6V1NA --json
@@ -31,12 +31,12 @@ func (p *program) runCommand() *cobra.Command {
 	var restore, proof bool
 	var asked string
 	c := &cobra.Command{
-		Use: "run ID [--restore] [--asked DIGEST] | --proof", Short: "Make a backup that was reserved by the API", Long: runLong, Example: runExamples,
+		Use: "run ID [--restore] [--asked DIGEST] | --proof", Short: "Run a backup queued by the API", Long: runLong, Example: runExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case proof && (restore || asked != ""):
-				return usage("Leave one of them out.", "--proof cannot be used together with --restore or --asked")
+				return usage("Use only one of them.", "--proof cannot be used together with --restore or --asked")
 			case proof:
 				return p.makeOrdered(cmd.Context(), args[0])
 			case restore:

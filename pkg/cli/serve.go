@@ -18,22 +18,23 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
 	"cofre/pkg/namedfile"
+	"cofre/pkg/publish"
 	"cofre/pkg/schedule"
 	"cofre/pkg/server"
 	"cofre/pkg/source"
 	"cofre/web"
 )
 
-const serveLong = `Serves the web UI and the API (/api), makes backups by BACKUP_SCHEDULE, removes expired ones by
-BACKUP_CLEANUP_SCHEDULE, and shows metrics to Prometheus (/metrics; to this machine alone, without
---metrics-token). A backup that was due while no server ran is made once, at the start.
+const serveLong = `Serves the web UI and the API (/api), runs backups on BACKUP_SCHEDULE, removes expired ones on
+BACKUP_CLEANUP_SCHEDULE, and exposes metrics for Prometheus (/metrics; to this machine only, without
+--metrics-token). A backup missed while the server was down runs once at start.
 
-People sign in at the OpenID provider of BACKUP_OIDC_ISSUER. Without one it is development mode: whoever has
-the secret that it prints may do everything, and only this machine can connect. To listen on another address
-than this machine's takes an OpenID provider, and TLS or a proxy in front that has it.
+People sign in with the OpenID provider of BACKUP_OIDC_ISSUER. Without one it runs in development mode:
+anyone who has the secret that it prints has full access, and only this machine can connect. Listening on
+any other address requires an OpenID provider, and TLS or a proxy in front that has it.
 
-Ctrl-C or SIGTERM ends it: no more requests are taken, and running backups may end. A second one, or the end
-of the time of grace, stops them cleanly (exit code 130); a third one quits at once.`
+Ctrl-C or SIGTERM stops it: no more requests are accepted, and running backups may finish. A second one, or
+the end of the grace period, stops them cleanly (exit code 130); a third one quits immediately.`
 
 const serveExamples = `  cofre serve                                         http://127.0.0.1:8080, development mode
   BACKUP_SCHEDULE='0 2 * * *' cofre serve
@@ -50,21 +51,21 @@ type serveOptions struct {
 func (p *program) serveCommand() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
-		Use: "serve [options]", Short: "Serve the web UI and the API, and make backups by schedule", Long: serveLong, Example: serveExamples,
+		Use: "serve [options]", Short: "Serve the web UI and API, and run scheduled backups", Long: serveLong, Example: serveExamples,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.grace < 0 {
-				return usage("Use a length of time such as 5m; 0 stops backups at once.", "a time of grace cannot be %s", o.grace)
+				return usage("Use a duration such as 5m; 0 stops backups immediately.", "invalid grace period %s", o.grace)
 			}
 			return p.serve(cmd.Context(), o)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on, host:port; port 0 finds a free one")
-	f.StringVar(&o.cert, "tls-cert", "", "speak TLS with the certificate in the PEM `FILE`, its chain behind it; read again when it changes")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on, host:port; port 0 picks a free one")
+	f.StringVar(&o.cert, "tls-cert", "", "serve TLS with the certificate in the PEM `FILE`, followed by its chain; reloaded when it changes")
 	f.StringVar(&o.key, "tls-key", "", "PEM `FILE` with the certificate's key")
-	f.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy in front speaks TLS and adds the caller to X-Forwarded-For; nobody else can connect")
+	f.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy in front terminates TLS and adds the caller to X-Forwarded-For; nobody else can connect")
 	f.StringVar(&o.metricsToken, "metrics-token", "", "show /metrics to whoever sends the bearer token in `FILE`, wherever from")
 	f.DurationVar(&o.grace, "grace", 5*time.Minute, "how long running backups may go on when it is told to stop: `TIME` such as 90s or 1h")
 	return c
@@ -80,9 +81,6 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	sources := c.Sources()
-	if len(sources.Sources) == 0 {
-		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop", "DATABASE_URL is not set: there is no database to back up")
-	}
 	conf, authenticate, err := p.serverConfig(c, o)
 	if err != nil {
 		return err
@@ -90,9 +88,18 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 	if err := conf.Check(); err != nil { // before a store is started
 		return err
 	}
-	a, err := app.Open(ctx, c, app.Options{Log: p.log, LinkBase: server.LinkBase})
+	a, err := app.Open(ctx, c, app.Options{Log: p.log, LinkBase: server.LinkBase, Publisher: new(publish.AWS)})
 	if err != nil {
 		return err
+	}
+	if len(sources.Sources) == 0 { // but for those that are kept in the backup directory
+		if sources, err = a.Service.Sources(ctx); err != nil {
+			return err
+		}
+	}
+	// A server that can keep a source's password begins with nothing: the first source is added in the web UI.
+	if len(sources.Sources)+len(sources.Followed)+len(sources.Troubles) == 0 && c.ServerKey == "" {
+		return usage("For example: export DATABASE_URL=postgresql://user@host:5432/shop. Or set BACKUP_SERVER_KEY, and add the sources in the web UI.", "DATABASE_URL is not set (which database to back up)")
 	}
 	conf.Service, conf.Audit = a.Service, a.Audit
 	conf.TrimAudit = func(ctx context.Context) error {
@@ -100,9 +107,7 @@ func (p *program) serve(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	conf.TellPeople = a.TellPeople
-	if a.Outbox != nil {
-		conf.Woken = a.Outbox.Woken()
-	}
+	conf.Woken = a.Outbox.Woken()
 	conf.Links, conf.LinkBase = a.Links, server.LinkBase
 	conf.NewAPI = func(d server.Doors) (http.Handler, error) {
 		return a.API(app.APIOptions{Authenticate: authenticate, Launcher: d.Launcher, LaunchValidation: d.LaunchValidation, LaunchRestore: d.LaunchRestore, LaunchProof: d.LaunchProof, Link: d.Link, Version: p.build().Version, Log: p.log})
@@ -223,7 +228,7 @@ func (p *program) announce(s *server.Server, c app.Config, sources source.List, 
 			p.log.Warn("nobody can sign in: the secret of development mode is shown on a terminal, or by serve --json, and never in a log; BACKUP_OIDC_ISSUER names who signs people in")
 		}
 	} else {
-		p.note("cofre is at %s", p.screen.Bold(signInURL(doc.URL, doc.Secret)))
+		p.note("cofre is listening on %s", p.screen.Bold(signInURL(doc.URL, doc.Secret)))
 		if c.Issuer == "" {
 			p.note("%s whoever has this address may do everything, until the server ends; BACKUP_OIDC_ISSUER names who signs people in", p.screen.Yellow("development mode:"))
 		} else {

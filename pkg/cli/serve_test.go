@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"cofre/internal/process"
 	"cofre/internal/testenv"
@@ -85,6 +84,12 @@ func (s *served) signal(sig syscall.Signal) {
 	}
 }
 
+// stopping waits until a signal has come to it: of two at once it may see one.
+func (s *served) stopping() {
+	s.t.Helper()
+	waitFor(s.t, "the server to say that it stops", func() bool { return strings.Contains(s.log.String(), `"stopping"`) })
+}
+
 // ends waits for the exit code.
 func (s *served) ends(want int) {
 	s.t.Helper()
@@ -116,7 +121,7 @@ func firstBadLine(log string) (string, error) {
 // what another one finds after a kill.
 func TestServeStops(t *testing.T) {
 	t.Parallel()
-	db := newSlow(t, 1_000_000)
+	db := newSlow(t, 400_000)
 	dir := t.TempDir()
 	env := environment(t, db.url, dir, "BACKUP_MAX_CONCURRENT=4")
 	record := func(id string) backup.Backup {
@@ -129,7 +134,7 @@ func TestServeStops(t *testing.T) {
 	s := startServer(t, env, "--grace", "1h")
 	id := s.create(env)
 	s.signal(syscall.SIGTERM)
-	time.Sleep(300 * time.Millisecond)
+	s.stopping()
 	s.signal(syscall.SIGTERM)
 	s.ends(exitStopped)
 	if b := record(id); b.Status != registry.Failed || b.Error == nil || b.Error.Code != "CanceledError" {
@@ -153,6 +158,7 @@ func TestServeStops(t *testing.T) {
 	s.signal(syscall.SIGKILL)
 	_ = s.cmd.Wait()
 	waitFor(t, "pg_dump to be gone", func() bool { return !dumping(t, db.port) })
+	longAgo(t, dir)
 	s = startServer(t, env) // on the same machine: the process is seen to be gone, and its lease is not waited for
 	second := s.create(env)
 	waitFor(t, "the killed server's backup to be settled", func() bool { return record(id).Status == registry.Failed })
@@ -162,7 +168,7 @@ func TestServeStops(t *testing.T) {
 	// It is logged behind its record.
 	waitFor(t, "the log to speak of it", func() bool { return strings.Contains(s.log.String(), `"backup_id":"`+id+`"`) })
 	s.signal(syscall.SIGTERM)
-	time.Sleep(300 * time.Millisecond)
+	s.stopping()
 	db.proxy.Heal()
 	s.ends(exitOK)
 	if b := record(second); b.Status != registry.Success {

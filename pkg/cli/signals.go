@@ -60,7 +60,7 @@ func patience(n int, steps bool) string {
 	if steps && n == 1 {
 		return "running backups may end; press Ctrl-C again to stop them"
 	}
-	return "stopping and tidying up; press Ctrl-C again to quit at once"
+	return "stopping and cleaning up; press Ctrl-C again to quit immediately"
 }
 
 // secondSignal gives a context that the second signal ends, for a command that lets its work end on the first one. A

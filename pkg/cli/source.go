@@ -10,27 +10,27 @@ import (
 
 	"cofre/pkg/backup"
 	"cofre/pkg/cli/term"
+	"cofre/pkg/fault"
 	"cofre/pkg/overview"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
 )
 
-const sourceLong = `A source is what is backed up: a name that stands for one database on one server. Everything that goes
-over time (retention, schedules, what is overdue) goes by sources. The name is BACKUP_SOURCE, or the
-database's own.
+const sourceLong = `A source is what is backed up: a name that stands for one database on one server. Retention, schedules and
+overdue checks work by source. The name is BACKUP_SOURCE, or the database's own.
 
-The first backup notes which server it is: its system identifier and its address. From then on another
-server under the same name is refused, so that two databases of one name never push each other's
-backups out.`
+The first backup records which server it is: its system identifier and its address. From then on, another
+server under the same name is refused, so that two databases of one name never push each other's backups
+out.`
 
 func (p *program) sourceCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "source", Short: "Whose backups there are, and how it stands with them", Long: sourceLong,
-		Example: "  cofre source list\n  cofre source test shop\n  cofre source moved shop\n  cofre source adopt shop",
+		Use: "source", Short: "Manage sources", Long: sourceLong,
+		Example: "  cofre source list\n  cofre source show shop\n  cofre source test shop\n  cofre source moved shop\n  cofre source adopt shop",
 		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(p.sourceListCommand(), p.sourceTestCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
+	c.AddCommand(p.sourceListCommand(), p.sourceShowCommand(), p.sourceAddCommand(), p.sourceSetCommand(), p.sourcePauseCommand(true), p.sourcePauseCommand(false), p.sourceRemoveCommand(), p.sourceTestCommand(), p.sourceMovedCommand(), p.sourceAdoptCommand())
 	for _, sub := range c.Commands() {
 		sub.DisableFlagsInUseLine = true
 	}
@@ -39,9 +39,9 @@ func (p *program) sourceCommand() *cobra.Command {
 
 func (p *program) sourceListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "How it stands with each source",
-		Long: `Lists the sources: the last good backup that holds everything, what is due, and what somebody should
-look at. Exit code 0 also when something is wrong; "cofre doctor" fails then.`,
+		Use: "list", Aliases: []string{"ls"}, Short: "List sources and their state",
+		Long: `Lists the sources: the last good backup that holds everything, the next run, and what needs attention. Exit
+code 0 even when something is wrong; "cofre doctor" fails then.`,
 		Example: `  cofre source list
   cofre source list --json | jq -r '.sources[] | select(.state != "ok") | .name'`,
 		Args: arguments(0, 0, ""),
@@ -64,6 +64,7 @@ type sourceDoc struct {
 	LastProven *overview.ProofRef `json:"lastProven,omitempty"`
 	NextDue    *time.Time         `json:"nextDue,omitempty"`
 	Forecast   *overview.Forecast `json:"forecast,omitempty"`
+	Coming     []overview.Stored  `json:"storageForecast,omitempty"`
 	Overdue    bool               `json:"overdue"`
 	// What follows is only there for a source that is backed up from here.
 	Origin     *source.Origin     `json:"origin,omitempty"`
@@ -89,7 +90,7 @@ func (p *program) sourceList(ctx context.Context) error {
 	docs := []sourceDoc{}
 	for _, s := range o.Sources {
 		d := sourceDoc{Name: s.Name, Database: s.Database, Server: s.Server, State: s.State, Findings: s.Findings, Backups: s.Backups, Bytes: s.Bytes,
-			LastWhole: s.LastWhole, LastGood: s.LastGood, LastProven: s.LastProven, Forecast: s.Forecast, Overdue: s.Overdue, Unknown: s.ServerUnknown}
+			LastWhole: s.LastWhole, LastGood: s.LastGood, LastProven: s.LastProven, Forecast: s.Forecast, Coming: s.Coming, Overdue: s.Overdue, Unknown: s.ServerUnknown}
 		if d.Findings == nil {
 			d.Findings = []overview.Finding{}
 		}
@@ -106,12 +107,12 @@ func (p *program) sourceList(ctx context.Context) error {
 
 func (p *program) sourceTable(o overview.Overview, all source.List) error {
 	if len(o.Sources) == 0 {
-		p.note("No source yet. Make the first backup: cofre create")
+		p.note("No source yet. Create the first backup with: cofre create")
 		return nil
 	}
 	t := &term.Table{Columns: []term.Column{
-		{Title: "SOURCE", Shrink: 10}, {Title: "STATE"}, {Title: "ORIGIN", Shrink: 12, Drop: 8}, {Title: "CONNECTION", Shrink: 12, Drop: 7}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
-		{Title: "LAST GOOD", Drop: 4}, {Title: "PROVEN", Drop: 5}, {Title: "SCHEDULE", Shrink: 12, Drop: 6}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
+		{Title: "SOURCE", Shrink: 10}, {Title: "STATE", Words: true}, {Title: "ORIGIN", Shrink: 12, Drop: 8}, {Title: "CONNECTION", Shrink: 12, Drop: 7}, {Title: "SERVER", Shrink: 12, Drop: 1}, {Title: "BACKUPS", Right: true, Drop: 2},
+		{Title: "LAST GOOD", Drop: 4}, {Title: "PROVEN", Words: true, Drop: 5}, {Title: "SCHEDULE", Shrink: 12, Drop: 6}, {Title: "NEXT", Drop: 3}, {Title: "WHAT TO LOOK AT", Shrink: 20},
 	}}
 	for _, s := range o.Sources {
 		last, proof, next := "-", "never", "-"
@@ -163,15 +164,15 @@ func stateCell(s overview.State, l term.Look) term.Cell {
 func (p *program) sourceMovedCommand() *cobra.Command {
 	var database string
 	c := &cobra.Command{
-		Use: "moved NAME", Short: "Say that a source is now where DATABASE_URL leads",
-		Long: `Says that a source has moved to the server that DATABASE_URL reaches: after a failover, onto a new
-cluster, or to a clone that takes its place. It connects, and notes the new server. A promoted standby or
-a clone of the same cluster adds its address; another cluster takes the old one's place.
+		Use: "moved NAME", Short: "Record that a source has moved to where DATABASE_URL points",
+		Long: `Records that a source has moved to the server that DATABASE_URL points to: after a failover, to a new
+cluster, or to a clone that replaces it. It connects, and records the new server. A promoted standby or a
+clone of the same cluster adds its address; another cluster replaces the old one.
 
-A restore by cofre into a database of the source's name is noted by itself: the first backup from there
+A restore by cofre into a database of the source's name is recorded by itself: the first backup from there
 is the move.`,
 		Example: `  DATABASE_URL=postgresql://backup@new-primary/shop cofre source moved shop`,
-		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: p.completeSources,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withSource(cmd.Context(), sourceMoved, args[0], func(ctx context.Context, s sourceService) (any, string, error) {
 				rec, err := s.MoveSource(ctx, args[0], database, "local:"+userName())
@@ -179,7 +180,7 @@ is the move.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&database, "database", "", "another database `NAME` on the server of DATABASE_URL")
+	c.Flags().StringVar(&database, "database", "", "back up database `NAME` on the same server instead")
 	return c
 }
 
@@ -197,12 +198,12 @@ func movedText(rec source.Record) string {
 
 func (p *program) sourceAdoptCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "adopt NAME", Short: "Give a source the backups from before sources were known",
-		Long: `Backups that were made before cofre knew sources say only what their database was called. They count
-apart, with a limit and a newest good one of their own. When you know that they are of this source's
-server, adopt them: from then on they count together with its others. There is no way back.`,
+		Use: "adopt NAME", Short: "Assign backups from before sources were known to a source",
+		Long: `Backups created before cofre knew sources record only the name of their database. They are counted
+separately, with a limit and a newest good one of their own. When you know that they are of this source's
+server, adopt them: from then on they count together with its others. This cannot be undone.`,
 		Example: `  cofre source adopt shop`,
-		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Args:    arguments(1, 1, "a source's name"), ValidArgsFunction: p.completeSources,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withSource(cmd.Context(), sourceAdopted, args[0], func(ctx context.Context, s sourceService) (any, string, error) {
 				n, err := s.AdoptSource(ctx, args[0])
@@ -215,10 +216,10 @@ server, adopt them: from then on they count together with its others. There is n
 func (p *program) sourceTestCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "test NAME... | --all", Short: "Connect to a source, and look whether it can be backed up",
-		Long: `Connects to sources and says which server and database each is, how large, and as what it is known. Fails as
-a backup would: where the connection cannot be had or made, where the role may not read everything, where
-no pg_dump fits, and where it is another server than the source is known as. Makes and changes nothing.`,
+		Use: "test NAME... | --all", Short: "Connect to a source, and check whether it can be backed up",
+		Long: `Connects to sources and shows which server and database each is, how large, and as what it is known. It fails
+where a backup would: no connection, a role that cannot read everything, no suitable pg_dump, or another
+server than the source is known as. Nothing is created or changed.`,
 		Example: "  cofre source test shop\n  cofre source test --all --json | jq -r '.results[] | select(.error) | .source'",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all {
@@ -226,7 +227,7 @@ no pg_dump fits, and where it is another server than the source is known as. Mak
 			}
 			return arguments(1, -1, "a source's name, or --all")(cmd, args)
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completeSources,
 		RunE:              func(cmd *cobra.Command, args []string) error { return p.sourceTest(cmd.Context(), args, all) },
 	}
 	c.Flags().BoolVar(&all, "all", false, "each source")
@@ -251,6 +252,15 @@ func (p *program) sourceTest(ctx context.Context, names []string, all bool) erro
 			return err
 		}
 		names = list.Names()
+		for _, f := range list.Unanswered() {
+			names = append(names, f.Source)
+		}
+		for _, t := range list.Untaken() {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return usage("Name sources in cofre.yaml, the file that BACKUP_CONFIG leads to; or set DATABASE_URL.", "there is no source to connect to")
 	}
 	doc := struct {
 		Results []lookedAt `json:"results"`
@@ -271,6 +281,11 @@ func (p *program) sourceTest(ctx context.Context, names []string, all bool) erro
 			}
 		}
 		doc.Results = append(doc.Results, one)
+		if err != nil {
+			f := *fault.From(err)
+			f.Message = "source " + name + ": " + f.Message
+			err = &f
+		}
 		ends.ended(err)
 	}
 	return ends.end(doc)

@@ -14,10 +14,10 @@ import (
 	"cofre/pkg/registry"
 )
 
-const statusLong = `Tells how far a backup is, also one that another process makes. A percentage is shown only where an
-earlier backup of the same kind gives an honest estimate.
+const statusLong = `Shows the progress of a backup, also one run by another process. A percentage is shown only if an earlier
+backup of the same kind allows an honest estimate.
 
-With --watch it stays until the backup has ended, and then exits as "cofre create" would have.`
+--watch waits until the backup ends, and then exits as "cofre create" would have.`
 
 const statusExamples = `  cofre status 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre status 01JH5W0R8ZB3M7K2Q4X9T6V1NA --watch
@@ -29,7 +29,7 @@ const watchEvery = time.Second
 func (p *program) statusCommand() *cobra.Command {
 	watch := false
 	c := &cobra.Command{
-		Use: "status ID [options]", Short: "Tell how far a backup is", Long: statusLong, Example: statusExamples,
+		Use: "status ID [options]", Short: "Show a backup's progress", Long: statusLong, Example: statusExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(anyBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := p.open(cmd.Context())
@@ -108,7 +108,7 @@ func (p *program) statusText(r backup.StatusReport) error {
 		if d.Pieces > 0 {
 			line += fmt.Sprintf(", %d of %d pieces", d.Written, d.Pieces)
 		}
-		line += ", since " + term.Clock(d.UpdatedAt.Sub(d.StartedAt))
+		line += ", " + term.Clock(d.UpdatedAt.Sub(d.StartedAt)) + " elapsed"
 	}
 	if r.Backup.Status == registry.Success {
 		line = fmt.Sprintf("%s in %s, %s", term.Bytes(r.Backup.Size), durationText(r.Backup), verifiedLong(r.Backup))

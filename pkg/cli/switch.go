@@ -12,13 +12,13 @@ import (
 	"cofre/pkg/source"
 )
 
-const switchLong = `Puts a database that was restored beside the damaged one in its place: NAME gets the name of the database
-that --to names, and what had that name is kept under another one. Both happen in one transaction: either
-both names are changed or none. The sessions of both databases are ended; applications that connect again
-reach the new one. Nothing is dropped, and the same command with the names the other way round undoes it.
+const switchLong = `Replaces a damaged database with one that was restored beside it: NAME gets the name of the database that
+--to names, and what had that name is kept under another one. Both happen in one transaction: either both
+names are changed or neither. The sessions of both databases are ended; applications that reconnect reach
+the new one. Nothing is dropped, and the same command with the names swapped undoes it.
 
-The role has to own both databases and have CREATEDB, or be a superuser. On a terminal it asks first;
---yes answers. Where there is no terminal it does not ask. --plan looks, and touches nothing.`
+The role must own both databases and have CREATEDB, or be a superuser. Asks first on a terminal; --yes skips
+the prompt; without a terminal there is none. --plan only checks, and changes nothing.`
 
 const switchExamples = `  cofre restore latest --to postgresql://admin@localhost/shop_restored --create
   cofre switch shop_restored --to postgresql://admin@localhost/shop --plan
@@ -29,7 +29,7 @@ func (p *program) switchCommand() *cobra.Command {
 	var req backup.SwitchRequest
 	var yes, plan bool
 	c := &cobra.Command{
-		Use: "switch NAME --to URL [options]", Short: "Put a restored database in the place of another", Long: switchLong, Example: switchExamples,
+		Use: "switch NAME --to URL [options]", Short: "Replace a database with a restored one", Long: switchLong, Example: switchExamples,
 		Args: arguments(1, 1, "the name of a database"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("keep") && req.Keep == "" {

@@ -13,14 +13,14 @@ import (
 	"cofre/pkg/fault"
 )
 
-const urlLong = `Prints a link from which a backup can be fetched without any credentials until it expires: whoever has
-it can read the backup. The link alone goes to standard output.
+const urlLong = `Prints a link from which a backup can be downloaded without credentials until it expires: anyone who has it
+can read the backup. Only the link goes to standard output.
 
-Where BACKUP_TRUSTED_KEYS is set, the backup's signature is looked at; what comes by the link is yours to
-compare with the SHA-256 that --json shows.
+If BACKUP_TRUSTED_KEYS is set, the backup's signature is verified; compare what you download with the SHA-256
+that --json shows.
 
-Over a local backup directory cofre itself serves the link, on this machine only, and stays until the
-link has expired or Ctrl-C.`
+For a local backup directory, cofre serves the link itself, on this machine only, until it expires or you
+press Ctrl-C.`
 
 const urlExamples = `  cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA --expires 24h
@@ -29,11 +29,11 @@ const urlExamples = `  cofre url 01JH5W0R8ZB3M7K2Q4X9T6V1NA
 func (p *program) urlCommand() *cobra.Command {
 	var o backup.LinkOptions
 	c := &cobra.Command{
-		Use: "url ID [options]", Short: "Make a download link that expires", Long: urlLong, Example: urlExamples,
+		Use: "url ID [options]", Short: "Create a temporary download link", Long: urlLong, Example: urlExamples,
 		Args: arguments(1, 1, "a backup's id"), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Life <= 0 {
-				return usage("Use a length of time such as 15m or 24h.", "a link cannot live for %s", o.Life)
+				return usage("Use a duration such as 15m or 24h.", "invalid link lifetime %s", o.Life)
 			}
 			return p.url(cmd.Context(), args[0], o)
 		},

@@ -18,12 +18,12 @@ import (
 	"cofre/pkg/registry"
 )
 
-const validateLong = `Reads backups back whole and compares everything known of them: size, SHA-256, the storage service's
-own checksum, tags, and the archive's structure to its end with every block decompressed. The outcome
-is recorded; the object itself is never changed.
+const validateLong = `Reads backups back and compares everything known about them: size, SHA-256, the storage service's own
+checksum, tags, and the structure of the archive to its end, with every block decompressed. The outcome is
+recorded; the stored file is never changed.
 
-An argument is a backup's id, file name or path; or any local file that cofre or pg_dump made, which
-needs no BACKUP_DIRECTORY.`
+An argument is a backup's ID, file name or path; or any local file that cofre or pg_dump wrote, which needs
+no BACKUP_DIRECTORY.`
 
 const validateExamples = `  cofre validate 01JH5W0R8ZB3M7K2Q4X9T6V1NA
   cofre validate ./shop.dump ./shop.sql.gz              local files
@@ -47,7 +47,7 @@ type validations struct {
 func (p *program) validateCommand() *cobra.Command {
 	var o backup.ValidateOptions
 	c := &cobra.Command{
-		Use: "validate ID|FILE... [options]", Short: "Read backups back whole and check everything", Long: validateLong, Example: validateExamples,
+		Use: "validate ID|FILE... [options]", Short: "Read backups back and verify them", Long: validateLong, Example: validateExamples,
 		Args: arguments(1, -1, "a backup's id, or a file"), ValidArgsFunction: p.completeIDs(storedBackup, -1),
 		RunE: func(cmd *cobra.Command, args []string) error { return p.validate(cmd.Context(), args, o) },
 	}
@@ -133,7 +133,7 @@ func (p *program) validateOne(ctx context.Context, svc *backup.Service, ref stri
 	case fault.HasReason(err, fault.NotFound) && isFile(ref):
 		return svc.ValidateFile(ctx, ref, o)
 	case fault.HasReason(err, fault.NotFound) && strings.ContainsAny(ref, `/\.`):
-		return v, fault.New(fault.Validation, fault.NotFound, "Give a backup's id (cofre list) or the path of a file.", "there is no backup and no file %.200q", ref)
+		return v, fault.New(fault.Validation, fault.NotFound, "Give a backup's id (cofre list) or the path of a file.", "no backup or file %.200q", ref)
 	case err == nil:
 		v.File = svc.Location(v.File)
 		if v.Backup != nil {
@@ -196,5 +196,5 @@ func findings(v backup.Validation) []string {
 			f = append(f, "unpacks to "+term.Bytes(c.UncompressedBytes))
 		}
 	}
-	return append(f, fmt.Sprintf("read to the end in %s", term.Duration(took)))
+	return append(f, fmt.Sprintf("read in %s", term.Duration(took)))
 }

@@ -15,6 +15,12 @@ import (
 
 // statusWord is a backup's state in one word, with its colour.
 func statusWord(b backup.Backup, l term.Look) term.Cell {
+	c := statusOf(b, l)
+	c.Text = l.Say(c.Text)
+	return c
+}
+
+func statusOf(b backup.Backup, l term.Look) term.Cell {
 	switch {
 	case b.Damaged():
 		return term.Cell{Text: "damaged", Paint: l.Red}
@@ -34,14 +40,20 @@ func statusWord(b backup.Backup, l term.Look) term.Cell {
 
 // verifiedWord is how far a backup was verified, for a table.
 func verifiedWord(b backup.Backup, l term.Look) term.Cell {
+	c := verifiedOf(b, l)
+	c.Text = l.Say(c.Text)
+	return c
+}
+
+func verifiedOf(b backup.Backup, l term.Look) term.Cell {
 	v := b.Verification
 	switch {
 	case b.Status != registry.Success || v == nil:
 		return term.Cell{Text: "-", Paint: l.Dim}
 	case !v.OK:
-		return term.Cell{Text: "NO", Paint: l.Red}
+		return term.Cell{Text: "damaged", Paint: l.Red}
 	case v.Level == registry.LevelStream:
-		return term.Cell{Text: "yes", Paint: l.Green}
+		return term.Cell{Text: "at creation", Paint: l.Green}
 	case v.Level == registry.LevelRestoredInPart:
 		return term.Cell{Text: "in part", Paint: l.Green}
 	case v.Level == registry.LevelProvenInPart:
@@ -88,9 +100,9 @@ func verifiedAs(v registry.Verification) string {
 		}
 		problems = slices.DeleteFunc(problems, func(p string) bool { return p == "" })
 		if len(problems) == 0 {
-			return "DAMAGED (its record does not say how)"
+			return "damaged (its record does not say how)"
 		}
-		return "DAMAGED: " + strings.Join(problems, "; ")
+		return "damaged: " + strings.Join(problems, "; ")
 	}
 	switch {
 	case v.Proof == nil:
@@ -103,9 +115,9 @@ func verifiedAs(v registry.Verification) string {
 	case registry.LevelStream:
 		return "verified while it was written"
 	case registry.LevelChecksum:
-		return "read back, size and checksums agree (encrypted: not looked into)"
+		return "read back, size and checksums agree (encrypted: contents not checked)"
 	case registry.LevelFull:
-		return "read back whole, every block decompressed"
+		return "read back, every block decompressed"
 	case registry.LevelRestoredInPart:
 		return "restored into a database in part"
 	case registry.LevelRestored:
@@ -131,7 +143,7 @@ func holdsCell(b backup.Backup, l term.Look) term.Cell {
 	if part := backup.DescribePart(b); part != "" {
 		return term.Cell{Text: "PART: " + part, Paint: l.Yellow}
 	}
-	return term.Cell{Text: "everything"}
+	return term.Cell{Text: l.Say("everything")}
 }
 
 // warningText is what somebody should look at in a backup, beside those before it; "" when there is nothing.
@@ -184,6 +196,6 @@ func shortPath(b backup.Backup) string { return strings.TrimPrefix(b.Filepath, r
 
 // contentText says what part of the database is in it.
 func contentText(b backup.Backup) string {
-	s := map[string]string{backup.ContentAll: "definitions and data", backup.ContentSchema: "definitions only", backup.ContentData: "data only"}[b.Content]
+	s := map[string]string{backup.ContentAll: "schema and data", backup.ContentSchema: "schema only", backup.ContentData: "data only"}[b.Content]
 	return strings.Join(append([]string{s}, backup.DescribeSelection(b.Selection, math.MaxInt)...), "; ")
 }

@@ -11,8 +11,8 @@ import (
 // A record may hold a verdict without its reasons: no sentence ends in the air.
 func TestDamagedWithoutAText(t *testing.T) {
 	for want, problems := range map[string][]registry.Problem{
-		"DAMAGED (its record does not say how)": nil,
-		"DAMAGED: size_mismatch; too short":     {{Reason: "size_mismatch"}, {Detail: "too short"}, {}},
+		"damaged (its record does not say how)": nil,
+		"damaged: size_mismatch; too short":     {{Reason: "size_mismatch"}, {Detail: "too short"}, {}},
 	} {
 		if got := verifiedAs(registry.Verification{Problems: problems}); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -25,7 +25,11 @@ func TestLadder(t *testing.T) {
 	look := func(level string, ok bool) registry.Verification { return registry.Verification{OK: ok, Level: level} }
 	for want, list := range map[string]registry.Verifications{
 		" ●●○○○": {look(registry.LevelStream, true)},
-		" ●●●○●": {look(registry.LevelProven, true), look(registry.LevelProvenInPart, true), look(registry.LevelFull, true), look(registry.LevelStream, true)},
+		" ●●●●●": {look(registry.LevelProven, true), look(registry.LevelProvenInPart, true), look(registry.LevelFull, true), look(registry.LevelStream, true)},
+		" ●●○◐◐": {look(registry.LevelProvenInPart, true), look(registry.LevelStream, true)},
+		" ●○○●●": {look(registry.LevelProven, true), look(registry.LevelRestoredInPart, true)},
+		" ●○○×●": {look(registry.LevelProven, true), look(registry.LevelRestored, false)},
+		" ●○○○×": {look(registry.LevelProven, false)},
 		" ●●●◐◐": {look(registry.LevelProvenInPart, true), look(registry.LevelRestoredInPart, true), look(registry.LevelChecksum, true), look(registry.LevelStream, true)},
 		" ●●×○×": {look(registry.LevelProven, true), look(registry.LevelProvenInPart, false), look(registry.LevelFull, false), look(registry.LevelStream, true)},
 		" ●○○○○": {look("of a newer version", true)},

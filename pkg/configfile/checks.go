@@ -10,14 +10,8 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/namedfile"
+	"cofre/pkg/source"
 )
-
-// Check is a question that is asked of a restored backup.
-type Check struct {
-	Name   string `yaml:"name"`
-	Query  string `yaml:"query"`
-	Expect string `yaml:"expect"` // the answer's first value, as text; left out: true
-}
 
 // Bounds of a file of checks.
 const (
@@ -33,7 +27,7 @@ const (
 //	  - name: one shop
 //	    query: SELECT count(*) FROM shops
 //	    expect: 1
-func ReadChecks(path string) ([]Check, error) {
+func ReadChecks(path string) ([]source.Question, error) {
 	data, err := namedfile.Read(path, maxChecksFile)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Validation, fault.InvalidInput, "Name a YAML file with a list of checks.", "the file of checks %.200q cannot be read", path)
@@ -41,12 +35,12 @@ func ReadChecks(path string) ([]Check, error) {
 	return parseChecks(path, data)
 }
 
-func parseChecks(path string, data []byte) ([]Check, error) {
+func parseChecks(path string, data []byte) ([]source.Question, error) {
 	bad := func(err error) error {
 		return fault.New(fault.Validation, fault.InvalidInput, "Write a list \"checks:\" with name, query and, unless it is true, expect.", "%.200s is not a file of checks: %v", path, err)
 	}
 	var file struct {
-		Checks []Check `yaml:"checks"`
+		Checks []source.Question `yaml:"checks"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -83,7 +84,7 @@ func TestChecksOfASource(t *testing.T) {
 	file := write("cofre.yaml", text)
 	write("shop.yaml", "checks:\n  - name: rows\n    query: SELECT 1\n    expect: 1\n")
 	f, err := Read(file)
-	if err != nil || len(f.Sources[0].Asked) != 1 || f.Sources[0].Asked[0].Expect != "1" || f.Sources[1].Asked != nil || f.Sources[0].ProofTimeout() != 90*time.Minute || f.Sources[1].ProofTimeout() != 0 {
+	if err != nil || len(f.Sources[0].Asked) != 1 || f.Sources[0].Asked[0].Expect != "1" || f.Sources[1].Asked != nil || f.Sources[0].ProofTime() != 90*time.Minute || f.Sources[1].ProofTime() != 0 {
 		t.Errorf("%+v, %v", f.Sources, err)
 	}
 	for wrong, want := range map[string]string{"checks: []\n": "it holds 0 checks", "checks:\n  - name: rows\n    qery: SELECT 1\n": "qery", "checks:\n  - name: rows\n": "check 1 has no name or no query"} {
@@ -211,11 +212,11 @@ func TestExplained(t *testing.T) {
 		one + "connection: {env: A}\n    keep: 3\n":                                 `line 4: sources.0: unknown key "keep"; known are name, connection, databases`,
 		one + "connection: {env: A}\n    retention: 3\n":                            "line 4: sources.0.retention: want keys with values, not a number",
 		one + "connection: {env: A}\n    retention:\n      keepDayly: 3\n":          `line 5: sources.0.retention: unknown key "keepDayly": did you mean "keepDaily"?`,
-		one + "connection: {env: A}\n    retention:\n      zone: Lisbon\n":          `line 5: there is no time zone "Lisbon"; they are called like Europe/Lisbon`,
-		one + "connection: {env: A}\n    objectLock: {mode: compliance, days: 7}\n": "line 4: sources.0.objectLock.mode: value must be one of 'none', 'governance', 'COMPLIANCE'",
-		one + "connection: {env: A}\n    objectLock: {mode: governance}\n":          "line 4: sources.0.objectLock: want a number of days with a mode",
+		one + "connection: {env: A}\n    retention:\n      zone: Lisbon\n":          `line 5: retention.zone: there is no time zone "Lisbon"; they are called like Europe/Lisbon`,
+		one + "connection: {env: A}\n    objectLock: {mode: compliance, days: 7}\n": "line 4: sources.0.objectLock.mode: want one of none, governance, COMPLIANCE",
+		one + "connection: {env: A}\n    objectLock: {mode: governance}\n":          "line 4: objectLock: want a number of days with a mode",
 		"retention: {keepWithin: long}\n":                                           `line 1: retention.keepWithin: "long" is no age: want a number of hours or days`,
-		"retention: {keepDaily: -1}\n":                                              "line 1: retention.keepDaily: minimum: got -1, want 0",
+		"retention: {keepDaily: -1}\n":                                              "line 1: retention.keepDaily: want 0 or more, not -1",
 		"Source: []\n":                                                              `line 1: unknown key "Source": did you mean "sources"?`,
 		one + "connection: {env: A, file: b}\n":                                     "line 3: sources.0.connection: want exactly one of the keys env, file, secret",
 		one + "connection: {}\n":                                                    "line 3: sources.0.connection: want exactly one of the keys env, file, secret",
@@ -223,10 +224,10 @@ func TestExplained(t *testing.T) {
 		one + "connection: postgresql://u:hidden@h/d\n":                             "line 3: sources.0.connection: want keys with values, not a text",
 		one + "connection: {env: 'postgresql://u:hidden@h/d'}\n":                    "line 3: sources.0.connection.env: want the name of a variable",
 		one + "connection: {env: A}\n    maxAge: soon\n":                            `line 4: sources.0.maxAge: "soon" is no age: want a number of hours or days`,
-		one + "connection: {env: A}\n    proofs: hourly\n":                          "line 4: sources.0.proofs: value must be one of 'daily', 'weekly', 'monthly', 'never'",
+		one + "connection: {env: A}\n    proofs: hourly\n":                          "line 4: sources.0.proofs: want one of daily, weekly, monthly, never",
 		one + "connection: {env: A}\n    maxAge: 26\n":                              "line 4: sources.0.maxAge: want a text, not a number",
 		"targets:\n  - name: a\n    conection: {env: A}\n":                          `line 3: targets.0: unknown key "conection": did you mean "connection"?`,
-		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":            "line 2: targets.0.allow.0: value must be one of 'new', 'replace', 'part', 'switch', 'proof'",
+		"targets:\n  - {name: a, connection: {env: A}, allow: [drop]}\n":            "line 2: targets.0.allow.0: want one of new, replace, part, switch, proof",
 		"targets:\n  - {name: a, connection: 'postgresql://u:hidden@h/d'}":          "line 2: targets.0.connection: want keys with values, not a text",
 		"sources: {name: a}\n":                                                      "line 1: sources: want a list, each item behind a dash, not keys with values",
 		"- a\n":                                                                     "line 1: want keys with values, not a list",
@@ -237,6 +238,55 @@ func TestExplained(t *testing.T) {
 		if f := fault.From(err); err == nil || !strings.Contains(f.Message, want) || strings.Contains(f.Error(), "hidden") || !strings.Contains(f.Hint, "docs/operating.md") {
 			t.Errorf("%q:\n%v\nwant %s", text, err, want)
 		}
+	}
+}
+
+// All that is wrong is told in one run, each with its line, its key and what to do; what only follows from a misspelt key is not. What fits is returned.
+func TestAllProblems(t *testing.T) {
+	const text = `sources:
+  - name: shop
+    conection: {env: SHOP_URL}
+    maxAge: soon
+  - name: blog
+    connection: {env: BLOG_URL}
+    schedule: "0 25 * * *"
+    zone: Nowhere
+    rows: binary
+    format: plain
+  - {name: Shop, connection: {env: A}}
+  - {name: wiki, connection: {env: WIKI_URL}}
+retention: {keepDaily: -1, zone: Lisbon}
+targets:
+  - {name: staging, allow: [drop, new]}
+channels:
+  - {name: team, kind: slack, where: {env: TEAM_URL}, chat: "-1", from: nobody}
+chanels: []
+`
+	f, err := Parse("cofre.yaml", []byte(text))
+	var all *Problems
+	if !errors.As(err, &all) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range all.List {
+		got = append(got, fmt.Sprintf("%d %s", p.Line, p.Key))
+		if p.Hint == "" || p.Code != fault.Validation {
+			t.Errorf("%d: %+v", p.Line, p.Error)
+		}
+	}
+	want := []string{"3 sources.0", "4 sources.0.maxAge", "7 sources.1.schedule", "8 sources.1.zone", "9 sources.1.rows", "11 sources.2.name", "13 retention.keepDaily", "15 targets.0", "15 targets.0.allow.0", "17 channels.0", "17 channels.0", "17 channels.0", "18 "}
+	if !slices.Equal(got, want) || all.Count != len(want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	if first := fault.From(err); !strings.HasPrefix(first.Message, `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`) || !strings.Contains(first.Hint, "all 13 problems") {
+		t.Errorf("%+v", first)
+	}
+	if len(f.Sources) != 1 || f.Sources[0].Name != "wiki" || f.Sources[0].Origin.Line != 12 || len(f.Targets)+len(f.Channels) != 0 || f.Retention != nil {
+		t.Errorf("what fits is %+v", f)
+	}
+	many := "sources: [" + strings.Repeat("{a: 1}, ", 900) + "]"
+	if _, err := Parse("cofre.yaml", []byte(many)); !errors.As(err, &all) || len(all.List) != maxProblems || all.Count != 2700 {
+		t.Errorf("%d of %d: %v", len(all.List), all.Count, err)
 	}
 }
 
@@ -276,18 +326,22 @@ func TestKeys(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte("a: &a [*a, *a]\n"))
+	f.Add([]byte("sources:\n  - {name: a, connection: {env: A}, maxAge: 1}\n  - {name: A, connection: {env: B}, restore: [new]}\ntargets: [{name: a}]\nretention: 3\nx: y\n"))
 	f.Add([]byte("checks:\n  - name: a\n    query: SELECT 1\n    expect: 1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse("x", data)
 		if err != nil && fault.From(err).Code != fault.Validation {
 			t.Errorf("%v", err)
 		}
+		if all := (*Problems)(nil); errors.As(err, &all) && (len(all.List) == 0 || len(all.List) > maxProblems || len(all.List) > all.Count || !slices.IsSortedFunc(all.List, func(a, b Problem) int { return a.Line - b.Line })) {
+			t.Errorf("%d of %d problems: %v", len(all.List), all.Count, err)
+		}
 		for _, s := range file.Sources {
 			if _, ok, err := s.Plan(); err != nil || ok && s.Schedule == "" || s.Age() < 0 || s.Check() != nil || s.Origin.Line < 1 {
 				t.Errorf("%+v: %v", s, err)
 			}
-			if d := s.ProofTimeout(); d < 0 || d == 0 && s.Timeout != "" {
-				t.Errorf("%q is %s", s.Timeout, d)
+			if d := s.ProofTime(); d < 0 || d == 0 && s.ProofTimeout != "" {
+				t.Errorf("%q is %s", s.ProofTimeout, d)
 			}
 		}
 		checks, err := parseChecks("x", data)
@@ -322,40 +376,24 @@ func TestSourceAsTarget(t *testing.T) {
 	}
 }
 
-// Every key of a source and a target is in the manual, and every one has a description for editors.
+// Every key is in the manual, and every one has a description for editors.
 func TestKeysAreDocumented(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	type node struct {
-		Description string           `json:"description"`
-		Properties  map[string]*node `json:"properties"`
-		Items       *node            `json:"items"`
-	}
-	var schema node
-	if err := json.Unmarshal(Schema, &schema); err != nil {
-		t.Fatal(err)
-	}
 	found := 0
-	var walk func(path string, n *node)
-	walk = func(path string, n *node) {
-		for key, p := range n.Properties {
-			found++
-			if p.Description == "" || !strings.HasSuffix(p.Description, ".") {
-				t.Errorf("%s%s has no description", path, key)
-			}
-			if !strings.Contains(string(manual), "`"+key+"`") && !strings.Contains(string(manual), key+":") {
-				t.Errorf("docs/operating.md does not say what %s%s is", path, key)
-			}
-			walk(path+key+".", p)
+	keysOfSchema(t, func(path string, n *node) {
+		found++
+		if n.Description == "" || !strings.HasSuffix(n.Description, ".") {
+			t.Errorf("%s has no description", path)
 		}
-		if n.Items != nil {
-			walk(path, n.Items)
+		key := path[strings.LastIndex(path, ".")+1:]
+		if !strings.Contains(string(manual), "`"+key+"`") && !strings.Contains(string(manual), key+":") {
+			t.Errorf("docs/operating.md does not say what %s is", path)
 		}
-	}
-	walk("", &schema)
-	if found < 20 {
+	})
+	if found < 90 {
 		t.Errorf("%d keys", found)
 	}
 }

@@ -1,7 +1,6 @@
 package configfile
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,34 +8,17 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"cofre/pkg/jsonschema"
+	"cofre/pkg/quantity"
 	"cofre/pkg/spelling"
 )
-
-// gravest picks what to tell of all that does not fit: a key that nobody knows first, since a misspelt one is also missing under
-// its right name, and then what stands first in the file.
-func gravest(doc *yaml.Node, all []jsonschema.Violation) jsonschema.Violation {
-	rank := func(v jsonschema.Violation) (int, int) {
-		if v.Keyword == "additionalProperties" {
-			return 0, lineOf(doc, v.Place)
-		}
-		return 1, lineOf(doc, v.Place)
-	}
-	return slices.MinFunc(all, func(a, b jsonschema.Violation) int {
-		rankA, lineA := rank(a)
-		rankB, lineB := rank(b)
-		return cmp.Or(rankA-rankB, lineA-lineB, slices.Compare(a.Place, b.Place))
-	})
-}
 
 // keys are what may stand at each place of the file, for what the validator's messages do not say. TestKeys holds them
 // against the schema.
 var keys = map[string][]string{
 	"":                   {"sources", "retention", "targets", "places", "channels"},
-	"sources":            {"name", "connection", "databases", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "objectLock", "thresholds", "copies", "tags", "ping"},
+	"sources":            {"name", "connection", "databases", "schedule", "zone", "paused", "maxAge", "proofs", "checks", "proofTimeout", "format", "jobs", "rows", "restore", "retention", "objectLock", "maxSizeGB", "thresholds", "copies", "tags", "ping"},
 	"sources.connection": {"env", "file", "secret"},
 	"retention":          {"days", "maxBackups", "keepLast", "keepWithin", "keepHourly", "keepDaily", "keepWeekly", "keepMonthly", "keepYearly", "keepLabels", "zone"},
 	"sources.objectLock": {"mode", "days"},
@@ -48,84 +30,133 @@ var keys = map[string][]string{
 	"places":             {"name", "directory", "endpoint", "region", "accessKey", "secretKey", "storageClass"},
 	"places.accessKey":   {"env", "file"},
 	"places.secretKey":   {"env", "file"},
-	"channels":           {"name", "kind", "where", "key", "chat", "from", "to", "events", "sources", "severity", "language", "digest", "allowLocal"},
+	"channels":           {"name", "kind", "where", "key", "chat", "from", "to", "topic", "bus", "events", "sources", "severity", "language", "digest", "allowLocal"},
 	"channels.where":     {"env", "file", "secret"},
 	"channels.key":       {"env", "file", "secret"},
 }
 
-// explain says what does not fit, where, and what may stand there.
-func explain(name string, doc *yaml.Node, v jsonschema.Violation) error {
-	path := v.Place
-	line, at := lineOf(doc, path), readable(path)
-	known := keys[schemaPath(path)]
-	switch v.Keyword {
-	case "additionalProperties":
-		key := v.Names[0]
-		line = lineOfKey(doc, path, key)
-		if near := spelling.Nearest(key, known); near != "" {
-			return wrong(name, line, "%sunknown key %.60q: did you mean %q?", at, key, near)
-		}
-		return wrong(name, line, "%sunknown key %.60q; known are %s", at, key, strings.Join(known, ", "))
-	case "required":
-		return wrong(name, line, "%sthe key %q is missing", at, v.Names[0])
-	case "minProperties", "maxProperties":
-		return wrong(name, line, "%swant exactly one of the keys %s", at, strings.Join(known, ", "))
-	case "type":
-		return wrong(name, line, "%swant %s, not %s", at, words[v.Names[0]], words[jsonschema.TypeOf(v.Got)])
-	case "pattern":
-		switch path[len(path)-1] {
-		case "maxAge", "keepWithin":
-			return wrong(name, line, "%s%.40q is no age: want a number of hours or days, such as 26h or 7d", at, v.Got)
-		case "proofTimeout":
-			return wrong(name, line, "%s%.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", at, v.Got)
-		case "env": // what stands there may be the URL itself, with its password
-			if path[0] == "channels" {
-				return wrong(name, line, "%swant the name of a variable that holds it, such as SLACK_URL", at)
-			}
-			return wrong(name, line, "%swant the name of a variable that holds the connection URL, such as SHOP_URL", at)
-		case "secret": // so may it here
-			return wrong(name, line, "%swant the ARN of a secret in AWS Secrets Manager whose name begins with cofre/, such as "+
-				"arn:aws:secretsmanager:eu-west-1:123456789012:secret:cofre/shop/staging-AbCdEf", at)
+// explain notes what does not fit the schema, where, and what may stand there. What only follows from a misspelt key is not told.
+func explain(all *Problems, doc *yaml.Node, violations []jsonschema.Violation) {
+	unknown := map[string][]string{} // by place
+	for _, v := range violations {
+		if v.Keyword == "additionalProperties" {
+			unknown[strings.Join(v.Place, "\x00")] = v.Names
 		}
 	}
-	return wrong(name, line, "%s%s", at, limits(v))
+	for _, v := range violations {
+		here := unknown[strings.Join(v.Place, "\x00")]
+		switch v.Keyword {
+		case "additionalProperties":
+			for _, key := range v.Names {
+				unknownKey(all, doc, v.Place, key)
+			}
+		case "required":
+			for _, key := range v.Names {
+				if !slices.ContainsFunc(here, func(k string) bool { return spelling.Nearest(k, keys[schemaPath(v.Place)]) == key }) {
+					misfit(all, doc, append(slices.Clone(v.Place), key), v.Place, "the key %q is missing", key)
+				}
+			}
+		case "minProperties", "maxProperties":
+			if got, _ := v.Got.(map[string]any); here == nil || len(got)-len(here) > 1 {
+				misfit(all, doc, v.Place, v.Place, "want exactly one of the keys %s", strings.Join(keys[schemaPath(v.Place)], ", "))
+			}
+		default:
+			value{all, doc, v}.explain()
+		}
+	}
 }
 
-// limits says what all other keywords of the schema want, numbers in groups of three digits.
-func limits(v jsonschema.Violation) string {
-	p := message.NewPrinter(language.English)
-	switch got := v.Got.(type) {
-	case string:
-		switch v.Keyword {
-		case "pattern":
-			return fmt.Sprintf("%s does not match pattern %s", quote(got), quote(v.Text))
-		case "minLength", "maxLength":
-			return p.Sprintf("%s: got %d, want %d", v.Keyword, utf8.RuneCountInString(got), v.Limit.Num().Int64())
-		}
-	case []any:
-		if v.Keyword == "maxItems" {
-			return p.Sprintf("%s: got %d, want %d", v.Keyword, len(got), v.Limit.Num().Int64())
-		}
+func unknownKey(all *Problems, doc *yaml.Node, path []string, key string) {
+	if all.full() {
+		all.Count++
+		return
 	}
+	line, known := lineOfKey(doc, path, key), keys[schemaPath(path)]
+	if near := spelling.Nearest(key, known); near != "" {
+		all.at(line, path, fmt.Sprintf("Write %s. It is in docs/operating.md.", near), "unknown key %.60q: did you mean %q?", key, near)
+		return
+	}
+	all.at(line, path, hintOf(path), "unknown key %.60q; known are %s", key, strings.Join(known, ", "))
+}
+
+// misfit notes what is wrong at a path; of is what the manual is to be asked for.
+func misfit(all *Problems, doc *yaml.Node, of, path []string, format string, args ...any) {
+	if all.full() {
+		all.Count++
+		return
+	}
+	all.at(lineOf(doc, path), path, hintOf(of), format, args...)
+}
+
+// value is one that may not stand where it does.
+type value struct {
+	all *Problems
+	doc *yaml.Node
+	jsonschema.Violation
+}
+
+func (v value) note(format string, args ...any) {
+	misfit(v.all, v.doc, v.Place, v.Place, format, args...)
+}
+
+func (v value) explain() {
+	if v.Keyword == "pattern" {
+		v.pattern(v.Place[len(v.Place)-1])
+		return
+	}
+	plain := func(n float64) string { return quantity.Grouped(strconv.FormatFloat(n, 'f', -1, 64)) }
+	n := func(size int) string { return plain(float64(size)) }
+	limit := func() string { f, _ := v.Limit.Float64(); return plain(f) }
+	got, _ := v.Got.(string)
+	list, _ := v.Got.([]any)
 	switch v.Keyword {
+	case "type":
+		v.note("want %s, not %s", words[v.Names[0]], words[jsonschema.TypeOf(v.Got)])
 	case "enum":
 		want := make([]string, len(v.Values))
-		for i, value := range v.Values {
-			want[i] = quote(fmt.Sprint(value))
+		for i, one := range v.Values {
+			want[i] = fmt.Sprint(one)
 		}
-		return "value must be one of " + strings.Join(want, ", ")
-	case "minimum", "maximum":
-		got, _ := strconv.ParseFloat(fmt.Sprint(v.Got), 64)
-		want, _ := v.Limit.Float64()
-		return p.Sprintf("%s: got %v, want %v", v.Keyword, got, want)
+		v.note("want one of %s", strings.Join(want, ", "))
+	case "minLength":
+		v.note("want %s characters or more, not %s", limit(), n(utf8.RuneCountInString(got)))
+	case "maxLength":
+		v.note("want at most %s characters, not %s", limit(), n(utf8.RuneCountInString(got)))
+	case "maxItems":
+		v.note("want at most %s items, not %s", limit(), n(len(list)))
+	case "minimum":
+		v.note("want %s or more, not %s", limit(), fmt.Sprint(v.Got))
+	case "maximum":
+		v.note("want at most %s, not %s", limit(), fmt.Sprint(v.Got))
+	default:
+		v.note("that may not stand here")
 	}
-	return fmt.Sprintf("invalid jsonType %T", v.Got)
 }
 
-// quote puts a text between single quotes.
-func quote(s string) string {
-	s = strings.ReplaceAll(strconv.Quote(s), `\"`, `"`)
-	return "'" + strings.ReplaceAll(s[1:len(s)-1], `'`, `\'`) + "'"
+// pattern explains the texts of a key.
+func (v value) pattern(key string) {
+	switch key {
+	case "maxAge", "keepWithin":
+		v.note("%.40q is no age: want a number of hours or days, such as 26h or 7d", v.Got)
+	case "proofTimeout":
+		v.note("%.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", v.Got)
+	case "topic":
+		v.note("%.80q is no topic: want its ARN, such as arn:aws:sns:eu-west-1:123456789012:alerts", v.Got)
+	case "bus":
+		v.note("%.80q is no bus: want its ARN, such as arn:aws:events:eu-west-1:123456789012:event-bus/alerts, or its name", v.Got)
+	case "env": // what stands there may be the URL itself, with its password
+		if v.Place[0] == "channels" {
+			v.note("want the name of a variable that holds it, such as SLACK_URL")
+		} else {
+			v.note("want the name of a variable that holds the connection URL, such as SHOP_URL")
+		}
+	case "file": // and here
+		v.note("want the path of a file that holds it, and not what is in it")
+	case "secret": // so may it here
+		v.note("want the ARN of a secret in AWS Secrets Manager whose name begins with cofre/, such as arn:aws:secretsmanager:eu-west-1:123456789012:secret:cofre/shop/staging-AbCdEf")
+	default:
+		v.note("%.40q does not fit the pattern %s", v.Got, v.Text)
+	}
 }
 
 // words are JSON's types as the file writes them.
@@ -136,14 +167,6 @@ var words = map[string]string{
 // schemaPath is a path without the numbers of list items: what keys goes by.
 func schemaPath(path []string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(path), func(p string) bool { return p != "" && strings.Trim(p, "0123456789") == "" }), ".")
-}
-
-// readable is a path for people, with a colon behind it; "" for the whole file.
-func readable(path []string) string {
-	if len(path) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.200s: ", strings.Join(path, "."))
 }
 
 // lineOfKey finds the line of a key of the mapping that a path leads to.

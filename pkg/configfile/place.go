@@ -3,39 +3,23 @@ package configfile
 import (
 	"context"
 	"fmt"
+
+	"cofre/pkg/place"
 )
 
 // Place is a second place of backups, where copies go.
-type Place struct {
-	Name      string `json:"name"`
-	Directory string `json:"directory"` // s3://bucket/prefix, or a path
-	Endpoint  string `json:"endpoint"`  // of a service other than the first place's
-	Region    string `json:"region"`
-	// AccessKey and SecretKey are the credentials there; nothing where they are the environment's.
-	AccessKey    Connection `json:"accessKey"`
-	SecretKey    Connection `json:"secretKey"`
-	StorageClass string     `json:"storageClass"`
-	Line         int        `json:"-"` // in the file, from 1
-}
+type Place = place.Settings
 
-// Keys returns the credentials, "" where they are the environment's. Errors name the variable or the file, never what is in it.
-func (p Place) Keys(ctx context.Context, getenv func(string) string) (access, secret string, err error) {
+// Keys returns the credentials of a place, "" where they are the environment's. Errors name the variable, the file or the secret, never what is in it.
+func Keys(ctx context.Context, p Place, getenv func(string) string, secret func(ctx context.Context, arn string) (string, error)) (access, key string, err error) {
 	if p.AccessKey == (Connection{}) {
 		return "", "", nil
 	}
 	of := fmt.Sprintf("place %q", p.Name)
-	if access, err = read(ctx, p.AccessKey, of, "access key", "AKIAIOSFODNN7EXAMPLE", getenv, nil); err == nil {
-		secret, err = read(ctx, p.SecretKey, of, "secret key", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", getenv, nil)
+	if access, err = read(ctx, p.AccessKey, of, "access key", "AKIAIOSFODNN7EXAMPLE", getenv, secret); err == nil {
+		key, err = read(ctx, p.SecretKey, of, "secret key", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", getenv, secret)
 	}
-	return access, secret, err
-}
-
-// check says what does not fit together, which the schema cannot; "" where all does.
-func (p Place) check() string {
-	if (p.AccessKey == Connection{}) != (p.SecretKey == Connection{}) {
-		return "accessKey and secretKey belong together"
-	}
-	return ""
+	return access, key, err
 }
 
 // Place returns the place of this name, or nil.

@@ -20,18 +20,18 @@ places:
     accessKey: {env: KEY}
     secretKey: {env: HIDDEN}
 `))
-	if err != nil || len(f.Places) != 2 || f.Place("far").Line != 7 || f.Sources[0].Copies == nil || f.Sources[1].Copies != nil {
+	if err != nil || len(f.Places) != 2 || f.Place("far").Origin.Line != 7 || f.Sources[0].Copies == nil || f.Sources[1].Copies != nil {
 		t.Fatalf("%+v %v", f, err)
 	}
-	if a, s, err := f.Place("near").Keys(t.Context(), nil); a != "" || s != "" || err != nil {
+	if a, s, err := Keys(t.Context(), *f.Place("near"), nil, nil); a != "" || s != "" || err != nil {
 		t.Errorf("%q %q %v", a, s, err)
 	}
 	env := map[string]string{"KEY": "an id"}
-	if _, _, err := f.Place("far").Keys(t.Context(), func(name string) string { return env[name] }); err == nil || !strings.Contains(err.Error(), "HIDDEN, which is not set") || strings.Contains(err.Error(), "an id") {
+	if _, _, err := Keys(t.Context(), *f.Place("far"), func(name string) string { return env[name] }, nil); err == nil || !strings.Contains(err.Error(), "HIDDEN, which is not set") || strings.Contains(err.Error(), "an id") {
 		t.Errorf("%v", err)
 	}
 	env["HIDDEN"] = "a secret"
-	if a, s, err := f.Place("far").Keys(t.Context(), func(name string) string { return env[name] }); a != "an id" || s != "a secret" || err != nil {
+	if a, s, err := Keys(t.Context(), *f.Place("far"), func(name string) string { return env[name] }, nil); a != "an id" || s != "a secret" || err != nil {
 		t.Errorf("%q %q %v", a, s, err)
 	}
 	const one = "places:\n  - {name: a, directory: /a"

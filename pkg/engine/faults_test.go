@@ -103,7 +103,7 @@ func TestStandbyGoesOn(t *testing.T) {
 	}
 	n, err := io.Copy(io.Discard, d)
 	f := fault.From(err)
-	if f == nil || f.Code != fault.BackupCreation || f.Reason != fault.ConnectionLost || !f.Transient || !strings.Contains(f.Message, "replication had to go on") || !strings.Contains(f.Hint, "hot_standby_feedback") {
+	if f == nil || f.Code != fault.BackupCreation || f.Reason != fault.ServerConflict || !f.Transient || !strings.Contains(f.Message, "conflict with recovery") || !strings.Contains(f.Hint, "hot_standby_feedback") {
 		t.Fatalf("after %d bytes: %v", n, err)
 	}
 	_ = d.Close()

@@ -79,6 +79,15 @@ func TestRestoreOfOrdinaryDatabases(t *testing.T) {
 	}
 }
 
+// With jobs, stock pg_restore may make the trigger of a partitioned table before its partitions are filled, of pg_dump's own archives,
+// too: the trigger then writes into audit, and takes from its sequence.
+func withoutTriggersOfJobs(diff, way []string) []string {
+	return slices.DeleteFunc(diff, func(d string) bool {
+		return slices.Contains(way, "-j4") &&
+			(strings.HasPrefix(d, "content public.audit:") || strings.HasPrefix(d, "sequence value public.audit_id_seq:"))
+	})
+}
+
 // Stock pg_restore brings a hard database back from the archive with no difference: from a file, from a pipe, with several jobs, and in
 // one transaction; the oldest that reads the archive, and newer ones.
 func TestStockRestore(t *testing.T) {
@@ -101,11 +110,7 @@ func TestStockRestore(t *testing.T) {
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Fatalf("%q: %v\n%s", way, err, out)
 				}
-				diff := slices.DeleteFunc(postgres.Diff(want, postgrestest.Fingerprint(t, target(t, to))), func(d string) bool {
-					// With jobs, pg_restore may make the trigger of a partitioned table before its partitions are filled, of pg_dump's
-					// own archives, too.
-					return way[0] == "-j4" && strings.HasPrefix(d, "content public.audit:")
-				})
+				diff := withoutTriggersOfJobs(postgres.Diff(want, postgrestest.Fingerprint(t, target(t, to))), way)
 				if len(diff) > 0 {
 					t.Errorf("%q: %d differences: %q", way, len(diff), diff[:min(len(diff), 5)])
 				}

@@ -295,8 +295,8 @@ func (r *run) broke(f *fault.Error) error {
 	c.Code = fault.BackupCreation
 	switch f.Reason {
 	case fault.ConnectionLost, fault.ServerStarting, fault.PortRefused, fault.HostUnreachable:
-		c.Reason, c.Message = fault.ConnectionLost, "the connection to the database broke while rows were read"
-		c.Hint = "Try again; if it happens again, look at the server's log and at proxies in between."
+		c.Reason, c.Message = fault.ConnectionLost, "the connection to the database was lost while rows were read"
+		c.Hint = "Try again. If it recurs, check the server log and any proxy or pooler in between."
 	}
 	return &c
 }

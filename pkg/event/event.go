@@ -48,6 +48,7 @@ const (
 	QuotaNear       Kind = "quota_near"
 	LimitNear       Kind = "limit_near" // before long backups will be larger, or take longer, than they may
 	CopyLate        Kind = "copy_late"  // a second place is behind, or does not answer
+	Vanished        Kind = "vanished"   // a database that is followed is not on its server any more
 	LinkMade        Kind = "link_made"
 	SettingsChanged Kind = "settings_changed"
 	Recovered       Kind = "recovered"
@@ -58,7 +59,7 @@ const (
 // Kinds are those that a channel may choose, in the order of the documents.
 func Kinds() []Kind {
 	return []Kind{BackupEnded, BackupFailed, Overdue, Damaged, ServerChanged, ProofEnded, ProofFailed, NotProven, RestoreEnded, RestoreFailed, RowsLost, Shrunk,
-		CleanupOdd, QuotaNear, LimitNear, CopyLate, LinkMade, SettingsChanged, Recovered}
+		CleanupOdd, QuotaNear, LimitNear, CopyLate, Vanished, LinkMade, SettingsChanged, Recovered}
 }
 
 // Severity is how urgent it is.
@@ -105,6 +106,10 @@ type Event struct {
 	Limit    int64 `json:"limit,omitempty"`    // bytes that are allowed
 	Duration int64 `json:"duration,omitempty"` // milliseconds
 	Count    int   `json:"count,omitempty"`    // failures in a row, damaged backups, tables, removed backups
+	// Sources are those that it is about besides Source, where several of one followed source are ill in one way: the first of them, by name. Others are how
+	// many there are behind them.
+	Sources []string `json:"sources,omitempty"`
+	Others  int      `json:"others,omitempty"`
 	// Target is the database that was restored into, or the table that lost most.
 	Target string `json:"target,omitempty"`
 	// Reason and Detail are those of the error, where there was one.
@@ -141,6 +146,7 @@ const (
 	maxName    = 300
 	maxOpen    = 30 // problems of a digest
 	maxSources = 200
+	maxSource  = 63 // bytes of a name among them
 )
 
 // Ready fills in what an event has to have: an id, a time and a severity; and bounds its texts.
@@ -163,6 +169,13 @@ func (e Event) Ready(now time.Time) Event {
 		*s = shorten(*s, maxName)
 	}
 	e.Detail = shorten(e.Detail, maxText)
+	if len(e.Sources) > 0 {
+		kept := slices.Clone(e.Sources[:min(len(e.Sources), maxSources)])
+		for i := range kept {
+			kept[i] = shorten(kept[i], maxSource)
+		}
+		e.Others, e.Sources = max(e.Others, 0)+len(e.Sources)-len(kept), kept
+	}
 	if s := e.Summary; s != nil && len(s.Open) > maxOpen {
 		c := *s
 		c.More += len(s.Open) - maxOpen
@@ -195,7 +208,7 @@ func Parse(data []byte) (Event, error) {
 	}
 	switch {
 	case e.Version > version:
-		return e, fault.New(fault.Validation, fault.NewerVersion, "Install the newest cofre on this machine and run it again.", "an event was written by a newer cofre")
+		return e, fault.New(fault.Validation, fault.NewerVersion, "Upgrade cofre on this machine and run it again.", "an event was written by a newer cofre")
 	case e.Version < 1 || !ValidID(e.ID):
 		return e, fmt.Errorf("it has no version or no id")
 	case e.Kind != Digest && e.Kind != Test && !slices.Contains(Kinds(), e.Kind):
@@ -205,12 +218,15 @@ func Parse(data []byte) (Event, error) {
 	case e.Kind == Digest && e.Summary == nil:
 		return e, fmt.Errorf("a digest without a summary")
 	}
-	if e.At.Year() < 1 || e.At.Year() > 9999 {
+	if !dated(e.At) || !e.Since.IsZero() && !dated(e.Since) {
 		return e, fmt.Errorf("it has no time")
 	}
 	e.Over = e.Over[:min(len(e.Over), len(Kinds()))]
 	return e.Ready(e.At), nil
 }
+
+// dated tells whether a time is one that can be: also in UTC it can be written, which the first and the last day of all years cannot.
+func dated(t time.Time) bool { y := t.UTC().Year(); return y >= 1 && y <= 9999 }
 
 // ValidID tells whether an id is one that [Event.Ready] gives.
 func ValidID(id string) bool {

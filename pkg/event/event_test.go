@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,42 @@ func TestNextChanges(t *testing.T) {
 	}
 }
 
+// Whoever may write to the bucket silences nothing that lasts, by no date and no number of days; and a state can always be written again.
+func TestPlantedState(t *testing.T) {
+	c := failing(3, Critical)
+	for _, open := range []string{`"since":"9999-12-31T23:59:59-23:00","day":1`, `"since":"0000-01-01T00:00:00+23:00","day":1`, `"since":"2300-01-01T00:00:00Z","day":1`, `"since":"2026-11-01T00:00:00Z","day":9223372036854775807`, `"day":7`} {
+		s, err := ParseState([]byte(`{"version":1,"open":[{"kind":"backup_failed","source":"shop","severity":"critical",` + open + `}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for d := range 3 {
+			s, _ = s.Next(at(d, 2), []Condition{c}, all)
+			told += len(s.Pending)
+			data, err := json.Marshal(s)
+			if err != nil {
+				t.Fatalf("%s: %v", open, err)
+			}
+			s.Pending = nil
+			if _, err := ParseState(data); err != nil {
+				t.Errorf("%s: %v", open, err)
+			}
+		}
+		if told < 2 {
+			t.Errorf("%s: told %d times in three days", open, told)
+		}
+	}
+	e := Event{Kind: BackupFailed, Source: "shop"}.Ready(monday)
+	e.At = e.At.In(time.FixedZone("", -23*3600))
+	data, _ := json.Marshal(e)
+	for _, year := range []string{`"at":"9999-12-31T23:59:59-23:00"`, `"at":"2026-11-23T02:00:00Z","since":"9999-12-31T23:59:59-23:00"`} {
+		planted := regexp.MustCompile(`"at":"[^"]*"`).ReplaceAll(data, []byte(year))
+		if e, err := Parse(planted); err == nil {
+			t.Errorf("an event cannot be written again: %+v", e)
+		}
+	}
+}
+
 // A digest is made once a day, or week, after eight; the first one at its next time.
 func TestDigests(t *testing.T) {
 	var s State
@@ -139,20 +176,23 @@ func TestFilter(t *testing.T) {
 	done := Event{Kind: BackupEnded, Source: "blog-eu", Severity: Info}
 	digest := Event{Kind: Digest, Severity: Info, Summary: &Summary{Period: Weekly}}
 	full := Event{Kind: QuotaNear, Severity: Warning}
+	followed := Event{Kind: Overdue, Severity: Critical, Source: "main/shop"}
 	for name, c := range map[string]struct {
 		f    Filter
 		want []Event
 	}{
-		"nothing said": {Filter{}, []Event{failed, over, full}},
-		"all":          {Filter{Least: Info, Digest: Weekly}, []Event{failed, over, done, digest, full}},
-		"serious":      {Filter{Least: Critical, Digest: Daily}, []Event{failed, over}},
+		"nothing said": {Filter{}, []Event{failed, over, full, followed}},
+		"all":          {Filter{Least: Info, Digest: Weekly}, []Event{failed, over, done, digest, full, followed}},
+		"serious":      {Filter{Least: Critical, Digest: Daily}, []Event{failed, over, followed}},
 		"kinds":        {Filter{Kinds: []Kind{BackupFailed}, Least: Info}, []Event{failed, over}},
-		"other kinds":  {Filter{Kinds: []Kind{Overdue, BackupEnded}, Least: Info}, []Event{done}},
+		"other kinds":  {Filter{Kinds: []Kind{Overdue, BackupEnded}, Least: Info}, []Event{done, followed}},
 		"sources":      {Filter{Sources: []string{"blog-*"}, Least: Info}, []Event{done, full}},
+		"followed":     {Filter{Sources: []string{"main"}}, []Event{full, followed}},
+		"anything":     {Filter{Sources: []string{"*"}, Least: Critical}, []Event{failed, over, followed}},
 		"one source":   {Filter{Sources: []string{"shop", "[x"}}, []Event{failed, over, full}},
 	} {
 		var got []Event
-		for _, e := range []Event{failed, over, done, digest, full} {
+		for _, e := range []Event{failed, over, done, digest, full, followed} {
 			if c.f.Takes(e) {
 				got = append(got, e)
 			}
@@ -241,4 +281,122 @@ func TestParse(t *testing.T) {
 			t.Errorf("%.80q is an event", bad)
 		}
 	}
+}
+
+// What comes from outside neither makes lines nor turns words round.
+func TestLine(t *testing.T) {
+	e := Event{Kind: BackupFailed, Source: "a\u202egpj\u2066\u200f", Severity: Warning, Detail: "x\u202ey\u2028z", Resource: "i\nd"}.Ready(time.Unix(0, 0))
+	if s := e.Say(English, nil).String(); s != "a gpj: backup failed\nx y z\nID: i d" {
+		t.Errorf("%q", s)
+	}
+}
+
+// However much begins or ends at once, each of it is told, some of it a little later.
+func TestMoreThanAtOnce(t *testing.T) {
+	var held []Condition
+	for i := range maxPending + 100 {
+		held = append(held, Condition{Kind: Overdue, Source: fmt.Sprintf("s%d", i), Severity: Critical})
+	}
+	everything := func(string) bool { return true }
+	var s State
+	told := map[Kind]map[string]bool{Overdue: {}, Recovered: {}}
+	at := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+	for _, now := range [][]Condition{held, held, held, nil, nil, nil} {
+		at = at.Add(time.Minute)
+		s, _ = s.Next(at, now, everything)
+		for _, e := range s.Pending {
+			if told[e.Kind][e.Source] {
+				t.Errorf("%s of %s is told twice", e.Kind, e.Source)
+			}
+			told[e.Kind][e.Source] = true
+		}
+		s.Pending = nil
+	}
+	if len(told[Overdue]) != len(held) || len(told[Recovered]) != len(held) || len(s.Open) != 0 {
+		t.Errorf("of %d sources %d are told, and %d are well again; %d are left", len(held), len(told[Overdue]), len(told[Recovered]), len(s.Open))
+	}
+}
+
+// A server whose databases are followed goes away, and comes back: that is a handful of messages, nobody is told that something is well which is not,
+// and who is told of one of the databases alone is told of it.
+func TestGroup(t *testing.T) {
+	const all = 300
+	name := func(i int) string { return fmt.Sprintf("main/%03d", i) }
+	holding := func(from, to int) (held []Condition) {
+		if to-from < 4 {
+			for i := from; i < to; i++ {
+				held = append(held, Condition{Kind: BackupFailed, Source: name(i), Group: "main", Severity: Warning, Count: 1})
+			}
+			return held
+		}
+		c := Condition{Kind: BackupFailed, Source: "main", Severity: Warning, Count: to - from}
+		for i := from; i < to; i++ {
+			c.Members = append(c.Members, name(i))
+		}
+		return append(held, c)
+	}
+	var s State
+	var told []Event
+	at := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+	look := func(from, to int) {
+		at = at.Add(10 * time.Second)
+		s, _ = s.Next(at, holding(from, to), func(string) bool { return true })
+		told, s.Pending = append(told, s.Pending...), nil
+	}
+	for i := range all {
+		look(0, i+1)
+	}
+	var said []string
+	for _, e := range told {
+		said = append(said, fmt.Sprintf("%s %s %d", e.Kind, e.Source, len(e.Sources)+e.Others))
+	}
+	if got := strings.Join(said, ", "); got != "backup_failed main/000 0, backup_failed main/001 0, backup_failed main/002 0, backup_failed main 4, backup_failed main 8, backup_failed main 16, backup_failed main 32, backup_failed main 64, backup_failed main 128, backup_failed main 256" {
+		t.Errorf("told were %s", got)
+	}
+	last := told[len(told)-1]
+	for _, pattern := range []string{"main", "main/005", "main/255", "*", "main/2*"} { // the one before the last is behind those that are named
+		if !(Filter{Sources: []string{pattern}}).Takes(last) {
+			t.Errorf("who is told of %s is not told of %s and %d others", pattern, last.Sources, last.Others)
+		}
+	}
+	if (Filter{Sources: []string{"blog", "mai"}}).Takes(last) {
+		t.Error("others are told")
+	}
+	if data, err := json.Marshal(last); err != nil || len(data) > MaxSize {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	told = nil
+	for i := range all {
+		look(i, all)
+	}
+	well := map[string]bool{}
+	for _, e := range told {
+		well[e.Source] = well[e.Source] || e.Kind == Recovered
+	}
+	if len(told) > 9 || well["main"] {
+		t.Errorf("while others are not well yet, told are %+v", told)
+	}
+	look(all, all)
+	for _, e := range told {
+		well[e.Source] = well[e.Source] || e.Kind == Recovered
+	}
+	if !well["main"] || !well["main/000"] || !well[name(all-1)] || len(s.Open) != 0 {
+		t.Errorf("%+v is told, %+v is open", told, s.Open)
+	}
+}
+
+// Several databases go at once, which is one message; some come back: of those that are still gone nobody is told again.
+func TestGroupThatShrinks(t *testing.T) {
+	one := func(name, once string) Condition {
+		return Condition{Kind: Vanished, Source: name, Group: "main", Once: once, Severity: Warning}
+	}
+	var s story
+	s.look(at(0, 1), Condition{Kind: Vanished, Source: "main", Once: "1", Severity: Warning, Count: 4, Members: []string{"main/a", "main/b", "main/c", "main/d"}})
+	for range 2 {
+		s.look(at(0, 2), one("main/b", "1"), one("main/c", "1"), one("main/d", "1"))
+	}
+	s.look(at(0, 3), one("main/c", "1"))
+	s.look(at(0, 4))
+	s.look(at(0, 5), one("main/c", "2"))
+	s.expect(t, "1h0m0s warning main: 4 databases are gone", "5h0m0s warning main/c: the database is gone")
 }

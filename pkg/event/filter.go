@@ -1,8 +1,10 @@
 package event
 
 import (
-	"path"
 	"slices"
+	"strings"
+
+	"cofre/pkg/glob"
 )
 
 // Filter chooses events. The zero value takes those that are at least warnings.
@@ -29,7 +31,7 @@ func (f Filter) Takes(e Event) bool {
 	if e.Kind == Recovered && e.Was.AtLeast(urgent) {
 		urgent = e.Was
 	}
-	return urgent.AtLeast(least) && f.takesKind(e) && f.takesSource(e.Source)
+	return urgent.AtLeast(least) && f.takesKind(e) && f.takesSources(e)
 }
 
 func (f Filter) takesKind(e Event) bool {
@@ -39,13 +41,25 @@ func (f Filter) takesKind(e Event) bool {
 	return e.Kind == Recovered && slices.ContainsFunc(e.Over, func(k Kind) bool { return slices.Contains(f.Kinds, k) })
 }
 
-// takesSource: what is about everything passes to everybody.
+// takesSources: what is about several is for whoever is told of one of them. Of those that are not named nobody knows whose they are.
+func (f Filter) takesSources(e Event) bool {
+	if f.takesSource(e.Source) || slices.ContainsFunc(e.Sources, f.takesSource) {
+		return true
+	}
+	return e.Others > 0 && slices.ContainsFunc(f.Sources, func(pattern string) bool { return strings.HasPrefix(pattern, e.Source+"/") })
+}
+
+// takesSource: what is about everything passes to everybody. Who names a source whose databases are followed (main) means those (main/shop).
 func (f Filter) takesSource(name string) bool {
 	if len(f.Sources) == 0 || name == "" {
 		return true
 	}
 	return slices.ContainsFunc(f.Sources, func(pattern string) bool {
-		ok, err := path.Match(pattern, name)
-		return pattern == name || err == nil && ok
+		for i, r := range name {
+			if r == '/' && glob.Match(pattern, name[:i]) {
+				return true
+			}
+		}
+		return glob.Match(pattern, name)
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"cofre/pkg/quantity"
+	"cofre/pkg/wording"
 )
 
 // Language is that of a text.
@@ -38,9 +40,12 @@ func (e Event) Say(l Language, zone *time.Location) Text {
 	if zone == nil {
 		zone = time.UTC
 	}
+	e.Detail = wording.Say(string(l), e.Detail)
 	s := sayer{w, zone}
 	title := w.titles[e.Kind]
 	switch {
+	case len(e.Sources) > 0 && w.several[e.Kind] != "":
+		title, e.Count = w.several[e.Kind], len(e.Sources)+max(e.Others, 0)
 	case e.Day > 1 && w.still[e.Kind] != "":
 		title = w.still[e.Kind]
 	case e.Source == "" && w.overall[e.Kind] != "":
@@ -86,7 +91,7 @@ func (s sayer) fill(pattern string, e Event) string {
 		over = append(over, s.names[k])
 	}
 	return strings.NewReplacer(
-		"{source}", name, "{day}", fmt.Sprint(e.Day), "{count}", fmt.Sprint(e.Count), "{detail}", line(e.Detail), "{target}", line(e.Target), "{by}", line(e.By), "{id}", e.Resource,
+		"{source}", line(name), "{day}", fmt.Sprint(e.Day), "{count}", fmt.Sprint(e.Count), "{detail}", line(e.Detail), "{target}", line(e.Target), "{by}", line(e.By), "{id}", line(e.Resource),
 		"{size}", s.size(e.Bytes), "{limit}", s.size(e.Limit), "{percent}", fmt.Sprint(percent(e.Bytes, e.Limit)), "{duration}", s.length(time.Duration(e.Duration)*time.Millisecond),
 		"{since}", s.time(e.Since), "{lasted}", s.length(e.At.Sub(e.Since)), "{over}", strings.Join(over, ", "),
 	).Replace(pattern)
@@ -117,9 +122,12 @@ func (s sayer) digest(e Event) Text {
 	return t
 }
 
-// line is a text without breaks and control characters: what it says must not look like a line of ours.
+// line is a text without breaks and control characters, and without those that turn the direction of writing: what it says must not look like
+// words of ours.
 func line(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 || r >= 0x80 && r < 0xa0 }), " ")
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 || r >= 0x80 && r < 0xa0 || unicode.Is(unicode.Bidi_Control, r)
+	}), " ")
 }
 
 func percent(part, whole int64) int64 {

@@ -13,7 +13,7 @@ type Condition struct {
 	Kind     Kind
 	Source   string // "" is about everything
 	Severity Severity
-	// Once is the backup that it is about, where it is told once and over with the next backup: it neither lasts nor ends.
+	// Once is the backup, or the moment, that it is about, where it is told once: it neither lasts nor ends.
 	Once     string
 	Since    time.Time // zero where nobody knows
 	Resource string    // id of the backup
@@ -23,6 +23,10 @@ type Condition struct {
 	Target   string
 	Reason   string
 	Detail   string
+	// Group is the followed source whose database Source is; "" for none. Members are those of a group that are ill in this way, of a condition of their
+	// group in the place of one for each: Count is how many they are.
+	Group   string
+	Members []string
 }
 
 // key is what tells conditions apart.
@@ -79,11 +83,14 @@ func (s State) Next(now time.Time, held []Condition, covers func(source string) 
 		before[o.key()] = o
 	}
 	held = held[:min(len(held), maxHeld)]
-	tell := func(e Event) {
-		changed = true
-		if len(next.Pending) < maxPending {
-			next.Pending = append(next.Pending, e.Ready(now))
+	// What there is no room for is not told, and not taken for told: it comes with the next change.
+	tell := func(e Event) (told bool) {
+		if len(next.Pending) >= maxPending {
+			return false
 		}
+		changed = true
+		next.Pending = append(next.Pending, e.Ready(now))
+		return true
 	}
 	holds, ill := map[string]bool{}, map[string]bool{}
 	for _, c := range held {
@@ -91,14 +98,30 @@ func (s State) Next(now time.Time, held []Condition, covers func(source string) 
 			continue
 		}
 		holds[c.key()] = true
-		if c.Once == "" {
-			ill[c.Source] = ill[c.Source] || curable(c.Kind)
+		if c.Once == "" && curable(c.Kind) {
+			ill[c.Source] = true
+			if c.Group != "" { // the group is not well before all of it is
+				ill[c.Group] = true
+			}
+			for _, name := range c.Members {
+				ill[name] = true
+			}
 		}
 		o, known := before[c.key()]
+		if !known && c.Once != "" && c.Group != "" { // told with others of its group, fewer of which are left
+			if o, known = before[Condition{Kind: c.Kind, Source: c.Group, Once: c.Once}.key()]; known {
+				o.Source, o.Count, changed = c.Source, c.Count, true
+			}
+		}
 		was := o
 		o = c.follow(o, known, now)
-		if !known || o.Day != was.Day || o.Severity != was.Severity && o.Severity.AtLeast(was.Severity) || o.Count > was.Count && grows(c.Kind) {
-			tell(c.event(o))
+		if !known || o.Day != was.Day || o.Severity != was.Severity && o.Severity.AtLeast(was.Severity) || c.grew(o.Count, was.Count) {
+			if !tell(c.event(o)) {
+				if known {
+					next.Open = append(next.Open, was)
+				}
+				continue
+			}
 		} else if o.Severity, o.Count = was.Severity, min(o.Count, was.Count); o != was {
 			changed = true
 		}
@@ -110,13 +133,14 @@ func (s State) Next(now time.Time, held []Condition, covers func(source string) 
 			next.Open = append(next.Open, o)
 		}
 	}
+	untold := map[string]bool{}
 	for _, e := range over(s.Open, holds, ill) {
-		tell(e)
+		untold[e.Source] = !tell(e)
 	}
 	// Of a source that is still ill in another way what is over waits for the one message that all is.
 	for _, o := range s.Open {
 		if !holds[o.key()] {
-			if o.Once == "" && curable(o.Kind) && ill[o.Source] && len(next.Open) < maxHeld {
+			if o.Once == "" && curable(o.Kind) && (ill[o.Source] || untold[o.Source]) && len(next.Open) < maxHeld {
 				next.Open = append(next.Open, o)
 			} else {
 				changed = true
@@ -132,9 +156,9 @@ func (c Condition) follow(o Open, known bool, now time.Time) Open {
 	since := o.Since
 	if !known || o.Kind == "" {
 		since = c.Since.UTC().Truncate(time.Millisecond)
-		if c.Since.IsZero() || since.After(now) {
-			since = now
-		}
+	}
+	if since.IsZero() || since.After(now) { // a clock that was ahead, or whoever writes to the bucket, silences nothing
+		since = now
 	}
 	today := 1
 	if c.Once == "" {
@@ -142,7 +166,7 @@ func (c Condition) follow(o Open, known bool, now time.Time) Open {
 	}
 	told := today
 	if known {
-		if step := again(c.Severity); c.Once != "" || today < o.Day+step {
+		if step := again(c.Severity); c.Once != "" || o.Day <= today+1 && today < o.Day+step {
 			told = o.Day
 		}
 	}
@@ -154,11 +178,19 @@ func (c Condition) event(o Open) Event {
 	if c.Once == "" {
 		e.Since, e.Day = o.Since, o.Day
 	}
+	if len(c.Members) > 0 {
+		e.Count, e.Sources = 0, c.Members
+	}
 	return e
 }
 
-// grows tells whether more of it is news. Failures in a row are told by the day.
-func grows(k Kind) bool { return k == Damaged }
+// grew tells whether there is so much more of it that it is news. Failures in a row are told by the day; of a group it is news when twice as many are ill.
+func (c Condition) grew(now, told int) bool {
+	if len(c.Members) > 0 {
+		return now >= 2*max(told, 1)
+	}
+	return c.Kind == Damaged && now > told
+}
 
 // curable tells whether somebody waits for word that it is over.
 func curable(k Kind) bool {
@@ -237,7 +269,7 @@ func ParseState(data []byte) (State, error) {
 	if s.Version != version {
 		return s, fmt.Errorf("it is of version %d", s.Version)
 	}
-	s.Open = s.Open[:min(len(s.Open), 2*maxHeld)]
+	s.Open = slices.DeleteFunc(s.Open[:min(len(s.Open), 2*maxHeld)], func(o Open) bool { return !dated(o.Since) })
 	kept := s.Pending[:0]
 	for _, e := range s.Pending[:min(len(s.Pending), maxPending+2)] {
 		data, err := json.Marshal(e)

@@ -5,6 +5,7 @@ type words struct {
 	titles  map[Kind]string
 	still   map[Kind]string // of what lasts, from its second day on
 	overall map[Kind]string // of events without a source
+	several map[Kind]string // of events about so many databases of a followed source
 	names   map[Kind]string // what is the matter, in a list
 	lines   map[string]string
 	periods map[string]string
@@ -21,8 +22,8 @@ var catalogues = map[Language]words{
 		titles: map[Kind]string{
 			BackupEnded: "{source}: backup done", BackupFailed: "{source}: backup failed", Overdue: "{source}: backup is overdue", Damaged: "{source}: {count} damaged",
 			ServerChanged: "{source}: not backed up, the server is another one", ProofEnded: "{source}: backup proven by restoring it", ProofFailed: "{source}: a backup does not come back as it was made",
-			NotProven: "{source}: no backup was proven for long", RestoreEnded: "{source}: restore done", RestoreFailed: "{source}: restore failed", RowsLost: "{source}: tables lost rows",
-			Shrunk: "{source}: the newest backup is much smaller than the one before", CleanupOdd: "cleanup needs attention", QuotaNear: "storage is nearly full", LimitNear: "{source}: backups will outgrow a limit", CopyLate: "{source}: copies are late", LinkMade: "{source}: download link created",
+			NotProven: "{source}: not proven by a restore", RestoreEnded: "{source}: restore done", RestoreFailed: "{source}: restore failed", RowsLost: "{source}: tables lost rows",
+			Shrunk: "{source}: the newest backup is much smaller than the one before", CleanupOdd: "cleanup needs attention", QuotaNear: "storage is nearly full", LimitNear: "{source}: backups will outgrow a limit", CopyLate: "{source}: copies are late", Vanished: "{source}: the database is gone", LinkMade: "{source}: download link created",
 			SettingsChanged: "settings changed", Recovered: "{source}: recovered", Test: "test message from cofre",
 		},
 		still: map[Kind]string{
@@ -30,10 +31,11 @@ var catalogues = map[Language]words{
 			ServerChanged: "{source}: still not backed up, the server is another one, day {day}", ProofFailed: "{source}: still not proven after a failed proof, day {day}",
 			NotProven: "{source}: still not proven, day {day}", QuotaNear: "storage is still nearly full, day {day}", LimitNear: "{source}: backups will still outgrow a limit, day {day}", CopyLate: "{source}: copies are still late, day {day}",
 		},
+		several: map[Kind]string{Vanished: "{source}: {count} databases are gone"},
 		overall: map[Kind]string{Recovered: "recovered", BackupEnded: "backup done", RestoreEnded: "restore done", RestoreFailed: "restore failed", LinkMade: "download link created"},
 		names: map[Kind]string{
 			BackupFailed: "backups fail", Overdue: "overdue", Damaged: "damaged backups", ServerChanged: "another server", ProofFailed: "proof failed", NotProven: "not proven",
-			RowsLost: "tables lost rows", Shrunk: "smaller than before", QuotaNear: "storage nearly full", LimitNear: "a limit is near", CopyLate: "copies late",
+			RowsLost: "tables lost rows", Shrunk: "smaller than before", QuotaNear: "storage nearly full", LimitNear: "a limit is near", CopyLate: "copies late", Vanished: "database gone",
 		},
 		lines: map[string]string{
 			"what_over": "No longer: {over}", "detail": "{detail}", "failures": "{count} failures in a row", "tables": "{target}", "size": "Size: {size}", "use": "{size} of {limit} used ({percent} %)",
@@ -47,27 +49,28 @@ var catalogues = map[Language]words{
 	},
 	Portuguese: {
 		titles: map[Kind]string{
-			BackupEnded: "{source}: backup concluído", BackupFailed: "{source}: o backup falhou", Overdue: "{source}: o backup está atrasado", Damaged: "{source}: {count} com danos",
-			ServerChanged: "{source}: sem backup, o servidor é outro", ProofEnded: "{source}: backup comprovado por restauração", ProofFailed: "{source}: um backup não volta como foi feito",
-			NotProven: "{source}: há muito tempo sem backup comprovado", RestoreEnded: "{source}: restauração concluída", RestoreFailed: "{source}: a restauração falhou", RowsLost: "{source}: tabelas perderam linhas",
-			Shrunk: "{source}: o backup mais novo é bem menor que o anterior", CleanupOdd: "a limpeza precisa de atenção", QuotaNear: "o armazenamento está quase cheio", LimitNear: "{source}: os backups vão passar de um limite", CopyLate: "{source}: as cópias estão atrasadas", LinkMade: "{source}: link de download criado",
+			BackupEnded: "{source}: backup concluído", BackupFailed: "{source}: o backup falhou", Overdue: "{source}: o backup está atrasado", Damaged: "{source}: {count} corrompidos",
+			ServerChanged: "{source}: sem backup, o servidor é outro", ProofEnded: "{source}: backup comprovado por restauração", ProofFailed: "{source}: um backup não volta como foi criado",
+			NotProven: "{source}: sem comprovação por restauração", RestoreEnded: "{source}: restauração concluída", RestoreFailed: "{source}: a restauração falhou", RowsLost: "{source}: tabelas perderam linhas",
+			Shrunk: "{source}: o backup mais recente é bem menor que o anterior", CleanupOdd: "a limpeza precisa de atenção", QuotaNear: "o armazenamento está quase cheio", LimitNear: "{source}: os backups vão passar de um limite", CopyLate: "{source}: as cópias estão atrasadas", Vanished: "{source}: o banco não existe mais", LinkMade: "{source}: link de download criado",
 			SettingsChanged: "configurações alteradas", Recovered: "{source}: normalizado", Test: "mensagem de teste do cofre",
 		},
 		still: map[Kind]string{
-			BackupFailed: "{source}: continua falhando, dia {day}", Overdue: "{source}: continua atrasado, dia {day}", Damaged: "{source}: ainda {count} com danos, dia {day}",
-			ServerChanged: "{source}: continua sem backup, o servidor é outro, dia {day}", ProofFailed: "{source}: continua sem comprovação depois de uma prova que falhou, dia {day}",
+			BackupFailed: "{source}: continua falhando, dia {day}", Overdue: "{source}: continua atrasado, dia {day}", Damaged: "{source}: ainda {count} corrompidos, dia {day}",
+			ServerChanged: "{source}: continua sem backup, o servidor é outro, dia {day}", ProofFailed: "{source}: continua sem comprovação depois de um teste de restauração que falhou, dia {day}",
 			NotProven: "{source}: continua sem comprovação, dia {day}", QuotaNear: "o armazenamento continua quase cheio, dia {day}", LimitNear: "{source}: os backups ainda vão passar de um limite, dia {day}", CopyLate: "{source}: as cópias continuam atrasadas, dia {day}",
 		},
+		several: map[Kind]string{Vanished: "{source}: {count} bancos não existem mais"},
 		overall: map[Kind]string{Recovered: "normalizado", BackupEnded: "backup concluído", RestoreEnded: "restauração concluída", RestoreFailed: "a restauração falhou", LinkMade: "link de download criado"},
 		names: map[Kind]string{
-			BackupFailed: "backups falhando", Overdue: "atrasado", Damaged: "backups com danos", ServerChanged: "outro servidor", ProofFailed: "prova falhou", NotProven: "sem comprovação",
-			RowsLost: "tabelas perderam linhas", Shrunk: "menor que antes", QuotaNear: "armazenamento quase cheio", LimitNear: "perto de um limite", CopyLate: "cópias atrasadas",
+			BackupFailed: "backups falhando", Overdue: "atrasado", Damaged: "backups corrompidos", ServerChanged: "outro servidor", ProofFailed: "teste de restauração falhou", NotProven: "sem comprovação",
+			RowsLost: "tabelas perderam linhas", Shrunk: "menor que antes", QuotaNear: "armazenamento quase cheio", LimitNear: "perto de um limite", CopyLate: "cópias atrasadas", Vanished: "o banco não existe mais",
 		},
 		lines: map[string]string{
 			"what_over": "Resolvido: {over}", "detail": "{detail}", "failures": "{count} falhas seguidas", "tables": "{target}", "size": "Tamanho: {size}", "use": "{size} de {limit} em uso ({percent} %)",
 			"duration": "Duração: {duration}", "since": "desde {since}", "lasted": "Durou {lasted}.", "target": "Banco: {target}", "by": "Por: {by}", "id": "ID: {id}",
 			"digest_well": "Resumo {period}: tudo certo", "digest_ill": "Resumo {period}: {count} a verificar", "more": "e mais {count}",
-			"digest_figures": "{sources} fontes; {succeeded} backups feitos, {failed} com falha ou perdidos; {size} armazenados",
+			"digest_figures": "{sources} origens; {succeeded} backups feitos, {failed} com falha ou perdidos; {size} armazenados",
 		},
 		periods:    map[string]string{Daily: "diário", Weekly: "semanal"},
 		severities: map[Severity]string{Info: "informação", Warning: "aviso", Critical: "crítico"},

@@ -71,7 +71,9 @@ const (
 	ServerStarting    Reason = "server_starting"
 	MissingPrivilege  Reason = "missing_privilege"
 	ConnectionLost    Reason = "connection_lost"
-	RunLost           Reason = "run_lost" // the process that made it died without reporting an error
+	ServerConflict    Reason = "server_conflict" // the server ended the work in favor of replication or of another transaction
+	ServerFailed      Reason = "server_failed"   // the database server had no memory, or could not read its own files
+	RunLost           Reason = "run_lost"        // the process that made it died without reporting an error
 	LockTimeout       Reason = "lock_timeout"
 	TransactionPooler Reason = "transaction_pooler" // the connection goes through a pooler that shares sessions
 	ParameterRefused  Reason = "parameter_refused"  // a pooler does not take a parameter of the connection string
@@ -140,16 +142,25 @@ type Error struct {
 }
 
 // Error gives the message, with the cause behind it when that says more.
-func (e *Error) Error() string {
-	s := e.Message
+func (e *Error) Error() string { return e.In(func(text string) string { return text }) }
+
+// In is Error with each of its texts as say says it, which knows another language.
+func (e *Error) In(say func(text string) string) string {
+	s := say(e.Message)
 	if s == "" {
 		s = string(e.Code)
 	}
 	if e.Attempts > 1 {
-		s += fmt.Sprintf(" (tried %d times)", e.Attempts)
+		s += " " + say(fmt.Sprintf("(tried %d times)", e.Attempts))
 	}
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
+	switch cause := e.Err.(type) {
+	case nil:
+	case interface {
+		In(func(string) string) string
+	}:
+		s += ": " + cause.In(say)
+	default:
+		s += ": " + say(cause.Error())
 	}
 	return s
 }

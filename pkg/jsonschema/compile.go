@@ -69,7 +69,7 @@ func (c *Compiler) keyword(s *Schema, keyword string, v any, pointer string) (er
 	place := pointer + "/" + Escape(keyword)
 	ok := true
 	switch keyword {
-	case "title", "description", "default", "examples", "$schema":
+	case "title", "description", "default", "examples", "$schema", "x-go-type", "x-prose": // the last two say what Go makes of it, and that people read it
 	case "type":
 		if s.types, ok = texts(v); !ok {
 			var one string

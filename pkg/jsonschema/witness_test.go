@@ -182,8 +182,8 @@ func saidByWitness(s *witness.Schema, v any) []string {
 	return out
 }
 
-// lax is what the witness takes for an offset in a time: its minutes may have a sign.
-var lax = regexp.MustCompile(`\d[+-]\d\d:[+-]\d`)
+// lax is what the witness takes for numbers in a time: they may have a sign of their own.
+var lax = regexp.MustCompile(`\d[-+:Tt][-+]\d`)
 
 // agree holds a value against both, and fails where they say different things.
 func (p pair) agree(t testing.TB, v any) (valid bool) {

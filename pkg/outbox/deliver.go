@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"cofre/pkg/event"
@@ -31,7 +33,8 @@ type record struct {
 	Version int       `json:"version"`
 	Name    string    `json:"name"`
 	Since   time.Time `json:"since"` // of what was before, it is not told
-	Done    []string  `json:"done"`  // ids of events that it was told, or does not want
+	Made    time.Time `json:"made,omitzero"`
+	Done    []string  `json:"done"` // ids of events that it was told, or does not want
 	// Token is of whoever serves it now; "" is nobody.
 	Token string `json:"token,omitempty"`
 
@@ -55,12 +58,17 @@ func parseRecord(data []byte) (record, error) {
 	}
 	r.Done = slices.DeleteFunc(r.Done, func(id string) bool { return !event.ValidID(id) })
 	r.LastError = fault.Shorten(r.LastError, maxWords)
+	r.Sent, r.GivenUp, r.Failures = max(r.Sent, 0), max(r.GivenUp, 0), max(r.Failures, 0)
 	return r, nil
 }
 
-// load reads the record of a channel. One that is damaged is begun anew.
-func (o *Outbox) load(ctx context.Context, name string) (record, storage.Object, error) {
-	fresh := record{Version: 1, Name: name, Since: o.Now().Add(-history).UTC()}
+// load reads the record of a channel. One that is damaged, or is of another channel that had this name, is begun anew.
+func (o *Outbox) load(ctx context.Context, c Channel) (record, storage.Object, error) {
+	name := c.Name()
+	fresh := record{Version: 1, Name: name, Since: o.Now().Add(-history).UTC(), Made: c.Made().UTC()}
+	if fresh.Made.After(fresh.Since) {
+		fresh.Since = fresh.Made
+	}
 	data, obj, err := o.store.Get(storage.Within(ctx, maxRecord), channelKey(name))
 	switch {
 	case storage.IsNotFound(err):
@@ -75,6 +83,21 @@ func (o *Outbox) load(ctx context.Context, name string) (record, storage.Object,
 	if err != nil {
 		o.Log.Warn("what a channel was told is not known any more", "channel", name, "error", err.Error())
 		return fresh, obj, nil
+	}
+	if !r.Made.Equal(fresh.Made) {
+		return fresh, obj, nil
+	}
+	// A clock that was ahead, or whoever writes to the bucket, silences no channel for longer than a receiver could.
+	if r.RetryAt.After(o.Now().Add(lastRetry)) {
+		r.RetryAt = time.Time{}
+	}
+	if r.Since.After(o.Now()) {
+		r.Since = fresh.Since
+	}
+	for _, at := range []*time.Time{&r.LastSent, &r.FailingSince} {
+		if at.After(o.Now().Add(lastRetry)) { // nobody knows when, then
+			*at = time.Time{}
+		}
 	}
 	return r, obj, nil
 }
@@ -104,7 +127,7 @@ func (s *service) save(ctx context.Context) error {
 
 // deliver tells one channel what it was not told, as long as nobody else does.
 func (o *Outbox) deliver(ctx context.Context, c Channel, ids []string) error {
-	rec, obj, err := o.load(ctx, c.Name())
+	rec, obj, err := o.load(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -249,40 +272,69 @@ func (o *Outbox) Statuses(ctx context.Context) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []Status{}
-	for _, c := range o.Channels {
-		r, _, err := o.load(ctx, c.Name())
-		if err != nil {
-			return nil, err
-		}
-		waiting := 0
-		for _, id := range r.due(ids) {
-			if e, found, err := o.get(ctx, id); err != nil {
-				return nil, err
-			} else if found && c.Takes(e) {
-				waiting++
-			}
-		}
-		all = append(all, Status{c.Name(), r.Sent, r.GivenUp, waiting, r.LastSent, r.Failures, r.FailingSince, r.RetryAt, r.LastError})
+	channels, err := o.Channels(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	all, errs := make([]Status, len(channels)), make([]error, len(channels))
+	var work sync.WaitGroup
+	room := make(chan struct{}, atOnce/4)
+	for i, c := range channels {
+		room <- struct{}{}
+		work.Go(func() { defer func() { <-room }(); all[i], errs[i] = o.status(ctx, c, ids) })
+	}
+	work.Wait()
+	return all, errors.Join(errs...)
+}
+
+func (o *Outbox) status(ctx context.Context, c Channel, ids []string) (Status, error) {
+	r, _, err := o.load(ctx, c)
+	if err != nil {
+		return Status{}, err
+	}
+	waiting := 0
+	for _, id := range r.due(ids) {
+		if e, found, err := o.get(ctx, id); err != nil {
+			return Status{}, err
+		} else if found && c.Takes(e) {
+			waiting++
+		}
+	}
+	return Status{c.Name(), r.Sent, r.GivenUp, waiting, r.LastSent, r.Failures, r.FailingSince, r.RetryAt, r.LastError}, nil
 }
 
 // Try sends a test message to the channel of this name, now, and returns what its receiver answered.
 func (o *Outbox) Try(ctx context.Context, name, by string) (answer string, err error) {
-	for _, c := range o.Channels {
+	channels, err := o.Channels(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range channels {
 		if c.Name() == name {
-			ctx, cancel := context.WithTimeout(ctx, sendTime)
-			defer cancel()
-			return c.Send(ctx, event.Event{Kind: event.Test, By: by}.Ready(o.Now()))
+			return o.Test(ctx, c, by)
 		}
 	}
-	return "", fault.New(fault.Validation, fault.NotFound, cmp.Or(o.names(), "Name channels in cofre.yaml, the file that BACKUP_CONFIG leads to."), "there is no channel %.60q in cofre.yaml", name)
+	return "", fault.New(fault.Validation, fault.NotFound, cmp.Or(names(channels), "Name channels in cofre.yaml, the file that BACKUP_CONFIG leads to."), "there is no channel %.60q", name)
 }
 
-func (o *Outbox) names() string {
+// Test sends a test message over a channel, which need not be one of these, and returns what its receiver answered.
+func (o *Outbox) Test(ctx context.Context, c Channel, by string) (answer string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	return c.Send(ctx, event.Event{Kind: event.Test, By: by}.Ready(o.Now()))
+}
+
+// Forget removes what is known of a channel that is no more. Who may not remove anything leaves it: another channel of that name begins anew all the same.
+func (o *Outbox) Forget(ctx context.Context, name string) {
+	o.Changed()
+	if err := o.store.Delete(storage.Freeing(ctx), channelKey(name)); err != nil {
+		o.Log.Debug("what a channel was told was not removed", "channel", name, "error", err.Error())
+	}
+}
+
+func names(channels []Channel) string {
 	text := ""
-	for i, c := range o.Channels[:min(len(o.Channels), 20)] {
+	for i, c := range channels[:min(len(channels), 20)] {
 		if i > 0 {
 			text += ", "
 		}

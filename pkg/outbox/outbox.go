@@ -50,12 +50,15 @@ const (
 	maxQueue  = 2000               // events; the oldest go
 	maxMemory = 1000               // events that are not written yet
 	trimAtOne = 200                // events that one round removes
+	atOnce    = 64                 // channels that are told at the same time
 	history   = time.Hour          // of what was before it a new channel is told
 )
 
 // Channel tells people.
 type Channel interface {
 	Name() string
+	// Made is when the channel was made, where that is known. What was before it, a channel is not told: another one that had its name may have been.
+	Made() time.Time
 	// Takes tells whether the channel wants this event.
 	Takes(event.Event) bool
 	// Send tells it, and returns what the receiver answered, in a few words. An error of the reason MessageRefused is about this message alone: it is
@@ -65,11 +68,12 @@ type Channel interface {
 
 // Options are what an outbox is made of.
 type Options struct {
-	Channels []Channel
-	Digests  []string       // periods for which some channel wants a digest
-	Zone     *time.Location // of digests; nil is UTC
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Find finds the channels that there are; more tells that there are others, which cannot be read here. Until it was asked, every event is noted; what no
+	// channel wants is not written, unless there are others: whoever can read them tells them.
+	Find func(context.Context) (all []Channel, more bool, err error)
+	Zone *time.Location // of digests; nil is UTC
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Outbox is the queue of one backup directory. It may be used by several goroutines, and any number of processes may have one each.
@@ -79,11 +83,14 @@ type Outbox struct {
 	patience time.Duration
 	woken    chan struct{}
 
-	mu      sync.Mutex
-	waiting []event.Event // not in the bucket yet
-	look    bool          // what lasts may have changed
-	lost    int           // events for which there was no room
-	known   map[string]event.Event
+	mu       sync.Mutex
+	channels []Channel
+	more     bool
+	found    time.Time     // when channels was; zero is never
+	waiting  []event.Event // not in the bucket yet
+	look     bool          // what lasts may have changed
+	lost     int           // events for which there was no room
+	known    map[string]event.Event
 }
 
 // New makes an outbox. It does no input or output.
@@ -150,12 +157,56 @@ func (o *Outbox) Looked() bool {
 	return was
 }
 
+// findEvery is how long it holds which channels there are.
+const findEvery = 20 * time.Second
+
+// Channels are those that there are, as they were a moment ago. Where that cannot be found out, those that were found before stay.
+func (o *Outbox) Channels(ctx context.Context) ([]Channel, error) {
+	o.mu.Lock()
+	all, at := o.channels, o.found
+	o.mu.Unlock()
+	if now := o.Now(); !at.IsZero() && now.Sub(at) < findEvery && !now.Before(at) {
+		return all, nil
+	}
+	found, more, err := o.Find(ctx)
+	if err != nil {
+		if at.IsZero() {
+			return nil, fmt.Errorf("find the channels: %w", err)
+		}
+		o.Log.Warn("which channels there are is not known; those that there were are told", "error", err.Error())
+		return all, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.channels, o.more, o.found = found, more, o.Now()
+	return found, nil
+}
+
+// Changed says that a channel was made, changed or removed by this process.
+func (o *Outbox) Changed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.found.IsZero() {
+		o.found = o.found.Add(-findEvery)
+	}
+}
+
+// wanted tells whether some channel takes an event, as far as is known.
 func (o *Outbox) wanted(e event.Event) bool {
-	return slices.ContainsFunc(o.Channels, func(c Channel) bool { return c.Takes(e) })
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.found.IsZero() || o.more || takes(o.channels, e)
+}
+
+func takes(channels []Channel, e event.Event) bool {
+	return slices.ContainsFunc(channels, func(c Channel) bool { return c.Takes(e) })
 }
 
 // Write puts what was told into the bucket. What could not be written stays noted.
 func (o *Outbox) Write(ctx context.Context) error {
+	if _, err := o.Channels(ctx); err != nil {
+		return err
+	}
 	o.mu.Lock()
 	events, lost := o.waiting, o.lost
 	o.waiting, o.lost = nil, 0
@@ -203,7 +254,7 @@ func (o *Outbox) remember(e event.Event) {
 
 // queue lists the ids of the events in the bucket, the oldest first, and at most maxQueue of the newest; surplus are those that may go.
 func (o *Outbox) queue(ctx context.Context) (ids, surplus []string, err error) {
-	oldest := o.Now().Add(-keep)
+	oldest, newest := o.Now().Add(-keep), o.Now().Add(keep)
 	for obj, err := range o.store.List(ctx, storage.ListOptions{Prefix: QueuePrefix}) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list the events: %w", err)
@@ -211,7 +262,7 @@ func (o *Outbox) queue(ctx context.Context) (ids, surplus []string, err error) {
 		id := strings.TrimSuffix(strings.TrimPrefix(obj.Key, QueuePrefix), ".json")
 		switch {
 		case !event.ValidID(id): // nothing of ours
-		case event.TimeOf(id).Before(oldest):
+		case event.TimeOf(id).Before(oldest), event.TimeOf(id).After(newest): // what is dated so far ahead would outlive all others
 			surplus = append(surplus, id)
 		default:
 			ids = append(ids, id)
@@ -323,7 +374,11 @@ func (o *Outbox) settle(ctx context.Context, held Held, digest func(period strin
 	}
 	now := o.Now()
 	next, changed := state.Next(now, conditions, covers)
-	for _, period := range o.Digests {
+	channels, err := o.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	for _, period := range digests(channels, now) {
 		due, marked := next.Due(period, now.In(o.Zone))
 		changed = changed || marked
 		if due {
@@ -345,6 +400,16 @@ func (o *Outbox) settle(ctx context.Context, held Held, digest func(period strin
 		return nil // somebody else has seen them by now
 	}
 	return err
+}
+
+// digests are the periods for which some channel wants a digest.
+func digests(channels []Channel, now time.Time) (periods []string) {
+	for _, period := range []string{event.Daily, event.Weekly} {
+		if takes(channels, event.Event{Kind: event.Digest, Summary: &event.Summary{Period: period}}.Ready(now)) {
+			periods = append(periods, period)
+		}
+	}
+	return periods
 }
 
 func (o *Outbox) putAll(ctx context.Context, events []event.Event) error {
@@ -401,10 +466,16 @@ func (o *Outbox) Deliver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(o.Channels))
+	channels, err := o.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(channels))
 	var work sync.WaitGroup
-	for i, c := range o.Channels {
-		work.Go(func() { errs[i] = o.deliver(ctx, c, ids) })
+	room := make(chan struct{}, atOnce)
+	for i, c := range channels {
+		room <- struct{}{}
+		work.Go(func() { defer func() { <-room }(); errs[i] = o.deliver(ctx, c, ids) })
 	}
 	work.Wait()
 	o.trim(ctx, surplus)

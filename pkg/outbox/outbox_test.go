@@ -22,6 +22,11 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
+// fixed are channels that are always there.
+func fixed(all ...Channel) func(context.Context) ([]Channel, bool, error) {
+	return func(context.Context) ([]Channel, bool, error) { return all, false, nil }
+}
+
 // receiver is a webhook that notes the ids it gets, and answers what it is told to.
 type receiver struct {
 	*httptest.Server
@@ -108,7 +113,7 @@ func TestSeveralDeliver(t *testing.T) {
 			a, b := receive(t), receive(t)
 			var all []*Outbox
 			for range 3 {
-				all = append(all, New(store, Options{Channels: []Channel{a.channel("a", event.Filter{Least: event.Info}), b.channel("b", event.Filter{})}}))
+				all = append(all, New(store, Options{Find: fixed(a.channel("a", event.Filter{Least: event.Info}), b.channel("b", event.Filter{}))}))
 			}
 			for i := range 6 {
 				all[i%3].Tell(event.Event{Kind: event.BackupEnded, Source: "shop"})
@@ -153,7 +158,7 @@ func TestSeveralDeliver(t *testing.T) {
 func TestReceiverIsAway(t *testing.T) {
 	store, at := storagetest.NewLocal(t), &clock{t: time.Now()}
 	a, b := receive(t), receive(t)
-	o := New(store, Options{Channels: []Channel{a.channel("a", event.Filter{}), b.channel("b", event.Filter{})}, Now: at.now})
+	o := New(store, Options{Find: fixed(a.channel("a", event.Filter{}), b.channel("b", event.Filter{})), Now: at.now})
 	round := func(after time.Duration) {
 		at.add(after)
 		must(t, o.Write(t.Context()))
@@ -207,7 +212,7 @@ func TestReceiverIsAway(t *testing.T) {
 func TestAddressIsNotKnownHere(t *testing.T) {
 	store, r := storagetest.NewLocal(t), receive(t)
 	unknown := channel.New(channel.Config{Name: "a", Kind: channel.Webhook, Where: func(context.Context) (string, error) { return "", errors.New("A is not set") }})
-	here, there := New(store, Options{Channels: []Channel{unknown}}), New(store, Options{Channels: []Channel{r.channel("a", event.Filter{})}})
+	here, there := New(store, Options{Find: fixed(unknown)}), New(store, Options{Find: fixed(r.channel("a", event.Filter{}))})
 	here.Tell(event.Event{Kind: event.CleanupOdd})
 	must(t, here.Write(t.Context()))
 	must(t, here.Deliver(t.Context()))
@@ -226,7 +231,7 @@ func TestReceiverHangs(t *testing.T) {
 	defer server.Close()
 	defer close(hang)
 	r := &receiver{Server: server}
-	o := New(store, Options{Channels: []Channel{r.channel("a", event.Filter{})}})
+	o := New(store, Options{Find: fixed(r.channel("a", event.Filter{}))})
 	o.Tell(event.Event{Kind: event.CleanupOdd})
 	must(t, o.Write(t.Context()))
 	for i, c := range []struct {
@@ -234,7 +239,7 @@ func TestReceiverHangs(t *testing.T) {
 		failures int
 	}{{time.Minute, 0}, {20 * time.Millisecond, 1}} {
 		o.patience = c.patience
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // until it is asked, on a busy machine
 		o.Deliver(ctx)
 		cancel()
 		status, err := o.Statuses(t.Context())
@@ -248,7 +253,7 @@ func TestReceiverHangs(t *testing.T) {
 func TestProcessesThatDie(t *testing.T) {
 	store, at := storagetest.NewLocal(t), &clock{t: time.Now()}
 	r := receive(t)
-	options := Options{Channels: []Channel{r.channel("a", event.Filter{Digest: event.Daily})}, Digests: []string{event.Daily}, Now: at.now}
+	options := Options{Find: fixed(r.channel("a", event.Filter{Digest: event.Daily})), Now: at.now}
 	o := New(store, options)
 	held := []event.Condition{{Kind: event.Overdue, Source: "shop", Severity: event.Critical, Since: at.now().Add(-time.Hour)}}
 	settle := func() {
@@ -261,7 +266,7 @@ func TestProcessesThatDie(t *testing.T) {
 	settle()
 	settle()
 	rec := record{Version: 1, Name: "a", Since: at.now().Add(-time.Minute), Token: "of a dead one"}
-	s := &service{o: o, c: options.Channels[0], rec: rec}
+	s := &service{o: o, c: r.channel("a", event.Filter{}), rec: rec}
 	must(t, s.save(t.Context()))
 	must(t, o.Deliver(t.Context()))
 	expect(t, "while another one may be at it", r.has())
@@ -287,7 +292,7 @@ func TestProcessesThatDie(t *testing.T) {
 	// A new channel is not told the history, and damaged records are begun anew.
 	at.add(2 * time.Hour)
 	late := receive(t)
-	o = New(store, Options{Channels: []Channel{late.channel("late", event.Filter{Least: event.Info})}, Now: at.now})
+	o = New(store, Options{Find: fixed(late.channel("late", event.Filter{Least: event.Info})), Now: at.now})
 	for _, key := range []string{StateKey, channelKey("late"), QueuePrefix + "00000000000000000000000000.json"} {
 		if _, err := store.Put(t.Context(), key, []byte("{"), storage.PutOptions{}); err != nil {
 			t.Fatal(err)
@@ -310,7 +315,9 @@ func TestProcessesThatDie(t *testing.T) {
 // Of what nobody wants nothing is kept; a crowd of events is bounded.
 func TestBounds(t *testing.T) {
 	r := receive(t)
-	o := New(storagetest.NewLocal(t), Options{Channels: []Channel{r.channel("a", event.Filter{})}})
+	o := New(storagetest.NewLocal(t), Options{Find: fixed(r.channel("a", event.Filter{}))})
+	_, err := o.Channels(t.Context()) // until then it keeps everything
+	must(t, err)
 	o.Tell(event.Event{Kind: event.BackupEnded})
 	if o.Pending() {
 		t.Error("it keeps what nobody wants")
@@ -337,6 +344,34 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Neither a record that says "not before the year 9999" nor a queue full of events of that year keeps people from being told: a clock was ahead once, or
+// somebody else can write to the bucket.
+func TestTimesAhead(t *testing.T) {
+	r := receive(t)
+	store := storagetest.NewLocal(t)
+	o := New(store, Options{Find: fixed(r.channel("a", event.Filter{}))})
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	data, err := json.Marshal(record{Version: 1, Name: "a", Since: far, RetryAt: far, FailingSince: far, LastSent: far, Sent: -7, Failures: 3})
+	must(t, err)
+	_, err = store.Put(t.Context(), channelKey("a"), data, storage.PutOptions{})
+	must(t, err)
+	for range 3 {
+		e := event.Event{Kind: event.CleanupOdd}.Ready(far)
+		_, err = store.Put(t.Context(), QueuePrefix+e.ID+".json", []byte("{}"), storage.PutOptions{})
+		must(t, err)
+	}
+	if all, err := o.Statuses(t.Context()); err != nil || len(all) != 1 || !all[0].FailingSince.IsZero() || !all[0].LastSent.IsZero() || all[0].Sent != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	o.Tell(event.Event{Kind: event.CleanupOdd})
+	must(t, o.Write(t.Context()))
+	must(t, o.Deliver(t.Context()))
+	expect(t, "what was told", r.has(), "cleanup_odd")
+	if ids, surplus, err := o.queue(t.Context()); err != nil || len(ids) != 1 || len(surplus) != 0 {
+		t.Errorf("%v %v %v", ids, surplus, err)
+	}
+}
+
 func FuzzParseRecord(f *testing.F) {
 	f.Add([]byte(`{"version":1,"name":"a","done":["00000000000000000000000000","x"],"lastError":"b"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -354,4 +389,62 @@ func FuzzParseRecord(f *testing.F) {
 		}
 		r.due(r.Done)
 	})
+}
+
+// Another channel of the name of one that is gone gets nothing of what was before it was made, whatever the old one was told; while it cannot be found
+// out which channels there are, those that there were are told, and nothing is lost.
+func TestChannelsComeAndGo(t *testing.T) {
+	store, r := storagetest.NewLocal(t), receive(t)
+	at := &clock{t: time.Now()}
+	var there []Channel
+	var trouble error
+	var more bool
+	o := New(store, Options{Find: func(context.Context) ([]Channel, bool, error) { return there, more, trouble }, Now: at.now})
+	made := func() Channel {
+		c := r.channel("a", event.Filter{})
+		c.Config.Made = at.now()
+		return c
+	}
+	trouble = errors.New("away")
+	o.Tell(event.Event{Kind: event.CleanupOdd}) // nobody knows whether somebody wants it
+	if err := o.Write(t.Context()); !errors.Is(err, trouble) || !o.Pending() {
+		t.Errorf("%v", err)
+	}
+	trouble, there = nil, []Channel{made()}
+	must(t, o.Write(t.Context()))
+	must(t, o.Deliver(t.Context()))
+	expect(t, "the first", r.has(), "cleanup_odd")
+	r.answers(500)
+	at.add(time.Minute)
+	o.Tell(event.Event{Kind: event.CleanupOdd})
+	must(t, o.Write(t.Context()))
+	must(t, o.Deliver(t.Context()))
+	r.answers(200)
+	at.add(time.Minute)
+	there = []Channel{made()} // another one
+	must(t, o.Deliver(t.Context()))
+	expect(t, "what waited for the old one", r.has())
+	trouble = errors.New("away")
+	at.add(time.Minute)
+	o.Tell(event.Event{Kind: event.SettingsChanged})
+	must(t, o.Write(t.Context()))
+	must(t, o.Deliver(t.Context()))
+	expect(t, "while that is not known", r.has(), "settings_changed")
+	trouble, there = nil, nil
+	at.add(time.Minute)
+	o.Tell(event.Event{Kind: event.CleanupOdd})
+	must(t, o.Write(t.Context()))
+	must(t, o.Deliver(t.Context()))
+	o.Forget(t.Context(), "a")
+	expect(t, "one that is gone", r.has())
+
+	// What this process knows nobody to want is kept for who knows more.
+	more = true
+	at.add(time.Minute)
+	must(t, o.Write(t.Context()))
+	o.Tell(event.Event{Kind: event.BackupEnded})
+	must(t, o.Write(t.Context()))
+	if events, _, err := o.List(t.Context(), "", 1); err != nil || len(events) != 1 || events[0].Kind != event.BackupEnded {
+		t.Errorf("%v %v", events, err)
+	}
 }

@@ -2,6 +2,8 @@ package overview
 
 import (
 	"time"
+
+	"cofre/pkg/quantity"
 )
 
 // Copies says how far one second place is behind with one source.
@@ -16,6 +18,11 @@ type Copies struct {
 // copyGrace is how long a copy may take.
 const copyGrace = 24 * time.Hour
 
+// Late tells whether the place is behind for longer than a copy may take.
+func (c Copies) Late(now time.Time) bool {
+	return c.Unknown == "" && c.Lacking > 0 && now.Sub(c.Since) > copyGrace
+}
+
 // NoteCopies adds what a second place has of a source.
 func (o *Overview) NoteCopies(source string, c Copies) {
 	s := o.Source(source)
@@ -27,10 +34,10 @@ func (o *Overview) NoteCopies(source string, c Copies) {
 	switch {
 	case c.Unknown != "":
 		f.Code, f.Text, f.Hint = CopyUnknown, "what its second place "+c.Place+" has is not known: "+c.Unknown, "Look whether that place can be reached, and may be read."
-	case c.Lacking > 0 && o.At.Sub(c.Since) > copyGrace && c.Last == nil:
+	case c.Late(o.At) && c.Last == nil:
 		f.Text, f.Since = "none of its last backups is in its second place "+c.Place, c.Since.Add(copyGrace)
-	case c.Lacking > 0 && o.At.Sub(c.Since) > copyGrace:
-		f.Text, f.Since = "its second place "+c.Place+" is "+Ago(o.At.Sub(c.Since))+" behind: "+plural(c.Lacking, "backup")+" not copied", c.Since.Add(copyGrace)
+	case c.Late(o.At):
+		f.Text, f.Since = "its second place "+c.Place+" is "+Ago(o.At.Sub(c.Since))+" behind: "+quantity.Plural(c.Lacking, "backup")+" not copied", c.Since.Add(copyGrace)
 	default:
 		return
 	}

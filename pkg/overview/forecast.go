@@ -39,6 +39,69 @@ type Reach struct {
 	At    time.Time `json:"at"` // the present, where it is reached already
 }
 
+// Stored is how much is stored at a time to come.
+type Stored struct {
+	At    time.Time `json:"at"`
+	Bytes int64     `json:"bytes"`
+}
+
+// StorageForecast says where the stored bytes of all backups lead, if everything goes on as it does and cleanups remove what retention says, but
+// nothing for want of room.
+type StorageForecast struct {
+	Points []Stored `json:"points"`
+	// Limit is how many bytes may be stored, by the quota, or by what the disk has room for: whichever is less. 0 is no limit.
+	Limit int64 `json:"limitBytes,omitempty"`
+	Disk  bool  `json:"disk,omitempty"` // the limit is the disk's
+	// Full is when that is reached: the present where it is; zero where it is not within the points.
+	Full time.Time `json:"fullAt,omitzero"`
+}
+
+// NewStorageForecast looks when a limit is reached, of bytes that are stored now and later.
+func NewStorageForecast(now time.Time, stored int64, points []Stored, limit int64, disk bool) *StorageForecast {
+	f := &StorageForecast{Points: points, Limit: limit, Disk: disk}
+	before := Stored{now, stored}
+	if limit <= 0 {
+		return f
+	}
+	if stored >= limit {
+		f.Full = now
+		return f
+	}
+	for _, p := range points {
+		if p.Bytes >= limit {
+			part := float64(limit-before.Bytes) / float64(p.Bytes-before.Bytes)
+			f.Full = before.At.Add(time.Duration(part * float64(p.At.Sub(before.At)))).UTC().Truncate(time.Second)
+			return f
+		}
+		before = p
+	}
+	return f
+}
+
+// Describe says when what is full, where that is so soon that somebody should know; "" where it is not.
+func (f *StorageForecast) Describe(now time.Time) string {
+	switch {
+	case !f.Soon(now):
+		return ""
+	case f.Disk:
+		return fmt.Sprintf("the disk is full by %s, if it goes on like that", f.Full.UTC().Format(time.DateOnly))
+	}
+	return fmt.Sprintf("the quota is full by %s, if it goes on like that", f.Full.UTC().Format(time.DateOnly))
+}
+
+// Soon reports whether the limit is reached so soon that somebody should know.
+func (f *StorageForecast) Soon(now time.Time) bool {
+	return f != nil && !f.Full.IsZero() && f.Full.Sub(now) <= warnedAhead
+}
+
+// Grown is the size that a backup is taken to have at a time, where one has so many bytes now.
+func (f *Forecast) Grown(size int64, now, at time.Time) int64 {
+	if f == nil || at.Before(now) {
+		return size
+	}
+	return size + int64(f.Size.PerDay*at.Sub(now).Hours()/24)
+}
+
 const (
 	fewest      = 4                        // points that a line is put through
 	shortest    = 7 * 24 * time.Hour       // between the first and the last of them
@@ -149,6 +212,9 @@ func (s *state) forecast(limits Limits) {
 	if s.expected == nil {
 		return // nobody makes more of them here
 	}
+	if most := s.expected.MaxBytes; most > 0 {
+		limits.Bytes = most
+	}
 	if s.Forecast = forecast(s.measures, s.now, limits); s.Forecast == nil {
 		return
 	}
@@ -160,7 +226,7 @@ func (s *state) forecast(limits Limits) {
 		switch what, t := r.Limit, s.Forecast.Size; what {
 		case SizeLimitNear:
 			f.Text = fmt.Sprintf("its backups are %s now and grow by %s a day: %s they are larger than one may be (%s)", quantity.Bytes(t.Now), quantity.Bytes(int64(t.PerDay)), by(r.At, s.now), quantity.Bytes(r.Value))
-			f.Hint = "Raise BACKUP_MAX_SIZE_GB before then, or leave tables out that need no backup."
+			f.Hint = "Raise BACKUP_MAX_SIZE_GB, or maxSizeGB of the source, before then, or leave tables out that need no backup."
 		case TimeLimitNear:
 			length := func(ms int64) string { return quantity.Duration(time.Duration(ms) * time.Millisecond) }
 			t = s.Forecast.Duration

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cofre/pkg/fault"
+	"cofre/pkg/quantity"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
 )
@@ -35,9 +36,10 @@ const (
 	CopyUnknown Code = "copy_unknown"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.
 	ServerChanged Code = "server_changed"
-	Unreadable    Code = "unreadable" // the source's record: whose it is cannot be checked, so that it is not backed up
-	Gone          Code = "vanished"   // its database is not on the server any more
-	Future        Code = "future"     // dated later than now: a clock is wrong somewhere
+	Unreadable    Code = "unreadable"       // the source's record: whose it is cannot be checked, so that it is not backed up
+	Untaken       Code = "settings_untaken" // what is kept of it in the bucket is not what counts, or what nobody can go by
+	Gone          Code = "vanished"         // its database is not on the server any more
+	Future        Code = "future"           // dated later than now: a clock is wrong somewhere
 )
 
 // Finding is one thing about a source that somebody should look at.
@@ -46,14 +48,25 @@ type Finding struct {
 	Severity State           `json:"severity"` // Warning or Failing
 	Text     string          `json:"text"`
 	Hint     string          `json:"hint"`
+	Step     Step            `json:"step"`               // what is to be done next
 	Since    time.Time       `json:"since,omitzero"`     // zero where that says nothing
 	Backup   string          `json:"backupId,omitempty"` // of the one it is about
 	Error    *registry.Error `json:"error,omitempty"`
 }
 
 func (s *state) find(f Finding) {
+	f.Step = steps[f.Code]
 	s.Findings = append(s.Findings, f)
 	s.State = worse(s.State, f.Severity)
+}
+
+// untaken says why what is kept of the source in the bucket does not count. That the file says something else of it is no failure.
+func (s *state) untaken(f *fault.Error) {
+	found := Finding{Code: Untaken, Severity: Failing, Text: "it is not backed up by what is kept of it here: " + f.Message, Hint: f.Hint, Error: registry.ErrorOf(f)}
+	if f.Reason == fault.AlreadyExists {
+		found.Severity, found.Text = Warning, "what is kept of it here does not count: "+f.Message
+	}
+	s.find(found)
 }
 
 func (s *state) unread(f *fault.Error) {
@@ -81,10 +94,10 @@ func (b *builder) judge(s *state) {
 	s.proofs()
 	s.forecast(b.in.Limits)
 	if s.Damaged > 0 {
-		s.find(Finding{Code: Damage, Severity: Warning, Text: fmt.Sprintf("%s found damaged", plural(s.Damaged, "backup")), Hint: "Make a new one of what it held."})
+		s.find(Finding{Code: Damage, Severity: Warning, Text: quantity.Plural(s.Damaged, "damaged backup"), Hint: "Create a new backup, and validate the others."})
 	}
 	if s.future > 0 {
-		s.find(Finding{Code: Future, Severity: Warning, Text: plural(s.future, "backup") + " dated in the future, and not counted", Hint: "Check the clocks of the machines that make backups."})
+		s.find(Finding{Code: Future, Severity: Warning, Text: quantity.Plural(s.future, "backup") + " dated in the future, and not counted", Hint: "Check the clocks of the machines that make backups."})
 	}
 	b.age(s, plan)
 	if s.OnlyParts {
@@ -129,7 +142,7 @@ func (b *builder) age(s *state, plan Schedule) {
 			Hint: "Remove its backups when it is gone for good; when it comes back, it is backed up again."})
 	case s.OnlyParts: // amber for that, and never overdue
 	case s.LastWhole == nil && !late:
-		s.find(Finding{Code: NoBackupYet, Severity: Warning, Text: "there is no good backup yet", Hint: "Make the first one."})
+		s.find(Finding{Code: NoBackupYet, Severity: Warning, Text: "no good backup yet", Hint: "Create the first backup."})
 	case !late:
 	case s.expected == nil:
 		s.Overdue = true
@@ -154,18 +167,11 @@ func (b *builder) lastGood(s *state) string {
 func Ago(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d >= 48*time.Hour:
-		return plural(int(d/(24*time.Hour)), "day")
+		return quantity.Plural(int(d/(24*time.Hour)), "day")
 	case d >= 2*time.Hour:
-		return plural(int(d/time.Hour), "hour")
+		return quantity.Plural(int(d/time.Hour), "hour")
 	}
-	return plural(int(d/time.Minute), "minute")
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return quantity.Plural(int(d/time.Minute), "minute")
 }
 
 // failing looks whether the last attempts to back everything up failed; where nobody ever tried that, the last attempts at
@@ -305,7 +311,7 @@ func (s *state) contents() {
 		return
 	}
 	s.RowsLost = &RowsLost{ID: last.ID, Before: c.Compared, Tables: c.Lost, Worst: c.Warnings}
-	text := plural(c.Lost, "table") + " of the newest backup lost most of the rows"
+	text := quantity.Plural(c.Lost, "table") + " of the newest backup lost most of the rows"
 	if len(c.Warnings) > 0 {
 		w := c.Warnings[0]
 		text = fmt.Sprintf("%s lost %d %% of its rows since the backup before (%d, then %d)", w.Table, w.Percent, w.Before, w.After)
@@ -313,7 +319,7 @@ func (s *state) contents() {
 			text = fmt.Sprintf("%s is gone since the backup before; it had %d rows", w.Table, w.Before)
 		}
 		if c.Lost > 1 {
-			text += ", and " + plural(c.Lost-1, "other table") + " lost rows"
+			text += ", and " + quantity.Plural(c.Lost-1, "other table") + " lost rows"
 		}
 	}
 	s.find(Finding{Code: TablesLost, Severity: Warning, Backup: last.ID, Text: text, Hint: "Look at all that changed, before the older backups are removed: cofre diff " + last.ID})

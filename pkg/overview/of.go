@@ -57,13 +57,16 @@ func Of(in Input) Overview {
 	for _, rec := range in.Sources {
 		s := b.source(rec.Name)
 		s.seen(rec.FirstSeen)
+		s.JustGone = rec.Vanished.IsZero() && !in.Vanished[rec.Name].IsZero()
 		s.Database = cmp.Or(s.Database, rec.Database)
 		if n := len(rec.Addresses); n > 0 {
 			s.Server, s.begun = rec.Addresses[0], true
 		}
 	}
-	for name := range in.Unread {
-		b.source(name)
+	for _, names := range []map[string]error{in.Unread, in.Untaken} {
+		for name := range names {
+			b.source(name)
+		}
 	}
 	for _, t := range in.Settled {
 		b.countSettled(t)
@@ -75,7 +78,7 @@ func Of(in Input) Overview {
 	}
 	for _, s := range b.all {
 		s.sumUp()
-		if s.givenUp() {
+		if s.givenUp() && in.Untaken[s.Name] == nil {
 			continue
 		}
 		s.Vanished = in.Vanished[s.Name]
@@ -84,6 +87,9 @@ func Of(in Input) Overview {
 		}
 		if err := in.Unread[s.Name]; err != nil {
 			s.unread(fault.From(err))
+		}
+		if err := in.Untaken[s.Name]; err != nil {
+			s.untaken(fault.From(err))
 		}
 		b.judge(s)
 		b.out.Sources = append(b.out.Sources, s.Source)

@@ -45,6 +45,7 @@ type Expected struct {
 	Database string
 	Schedule Schedule      // nil: it is made when somebody asks
 	MaxAge   time.Duration // of the last good backup; 0 is the default
+	MaxBytes int64         // stored, of one backup; 0 is that of all (Input.Limits)
 	Proofs   time.Duration // between two proofs; 0: none is expected, unless ProofTimes says otherwise
 	Paused   bool          // somebody said that no backups are made for now: it is not overdue meanwhile
 	// ProofTimes are when somebody else makes the proofs that are expected, as the schedule of a stack on AWS; nil: nobody does.
@@ -88,6 +89,8 @@ type Input struct {
 	Vanished map[string]time.Time
 	// Unread says, by source, why its record cannot be read; it is not backed up by this version then.
 	Unread map[string]error
+	// Untaken says, by source, why what is kept of it in the bucket does not count.
+	Untaken map[string]error
 	// Limits are what one backup may take, for forecasts.
 	Limits Limits
 	// Settings say for how long records are kept: a day without a record says nothing before that.
@@ -126,8 +129,12 @@ type Overview struct {
 	Damaged int
 	Running int
 	ByState map[registry.Status]int
+	// Storage is where the stored bytes lead; nil where that cannot be told.
+	Storage *StorageForecast
 	// LastCleanup is when expired backups were last removed; zero for never.
 	LastCleanup time.Time
+	// Followed are the servers whose databases are sources of their own.
+	Followed []source.Followed
 }
 
 // Source is how it stands with one source.
@@ -144,6 +151,8 @@ type Source struct {
 	Paused bool
 	// Vanished is since when its database is gone from its server; zero while it is there. Then it is never overdue.
 	Vanished time.Time
+	// JustGone tells that this is not on record yet: Vanished is the time of this look, and that of the next one is another.
+	JustGone bool
 	// ServerUnknown is the number of its backups from before sources were known.
 	ServerUnknown int
 
@@ -180,6 +189,7 @@ type Source struct {
 	RowsLost  *RowsLost // tables of the newest whole backup lost more of their rows than they may
 	Copies    []Copies  // of each second place
 	Forecast  *Forecast // where sizes and durations lead; nil where that cannot be told
+	Coming    []Stored  // its stored bytes at times to come; see [StorageForecast]
 	Sizes     []Ref     // whole good ones, the oldest first, at most maxSizes
 
 	State    State

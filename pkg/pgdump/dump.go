@@ -240,7 +240,7 @@ func Canceled(cause error) error {
 
 // TimedOut is the fault for what took longer than its own limit, which a setting or option raises.
 func TimedOut(code fault.Code, what string, limit time.Duration, setting string) *fault.Error {
-	return fault.New(code, fault.Timeout, "Raise "+setting+", or look for what slows it down: locks on the server, or storage that is too slow.",
+	return fault.New(code, fault.Timeout, "Raise "+setting+", or find what slows it down: locks on the server, slow storage.",
 		"%s did not finish within %s and was stopped", what, limit)
 }
 

@@ -35,8 +35,8 @@ type ending struct {
 
 // Outrun is the fault of a dump that a standby has ended because replication had to go on. cause may be nil.
 func Outrun(cause error, code fault.Code) *fault.Error {
-	f := fault.Wrap(cause, code, fault.ConnectionLost, "Set hot_standby_feedback = on or a higher max_standby_streaming_delay on the standby, or dump from the primary.",
-		"the standby canceled the dump because replication had to go on")
+	f := fault.Wrap(cause, code, fault.ServerConflict, "On the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or back up from the primary.",
+		"the standby canceled the dump (conflict with recovery)")
 	f.Transient = true
 	return f
 }
@@ -59,7 +59,7 @@ func failure(e ending) error {
 	}
 	var exit *exec.ExitError
 	if !errors.As(e.err, &exit) {
-		return fault.Wrap(e.err, e.code, fault.ExitStatus, "Look at its messages.", "%s failed", e.program)
+		return fault.Wrap(e.err, e.code, fault.ExitStatus, "See its messages.", "%s failed", e.program)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && !e.refused {
 		return e.withStderr(killed(e, status.Signal()))
@@ -69,8 +69,8 @@ func failure(e ending) error {
 	}
 	f := classify(e)
 	if f == nil {
-		f = fault.New(e.code, fault.ExitStatus, "Look at its messages.",
-			"%s failed with status %d", e.program, max(exit.ExitCode(), 1))
+		f = fault.New(e.code, fault.ExitStatus, "See its messages; run again with --verbose for all of them.",
+			"%s exited with status %d", e.program, max(exit.ExitCode(), 1))
 	}
 	return e.withStderr(f)
 }
@@ -78,9 +78,9 @@ func failure(e ending) error {
 func killed(e ending, s syscall.Signal) *fault.Error {
 	hint := "Find out who ended it, then try again."
 	if s == syscall.SIGKILL {
-		hint = "Often the system does this when memory runs out: look at its log (dmesg), give it more memory, then try again."
+		hint = "Usually the kernel ran out of memory: check dmesg, add memory, try again."
 	}
-	return fault.New(e.code, fault.KilledBySignal, hint, "%s was killed by %s", e.program, unix.SignalName(s))
+	return fault.New(e.code, fault.KilledBySignal, hint, "%s was killed (%s)", e.program, unix.SignalName(s))
 }
 
 // withStderr adds what the program said as the cause.
@@ -133,8 +133,8 @@ func classify(e ending) *fault.Error {
 			"Check the names: a name with capital letters or special characters needs double quotes inside the pattern, and a name without a schema is looked for in the search path only.",
 			"the selection names nothing that exists: %s", noMatch().FindString(e.stderr))
 	case rowSecurity().MatchString(e.stderr):
-		return fault.New(fault.Permission, fault.MissingPrivilege, "Use a role with BYPASSRLS: ALTER ROLE "+postgres.QuoteIdent(e.target.User())+" BYPASSRLS.",
-			"cannot %s: row-level security hides rows of table %s from role %q", e.doing, rowSecurity().FindStringSubmatch(e.stderr)[1], e.target.User())
+		return fault.New(fault.Permission, fault.MissingPrivilege, "Run ALTER ROLE "+postgres.QuoteIdent(e.target.User())+" BYPASSRLS, or use a role that has it.",
+			"row-level security hides rows of table %s from role %q", rowSecurity().FindStringSubmatch(e.stderr)[1], e.target.User())
 	case permission().MatchString(e.stderr):
 		hint := "Grant role " + postgres.QuoteIdent(e.target.User()) + " what is missing"
 		if e.program == "pg_dump" {
@@ -150,17 +150,20 @@ func classify(e ending) *fault.Error {
 		e.standby && !has(lostConnection...) && has("pg_dump: detail: Query was: ", "pg_dump: error: Dumping the contents of table") && !has(" ERROR: "):
 		return Outrun(nil, e.code)
 	case has(lostConnection...):
-		f := fault.New(e.code, fault.ConnectionLost, "Try again; if it happens again, look at the server's log and at proxies in between.",
-			"the connection to the database broke while %s was running", e.program)
+		f := fault.New(e.code, fault.ConnectionLost, "Try again. If it recurs, check the server log and any proxy or pooler in between.",
+			"the connection to the database was lost while %s was running", e.program)
 		f.Transient = true
 		return f
 	case has("cache lookup failed", "could not open relation with OID"):
-		f := fault.New(e.code, fault.ExitStatus, "Try again when no tables are being created or dropped.", "the schema changed while %s was reading it", e.program)
+		f := fault.New(e.code, fault.ExitStatus, "Try again when no migration is running.", "the schema changed during the dump")
 		f.Transient = true
 		return f
 	case has("out of shared memory"):
-		return fault.New(e.code, fault.LimitReached, "Raise max_locks_per_transaction in the server's configuration and restart it; a restore can also be done in several transactions.",
-			"%s needs more locks at once than the server's lock table holds", e.program)
+		hint := "Raise max_locks_per_transaction and restart the server."
+		if e.program != "pg_dump" {
+			hint = "Raise max_locks_per_transaction and restart the server, or restore in several transactions."
+		}
+		return fault.New(e.code, fault.LimitReached, hint, "out of lock table space on the server")
 	case missingRole().MatchString(e.stderr):
 		return fault.New(fault.Validation, fault.TargetLacks, "Create the role on the target server (CREATE ROLE ...), or restore without owners and privileges.",
 			"the target server has no %s", missingRole().FindStringSubmatch(e.stderr)[1])
@@ -222,8 +225,8 @@ func lockTimeout(e ending) *fault.Error {
 	if m := lockedTable().FindStringSubmatch(e.stderr); m != nil && !strings.Contains(m[1], ",") && len(m[1]) < 300 {
 		what = "table " + strings.TrimPrefix(m[1], "ONLY ")
 	}
-	f := fault.New(e.code, fault.LockTimeout, "Wait until the other session is done (see pg_stat_activity and pg_locks), or allow a longer lock wait.",
-		"%s stayed locked by another session for longer than %s was told to wait", what, e.program)
+	f := fault.New(e.code, fault.LockTimeout, postgres.LockHint,
+		"timed out waiting for a lock on %s", what)
 	f.Transient = true
 	return f
 }

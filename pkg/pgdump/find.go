@@ -149,16 +149,12 @@ func Pick(clients []Client, o FindOptions) (Client, error) {
 	}
 	if len(clients) == 0 {
 		return Client{}, fault.New(fault.BackupCreation, fault.ClientMissing,
-			installHint(max(o.ServerMajor, 18))+" Or set PGDUMP_PATH to the pg_dump to use.", "no pg_dump was found on this machine")
+			installHint(max(o.ServerMajor, 18))+" Or set PGDUMP_PATH to the pg_dump to use.", "pg_dump not found")
 	}
 	if best := clients[0]; best.Major >= o.ServerMajor {
 		return best, nil
 	}
-	where := "the newest pg_dump found"
-	if o.Path != "" {
-		where = "the pg_dump of PGDUMP_PATH"
-	}
-	return Client{}, clients[0].tooOld(o.ServerMajor, where)
+	return Client{}, clients[0].tooOld(o.ServerMajor, o.Path != "")
 }
 
 // suits refuses a server that the client cannot dump.
@@ -167,25 +163,30 @@ func (c Client) suits(serverMajor int) error {
 	case serverMajor < oldestServer:
 		return serverTooOld(serverMajor)
 	case serverMajor > c.Major:
-		return c.tooOld(serverMajor, "pg_dump")
+		return c.tooOld(serverMajor, false)
 	}
 	return nil
 }
 
 func serverTooOld(major int) error {
-	return fault.New(fault.BackupCreation, fault.ServerTooOld, "Upgrade the server first.",
-		"the server is PostgreSQL %d, older than any pg_dump of today can read (9.2)", major)
+	return fault.New(fault.BackupCreation, fault.ServerTooOld, "Upgrade the server.",
+		"PostgreSQL %d is not supported: pg_dump needs 9.2 or newer", major)
 }
 
-func (c Client) tooOld(serverMajor int, where string) error {
-	return fault.New(fault.BackupCreation, fault.ClientTooOld, installHint(serverMajor),
-		"the server is PostgreSQL %d, but %s is version %d.%d (%s); it cannot dump a newer server",
-		serverMajor, where, c.Major, c.Minor, c.PgDump)
+// tooOld is for a server that is newer than the client; named tells that PGDUMP_PATH says to use that one.
+func (c Client) tooOld(serverMajor int, named bool) error {
+	hint := installHint(serverMajor)
+	if named {
+		hint += " Then set PGDUMP_PATH to its pg_dump, or leave it empty."
+	}
+	return fault.New(fault.BackupCreation, fault.ClientTooOld, hint,
+		"PostgreSQL %d cannot be dumped with pg_dump %d.%d (%s): its major version is older than the server's",
+		serverMajor, c.Major, c.Minor, c.PgDump)
 }
 
 func installHint(major int) string {
-	return fmt.Sprintf("Install the client programs of PostgreSQL %d or newer: the package postgresql-client-%d "+
-		"(Debian, Ubuntu; see https://wiki.postgresql.org/wiki/Apt), postgresql%d (RPM) or postgresql@%d (Homebrew).", major, major, major, major)
+	return fmt.Sprintf("Install the PostgreSQL %d client or a newer one: postgresql-client-%d "+
+		"(Debian, Ubuntu: https://wiki.postgresql.org/wiki/Apt), postgresql%d (RPM), postgresql@%d (Homebrew).", major, major, major, major)
 }
 
 // explicit takes the program that somebody named, and says what is wrong with it when it cannot be used.

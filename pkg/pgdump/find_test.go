@@ -43,7 +43,7 @@ func TestFindTakesTheNewestNotOlderThanTheServer(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	_, err = pgdump.Find(ctx, pgdump.FindOptions{Dirs: dirs[:2], ServerMajor: 18})
-	wantFault(t, err, fault.BackupCreation, fault.ClientTooOld, "PostgreSQL 18", "version 15.", "postgresql-client-18")
+	wantFault(t, err, fault.BackupCreation, fault.ClientTooOld, "PostgreSQL 18", "pg_dump 15.", "postgresql-client-18")
 	_, err = pgdump.Find(ctx, pgdump.FindOptions{Dirs: []string{t.TempDir()}, ServerMajor: 17})
 	wantFault(t, err, fault.BackupCreation, fault.ClientMissing, "postgresql-client-18", "PGDUMP_PATH")
 	_, err = pgdump.Find(ctx, pgdump.FindOptions{Dirs: dirs, ServerMajor: 8})
@@ -167,7 +167,7 @@ func TestDefaultDirsAreThoseOfPath(t *testing.T) {
 func TestOldClientIsRefused(t *testing.T) {
 	s := testenv.Postgres(t, 18)
 	_, err := dump(t, client(t, 15), pgdump.DumpOptions{Target: target(t, s.NewDatabase(t))})
-	wantFault(t, err, fault.BackupCreation, fault.ClientTooOld, "PostgreSQL 18", "version 15.")
+	wantFault(t, err, fault.BackupCreation, fault.ClientTooOld, "PostgreSQL 18", "pg_dump 15.")
 }
 
 func TestCompressions(t *testing.T) {

@@ -241,8 +241,8 @@ func (l *leaver) missingRoles(roles []string, o RestoreOptions) error {
 	}
 	if len(missing) > 0 {
 		return fault.New(fault.Validation, fault.TargetLacks,
-			"Create them on the target server (CREATE ROLE ...), give what is theirs to others (--role-map old=new), or leave it out: --skip-missing-roles, or --no-owner --no-privileges.",
-			"the target server does not have the roles that own objects of the backup or are named in it: %s (%s); nothing was changed", listed(missing), listed(uses))
+			"Create them (CREATE ROLE ...), give what is theirs to others (--role-map old=new), or restore with --skip-missing-roles or --no-owner --no-privileges.",
+			"roles missing on the target server: %s (%s); nothing was changed", listed(missing), listed(uses))
 	}
 	l.head.Entries = slices.DeleteFunc(l.head.Entries, func(e archive.Entry) bool {
 		return e.Defn == "" && slices.Contains([]string{"ACL", "DEFAULT ACL", "POLICY", "USER MAPPING"}, e.Desc)

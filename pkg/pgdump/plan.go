@@ -159,12 +159,12 @@ func (p *plan) checkPresence() error {
 	case p.options.Create && !p.to.Creates && !p.rows: // rows have nothing to go to in a new database
 		return postgres.MayNotCreate(nil, p.to.Role)
 	case p.options.MustBeEmpty && !p.rows && !p.options.Part.Any() && p.to.Content != "":
-		hint := "Restore into an empty database (--create makes one)"
+		hint := "Restore into an empty one (--create)."
 		if p.input.archive != nil {
-			hint += ", or replace what is there with --clean"
+			hint = "Restore into an empty one (--create), or replace its contents (--clean)."
 		}
-		return fault.New(fault.Validation, fault.NotEmpty, hint+".",
-			"the database %q is not empty: it holds %s", p.to.Name, p.to.Content)
+		return fault.New(fault.Validation, fault.NotEmpty, hint,
+			"target database %q is not empty: %s", p.to.Name, p.to.Content)
 	}
 	return nil
 }
@@ -201,8 +201,8 @@ func (p *plan) checkExtensions() error {
 		p.leaver.removeExtensions(missing)
 		return nil
 	}
-	return fault.New(fault.Validation, fault.TargetLacks, "Install them on the target server (package postgresql-contrib or the extension's own), then try again.",
-		"the target server does not have the extensions %s; nothing was changed", strings.Join(missing, ", "))
+	return fault.New(fault.Validation, fault.TargetLacks, "Install their packages there (postgresql-contrib or the extension's own) and try again.",
+		"extensions not available on the target server: %s; nothing was changed", strings.Join(missing, ", "))
 }
 
 // checkTablespaces refuses an archive with objects in tablespaces that the server does not have: pg_restore would fail at the

@@ -2,6 +2,7 @@ package pgdump
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -180,12 +181,12 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 	}
 	in, err := c.begin(ctx, &o, r)
 	if err != nil {
-		return report, err
+		return report, late(ctx, o, err)
 	}
 	p := &plan{options: o, input: in}
 	defer p.letIn()
 	if err := p.make(ctx); err != nil {
-		return report, err
+		return report, late(ctx, o, err)
 	}
 	report.inPart = o.Part.Any() && !o.Create
 	report.ServerVersion, report.Remarks, report.LeftOut = p.to.Version, p.remarks, p.leaver.out
@@ -199,6 +200,15 @@ func (c Client) Restore(ctx context.Context, o RestoreOptions, r io.Reader) (Res
 	report.Duration = time.Since(started)
 	report.Unchanged = err != nil && report.Unchanged
 	return report, err
+}
+
+// late is the fault of what failed before anything was touched because the restore's own time was over: not the server was too slow to answer, there
+// was no more time to ask it.
+func late(ctx context.Context, o RestoreOptions, err error) error {
+	if !errors.Is(context.Cause(ctx), errTimeout) || fault.HasReason(err, fault.Timeout) {
+		return err
+	}
+	return TimedOut(fault.Validation, "the restore", o.Timeout, "--timeout")
 }
 
 // restore does what was planned.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -210,6 +211,16 @@ func TestRestoreIsCancelled(t *testing.T) {
 		_, err := client(t, 18).Restore(context.Background(), pgdump.RestoreOptions{Target: db, Timeout: time.Second},
 			io.MultiReader(bytes.NewReader(data[:len(data)/2]), hang))
 		wantFault(t, err, fault.Validation, fault.Timeout, "1s")
+	})
+	t.Run("timeout before the server answers", func(t *testing.T) { // which is not the server's fault
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		_, err = client(t, 18).Restore(context.Background(), pgdump.RestoreOptions{Target: target(t, "postgres://ana@"+silent.Addr().String()+"/shop?sslmode=disable"), Timeout: 200 * time.Millisecond},
+			bytes.NewReader(source(t, 18, pgdump.Custom)))
+		wantFault(t, err, fault.Validation, fault.Timeout, "the restore did not finish within 200ms", "--timeout")
 	})
 }
 

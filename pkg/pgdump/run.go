@@ -218,11 +218,11 @@ func (report *RestoreReport) outcome(err error) error {
 		f.Message += "; the target database was left as it was"
 	} else {
 		f.Message += "; the target database may be partly filled"
-		again := "drop the target database and create it anew"
+		again := "Drop and recreate the target database before trying again."
 		if report.inPart {
-			again = "drop what is there of the part"
+			again = "Drop what is there of the part before trying again."
 		}
-		f.Hint = strings.TrimSpace(f.Hint + " Before trying again, " + again + ".")
+		f.Hint = strings.TrimSpace(f.Hint + " " + again)
 		if f.Reason == fault.ExitStatus || f.Reason == "" {
 			f.Reason = fault.RestoreIncomplete
 		}

@@ -35,7 +35,7 @@ func (x *rewritten) Close() error {
 func asText(e *archive.Entry, to io.Writer) (io.WriteCloser, error) {
 	c, known := e.Copied()
 	if !known {
-		return nil, fault.New(fault.Validation, fault.NewerVersion, "Install the newest cofre on this machine.", "the rows of %s are written in a way that is not known", e.Label())
+		return nil, fault.New(fault.Validation, fault.NewerVersion, "Upgrade cofre on this machine.", "the rows of %s are written in a way that is not known", e.Label())
 	}
 	return rows.NewReader(to, rows.Copy, rows.Options{Columns: c.Columns, Binary: c.Binary, Types: c.Types})
 }

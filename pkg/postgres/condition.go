@@ -104,7 +104,7 @@ func (c Condition) Concerns(now time.Time) []Concern {
 	}
 	if c.Standby && !c.Feedback && c.Delay >= 0 && c.Delay < patient {
 		out = append(out, Concern{"standby", fmt.Sprintf("it is a standby that ends a query after %s where replication has to go on: a backup that reads for longer can fail", strings.TrimSpace(quantity.Duration(c.Delay))),
-			"Set hot_standby_feedback = on there, or a max_standby_streaming_delay that is longer than a backup takes (-1 waits for ever)."})
+			"Set hot_standby_feedback = on there, or a max_standby_streaming_delay that is longer than a backup takes (-1 waits forever)."})
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func TestConnectionFaults(t *testing.T) {
 	}
 	here := fmt.Sprintf("127.0.0.1:%d", s.Port)
 	connection := fault.DatabaseConnection
-	wantConnection(t, "wrong password", at("postgres", "wrong", here, db), connection, fault.LoginFailed, false, `role "postgres"`, "percent-encoded")
+	wantConnection(t, "wrong password", at("postgres", "wrong", here, db), connection, fault.LoginFailed, false, `role "postgres"`, "percent-encode")
 	wantConnection(t, "no password", fmt.Sprintf("postgres://postgres@%s/%s?passfile=/nowhere", here, db), connection, fault.LoginFailed, false, "No password was given")
 	wantConnection(t, "unknown role", at("nobody_here", "x", here, db), connection, fault.LoginFailed, false)
 	wantConnection(t, "role without login", at(nologin, nologinPassword, here, "postgres"), connection, fault.LoginFailed, false)
@@ -74,10 +74,10 @@ func TestConnectionFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	wantConnection(t, "nobody answers", fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1", silent.Addr()), connection, fault.HostUnreachable, true, "did not answer in time")
+	wantConnection(t, "nobody answers", fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1", silent.Addr()), connection, fault.HostUnreachable, true, "timed out")
 	plainly := refusingTLS(t)
 	for _, mode := range []string{"", "&sslmode=prefer", "&sslmode=allow"} { // a connection without TLS is welcome: its own trouble counts
-		wantConnection(t, "no TLS, then nobody answers"+mode, fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1%s", plainly, mode), connection, fault.HostUnreachable, true, "did not answer in time")
+		wantConnection(t, "no TLS, then nobody answers"+mode, fmt.Sprintf("postgres://u:p@%s/db?connect_timeout=1%s", plainly, mode), connection, fault.HostUnreachable, true, "timed out")
 	}
 	wantConnection(t, "no TLS", fmt.Sprintf("postgres://u:p@%s/db?sslmode=require", plainly), connection, fault.TLSRefused, false)
 	closing, err := net.Listen("tcp", "127.0.0.1:0")
@@ -138,7 +138,7 @@ func TestTLSFaults(t *testing.T) {
 	ca := "&sslrootcert=" + s.CAFile
 	wantConnection(t, "no TLS", url+"?sslmode=disable", connection, fault.TLSRequired, false, "sslmode=require")
 	wantConnection(t, "another authority", url+"?sslmode=verify-ca&sslrootcert="+testenv.OtherCA(t), connection, fault.TLSCertificate, false, "sslrootcert")
-	wantConnection(t, "another name", url+"?sslmode=verify-full"+ca, connection, fault.TLSCertificate, false, "another name")
+	wantConnection(t, "another name", url+"?sslmode=verify-full"+ca, connection, fault.TLSCertificate, false, "does not match the host name")
 	wantConnection(t, "public authorities", url+"?sslmode=verify-full&sslrootcert=system", connection, fault.TLSCertificate, false)
 	named := strings.Replace(url, "@127.0.0.1:", "@db.example:", 1) + "?sslmode=verify-full&hostaddr=127.0.0.1" + ca
 	for _, ok := range []string{url + "?sslmode=prefer", url + "?sslmode=require", url + "?sslmode=verify-ca" + ca, named} {
@@ -362,5 +362,22 @@ func TestLongMessages(t *testing.T) {
 	}
 	if _, err = conn.Exec(context.Background(), "SELECT repeat('x', 100000000)"); err == nil || !strings.Contains(db.Explain(context.Background(), err).Error(), "more than the 33554432") {
 		t.Errorf("%.200v", err)
+	}
+}
+
+// What the server ended itself, or could not do, is no lost connection: that would send people to their network.
+func TestServersOwnTrouble(t *testing.T) {
+	t.Parallel()
+	db := target(t, "postgres://u:p@db.example/shop")
+	for code, want := range map[string]struct {
+		code   fault.Code
+		reason fault.Reason
+	}{
+		"40001": {fault.DatabaseConnection, fault.ServerConflict}, "40P01": {fault.DatabaseConnection, fault.ServerConflict}, "08006": {fault.DatabaseConnection, fault.ConnectionLost},
+		"53100": {fault.DiskSpace, ""}, "53200": {fault.DatabaseConnection, fault.ServerFailed}, "58030": {fault.DatabaseConnection, fault.ServerFailed},
+	} {
+		if f := db.ExplainMessage(code, "of the server"); f.Code != want.code || f.Reason != want.reason || !f.Transient || f.Hint == "" {
+			t.Errorf("%s: %s %q, transient %t: %v", code, f.Code, f.Reason, f.Transient, f)
+		}
 	}
 }

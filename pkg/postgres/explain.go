@@ -115,33 +115,33 @@ func (t Target) explainNetwork(err error) *fault.Error {
 		return t.fault("", false, "Check that host and port are those of PostgreSQL, and who answers there.",
 			"%s sent a message of %d bytes, more than the %d that cofre reads there", t.address(), long.ActualBodyLen, long.MaxExpectedBodyLen)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return t.fault(fault.HostUnknown, false, "Check the spelling of the host name, and that this machine's DNS knows it.",
-			"the host name %q is unknown", cmp.Or(dns.Name, t.Host()))
+		return t.fault(fault.HostUnknown, false, "Check the spelling and this machine's DNS.",
+			"host name %q not found", cmp.Or(dns.Name, t.Host()))
 	case errors.As(err, &dns):
 		return t.fault(fault.HostUnknown, true, "The name server did not answer: check the network, then try again.",
 			"the host name %q could not be looked up", cmp.Or(dns.Name, t.Host()))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return t.fault(fault.PortRefused, true, "Check the port, and that PostgreSQL is running and listens there (listen_addresses).",
-			"nothing listens at %s", t.address())
+		return t.fault(fault.PortRefused, true, "Check that PostgreSQL is running, that the port is right, and that listen_addresses covers this address.",
+			"connection refused at %s", t.address())
 	case errors.Is(err, syscall.ENOENT):
-		return t.fault(fault.PortRefused, true, "Check the socket folder and the port, and that PostgreSQL is running; or connect by host name.",
-			"there is no %s", t.address())
+		return t.fault(fault.PortRefused, true, "Check that PostgreSQL is running and that the socket directory and port are right, or connect by host name.",
+			"%s does not exist", t.address())
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return t.fault(fault.PortRefused, false, "Run it as a user who may open the socket, or connect by host name.",
 			"the system does not allow connecting to %s", t.address())
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTDOWN):
-		return t.fault(fault.HostUnreachable, true, "Check the network: routes, VPN, VPC and security groups.",
-			"the host %s cannot be reached", t.Host())
+		return t.fault(fault.HostUnreachable, true, "Check the network: routes, VPN, VPC, security groups.",
+			"host %s is unreachable", t.Host())
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return t.fault(fault.HostUnreachable, true,
-			"Check host and port, and that a firewall or security group lets this machine through; connect_timeout sets how long to wait.",
-			"%s did not answer in time", t.address())
+			"Check host and port, and that firewalls and security groups allow this machine. connect_timeout sets how long to wait.",
+			"connection to %s timed out", t.address())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, pgconn.ErrConnClosed):
-		return t.fault(fault.ConnectionLost, true, "Try again; if it happens again, look at the server's log and at proxies in between.",
-			"the connection to %s was lost", t.address())
+		return t.fault(fault.ConnectionLost, true, "Try again. If it recurs, check the server log and any proxy or pooler in between.",
+			"connection to %s lost", t.address())
 	}
-	return t.fault("", false, "Look at the cause, the server's log and the connection string.", "cannot use the database at %s", t.address())
+	return t.fault("", false, "Check the cause, the server log and the connection string.", "cannot use the database at %s", t.address())
 }
 
 // explainTLS answers nil when the error is not about TLS.
@@ -156,17 +156,17 @@ func (t Target) explainTLS(err error) *fault.Error {
 	)
 	switch text := err.Error(); {
 	case errors.As(err, &host):
-		return t.fault(fault.TLSCertificate, false, "Connect by a name that the certificate carries, or use sslmode=verify-ca if the name does not matter to you.",
-			"the TLS certificate of %s is for another name", t.Host())
+		return t.fault(fault.TLSCertificate, false, "Connect by a name in the certificate, or use sslmode=verify-ca to skip the name check.",
+			"the TLS certificate of %s does not match the host name", t.Host())
 	case errors.As(err, &unknown):
-		return t.fault(fault.TLSCertificate, false, "Set sslrootcert to the certificate of the authority that signed it, or sslrootcert=system for public ones.",
-			"the TLS certificate of %s is signed by an authority that is not trusted", t.Host())
+		return t.fault(fault.TLSCertificate, false, "Set sslrootcert to that CA's certificate, or to system for public CAs.",
+			"the TLS certificate of %s is from an untrusted CA", t.Host())
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return t.fault(fault.TLSCertificate, false, "Renew the server's certificate, or correct the clock of this machine.",
 			"the TLS certificate of %s is not valid", t.Host())
 	case strings.Contains(text, "server refused TLS"):
-		return t.fault(fault.TLSRefused, false, "Switch TLS on in the server (ssl = on), or use sslmode=prefer or disable if you accept an unencrypted connection.",
-			"the server %s does not offer TLS, but the connection asks for it (sslmode=%s)", t.Host(), cmp.Or(t.settings["sslmode"], "prefer"))
+		return t.fault(fault.TLSRefused, false, "Enable TLS on the server (ssl = on), or use sslmode=prefer if an unencrypted connection is acceptable.",
+			"server %s does not support TLS, and sslmode=%s requires it", t.Host(), cmp.Or(t.settings["sslmode"], "prefer"))
 	case errors.As(err, &alert) && strings.Contains(text, "certificate"), strings.Contains(text, "sslcertmode"), strings.Contains(text, "SSL certificate"):
 		return t.fault(fault.TLSCertificate, false, "Set sslcert and sslkey to a client certificate that the server accepts.",
 			"the server %s did not accept the TLS client certificate", t.Host())

@@ -23,7 +23,7 @@ func (t Target) ExplainMessage(code, message string) *fault.Error {
 	return t.explainMessage(code, "", message)
 }
 
-// Conflicts reports whether the server has ended a transaction in favour of another one, or of replication.
+// Conflicts reports whether the server has ended a transaction in favor of another one, or of replication.
 func Conflicts(err error) bool {
 	var said *pgconn.PgError
 	return errors.As(err, &said) && said.Code == "40001"
@@ -48,23 +48,23 @@ func (t Target) explainMessage(code, routine, message string) *fault.Error {
 	case routine == "ClientAuthentication" && code == "28000", has("no pg_hba.conf entry", "pg_hba.conf rejects"):
 		return t.explainNotAdmitted()
 	case code == "28P01", has("password authentication failed", "no password supplied", "empty password returned", "SASL authentication failed"):
-		hint := "Check the password (special characters in a URL must be percent-encoded), or set PGPASSWORD."
+		hint := "Check the password; in a URL, percent-encode special characters, or set PGPASSWORD instead."
 		if !t.HasPassword() {
-			hint = "No password was given: put it into the connection string, PGPASSWORD or a password file."
+			hint = "No password was given: set it in the URL, in PGPASSWORD or in ~/.pgpass."
 		}
-		return t.fault(fault.LoginFailed, false, hint, "%s refused the password of role %q", t.address(), t.User())
+		return t.fault(fault.LoginFailed, false, hint, "password authentication failed for role %q at %s", t.User(), t.address())
 	case code == "3D000", has("no such database"), strings.HasPrefix(message, "database \"") && has("does not exist"):
-		return t.fault(fault.DatabaseMissing, false, "Check the name after the last / of the URL (dbname), or create the database first.",
-			"the server at %s has no database %q", t.address(), t.Database())
+		return t.fault(fault.DatabaseMissing, false, "Check the name at the end of the URL, or create the database.",
+			"database %q does not exist at %s", t.Database(), t.address())
 	case code == "28000", strings.HasPrefix(message, "role \"") && has("does not exist"), has("is not permitted to log in", "authentication failed for user"):
-		return t.fault(fault.LoginFailed, false, "Check the user name, that the role may log in, and which authentication pg_hba.conf asks of it.",
-			"%s refused the login of role %q", t.address(), t.User())
+		return t.fault(fault.LoginFailed, false, "Check that the role exists and has LOGIN, and the authentication method in pg_hba.conf.",
+			"login rejected for role %q at %s", t.User(), t.address())
 	case code == "53300", has("too many clients", "remaining connection slots", "too many connections for"):
-		return t.fault(fault.TooManyClients, true, "Wait until connections are free, close some, or raise max_connections (or the role's or database's connection limit).",
-			"the server at %s has no free connection", t.address())
+		return t.fault(fault.TooManyClients, true, "Wait, close idle connections, or raise max_connections (or the role's or database's CONNECTION LIMIT).",
+			"no free connections at %s", t.address())
 	case code == "57P03", code == "57P01", code == "57P02", code == "57P05", has("the database system is "):
-		return t.fault(fault.ServerStarting, true, "Wait until the server is up, then try again.",
-			"the server at %s is starting, stopping or recovering", t.address())
+		return t.fault(fault.ServerStarting, true, "Wait until it accepts connections, then try again.",
+			"the server at %s is starting up, shutting down or in recovery", t.address())
 	case routine == "CheckMyDatabase" && code == "55000", has("not currently accepting connections"):
 		return t.fault(fault.NotAdmitted, false, "Allow connections: ALTER DATABASE ... WITH ALLOW_CONNECTIONS true.",
 			"database %q does not accept connections", t.Database())
@@ -75,19 +75,25 @@ func (t Target) explainMessage(code, routine, message string) *fault.Error {
 		return f
 	case code == "42501" || (code == "" && has("permission denied")):
 		f := t.fault(fault.MissingPrivilege, false, "Grant the role "+QuoteIdent(t.User())+" what is missing (for reading everything: GRANT pg_read_all_data TO "+QuoteIdent(t.User())+").",
-			"role %q lacks a right in database %q", t.User(), t.Database())
+			"role %q lacks a privilege in database %q", t.User(), t.Database())
 		f.Code = fault.Permission
 		return f
 	case code == "55P03":
-		return t.fault(fault.LockTimeout, true, "Wait until the other session is done (see pg_stat_activity and pg_locks), then try again.",
-			"a table of database %q stays locked by another session", t.Database())
+		return t.fault(fault.LockTimeout, true, "Another session holds it: see pg_stat_activity and pg_locks. Try again later.",
+			"timed out waiting for a lock in database %q", t.Database())
 	case code == "40001", code == "40P01":
-		return t.fault(fault.ConnectionLost, true, "Try again; on a standby raise max_standby_streaming_delay or set hot_standby_feedback.",
-			"the server at %s ended the transaction in favour of another one", t.address())
-	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "58"), strings.HasPrefix(code, "53"):
-		return t.fault(fault.ConnectionLost, true, "Look at the server's log, then try again.", "the server at %s could not go on", t.address())
+		return t.fault(fault.ServerConflict, true, "Try again. On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay.",
+			"the server at %s canceled the transaction in favor of another one", t.address())
+	case strings.HasPrefix(code, "08"):
+		return t.fault(fault.ConnectionLost, true, "Check the server log, then try again.", "the server at %s reports a broken connection", t.address())
+	case code == "53100":
+		f := t.fault("", true, "Free space on the database server.", "the database server's disk is full")
+		f.Code = fault.DiskSpace
+		return f
+	case strings.HasPrefix(code, "58"), strings.HasPrefix(code, "53"):
+		return t.fault(fault.ServerFailed, true, "Check the server log, then try again.", "the server at %s ran into a failure of its own", t.address())
 	}
-	return t.fault("", false, "Look at the cause and at the server's log.", "the server at %s answered with an error", t.address())
+	return t.fault("", false, "Check the cause and the server log.", "the server at %s answered with an error", t.address())
 }
 
 // poolerParameter is pgbouncer's refusal of a parameter that libpq sends at the start: "unsupported startup parameter: options",
@@ -126,11 +132,11 @@ func (t Target) explainPooler(code, message string) *fault.Error {
 // this client at all.
 func (t Target) explainNotAdmitted() *fault.Error {
 	if mode := t.settings["sslmode"]; mode == "disable" || mode == "allow" {
-		return t.fault(fault.TLSRequired, false, "Use sslmode=require (or verify-full); if that is refused too, ask for an entry in the server's pg_hba.conf.",
-			"the server at %s does not admit role %q to database %q without TLS", t.address(), t.User(), t.Database())
+		return t.fault(fault.TLSRequired, false, "Use sslmode=require or verify-full. If that is rejected too, ask for a pg_hba.conf entry.",
+			"pg_hba.conf at %s rejects unencrypted connections of role %q to database %q", t.address(), t.User(), t.Database())
 	}
-	return t.fault(fault.NotAdmitted, false, "Ask for an entry in the server's pg_hba.conf for this machine, role and database (on managed services: network access rules).",
-		"the server at %s does not admit role %q to database %q from this machine", t.address(), t.User(), t.Database())
+	return t.fault(fault.NotAdmitted, false, "Add a pg_hba.conf entry for this machine, role and database (on managed services: a network access rule).",
+		"pg_hba.conf at %s does not allow role %q on database %q from this machine", t.address(), t.User(), t.Database())
 }
 
 // QuoteIdent quotes an SQL identifier.

@@ -162,7 +162,7 @@ func freeze(ctx context.Context, conn *pgx.Conn, o FreezeOptions) (*Frozen, erro
 			if try < freezeTries {
 				break // a table is gone, or locked as soon as it had come, or the server saw a deadlock
 			}
-			f := fault.Wrap(err, fault.BackupCreation, fault.ExitStatus, "Try again when no tables are being created or dropped.", "tables came and went while they were to be locked")
+			f := fault.Wrap(err, fault.BackupCreation, fault.ExitStatus, "Try again when no migration is running.", "tables came and went while they were to be locked")
 			f.Transient = true
 			return nil, f
 		default:
@@ -174,14 +174,17 @@ func freeze(ctx context.Context, conn *pgx.Conn, o FreezeOptions) (*Frozen, erro
 	}
 }
 
+// LockHint is what to do about a lock that a backup waited for in vain.
+const LockHint = "Another session holds it: see pg_stat_activity and pg_locks. Try again, or raise BACKUP_LOCK_WAIT_TIMEOUT."
+
 // blockedError is a lock that was not to be had in time.
 type blockedError struct{ table, by string }
 
 func (b *blockedError) Error() string { return b.table + " is locked by " + b.by }
 
 func (b *blockedError) fault(wait time.Duration) error {
-	f := fault.Wrap(b, fault.BackupCreation, fault.LockTimeout, "Wait until the other session is done (see pg_stat_activity and pg_locks), or allow a longer wait with BACKUP_LOCK_WAIT_TIMEOUT.",
-		"%s stayed locked by another session for longer than %s: %s", b.table, wait, b.by)
+	f := fault.Wrap(b, fault.BackupCreation, fault.LockTimeout, LockHint,
+		"timed out after %s waiting for a lock on %s: %s", wait, b.table, b.by)
 	f.Transient = true
 	return f
 }

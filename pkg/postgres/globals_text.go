@@ -92,7 +92,7 @@ func ParseGlobals(script []byte) (g Globals, err error) {
 	case !ok || verr != nil || version < 1:
 		err = errGlobals
 	case version > globalsVersion:
-		return g, fault.New(fault.Validation, fault.NewerVersion, "Install the newest cofre on this machine.", "the globals were written by a newer cofre")
+		return g, fault.New(fault.Validation, fault.NewerVersion, "Upgrade cofre on this machine.", "the globals were written by a newer cofre")
 	default:
 		if err = g.decode(rest); err == nil {
 			err = g.check()

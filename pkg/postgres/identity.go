@@ -91,12 +91,16 @@ type ServerDatabase struct {
 	Allowed     bool // the role may connect to it
 }
 
-// AllDatabases lists the databases of a server, by name.
+// maxDatabases is one more than are looked at of a server.
+const maxDatabases = 10_001
+
+// AllDatabases lists the databases of a server, the oldest first.
 func AllDatabases(ctx context.Context, conn *pgx.Conn) ([]ServerDatabase, error) {
 	rows, err := conn.Query(ctx, `SELECT datname::text, datistemplate, datallowconn AND datconnlimit <> -2, pg_catalog.has_database_privilege(oid, 'CONNECT')
-		FROM pg_catalog.pg_database ORDER BY datname LIMIT 10000`)
+		FROM pg_catalog.pg_database ORDER BY oid LIMIT $1`, maxDatabases)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[ServerDatabase])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ServerDatabase])
+	return all[:min(len(all), maxDatabases)], err // whatever the server makes of the limit
 }

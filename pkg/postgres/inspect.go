@@ -276,10 +276,10 @@ func (s Server) Readable() error {
 	if n > len(names) {
 		names = append(names, fmt.Sprintf("and %d more", n-len(names)))
 	}
-	hint := "As the owner or a superuser: " + strings.Join(grants, "; ") + "."
+	hint := "Run as owner or superuser: " + strings.Join(grants, "; ") + "."
 	if n > 3 && s.VersionNum >= 140000 {
-		hint += " Or, for everything at once: GRANT pg_read_all_data TO " + QuoteIdent(s.Role) + "."
+		hint += " To read every table: GRANT pg_read_all_data TO " + QuoteIdent(s.Role) + "."
 	}
-	return fault.New(fault.Permission, fault.MissingPrivilege, hint, "role %q cannot read all of database %q: %s",
+	return fault.New(fault.Permission, fault.MissingPrivilege, hint, "role %q lacks privileges to back up database %q: %s",
 		s.Role, s.Database, strings.Join(names, ", "))
 }

@@ -17,6 +17,8 @@ const (
 	maxIterations = 1_000_000
 	// maxAnswer bounds what comes without being asked anew, in bytes: rows of the catalog are collected.
 	maxAnswer = 256 << 20
+	// maxGreeting bounds what comes before the session is ready for a question: a few settings and notices.
+	maxGreeting = 1 << 20
 )
 
 // refusedAnswer is what a server sent and is not waited for.
@@ -29,7 +31,7 @@ func (e *refusedAnswer) Error() string { return "the server " + e.what }
 type wire struct {
 	r    io.Reader
 	w    io.Writer
-	most int64 // of an answer
+	most int64 // of an answer; maxGreeting until the session is ready
 
 	answer   atomic.Int64 // bytes since something was sent, but for rows of COPY, which nobody collects
 	head     []byte       // of the message that comes, as far as it came: a kind and four bytes of length
@@ -39,7 +41,7 @@ type wire struct {
 	err      error
 }
 
-func newWire(r io.Reader, w io.Writer) *wire { return &wire{r: r, w: w, most: maxAnswer} }
+func newWire(r io.Reader, w io.Writer) *wire { return &wire{r: r, w: w, most: maxGreeting} }
 
 // Write implements io.Writer: what follows is another answer.
 func (x *wire) Write(p []byte) (int, error) {
@@ -91,6 +93,9 @@ func (x *wire) follow(p []byte) error {
 			if err := x.authentication(x.kept); err != nil {
 				return err
 			}
+		}
+		if x.head[0] == 'Z' && x.loggedIn {
+			x.most = maxAnswer
 		}
 		x.head = x.head[:0]
 	}

@@ -32,6 +32,9 @@ func TestWire(t *testing.T) {
 		"behind others":         {bytes.Join([][]byte{notice, notice, scram(4096), scram(2147483647)}, nil), true},
 		"far back in a message": {served('R', "\x00\x00\x00\x0br="+strings.Repeat("n", 3000)+",s=c2FsdA==,i=2147483647"), true},
 		"empty":                 {served('R', ""), false},
+		"endless settings":      {append(slices.Clone(ok), bytes.Repeat(served('S', "x\x00"+strings.Repeat("y", 10_000)+"\x00"), 110)...), true},
+		"much behind the login": {slices.Concat(ok, served('Z', "I"), bytes.Repeat(served('D', strings.Repeat("y", 10_000)), 110)), false},
+		"ready before it is":    {append(served('Z', "I"), bytes.Repeat(notice, maxGreeting/len(notice)+1)...), true},
 	} {
 		for _, r := range []io.Reader{bytes.NewReader(c.stream), iotest.OneByteReader(bytes.NewReader(c.stream)), iotest.HalfReader(bytes.NewReader(c.stream))} {
 			got, err := io.ReadAll(newWire(r, io.Discard))

@@ -1,8 +1,9 @@
-// Package quantity says sizes and lengths of time to people, alike at every door.
+// Package quantity says sizes, lengths of time and numbers of things to people, alike at every door.
 package quantity
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -35,4 +36,24 @@ func Duration(d time.Duration) string {
 	}
 	d = d.Round(time.Minute)
 	return fmt.Sprintf("%d h %02d min", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// Plural counts things whose name takes an s: 1 table, 2 tables.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Grouped is a number, as decimal text, with a comma at each thousand: 1,234,567.5.
+func Grouped(number string) string {
+	whole, rest, _ := strings.Cut(number, ".")
+	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest != "" {
+		rest = "." + rest
+	}
+	return whole + rest
 }

@@ -82,7 +82,7 @@ func (a *ProofAttempt) die(lastSign time.Time) {
 		return
 	}
 	a.end(lastSign, false, fault.New(fault.BackupCreation, fault.RunLost, "Ask for the proof again.",
-		"the process that was to make it died without reporting an error; its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST")))
+		"the process that ran it ended without reporting an error; last seen %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST")))
 }
 
 // expired reports whether its holder has been silent for longer than its lease.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -14,11 +16,17 @@ import (
 // Texts in records come from servers, programs and services that may say anything at any length, and one record too long
 // would keep the index from being read. So each is cut where it is written; what was cut off goes into a log.
 
-// LogsPrefix is where the logs of failed backups stand.
+// LogsPrefix is where the logs of runs stand.
 const LogsPrefix = "logs/"
 
-// LogKey is where all is kept that was said about a failure, where that is more than its record holds.
+// LogKey is where the log of the run that made a backup stands, as long as the backup's record: lines of text, most with a time in front.
 func LogKey(id string) string { return LogsPrefix + id + ".txt" }
+
+// MaxLog bounds what is read of a log, in bytes: what is written has less but for what an older version wrote of a failure, the beginning of which is read.
+const MaxLog = 64 << 10
+
+// LogTime is the form of the times in logs, in UTC.
+const LogTime = "2006-01-02T15:04:05.000Z"
 
 // maxVerifications is more than there are levels, each with an outcome.
 const maxVerifications = 32
@@ -162,16 +170,60 @@ func (v Verification) bounded() Verification {
 	return v
 }
 
-// keepLog writes what was said about a failure beside its record, where the record holds only a part of it. It is for
-// people: failing to write it fails nothing.
-func (r *Registry) keepLog(ctx context.Context, id string, cause error) {
-	whole := fault.Whole(cause)
-	if whole == "" {
+// SetLog gives what the run noted. Fail keeps it with what is said about the failure.
+func (l *Lease) SetLog(text string) { l.log = text }
+
+// KeepLog writes the run's log: as far as it has come while the run goes on, which is all there is of one that dies, and all of it before the
+// manifest: whoever removes the backup finds it there. It is for people: failing to write it fails nothing.
+func (l *Lease) KeepLog(ctx context.Context) { l.r.keepLog(ctx, l.id, l.log, nil) }
+
+// keepLog writes what a run noted and all that was said about its failure, which the record may hold only a part of.
+func (r *Registry) keepLog(ctx context.Context, id, noted string, cause error) {
+	text := noted
+	if cause != nil {
+		whole := fault.Whole(cause)
+		if text == "" && whole == "" {
+			return
+		}
+		if whole == "" {
+			whole = cause.Error()
+		}
+		f := fault.From(cause)
+		text += fmt.Sprintf("%s: %s\n\n", f.Code, fault.Shorten(f.Message, fault.MaxText))
+		if room := MaxLog - len(text) - len("…\n"); len(whole) > room { // its end says most
+			whole = "…" + strings.ToValidUTF8(whole[len(whole)-room:], "")
+		}
+		text += strings.TrimRight(whole, "\n") + "\n"
+	}
+	if text == "" {
 		return
 	}
-	f := fault.From(cause)
-	text := fmt.Sprintf("%s: %s\n\n%s\n", f.Code, fault.Shorten(f.Message, fault.MaxText), strings.TrimRight(whole, "\n"))
-	if _, err := r.store.Put(ctx, LogKey(id), []byte(text), storage.PutOptions{ContentType: "text/plain; charset=utf-8"}); err != nil {
-		r.log.Log(ctx, fault.LevelBeside(err, cause), "the log of a failed backup was not kept", "backup_id", id, "error", err.Error())
+	if _, err := r.store.Put(ctx, LogKey(id), []byte(text), storage.PutOptions{ContentType: "text/plain; charset=utf-8"}); err != nil && (cause != nil || ctx.Err() == nil) {
+		r.log.Log(ctx, fault.LevelBeside(err, cause), "the log of a backup was not kept", "backup_id", id, "error", err.Error())
 	}
+}
+
+// Log reads the log of the run that made a backup, at most MaxLog bytes of text without control characters; "" where none is kept.
+func (r *Registry) Log(ctx context.Context, id string) (string, error) {
+	if !ValidID(id) {
+		return "", notFound(id)
+	}
+	body, _, err := r.store.Open(ctx, LogKey(id), 0, -1)
+	if storage.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the log of backup %s: %w", id, err)
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, MaxLog))
+	if err != nil {
+		return "", fmt.Errorf("read the log of backup %s: %w", id, err)
+	}
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(string(data), "")), nil
 }

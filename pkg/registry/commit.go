@@ -36,7 +36,7 @@ func (l *Lease) Commit(ctx context.Context, b Backup) error {
 		return err
 	}
 	if held.Status != Success {
-		return fault.New(fault.BackupCreation, fault.Precondition, "Start a new backup.",
+		return fault.New(fault.BackupCreation, fault.Precondition, "Create a new backup.",
 			"backup %s was marked failed by another process while this one was silent", b.ID)
 	}
 	if err := l.conclude(ctx, held); err != nil {
@@ -67,7 +67,7 @@ func IsCommitted(err error) bool {
 func (l *Lease) Fail(ctx context.Context, b Backup, cause error) (Backup, error) {
 	own := l.Backup()
 	b.ID, b.Filename, b.Filepath = own.ID, own.Filename, own.Filepath
-	l.r.keepLog(ctx, b.ID, cause)
+	l.r.keepLog(ctx, b.ID, l.log, cause)
 	dead := failed(b, cause) // what is returned where nothing can be recorded must not look like a success that was never committed
 	held, err := l.r.settle(ctx, dead, nil)
 	if err != nil {
@@ -125,11 +125,18 @@ func (r *Registry) settle(ctx context.Context, b Backup, layout *Layout) (Backup
 }
 
 func (r *Registry) manifest(ctx context.Context, id string) (Manifest, error) {
-	data, _, err := r.get(ctx, ManifestKey(id))
+	m, _, err := r.manifestObject(ctx, id)
+	return m, err
+}
+
+// manifestObject is manifest, with what the storage says of it.
+func (r *Registry) manifestObject(ctx context.Context, id string) (Manifest, storage.Object, error) {
+	data, o, err := r.get(ctx, ManifestKey(id))
 	if err != nil {
-		return Manifest{}, err
+		return Manifest{}, o, err
 	}
-	return parseManifest(id, data)
+	m, err := parseManifest(id, data)
+	return m, o, err
 }
 
 func parseManifest(id string, data []byte) (Manifest, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"cofre/pkg/fault"
 	"cofre/pkg/storage"
@@ -75,9 +76,33 @@ func (r *Registry) Original(ctx context.Context, id string) (o Original, err err
 // Metadata is the user metadata of the object.
 func (o *Original) Metadata() map[string]string { return ObjectMetadata(o.Backup.ID) }
 
-// Copied reports whether a backup lies in this place, as it does in another one. What is under its id and is something else is a fault:
-// already_exists.
+// Copied reports whether a backup lies in this place, as it does in another one: with its record and its object. What is under its id and is
+// something else is a fault: already_exists, or size_mismatch and checksum_mismatch of a copy that is not as it was made.
 func (r *Registry) Copied(ctx context.Context, o *Original) (bool, error) {
+	if there, err := r.recorded(ctx, o); err != nil || !there {
+		return false, err
+	}
+	spoilt := func(reason fault.Reason, what string) error {
+		return fault.New(fault.Validation, reason, "Validate it there. Remove it there when it is damaged, and copy it again.", "the copy of backup %s in %s is not as it was made: %s", o.Backup.ID, r.store.Describe(), what)
+	}
+	switch obj, err := r.store.Head(ctx, o.Backup.Filepath); {
+	case storage.IsNotFound(err): // its file is gone: it is sent again
+		return false, nil
+	case err != nil:
+		return false, err
+	case obj.Size != o.Backup.Size:
+		return false, spoilt(fault.SizeMismatch, fmt.Sprintf("it has %d bytes, the record says %d", obj.Size, o.Backup.Size))
+	}
+	if b, err := r.find(ctx, o.Backup.ID); err != nil {
+		return false, err
+	} else if b != nil && b.Damaged() {
+		return false, spoilt(fault.ChecksumMismatch, "a validation found it damaged")
+	}
+	return true, nil
+}
+
+// recorded reports whether the record of a backup lies in this place, as it does in another one.
+func (r *Registry) recorded(ctx context.Context, o *Original) (bool, error) {
 	data, _, err := r.get(ctx, ManifestKey(o.Backup.ID))
 	switch {
 	case storage.IsNotFound(err):
@@ -90,13 +115,44 @@ func (r *Registry) Copied(ctx context.Context, o *Original) (bool, error) {
 	return true, nil
 }
 
-// Has reports whether a good backup has its manifest in this place.
-func (r *Registry) Has(ctx context.Context, id string) (bool, error) {
-	m, err := r.manifest(ctx, id)
+// Copy is a good backup as this place has it.
+type Copy struct {
+	SHA256 string    // of its record
+	At     time.Time // when its manifest was written here, by the storage's clock
+}
+
+// Has returns the good backup with this id whose manifest and file lie in this place, and nil where there is none.
+func (r *Registry) Has(ctx context.Context, id string) (*Copy, error) {
+	data, obj, err := r.get(ctx, ManifestKey(id))
+	if storage.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(id, data)
+	if err != nil || m.Backup.Status != Success {
+		return nil, err
+	}
+	if file, err := r.store.Head(ctx, m.Backup.Filepath); storage.IsNotFound(err) || err == nil && file.Size != m.Backup.Size {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return &Copy{m.Backup.Checksum, obj.LastModified.UTC().Truncate(time.Second)}, nil
+}
+
+// Copying reports whether somebody copies a backup to this place right now.
+func (r *Registry) Copying(ctx context.Context, id string) (bool, error) {
+	in, obj, err := r.intent(ctx, id)
 	if storage.IsNotFound(err) {
 		return false, nil
 	}
-	return err == nil && m.Backup.Status == Success, err
+	if err != nil || in.Kind != kindCopy || in.abandoned() {
+		return false, err
+	}
+	now, err := r.storeNow(ctx)
+	return err == nil && !in.expired(obj.LastModified, now), err
 }
 
 // BeginCopy takes the lease of copying a backup to this place. there is true where it is copied already; then there is no lease. While
@@ -215,7 +271,7 @@ func (l *Lease) CommitCopy(ctx context.Context, o *Original) error {
 		}
 	}
 	if _, err := r.put(ctx, ManifestKey(b.ID), o.manifest, storage.Condition{IfAbsent: true}); err != nil {
-		if there, cerr := r.Copied(ctx, o); cerr != nil || !there {
+		if there, cerr := r.recorded(ctx, o); cerr != nil || !there {
 			return fmt.Errorf("copy the manifest of %s: %w", b.ID, err)
 		}
 	}

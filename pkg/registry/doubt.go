@@ -16,8 +16,10 @@ const (
 	maxUncompressed = 1 << 50  // bytes
 	maxDuration     = 400 * 24 * int64(time.Hour/time.Millisecond)
 	maxAttempt      = 1000
+	firstYear       = 1970
 	lastYear        = 2199
-	maxDatabase     = 256 // bytes; PostgreSQL as it comes takes 63
+	yearsLater      = 1000 // more than anybody keeps a backup for
+	maxDatabase     = 256  // bytes; PostgreSQL as it comes takes 63
 	maxLease        = 30 * 24 * int64(time.Hour/time.Millisecond)
 )
 
@@ -44,7 +46,9 @@ func (b *Backup) doubt() {
 		wrong("that it took %d attempts", b.Attempt)
 		b.Attempt = 0
 	}
-	if b.CreatedAt.Year() > lastYear {
+	said := b.CreatedAt
+	b.CreatedAt = writable(said) // what is said of it is of that, so that another reading says no more
+	if y := b.CreatedAt.UTC().Year(); y > lastYear || y < firstYear && !said.IsZero() {
 		wrong("that it was made on %s", b.CreatedAt.UTC().Format(time.DateOnly))
 	}
 	if b.Source != "" && source.CheckName(b.Source) != nil {
@@ -60,6 +64,9 @@ func (b *Backup) doubt() {
 	}
 	if b.Globals != nil && !b.Globals.believable() {
 		b.Globals = nil
+	}
+	if p := b.Pin; p != nil {
+		b.Pin = &Pin{At: writable(p.At), By: p.By, Until: writable(p.Until), Reason: p.Reason}
 	}
 	b.believable()
 	if len(problems) == 0 || b.Status != Success {
@@ -77,6 +84,18 @@ func (b *Backup) doubt() {
 		}
 	}
 	b.addVerifications(Verification{Level: LevelStream, Problems: known})
+}
+
+// writable is a time that can be written in every time zone, and with as many years as anybody adds to it or takes from it, such as those that a backup is kept for:
+// what has no year of four digits cannot be, and whoever lists it fails. A year that is too early for that is no time.
+func writable(t time.Time) time.Time {
+	switch y := t.UTC().Year(); {
+	case y < yearsLater:
+		return time.Time{}
+	case y >= 9999-yearsLater:
+		return time.Date(9999-yearsLater, time.January, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return t
 }
 
 // believable makes sure of every look that is on record.
@@ -113,6 +132,7 @@ func (v Verification) believable() Verification {
 		v.OK, v.At = false, time.Unix(0, 0).UTC()
 		v.Problems = append(v.Problems[:len(v.Problems):len(v.Problems)], Problem{Reason: fault.StructureDamaged, Detail: detail})
 	}
+	v.At = writable(v.At)
 	switch {
 	case v.At.Year() > lastYear:
 		wrong(fmt.Sprintf("its validation is dated %s, which cannot be", v.At.UTC().Format(time.DateOnly)))

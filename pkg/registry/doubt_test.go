@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func TestRecordsThatCannotBe(t *testing.T) {
 		"a source that draws":             func(b *Backup) { b.Source = "a\x1b[2J" },
 		"a database with a long name":     func(b *Backup) { b.Database = strings.Repeat("x", 257) },
 		"made in 2999":                    func(b *Backup) { b.CreatedAt = far },
+		"made in 9999":                    func(b *Backup) { b.CreatedAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
+		"made in year 0":                  func(b *Backup) { b.CreatedAt = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"made in 1600":                    func(b *Backup) { b.CreatedAt = time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"validated in 2999":               func(b *Backup) { b.Verification = &Verification{OK: true, Level: LevelRestored, At: far} },
 		"no problems":                     func(b *Backup) { b.Verification = &Verification{Level: LevelFull, At: b.CreatedAt} },
 		"no problems, no date":            func(b *Backup) { b.Verification = &Verification{} },
@@ -64,6 +68,11 @@ func TestRecordsThatCannotBe(t *testing.T) {
 				b := x.Find(id)
 				if !b.Damaged() || b.Verification.Problem().Detail == "" || len(b.Verification.Problems) == 0 {
 					t.Errorf("%s: not shown as damaged: %+v", name, b.Verification)
+				}
+				for _, days := range []int{-36500, 36500} { // until when it is kept is told, too
+					if _, err := b.CreatedAt.AddDate(0, 0, days).MarshalJSON(); err != nil && !b.CreatedAt.IsZero() {
+						t.Errorf("%s: %v", name, err)
+					}
 				}
 				if b.Size < 0 || b.Size > 7 || b.Duration < 0 || b.Duration > 60_000 || b.UncompressedSize < 0 {
 					t.Errorf("%s: counts as %d bytes, %d ms", name, b.Size, b.Duration)
@@ -138,4 +147,31 @@ func FuzzSmallRecords(f *testing.F) {
 			t.Errorf("%d are free, in %s", free, wait)
 		}
 	})
+}
+
+// Whatever dates a record has, it can be listed in any time zone.
+func TestDatesThatNobodyCanWrite(t *testing.T) {
+	for _, date := range []string{"9999-12-31T23:59:59-23:00", "0000-01-01T00:00:00+23:00"} {
+		at, err := time.Parse(time.RFC3339, date)
+		must(t, err)
+		b := record("a.dump")
+		b.Status, b.CreatedAt, b.Pin = Success, at, &Pin{At: at, Until: at, Reason: "x"}
+		b.Verification = &Verification{OK: true, Level: LevelStream, At: at}
+		for range 2 { // as it is read again
+			must(t, checkRecord(&b))
+			for what, at := range map[string]time.Time{"createdAt": b.CreatedAt, "pin": b.Pin.At, "until": b.Pin.Until, "verification": b.Verification.At} {
+				if _, err := json.Marshal(at.UTC()); err != nil {
+					t.Errorf("%s, %s: %v", date, what, err)
+				}
+			}
+		}
+		if !b.Damaged() || len(b.Verification.Problems) != 1 {
+			t.Errorf("%s: %+v", date, b.Verification)
+		}
+		p, err := parsePin(b.ID, fmt.Appendf(nil, `{"version":1,"backup":%q,"at":%q,"until":%[2]q,"reason":"x"}`, b.ID, date))
+		must(t, err)
+		if _, err := json.Marshal([]time.Time{p.At.UTC(), p.Until.UTC()}); err != nil {
+			t.Errorf("%s, the pin: %v", date, err)
+		}
+	}
 }

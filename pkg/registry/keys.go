@@ -60,9 +60,12 @@ const cancelSuffix = ".cancel"
 
 func restoreCancelKey(id string) string { return RestoresPrefix + id + cancelSuffix }
 
-// SourceKey is where it stands by which server a source is known. Names of databases may hold anything: all but letters,
-// digits, dash and underscore, and dots behind the first character, is written as in a URL.
-func SourceKey(name string) string {
+// SourceKey is where it stands by which server a source is known.
+func SourceKey(name string) string { return SourcesPrefix + escaped(name) + ".json" }
+
+// escaped is a name as a part of a key. Names of databases may hold anything: all but letters, digits, dash and underscore, and dots
+// behind the first character, is written as in a URL.
+func escaped(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		c := name[i]
@@ -72,14 +75,16 @@ func SourceKey(name string) string {
 			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
-	return SourcesPrefix + b.String() + ".json"
+	return b.String()
 }
 
 // sourceOf returns the name in a key that SourceKey made, or "".
-func sourceOf(key string) string {
-	escaped := strings.TrimSuffix(strings.TrimPrefix(key, SourcesPrefix), ".json")
-	name, err := url.PathUnescape(escaped)
-	if err != nil || SourceKey(name) != key || source.CheckName(name) != nil {
+func sourceOf(key string) string { return nameIn(key, SourcesPrefix) }
+
+// nameIn returns the name in a key that is prefix, an escaped name and .json; else "".
+func nameIn(key, prefix string) string {
+	name, err := url.PathUnescape(strings.TrimSuffix(strings.TrimPrefix(key, prefix), ".json"))
+	if err != nil || prefix+escaped(name)+".json" != key || source.CheckName(name) != nil {
 		return ""
 	}
 	return name

@@ -20,6 +20,7 @@ type Lease struct {
 	token string // ours in the intent
 
 	layout   *Layout // for the manifest
+	log      string  // what the run noted
 	canceled bool    // a note in cancel/ was seen
 	stray    bool    // of a removal: there is an object among the intents that asks for one, too
 	mu       sync.Mutex
@@ -99,7 +100,7 @@ func (r *Registry) readmit(ctx context.Context, b Backup) error {
 }
 
 func busy(id string) error {
-	return fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is being made by another run", id)
+	return fault.New(fault.Validation, fault.Busy, "Follow it with: cofre status "+id, "backup %s is in use by another process", id)
 }
 
 // whyNoIntent says why there is nothing to claim.
@@ -112,7 +113,7 @@ func (r *Registry) whyNoIntent(ctx context.Context, id string) error {
 	case b == nil:
 		return notFound(id)
 	case b.Status == InProgress:
-		return fault.New(fault.Validation, fault.NotFound, "Start a new backup; cofre cleanup ends this one.", "the reservation of backup %s is lost", id)
+		return fault.New(fault.Validation, fault.NotFound, "Create a new backup; cofre cleanup ends this one.", "the reservation of backup %s is lost", id)
 	}
 	return hasEnded(id)
 }
@@ -140,7 +141,7 @@ func (l *Lease) inTime(ctx context.Context, reserved time.Time, allowed time.Dur
 	if o.LastModified.Add(l.r.ahead).Sub(reserved) <= allowed+dateStep {
 		return nil
 	}
-	late := fault.New(fault.Validation, fault.Timeout, "Start a new backup.", "backup %s was reserved but not started in time", b.ID)
+	late := fault.New(fault.Validation, fault.Timeout, "Create a new backup.", "backup %s was reserved but not started in time", b.ID)
 	if _, err := l.Fail(ctx, b, late); err != nil {
 		l.r.log.Warn("failure not recorded; the next cleanup does it", "backup_id", b.ID, "error", err.Error())
 	}

@@ -83,8 +83,8 @@ func isDamaged(err error) bool { return fault.HasReason(err, fault.StructureDama
 
 func newerVersion(what string, v, known int) error {
 	return fault.New(fault.Validation, fault.NewerVersion,
-		"Nothing was changed. Install the newest cofre on this machine and run it again.",
-		"%s was written by a newer cofre (version %d, this one knows %d)", what, v, known)
+		"Upgrade cofre on this machine.",
+		"%s was written by a newer cofre (version %d, this one knows %d); nothing was changed", what, v, known)
 }
 
 func encode(v any) ([]byte, error) {
@@ -111,6 +111,13 @@ func (r *Registry) storeNow(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("ask the storage for the time: %w", err)
 	}
 	return o.LastModified.Add(r.ahead), nil
+}
+
+// Skew is how far this machine's clock is ahead of the storage's; negative where it is behind.
+func (r *Registry) Skew(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	now, err := r.storeNow(ctx)
+	return began.Sub(now), err
 }
 
 // dateStep is how fine the dates of objects are: HTTP gives whole seconds.

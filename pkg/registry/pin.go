@@ -29,6 +29,14 @@ type Pin struct {
 // Holds reports whether there is a pin that has not expired.
 func (p *Pin) Holds(now time.Time) bool { return p != nil && (p.Until.IsZero() || now.Before(p.Until)) }
 
+// Ends is when the pin ends; zero is never, or that there is none.
+func (p *Pin) Ends() time.Time {
+	if p == nil {
+		return time.Time{}
+	}
+	return p.Until
+}
+
 // Same reports whether two pins say the same.
 func (p *Pin) Same(o *Pin) bool { return equalJSON(p, o) }
 
@@ -99,6 +107,7 @@ func parsePin(id string, data []byte) (Pin, error) {
 	if doc.Version < 1 || doc.Backup != id || CheckPinReason(doc.Reason) != nil || len(doc.By) > fault.MaxText {
 		return Pin{}, damagedRecord(nil, PinKey(id))
 	}
+	doc.At, doc.Until = writable(doc.At), writable(doc.Until)
 	return doc.Pin, nil
 }
 
@@ -144,12 +153,15 @@ func (r *Registry) SetPin(ctx context.Context, id string, p *Pin) (Backup, error
 	return out, err
 }
 
-// pinned refuses to remove a backup.
-func (b *Backup) pinned() error {
-	if !b.Pin.Holds(time.Now()) {
-		return nil
+// held refuses to remove a backup that is pinned, or locked by the storage: that would hide it, and free nothing.
+func (b *Backup) held() error {
+	switch {
+	case b.Pin.Holds(time.Now()):
+		return fault.New(fault.Validation, fault.Protected, "Take the pin off first (cofre unpin "+b.ID+").", "backup %s is %s", b.ID, b.Pin.Describe())
+	case b.ObjectLock.Holds(time.Now()):
+		return fault.New(fault.Validation, fault.Protected, "Delete it when the lock has ended.", "backup %s is %s", b.ID, b.ObjectLock.Describe())
 	}
-	return fault.New(fault.Validation, fault.Protected, "Take the pin off first (cofre unpin "+b.ID+").", "backup %s is %s", b.ID, b.Pin.Describe())
+	return nil
 }
 
 // collectPins gives the records of an index that is being rebuilt their pins.

@@ -253,8 +253,12 @@ func (r *Registry) verify(ctx context.Context, list []found, find func(string) *
 }
 
 func (r *Registry) readManifests(ctx context.Context, list []found) (map[string]Backup, error) {
+	byRule := r.defaultLock(ctx)
 	return readSome(ctx, r, ManifestsPrefix, list, func(ctx context.Context, id string) (Backup, error) {
-		m, err := r.manifest(ctx, id)
+		m, o, err := r.manifestObject(ctx, id)
+		if err == nil {
+			m.Backup.ObjectLock = lockOf(o, byRule)
+		}
 		return m.Backup, err
 	})
 }

@@ -135,10 +135,10 @@ func (r *Registry) reconcileOne(ctx context.Context, id string, now time.Time, r
 // whyDead is what the record of a dead run says.
 func whyDead(in Intent, lastSign time.Time) error {
 	if in.Runner == "" {
-		return fault.New(fault.BackupCreation, fault.Timeout, "Start a new backup.", "the backup was reserved but nobody started it")
+		return fault.New(fault.BackupCreation, fault.Timeout, "Create a new backup.", "the backup was queued but never started")
 	}
-	return fault.New(fault.BackupCreation, fault.RunLost, "Start a new backup; look why the machine or the process went away.",
-		"the run died without reporting an error (killed, or the machine went down); its last sign of life was at %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
+	return fault.New(fault.BackupCreation, fault.RunLost, "Create a new backup, and find out why the process or machine stopped.",
+		"the run ended without reporting an error (killed, or the machine went down); last seen %s", lastSign.UTC().Format("2006-01-02 15:04:05 MST"))
 }
 
 // finishDead ends a dead run whose intent was taken over.
@@ -256,7 +256,7 @@ func (r *Registry) adopt(ctx context.Context, b Backup, rep *Report) error {
 	if cur := x.Find(b.ID); cur == nil || cur.Status != InProgress {
 		return l.end(ctx)
 	}
-	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.RunLost, "Start a new backup.", "the record of the running backup was lost"), rep)
+	return l.finishDead(ctx, fault.New(fault.BackupCreation, fault.RunLost, "Create a new backup.", "the record of the running backup was lost"), rep)
 }
 
 // maxStrange is how many objects without a record are looked at by one cleanup.

@@ -35,6 +35,8 @@ import (
 
 	"cofre/pkg/fault"
 	"cofre/pkg/pause"
+	"cofre/pkg/seal"
+	"cofre/pkg/source"
 	"cofre/pkg/storage"
 )
 
@@ -59,6 +61,9 @@ type Registry struct {
 	dates        pageDates
 	paging       chan struct{}
 	mine         own // under turn
+	key          *seal.Key
+	kept         seen[Kept]
+	sources      seen[source.Record]
 	// oddETags is set once the service's ETags turn out to look like MD5 sums without being any.
 	oddETags atomic.Bool
 }
@@ -79,6 +84,8 @@ type Options struct {
 	Newest int
 	// Sign, when set, signs the manifests of successful backups.
 	Sign func(ctx context.Context, manifest []byte) ([]byte, error)
+	// Key, when set, seals and authenticates the settings that are kept; see Kept.
+	Key *seal.Key
 	// Check, when set, returns an error for a signature of a manifest that is not to be trusted; see Registry.Signed.
 	Check func(manifest, signature []byte) error
 }
@@ -90,6 +97,7 @@ const DefaultLease = 2 * time.Minute
 // New gives the registry in a store. It does no input or output.
 func New(store storage.Store, o Options) *Registry {
 	r := &Registry{store: store, log: o.Log, lease: o.Lease, ahead: o.Ahead, defaults: o.Defaults, sign: o.Sign, check: o.Check, finished: o.Finished, restoreEnded: o.RestoreEnded, shared: shared{turn: make(chan struct{}, 1)}, turn: make(chan struct{}, 1)}
+	r.key = o.Key
 	r.paging, r.sizes = make(chan struct{}, 1), usualSizes
 	if n := o.Newest; n > 0 {
 		r.sizes.newest, r.sizes.step, r.sizes.page = n, max(1, n/10), n

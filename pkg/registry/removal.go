@@ -142,7 +142,7 @@ func (r *Registry) settleRun(ctx context.Context, id string) (refused bool, err 
 }
 
 func errWorkedOn() error {
-	return fault.New(fault.Validation, fault.Busy, "Try again in a few minutes, or run: cofre cleanup", "another process is just working on it")
+	return fault.New(fault.Validation, fault.Busy, "Try again in a few minutes. If that process has died, run cofre cleanup.", "the backup is in use by another process")
 }
 
 // unlessRemoved ends a lease that was just taken to end a run, where the backup is being removed: there is nothing to end then.

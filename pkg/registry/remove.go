@@ -29,7 +29,7 @@ func (r *Registry) Remove(ctx context.Context, id, by string) (Backup, error) {
 	if b.Status == InProgress {
 		return *b, fault.New(fault.Validation, fault.Busy, "Wait for it to end, or stop it first; cofre cleanup ends one whose process died.", "backup %s is still being made", id)
 	}
-	if err := b.pinned(); err != nil {
+	if err := b.held(); err != nil {
 		return *b, err
 	}
 	in := Intent{Kind: kindRemove, By: by, Backup: *b, Admitted: true, LeaseMS: r.lease.Milliseconds()}
@@ -46,7 +46,7 @@ func (r *Registry) Remove(ctx context.Context, id, by string) (Backup, error) {
 		return *b, fmt.Errorf("remove backup %s: %w", id, err)
 	}
 	if err := l.remove(ctx); err != nil {
-		if fault.HasReason(err, fault.Protected) { // pinned meanwhile: nothing was removed
+		if fault.HasReason(err, fault.Protected) { // pinned or locked meanwhile: nothing was removed
 			return *b, errors.Join(err, l.end(ctx))
 		}
 		l.release(ctx)
@@ -92,7 +92,7 @@ func (l *Lease) takeOut(ctx context.Context) error {
 	b := l.Backup()
 	return l.r.update(ctx, []string{b.ID}, func(x *Index) error {
 		if now := x.Find(b.ID); now != nil {
-			if err := now.pinned(); err != nil {
+			if err := now.held(); err != nil {
 				return err
 			}
 		}

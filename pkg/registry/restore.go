@@ -218,7 +218,7 @@ func (x *Restore) die(lastSign time.Time) {
 		hint += "Drop it, and ask for the restore again."
 	}
 	x.end(RestoreInterrupted, lastSign, fault.New(fault.BackupCreation, fault.RunLost, hint,
-		"the process that restored into the database %q of target %s %s; its last sign of life was at %s, and that database %s",
+		"the process that restored into the database %q of target %s %s; last seen %s; that database %s",
 		x.Database, x.Target, became, lastSign.UTC().Format("2006-01-02 15:04:05 MST"), left))
 }
 

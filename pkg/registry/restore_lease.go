@@ -58,7 +58,7 @@ func (r *Registry) ClaimRestore(ctx context.Context, id, runner string, at time.
 	case !x.Live():
 		return nil, restoreHasEnded(id)
 	case x.Runner != "":
-		return nil, fault.New(fault.Validation, fault.Busy, "Follow it by its status.", "restore %s is being made by another run", id)
+		return nil, fault.New(fault.Validation, fault.Busy, "Follow it by its status.", "restore %s is in use by another process", id)
 	}
 	now, err := r.storeNow(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *Registry) ClaimRestore(ctx context.Context, id, runner string, at time.
 	})
 	switch {
 	case lost(err):
-		return nil, fault.Wrap(err, fault.Validation, fault.Busy, "Follow it by its status.", "restore %s is being made by another run", id)
+		return nil, fault.Wrap(err, fault.Validation, fault.Busy, "Follow it by its status.", "restore %s is in use by another process", id)
 	case err != nil:
 		return nil, err
 	case late:

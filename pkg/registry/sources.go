@@ -31,7 +31,7 @@ func (r *Registry) sourceRecord(ctx context.Context, name string) (source.Record
 		rec, err = parseSource(name, data)
 	}
 	if err != nil {
-		return rec, "", fmt.Errorf("read what is known of source %q: %w", name, err)
+		return rec, o.ETag, fmt.Errorf("read what is known of source %q: %w", name, err)
 	}
 	return rec, o.ETag, nil
 }
@@ -118,26 +118,30 @@ func (r *Registry) ChangeSource(ctx context.Context, name string, now time.Time,
 // Sources returns the records of all sources, by name; and, by name too, why others cannot be read: a newer cofre has written
 // them, or something else than cofre.
 func (r *Registry) Sources(ctx context.Context) ([]source.Record, map[string]error, error) {
-	var names []string
+	var found []storage.Object
 	for o, err := range r.store.List(ctx, storage.ListOptions{Prefix: SourcesPrefix}) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list %s: %w", SourcesPrefix, err)
 		}
-		if name := sourceOf(o.Key); name != "" {
-			names = append(names, name)
+		if sourceOf(o.Key) != "" {
+			found = append(found, o)
 		}
 	}
 	var (
-		out  = make([]source.Record, len(names))
-		errs = make([]error, len(names))
+		out  = make([]source.Record, len(found))
+		errs = make([]error, len(found))
 		wg   sync.WaitGroup
 		room = make(chan struct{}, readers)
 	)
-	for i, name := range names {
+	for i, o := range found {
 		room <- struct{}{}
-		wg.Go(func() { defer func() { <-room }(); out[i], _, errs[i] = r.sourceRecord(ctx, name) })
+		wg.Go(func() {
+			defer func() { <-room }()
+			out[i], errs[i] = r.sources.get(o, func() (source.Record, string, error) { return r.sourceRecord(ctx, sourceOf(o.Key)) })
+		})
 	}
 	wg.Wait()
+	r.sources.forget(len(found))
 	var kept []source.Record
 	unread := map[string]error{}
 	for i, err := range errs {
@@ -145,7 +149,7 @@ func (r *Registry) Sources(ctx context.Context) ([]source.Record, map[string]err
 		case err == nil && out[i].Version > 0: // not removed meanwhile
 			kept = append(kept, out[i])
 		case isDamaged(err), fault.HasReason(err, fault.NewerVersion):
-			unread[names[i]] = err
+			unread[sourceOf(found[i].Key)] = err
 		case err != nil:
 			return nil, nil, err
 		}
@@ -261,4 +265,16 @@ func adopters(records []source.Record) map[string]string {
 func (r *Registry) NoteSource(ctx context.Context, name string, now time.Time) error {
 	_, err := r.ChangeSource(ctx, name, now, func(rec source.Record) (source.Record, error) { return rec, nil })
 	return err
+}
+
+// ForgetSource removes the record of a source of which nothing is known but since when it was looked for. It is of nobody's use once nobody looks for it.
+func (r *Registry) ForgetSource(ctx context.Context, name string) error {
+	rec, etag, err := r.sourceRecord(ctx, name)
+	if err != nil || etag == "" || !reflect.DeepEqual(rec, source.Record{Version: rec.Version, Name: name, FirstSeen: rec.FirstSeen}) {
+		return err
+	}
+	if err := r.store.Delete(ctx, SourceKey(name)); err != nil {
+		return fmt.Errorf("remove what is known of source %q: %w", name, err)
+	}
+	return nil
 }

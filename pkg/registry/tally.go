@@ -122,6 +122,9 @@ type Loss struct {
 // maxLosses bounds RowTally.Lost.
 const maxLosses = 1000
 
+// LostRows reports whether tables in a backup had lost more rows than they may.
+func (b *Backup) LostRows() bool { return len(lossOf(b)) > 0 }
+
 // lossOf returns what a backup lost; nil for nothing.
 func lossOf(b *Backup) []Loss {
 	c := b.Contents

@@ -213,7 +213,7 @@ func (v Verification) rung() int {
 }
 
 // Ladder returns for each rung what is known: the look that found the backup bad, or else the strongest that found it good; nil where there was
-// none, and for RungStored.
+// none, and for RungStored. What was proven good was restored for that.
 func (b *Backup) Ladder() []*Verification {
 	ladder, known := make([]*Verification, rungs), b.Proofs()
 	for i := range known { // the strongest first
@@ -221,6 +221,15 @@ func (b *Backup) Ladder() []*Verification {
 		if at := &ladder[v.rung()]; v.rung() != RungStored && (*at == nil || (*at).OK && !v.OK) {
 			*at = v
 		}
+	}
+	restored, proven := ladder[RungRestored], ladder[RungProven]
+	if proven != nil && proven.OK && (restored == nil || restored.OK && restored.InPart() && !proven.InPart()) {
+		v := *proven
+		v.Level = LevelRestored
+		if proven.InPart() {
+			v.Level = LevelRestoredInPart
+		}
+		ladder[RungRestored] = &v
 	}
 	return ladder
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -371,16 +372,64 @@ func (v *View) LastCleanup() time.Time {
 	return *v.index.LastCleanup
 }
 
-// LastScheduled returns when the last backup of a source that the schedule asked for was begun, whatever became of it; zero
+// Lost returns the last backup of a source that the schedule asked for, where its process died or was stopped: it is worth another try. The
+// one after another one that ended so is not, since it may be the backup that its process dies of. nil where there is none.
+func (v *View) Lost(name string) *Backup {
+	last, before := v.index.lastTwo(name)
+	if last == nil || last.Ended() != Interrupted || before != nil && before.Ended() == Interrupted {
+		return nil
+	}
+	return last
+}
+
+// BeingMade returns the last backup of a source that the schedule asked for, while it is in progress; nil where it is not.
+func (v *View) BeingMade(name string) *Backup { return v.index.BeingMade(name) }
+
+// BeingMade is that of [View.BeingMade].
+func (x *Index) BeingMade(name string) *Backup {
+	if last, _ := x.lastTwo(name); last != nil && last.Status == InProgress {
+		return last
+	}
+	return nil
+}
+
+// ScheduledUntil returns when the last backup of a source that the schedule asked for ended, by its record; zero where that says nothing: of one that is being
+// made, or was lost, or has settled. What bears a time after now was made by a clock that was wrong, and does not count.
+func (v *View) ScheduledUntil(name string, now time.Time) time.Time {
+	last, _ := v.index.lastTwo(name)
+	if last == nil || last.Status == InProgress || last.Duration <= 0 || last.Duration > int64(math.MaxInt64/time.Millisecond) || v.Lost(name) != nil {
+		return time.Time{}
+	}
+	if end := last.CreatedAt.Add(time.Duration(last.Duration) * time.Millisecond); !end.After(now) {
+		return end
+	}
+	return time.Time{}
+}
+
+// lastTwo are the last backup of a source that the schedule asked for, and the one before; nil for what has settled.
+func (x *Index) lastTwo(name string) (last, before *Backup) {
+	for i := range x.Backups {
+		if b := &x.Backups[i]; b.Trigger == TriggerSchedule && b.SourceName() == name {
+			last, before = b, last
+		}
+	}
+	return last, before
+}
+
+// lostBy is how much earlier than it was begun a backup was due that is the first of its source.
+const lostBy = time.Minute
+
+// LastScheduled returns when the last backup of a source that the schedule asked for was begun, whatever became of it, unless it was lost (see Lost); zero
 // where there is none. What bears a time after now was made by a clock that was wrong, and does not count.
 func (v *View) LastScheduled(name string, now time.Time) (last time.Time) {
+	lost := v.Lost(name)
 	note := func(at time.Time) {
 		if at.After(last) && !at.After(now) {
 			last = at
 		}
 	}
 	for b := range v.Newest() {
-		if b.Trigger == TriggerSchedule && b.SourceName() == name {
+		if b.Trigger == TriggerSchedule && b.SourceName() == name && (lost == nil || b.ID != lost.ID) {
 			note(b.CreatedAt)
 		}
 	}
@@ -390,6 +439,9 @@ func (v *View) LastScheduled(name string, now time.Time) (last time.Time) {
 				note(p.Sources[i].LastScheduled)
 			}
 		}
+	}
+	if last.IsZero() && lost != nil {
+		note(lost.CreatedAt.Add(-lostBy))
 	}
 	return last
 }
@@ -402,6 +454,6 @@ func (s Settings) check() error {
 		return nil
 	}
 	return fault.New(fault.Validation, fault.SettingsLost,
-		"Save them again (the web UI, or PUT /api/backup/settings). Where there is no server: remove settings.json and registry.json from the backup directory; the environment's settings count then.",
-		"the saved settings were lost with registry.json, and settings.json cannot be relied on: nothing is removed without them")
+		"Save them on the Settings screen. Without a server: remove settings.json and registry.json from the backup directory; then the environment's settings apply.",
+		"saved settings are lost or damaged; cleanup is paused until they are saved again")
 }

@@ -12,6 +12,8 @@ type Point struct {
 	Backups int       `json:"backups"`
 	Bytes   int64     `json:"bytes"`
 	Removed []string  `json:"removed,omitempty"` // of the items of today, those that went since the point before; by id, the oldest first
+	// Sources are the bytes of each source, by Item.Source.
+	Sources map[string]int64 `json:"-"`
 }
 
 // Forecast says what is kept at some times to come, in order, where coming are the items that are made until then. It takes for granted that
@@ -33,7 +35,7 @@ func Forecast(times []time.Time, items, coming []Item, p Policy) []Point {
 		}
 		left = append(left, coming[:n]...)
 		coming = coming[n:]
-		point := Point{At: at}
+		point := Point{At: at, Sources: map[string]int64{}}
 		var stay []Item
 		for _, d := range Decide(at, left, p) {
 			if d.Remove {
@@ -47,6 +49,7 @@ func Forecast(times []time.Time, items, coming []Item, p Policy) []Point {
 				point.Backups++
 			}
 			point.Bytes += max(d.Item.Size, 0)
+			point.Sources[d.Item.Source] += max(d.Item.Size, 0)
 		}
 		left = stay
 		points = append(points, point)

@@ -19,9 +19,17 @@ func TestForecastComesTrue(t *testing.T) {
 		for i := range 60 {
 			items = append(items, good(fmt.Sprintf("a%03d", i), "shop", time.Duration(i+1)*step, 10))
 		}
+		for range r.IntN(6) { // pins end
+			it := &items[r.IntN(len(items))]
+			it.Locked, it.LockedUntil = true, now.Add(time.Duration(r.IntN(100*24))*time.Hour)
+		}
+		locked := time.Duration(r.IntN(2)*r.IntN(40)*24) * time.Hour // and so do locks
+		for i := range items {
+			items[i].ObjectLocked, items[i].ObjectUntil = locked > 0, items[i].CreatedAt.Add(locked)
+		}
 		end := now.AddDate(0, 0, 75)
 		for at := now.Add(step); !at.After(end); at = at.Add(step) {
-			coming = append(coming, Item{ID: fmt.Sprintf("b%03d", len(coming)), Row: "shop", CreatedAt: at, Status: Success, Verified: true, Size: 10})
+			coming = append(coming, Item{ID: fmt.Sprintf("b%03d", len(coming)), Row: "shop", CreatedAt: at, Status: Success, Verified: true, Size: 10, ObjectLocked: locked > 0, ObjectUntil: at.Add(locked)})
 		}
 		points := Forecast([]time.Time{now.AddDate(0, 0, 30), now.AddDate(0, 0, 60), end}, items, coming, p)
 		left, went := slices.Clone(items), map[string]bool{}

@@ -69,7 +69,9 @@ type Item struct {
 	Size          int64 // stored, in bytes
 	Locked        bool
 	LockedBecause string            // for people: pinned until when, by whom and why
+	LockedUntil   time.Time         `json:"-"` // when that is over; zero: never
 	ObjectLocked  bool              // the storage lets nobody remove it
+	ObjectUntil   time.Time         `json:"-"` // when that is over; zero: never
 	ObjectLock    string            // for people: until when, and how firmly
 	Source        string            // whose policy counts; see [Policy.Sources]
 	Labels        map[string]string // what people gave it
@@ -308,10 +310,10 @@ func (d *decider) protect() {
 	}
 	for i := len(d.ds) - 1; i >= 0; i-- { // the newest first
 		it := d.ds[i].Item
-		if it.Locked {
+		if it.Locked && holds(it.LockedUntil, d.now) {
 			d.because(i, KeepLocked, "it is %s", cmp.Or(it.LockedBecause, "locked"))
 		}
-		if it.ObjectLocked {
+		if it.ObjectLocked && holds(it.ObjectUntil, d.now) {
 			d.because(i, KeepObjectLocked, "it is %s", it.ObjectLock)
 		}
 		if it.Status != Success && it.Status != Failed {
@@ -351,6 +353,9 @@ func (d *decider) protect() {
 		}
 	}
 }
+
+// holds tells whether something that ends then, or never, holds now.
+func holds(until, now time.Time) bool { return until.IsZero() || now.Before(until) }
 
 // late tells whether an item is verified and newer by its date than what is newer by its place: a clock was wrong.
 func (d *decider) late(it Item) bool {

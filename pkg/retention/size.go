@@ -3,6 +3,8 @@ package retention
 import (
 	"fmt"
 	"strings"
+
+	"cofre/pkg/quantity"
 )
 
 // bySize applies MaxTotalBytes: to what no keeper holds, and where that is not enough to what keepers alone hold.
@@ -43,7 +45,7 @@ func (d *decider) oversize(total int64, may func(Decision) bool) int64 {
 
 // Oversize is the decision to remove an item because all together are too large.
 func Oversize(d Decision, total, allowed int64) Decision {
-	text := fmt.Sprintf("all backups together take %d bytes, and %d are allowed", total, allowed)
+	text := fmt.Sprintf("all backups together take %s, and %s are allowed", quantity.Bytes(total), quantity.Bytes(allowed))
 	if d.heldAlone() {
 		var held []string
 		for _, r := range d.Reasons {

@@ -203,6 +203,14 @@ func (s Schedule) Next(after time.Time) time.Time {
 		return time.Time{}
 	}
 	after = after.In(s.zone)
+	if t := s.later(after); !t.IsZero() {
+		return t
+	}
+	return s.search(after)
+}
+
+// search goes through the days from one on.
+func (s Schedule) search(after time.Time) time.Time {
 	y, m, d := after.Date()
 	last := lastYear
 	if s.years.empty() {
@@ -218,6 +226,27 @@ func (s Schedule) Next(after time.Time) time.Time {
 		}
 		if t := s.within(day, after); !t.IsZero() {
 			return t
+		}
+	}
+	return time.Time{}
+}
+
+// later gives the first time after another that its own day still has, where the clocks go on evenly around it; the zero time where it has none, or they do
+// not. It is for schedules of many times a day, of which search looks at all.
+func (s Schedule) later(after time.Time) time.Time {
+	const far = 49 * time.Hour // beyond whatever a change of the clocks touches
+	start, end := after.ZoneBounds()
+	y, m, d := after.Date()
+	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	if !start.IsZero() && after.Sub(start) < far || !end.IsZero() && end.Sub(after) < far || y > lastYear || !s.fits(day) {
+		return time.Time{}
+	}
+	hour, minute, _ := after.Clock()
+	for h := range s.hours.all() {
+		for m := range s.minutes.all() {
+			if h > hour || h == hour && m > minute {
+				return time.Unix(day.Unix()+int64(h)*3600+int64(m)*60-offset(after), 0).In(s.zone)
+			}
 		}
 	}
 	return time.Time{}

@@ -78,7 +78,7 @@ func URL(ctx context.Context, arn string) (string, error) {
 func read(ctx context.Context, arn string) (text, name string, err error) {
 	a, err := awsarn.Parse(arn)
 	if err != nil {
-		return "", "", fault.New(fault.Validation, fault.InvalidInput, "For example: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf", "this is no ARN of a secret")
+		return "", "", fault.New(fault.Validation, fault.InvalidInput, "For example: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf", "not the ARN of a secret")
 	}
 	cfg, err := cloud.Load(ctx, a.Region)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestCrowds(t *testing.T) {
 		"that say nothing": func(*world, net.Conn) {},
 		"that are kept": func(w *world, c net.Conn) {
 			io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			c.SetReadDeadline(time.Now().Add(time.Minute))
 			if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != 200 {
 				w.t.Errorf("%v", err)
 			}

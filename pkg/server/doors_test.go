@@ -75,10 +75,12 @@ func TestEveryDoorTellsOverdue(t *testing.T) {
 	a.wait("two backups", func() bool { return len(a.backups()) == 2 && a.allEnded() })
 	if d := a.doors(); d.health != 200 || d.summary.State != "ok" || !strings.HasPrefix(d.detail, "ok: 2 sources") || !d.doctor.OK {
 		t.Errorf("when all is well: %+v", d)
+	} else if s := d.summary.Sentence; s.Code != "all_good" || s.State != "ok" || s.Sources != 2 || s.At.IsZero() {
+		t.Errorf("the sentence is %+v", s)
 	}
 
 	// The schedule makes one of the two.
-	o.schedule, o.env, o.now = "0 2 * * *", []string{"BACKUP_SCHEDULE=0 2 * * *"}, from(due.Add(-2*time.Second))
+	o.schedule, o.env, o.now = "0 2 * * *", []string{"BACKUP_SCHEDULE=0 2 * * *"}, from(due.Add(-lead))
 	b := serve(t, o)
 	b.wait("the scheduled backup", func() bool { return len(b.backups()) == 3 && b.allEnded() })
 	d := b.doors()

@@ -285,7 +285,7 @@ func (l *launcher) stop(grace, abort context.Context) error {
 	if abort.Err() != nil {
 		why = "it was told so again"
 	}
-	cause := fault.New(fault.Canceled, "", "Start a new backup.", "the server was stopped before the backup was finished: %s", why)
+	cause := fault.New(fault.Canceled, "", "Create a new backup.", "the server was stopped before the backup was finished: %s", why)
 	if n+restores > 0 {
 		l.log.Warn("stopping running backups and restores", "running", n, "restores", restores, "why", why)
 	}

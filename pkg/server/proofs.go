@@ -12,7 +12,6 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
-	"cofre/pkg/pause"
 	"cofre/pkg/source"
 )
 
@@ -42,7 +41,7 @@ func (s *Server) proofs(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("whether a proof is due could not be told", "task", "proof", "error", err.Error())
 		}
-		if !made && pause.For(ctx, lookForProofs) != nil || ctx.Err() != nil {
+		if !made && s.pause(ctx, lookForProofs) != nil || ctx.Err() != nil {
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,14 +15,17 @@ import (
 	"cofre/pkg/registry"
 )
 
-// from gives a clock that starts at a time and then goes on.
+// from gives a clock that starts at a time when it is first looked at, and then goes on.
 func from(at time.Time) func() time.Time {
-	began := time.Now()
-	return func() time.Time { return at.Add(time.Since(began)) }
+	began := sync.OnceValue(time.Now)
+	return func() time.Time { return at.Add(time.Since(began())) }
 }
 
-// night is two seconds before a scheduled backup.
-var night = time.Date(2026, 11, 25, 1, 59, 58, 0, time.UTC)
+// lead is how long servers have to begin before something is due: one that begins behind that does not do it.
+const lead = 4 * time.Second
+
+// night is that much before a scheduled backup.
+var night = time.Date(2026, 11, 25, 2, 0, 0, 0, time.UTC).Add(-lead)
 
 func scheduled(backups []registry.Backup) (found []registry.Backup) {
 	for _, b := range backups {
@@ -44,7 +48,7 @@ func TestScheduledBackups(t *testing.T) {
 	})
 	time.Sleep(time.Second)
 	made := a.backups()
-	if len(made) != 1 || made[0].Status != registry.Success || made[0].CreatedBy != "schedule" || made[0].CreatedAt.Before(night.Add(2*time.Second)) {
+	if len(made) != 1 || made[0].Status != registry.Success || made[0].CreatedBy != "schedule" || made[0].CreatedAt.Before(night.Add(lead)) {
 		t.Fatalf("made was %+v", made)
 	}
 	actions := map[string]int{}
@@ -114,6 +118,10 @@ func TestSourcesAreExpected(t *testing.T) {
 		rec, err := w.Service.Registry.Source(t.Context(), "never")
 		return err == nil && !rec.FirstSeen.IsZero()
 	})
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 	w.Service.Now = func() time.Time { return time.Now().AddDate(0, 0, 8) }
 	o, err := w.Service.Overview(t.Context(), nil)
 	if err != nil || o.Source("never") == nil || !o.Source("never").Overdue {
@@ -230,6 +238,10 @@ func TestSchedulesOfManySources(t *testing.T) {
 		if s == nil || s.Overdue || s.Paused != (name == "paused") || (hour < 0) != s.NextDue.IsZero() || hour >= 0 && s.NextDue.UTC().Hour() != hour {
 			t.Errorf("%s: %+v", name, s)
 		}
+	}
+	w.stop()
+	if err := w.end(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 	w.Service.Now = func() time.Time { return night.AddDate(0, 1, 0) }
 	if o, err = w.Service.Overview(t.Context(), nil); err != nil || o.Source("paused").Overdue || !o.Source("later").Overdue {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cofre/pkg/api"
-	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
@@ -35,6 +34,8 @@ type task struct {
 	schedule api.Schedule
 	// last gives when it was last done, not later than now; zero for never.
 	last func(v *registry.View, now time.Time) time.Time
+	// lost tells that what was begun last has to be done once more; nil: it never has.
+	lost func(v *registry.View) bool
 	// do does what was due. begun tells that it has left a record: it is not tried again before its next time.
 	do func(context.Context, occasion) (begun bool, err error)
 }
@@ -62,10 +63,10 @@ const (
 func (s *scheduler) run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
-	followed := map[string]context.CancelFunc{}
+	followed := map[string]follower{}
 	defer func() {
-		for _, stop := range followed {
-			stop()
+		for _, f := range followed {
+			f.stop()
 		}
 	}()
 	for {
@@ -77,35 +78,61 @@ func (s *scheduler) run(ctx context.Context) {
 			s.log.Error("what is scheduled could not be told", "error", err.Error())
 		default:
 			s.followAll(ctx, tasks, followed, &work)
+			s.lookForLost(ctx, tasks, followed)
 		}
-		if pause.For(ctx, lookAgain) != nil {
+		if s.sleep(ctx, lookAgain) != nil {
 			return
 		}
 	}
 }
 
 // followAll follows each task that is not followed yet, and stops to wait for those that are gone. What they have begun is brought to its end.
-func (s *scheduler) followAll(ctx context.Context, tasks []task, followed map[string]context.CancelFunc, work *sync.WaitGroup) {
+func (s *scheduler) followAll(ctx context.Context, tasks []task, followed map[string]follower, work *sync.WaitGroup) {
 	wanted := map[string]bool{}
 	for _, t := range tasks {
 		key := t.key()
-		if wanted[key] = true; followed[key] != nil {
+		if _, known := followed[key]; known || wanted[key] {
+			wanted[key] = true
 			continue
 		}
+		wanted[key] = true
 		waiting, stop := context.WithCancel(ctx)
-		followed[key] = stop
-		work.Go(func() { s.follow(waiting, t) })
+		look := make(chan struct{}, 1)
+		followed[key] = follower{stop, look}
+		work.Go(func() { s.follow(waiting, t, look) })
 	}
-	for key, stop := range followed {
+	for key, f := range followed {
 		if !wanted[key] {
-			stop()
+			f.stop()
 			delete(followed, key)
 		}
 	}
 }
 
+// lookForLost has those look again who have something to do once more: whoever was doing it died meanwhile.
+func (s *scheduler) lookForLost(ctx context.Context, tasks []task, followed map[string]follower) {
+	v, err := s.load(ctx)
+	if err != nil {
+		return // the next look
+	}
+	for _, t := range tasks {
+		if t.lost != nil && t.lost(v) {
+			select {
+			case followed[t.key()].look <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// follower is a task that is followed: stop ends that, and look cuts its waiting short.
+type follower struct {
+	stop context.CancelFunc
+	look chan struct{}
+}
+
 // follow does one task whenever it is due.
-func (s *scheduler) follow(ctx context.Context, t task) {
+func (s *scheduler) follow(ctx context.Context, t task, look <-chan struct{}) {
 	log := s.log.With("task", t.name)
 	if t.source != "" {
 		log = log.With("source", t.source)
@@ -132,7 +159,7 @@ func (s *scheduler) follow(ctx context.Context, t task) {
 		}
 		if now := s.now(); due.After(now) {
 			log.Debug("waiting", "due", due.UTC())
-			if s.await(ctx, due) != nil {
+			if s.await(ctx, due, look) != nil {
 				return
 			}
 			continue // look again: another server may have done it
@@ -165,7 +192,7 @@ func (s *scheduler) due(ctx context.Context, t task, began, done time.Time) (tim
 	}
 	now := s.now()
 	last := t.last(v, now)
-	if done.After(last) && !done.After(now) {
+	if done.After(last) && !done.After(now) && (t.lost == nil || !t.lost(v)) {
 		last = done
 	}
 	if last.IsZero() {
@@ -174,8 +201,8 @@ func (s *scheduler) due(ctx context.Context, t task, began, done time.Time) (tim
 	return t.schedule.Next(last), nil
 }
 
-// await waits until a time has come by the clock, or the clock was set back: then another time may be due.
-func (s *scheduler) await(ctx context.Context, due time.Time) error {
+// await waits until a time has come by the clock, or look receives, or the clock was set back: then another time may be due.
+func (s *scheduler) await(ctx context.Context, due time.Time, look <-chan struct{}) error {
 	for {
 		now := s.now().Round(0) // by the wall's clock, not by the monotonic one
 		left := due.Sub(now)
@@ -184,6 +211,11 @@ func (s *scheduler) await(ctx context.Context, due time.Time) error {
 		}
 		if err := s.sleep(ctx, min(left, lookAgain)); err != nil {
 			return err
+		}
+		select {
+		case <-look:
+			return ctx.Err()
+		default:
 		}
 		if s.now().Round(0).Before(now) {
 			s.log.Warn("the clock was set back")

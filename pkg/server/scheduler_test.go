@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"cofre/pkg/fault"
 	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 	"cofre/pkg/schedule"
@@ -30,6 +31,7 @@ type story struct {
 	unreadable int             // how many of the next reads fail
 	jumps      []jump          // of the clock
 	before     func(time.Time) // is called before each sleep
+	look       chan struct{}   // cuts waiting short
 }
 
 // jump sets the clock by some time when it has come to at.
@@ -79,7 +81,7 @@ func (s *story) tell(expr, from, until string) {
 			return nil
 		},
 	}
-	sched.follow(s.t.Context(), task{name: "backup", schedule: every, last: lastScheduled("shop"), do: s.do})
+	sched.follow(s.t.Context(), task{name: "backup", schedule: every, last: lastScheduled("shop"), lost: lostOne("shop"), do: s.do}, s.look)
 }
 
 // do makes a backup, which takes ten minutes. The same key makes no second one.
@@ -152,6 +154,40 @@ func TestSchedulerSeesAnother(t *testing.T) {
 	}
 	s.tell("0 2 * * *", "2026-11-25 01:00:00", "2026-11-25 12:00:00")
 	s.expect()
+}
+
+// What another server began and did not end, because it died, is made up for; not again where that dies, too.
+func TestSchedulerMakesUpForWhatWasLost(t *testing.T) {
+	lost := func(s *story, at string) {
+		b := s.index.Find(at)
+		b.Status, b.Error = registry.Failed, &registry.Error{Code: fault.BackupCreation, Reason: fault.RunLost}
+	}
+	for name, first := range map[string]bool{"the first one of all": true, "a later one": false} {
+		t.Run(name, func(t *testing.T) {
+			s := &story{t: t, look: make(chan struct{}, 1)}
+			if !first {
+				s.made("2026-11-24 02:00:00")
+			}
+			s.before = func(now time.Time) {
+				switch {
+				case now.After(when(t, "2026-11-25 01:59:00")) && s.index.Find("2026-11-25 02:00:00") == nil:
+					s.made("2026-11-25 02:00:00")
+				case now.Equal(when(t, "2026-11-25 02:20:00")):
+					lost(s, "2026-11-25 02:00:00")
+					s.look <- struct{}{}
+				}
+			}
+			s.tell("0 2 * * *", "2026-11-25 01:00:00", "2026-11-26 12:00:00")
+			s.expect("25 02:00 at 25 02:20", "26 02:00 at 26 02:00")
+		})
+	}
+	s := &story{t: t}
+	for _, at := range []string{"2026-11-25 02:00:00", "2026-11-25 02:20:00"} {
+		s.made(at)
+		lost(s, at)
+	}
+	s.tell("0 2 * * *", "2026-11-25 03:00:00", "2026-11-26 12:00:00")
+	s.expect("26 02:00 at 26 02:00")
 }
 
 // What cannot be begun is tried again, ever less often, and never ends the scheduler; storage may be away for hours.

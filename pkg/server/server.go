@@ -15,7 +15,7 @@
 // Backups that the API or the schedule ask for are made here, BACKUP_MAX_CONCURRENT at once, and as many restores beside them. When the server is told
 // to stop, it takes no more requests and lets them end, for a time of grace. Then, or when it is told a second time, they are
 // stopped: backups are recorded as CanceledError, with nothing left in storage, restores as interrupted. What a killed server leaves behind is
-// settled by the next one, or by any cleanup.
+// settled by the next one, by another one over the same place, or by any cleanup; its scheduled backups are made once more.
 //
 // # Who may connect
 //
@@ -40,7 +40,6 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
-	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 	"cofre/pkg/source"
 )
@@ -83,7 +82,9 @@ type Config struct {
 	Woken      <-chan struct{}
 
 	Log *slog.Logger
-	Now func() time.Time // default time.Now
+	// Now and After are the clock that the server does its work by, at its times: time.Now and time.After, unless set.
+	Now   func() time.Time
+	After func(time.Duration) <-chan time.Time
 }
 
 // Doors is what a server gives to its API; see the fields of the same names in api.Config.
@@ -105,7 +106,7 @@ type Server struct {
 	tls       *certificate
 	sources   *sources
 	crowd     *crowd
-	made      map[string]chan struct{} // by second place: there is a new backup
+	waits     waits // for new backups, to copy them
 }
 
 // Timeouts of a connection. Answers may take long: a cleanup removes many objects, and a validation reads a backup.
@@ -122,6 +123,9 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.After == nil {
+		c.After = time.After
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -132,10 +136,6 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: c, sources: newSources(c.SignIn), crowd: newCrowd(cmp.Or(c.MaxConnections, maxConnections))}
-	s.made = map[string]chan struct{}{}
-	for _, p := range s.Service.CopyPlaces {
-		s.made[p.Name] = make(chan struct{}, 1)
-	}
 	s.Service.Ended = s.ended
 	s.launcher = newLauncher(s.Service, c.MaxConcurrent, c.Log)
 	s.launcher.proved = s.proved
@@ -169,7 +169,7 @@ func (s *Server) open() error {
 	}
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
-		return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Choose another address with --listen, such as 127.0.0.1:8081; port 0 finds a free one.", "cannot listen on %s", s.Listen)
+		return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Choose another address with --listen, such as 127.0.0.1:8081; port 0 picks a free one.", "cannot listen on %s", s.Listen)
 	}
 	s.listener = l
 	return nil
@@ -221,12 +221,12 @@ const expectEvery = time.Minute
 // whenever a backup is due, it looks at the source: whose backups there are already must not hide that this server's database is another one.
 func (s *Server) expect(ctx context.Context) {
 	looked := map[string]time.Time{}
+	var come []string // that are not on record yet
 	for {
 		all, err := s.Service.Sources(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("what is to be backed up could not be told", "error", err.Error())
 		}
-		var come []string
 		var look []source.Settings
 		now := s.Now()
 		for _, of := range all.Sources {
@@ -246,7 +246,7 @@ func (s *Server) expect(ctx context.Context) {
 		if err := s.Service.NoteVanished(ctx, all); err != nil && ctx.Err() == nil {
 			s.Log.Warn("databases that are gone were not put on record", "error", err.Error())
 		}
-		if err := s.Service.NoteSources(ctx, come); err != nil && ctx.Err() == nil {
+		if come, err = s.Service.NoteSources(ctx, come); err != nil && ctx.Err() == nil {
 			s.Log.Warn("the sources were not put on record", "error", err.Error())
 		}
 		for name, err := range s.Service.CheckSources(ctx, look) {
@@ -254,7 +254,7 @@ func (s *Server) expect(ctx context.Context) {
 				s.Log.Error("a source is not backed up: its database here is another one", "source", name, "error", err.Error())
 			}
 		}
-		if pause.For(ctx, expectEvery) != nil {
+		if s.pause(ctx, expectEvery) != nil {
 			return
 		}
 	}
@@ -265,6 +265,24 @@ func (s *Server) listen() error {
 		return s.http.ServeTLS(s.listener, "", "")
 	}
 	return s.http.Serve(s.listener)
+}
+
+// pause waits for d, by the server's clock. When ctx ends before, or has ended, it returns the cause.
+func (s *Server) pause(ctx context.Context, d time.Duration) error {
+	s.wait(ctx, d, nil)
+	return context.Cause(ctx)
+}
+
+// wait is pause that nudge cuts short; it is false when ctx has ended.
+func (s *Server) wait(ctx context.Context, d time.Duration, nudge <-chan struct{}) bool {
+	if ctx.Err() == nil && d > 0 {
+		select {
+		case <-ctx.Done():
+		case <-s.After(d):
+		case <-nudge:
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // Close gives the address back, for a server that was never served.
@@ -289,34 +307,38 @@ func (s *Server) stop(abort context.Context) error {
 	return err
 }
 
-// settleAfter is when the remains of a former process are looked for: at once, when the leases of its runs are over,
-// and when what it reserved and never began has waited for too long. After that cleanups do it.
-var settleAfter = []time.Duration{0, 3 * time.Minute, 13 * time.Minute}
+// settleEvery is how often the remains of dead processes are looked for, at the start at once.
+const settleEvery = time.Minute
 
+// settle ends what dead processes left, former ones and others over the same place: when the leases of their runs are over, and when what they
+// reserved and never began has waited for too long.
 func (s *Server) settle(ctx context.Context) {
-	for _, wait := range settleAfter {
-		if pause.For(ctx, wait) != nil {
-			return
-		}
-		rep, err := s.Service.Registry.Reconcile(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.Log.Warn("what a former process left was not looked for", "error", err.Error())
+	for first := true; ; first = false {
+		if v, err := s.Service.Registry.Read(ctx); first || err == nil && v.Count().Running > 0 {
+			s.settleBackups(ctx)
 		}
 		if err := s.Service.SettleRestores(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("the restores of a former process were not looked for", "error", err.Error())
 		}
-		for _, id := range rep.Failed {
-			s.Log.Warn("a former process did not finish this backup: recorded as failed", "backup_id", id)
+		if s.pause(ctx, settleEvery) != nil {
+			return
 		}
-		for _, id := range rep.Completed {
-			s.Log.Info("a former process had finished this backup: recorded", "backup_id", id)
-		}
-		for _, problem := range rep.Problems {
-			s.Log.Warn("not settled; the next cleanup tries again", "problem", problem)
-		}
+	}
+}
+
+func (s *Server) settleBackups(ctx context.Context) {
+	rep, err := s.Service.Registry.Reconcile(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("what a former process left was not looked for", "error", err.Error())
+	}
+	for _, id := range rep.Failed {
+		s.Log.Warn("another process did not finish this backup: recorded as failed", "backup_id", id)
+	}
+	for _, id := range rep.Completed {
+		s.Log.Info("another process had finished this backup: recorded", "backup_id", id)
+	}
+	for _, problem := range rep.Problems {
+		s.Log.Warn("not settled; it is tried again", "problem", problem)
 	}
 }
 

@@ -13,14 +13,13 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/metrics"
-	"cofre/pkg/pause"
 	"cofre/pkg/registry"
 )
 
 // newScheduler makes the scheduler of a server: backups of each source, and cleanups with the audit trail's.
 func (s *Server) newScheduler() *scheduler {
 	return &scheduler{
-		load: s.Service.Registry.Read, now: s.Now, sleep: pause.For, log: s.Log, tasks: s.tasks,
+		load: s.Service.Registry.Read, now: s.Now, sleep: s.pause, log: s.Log, tasks: s.tasks,
 		failed: func(task string) { s.Metrics.Add(metrics.ScheduleFailures.Of(1, task)) },
 	}
 }
@@ -43,7 +42,7 @@ func (s *Server) tasks(ctx context.Context) ([]task, error) {
 		if !planned || of.Paused {
 			continue
 		}
-		all = append(all, task{name: "backup", source: of.Name, schedule: plan, last: lastScheduled(of.Name),
+		all = append(all, task{name: "backup", source: of.Name, schedule: plan, last: lastScheduled(of.Name), lost: lostOne(of.Name),
 			do: func(ctx context.Context, o occasion) (bool, error) { return s.scheduledBackup(ctx, of.Name, o) }})
 	}
 	return all, nil
@@ -51,6 +50,10 @@ func (s *Server) tasks(ctx context.Context) ([]task, error) {
 
 func lastScheduled(source string) func(*registry.View, time.Time) time.Time {
 	return func(v *registry.View, now time.Time) time.Time { return v.LastScheduled(source, now) }
+}
+
+func lostOne(source string) func(*registry.View) bool {
+	return func(v *registry.View) bool { return v.Lost(source) != nil }
 }
 
 func lastCleanup(v *registry.View, now time.Time) time.Time {
@@ -87,11 +90,22 @@ func (s *Server) scheduledBackup(ctx context.Context, name string, o occasion) (
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}
+	v, err := service.Registry.Read(ctx)
+	if err != nil {
+		return false, err
+	}
+	if b := v.BeingMade(name); service.HoldsUp(b) { // this time's, or one that takes longer than it is to the next: that is left out, as by one server
+		o.log.Info("another server makes a backup of this source", "backup_id", b.ID, "due", o.due)
+		return true, nil
+	}
 	b, err := service.ReserveInTurn(ctx, req, func(err error) { o.log.Info("a scheduled backup waits for others to end", "error", err.Error()) })
 	log := o.log
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return false, context.Cause(ctx)
+	case fault.HasReason(err, fault.Busy):
+		log.Info("another server makes a backup of this source", "due", o.due, "error", err.Error())
+		return true, nil
 	case fault.HasReason(err, fault.AlreadyExists), err == nil && b.Status != registry.InProgress:
 		log.Info("another server makes this backup", "backup_id", b.ID, "due", o.due)
 		return true, nil
@@ -160,7 +174,7 @@ func (s *Server) record(ctx context.Context, r contract.AuditRecord, log *slog.L
 func (s *Server) ended(b backup.Backup, err error) {
 	s.Metrics.Add(metrics.Ended(b, err)...)
 	if err == nil {
-		s.nudge()
+		s.waits.nudge()
 	}
 }
 

@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"time"
-
-	"cofre/pkg/pause"
 )
 
 const (
@@ -22,19 +20,13 @@ func (s *Server) tell(ctx context.Context) {
 	}
 	var noticed time.Time
 	for {
-		notice := time.Since(noticed) >= noticeEvery
+		now := s.Now()
+		notice := now.Sub(noticed).Abs() >= noticeEvery
 		if notice {
-			noticed = time.Now()
+			noticed = now
 		}
 		s.tellOnce(ctx, tellTime, notice)
-		wait := time.NewTimer(tellEvery)
-		select {
-		case <-ctx.Done():
-		case <-wait.C:
-		case <-s.Woken:
-		}
-		wait.Stop()
-		if pause.For(ctx, tellAfter) != nil {
+		if !s.wait(ctx, tellEvery, s.Woken) || s.pause(ctx, tellAfter) != nil {
 			return
 		}
 	}

@@ -100,6 +100,8 @@ type options struct {
 	change              func(*server.Config)
 	schedule, cleanup   string
 	now                 func() time.Time
+	after               func(time.Duration) <-chan time.Time
+	lines               io.Writer // gets what is logged, from the least on
 }
 
 // configure makes a server's parts, without serving.
@@ -119,18 +121,24 @@ func configure(t testing.TB, o options) (*world, server.Config) {
 	}
 	w := &world{t: t, log: &syncBuffer{}, ended: make(chan error, 1), client: &http.Client{}}
 	log := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if o.lines != nil {
+		log = slog.New(slog.NewMultiHandler(log.Handler(), slog.NewJSONHandler(o.lines, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	}
 	if w.App, err = app.Open(context.Background(), c, app.Options{LinkBase: server.LinkBase, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	if o.now != nil {
 		w.Service.Now = o.now
 	}
+	if o.after != nil {
+		w.Outbox.Now = o.now
+	}
 	dev, err := access.NewDevelopment(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conf := server.Config{
-		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now,
+		Service: w.Service, Audit: w.Audit, Listen: "127.0.0.1:0", Grace: time.Minute, MaxConcurrent: c.MaxConcurrent, Log: log, Now: o.now, After: o.after,
 		Metrics: metrics.New("1.2.3"),
 		SignIn:  server.SignIn{Development: func(role string) (string, time.Time, error) { return dev.Issue(access.Role(role), "") }, Secret: devSecret},
 	}
@@ -189,7 +197,7 @@ func (w *world) end() error {
 	select {
 	case err := <-w.ended:
 		return err
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		w.t.Fatal("the server does not end")
 		return nil
 	}
@@ -260,10 +268,10 @@ func (w *world) backups() []registry.Backup {
 	return x.Backups
 }
 
-// wait polls until done, at most 40 seconds.
+// wait polls until done, at most four minutes: a machine may be busy.
 func (w *world) wait(what string, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); !done(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waited in vain for %s", what)
 		}
@@ -291,6 +299,63 @@ func (w *world) allEnded() bool {
 // configured sets the time of grace and the slots.
 func configured(grace time.Duration, slots int) func(*server.Config) {
 	return func(c *server.Config) { c.Grace, c.MaxConcurrent = grace, slots }
+}
+
+// clock is a time that stands still until it is set, and what waits for it. It may be used by several goroutines.
+type clock struct {
+	mu      sync.Mutex
+	now     time.Time
+	waiting map[chan time.Time]timer
+}
+
+// timer is what somebody waits for, and how long he was to wait.
+type timer struct {
+	at    time.Time
+	after time.Duration
+}
+
+func newClock(at time.Time) *clock { return &clock{now: at, waiting: map[chan time.Time]timer{}} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) After(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ch := make(chan time.Time, 1)
+	c.waiting[ch] = timer{c.now.Add(d), d}
+	return ch
+}
+
+// set lets time pass until then. It never goes back.
+func (c *clock) set(then time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if then.After(c.now) {
+		c.now = then
+	}
+	for ch, t := range c.waiting {
+		if !t.at.After(c.now) {
+			ch <- c.now
+			delete(c.waiting, ch)
+		}
+	}
+}
+
+// shortly lets time pass for those who wait no longer than d, and not up to a time, if anybody does.
+func (c *clock) shortly(d time.Duration, not time.Time) {
+	c.mu.Lock()
+	next := c.now
+	for _, t := range c.waiting {
+		if t.after <= d && t.at.After(next) && t.at.Before(not) {
+			next = t.at
+		}
+	}
+	c.mu.Unlock()
+	c.set(next)
 }
 
 // leftovers lists the files of backups and of unfinished uploads in a backup directory.

@@ -10,7 +10,7 @@ import (
 // Which databases patterns choose, and what is no pattern.
 func TestPatterns(t *testing.T) {
 	for text, want := range map[string]string{
-		`"*"`: "app,app_test,wiki", `["app*", "!*_test"]`: "app", `["wiki"]`: "wiki", `["?iki", "app"]`: "app,wiki", `["!app"]`: "", `["a["]`: "", `[""]`: "", `"!"`: "",
+		`"*"`: "app,app_test,wiki", `["app*", "!*_test"]`: "app", `["wiki"]`: "wiki", `["?iki", "app"]`: "app,wiki", `["app", "[a-w]*"]`: "app", `["!app"]`: "", `[""]`: "", `"!"`: "",
 	} {
 		var p Patterns
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
@@ -32,7 +32,7 @@ func TestPatterns(t *testing.T) {
 func TestFollow(t *testing.T) {
 	long := strings.Repeat("x", 60)
 	s := Settings{Name: "main", Databases: Patterns{"*"}, Jobs: 3, Restore: []string{"new"}}
-	got, left := s.Follow([]Seen{{"Shop", ""}, {"shop", ""}, {"tpl", "a template"}, {long, ""}, {"wiki", ""}, {"own", ""}}, func(name string) bool { return name == "main/own" })
+	got, left := s.Follow([]Seen{{"shop", ""}, {"Shop", ""}, {"tpl", "a template"}, {long, ""}, {"wiki", ""}, {"own", ""}, {"a/b", ""}, {"../..", ""}}, func(name string) (bool, bool) { return name == "main/own", true })
 	var names []string
 	for _, one := range got {
 		names = append(names, one.Name)
@@ -40,7 +40,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%+v", one)
 		}
 	}
-	if !slices.Equal(names, []string{"main/Shop", "main/wiki"}) || len(left) != 4 || left[0].Database != "own" || !strings.Contains(left[1].Why, "by case alone") {
+	if !slices.Equal(names, []string{"main/../..", "main/a/b", "main/shop", "main/wiki"}) || len(left) != 4 || left[0].Database != "Shop" || !strings.Contains(left[0].Why, "by case alone") || !left[0].Conflict || left[1].Database != "own" || left[1].Conflict || left[2].Conflict || !strings.Contains(left[3].Why, "too long") {
 		t.Errorf("%v, %+v", names, left)
 	}
 }

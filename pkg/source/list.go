@@ -16,8 +16,14 @@ type List struct {
 	Default string
 	// Followed are those in whose place the databases of their servers stand among Sources.
 	Followed []Followed
+	// Troubles are those that are kept in the bucket, and are not taken.
+	Troubles []Trouble
+	// Meant is the name that Default is to be, where there is a source of that name; "" where nothing is said.
+	Meant string
 	// Defaults hold for sources that are not in the list: what is only known by its backups.
 	Defaults Settings
+	// Said is where defaults come from, by key, those of retention among them: what is not in it is cofre's own.
+	Said map[string]From
 }
 
 // Find returns the source of this name.
@@ -50,6 +56,9 @@ func (l List) Of(name string) Settings {
 func (l List) Choose(name, database string, own func(Settings) string) (Settings, error) {
 	s, listed := l.Find(cmp.Or(name, l.Default))
 	if !listed {
+		if err := l.Trouble(cmp.Or(name, l.Meant)); err != nil { // it is that one, and not the environment's database under its name
+			return s, err
+		}
 		if s, listed = l.Find(l.Default); !listed || s.Origin.Kind != FromEnvironment {
 			return s, l.unknown(name)
 		}
@@ -66,13 +75,36 @@ func (l List) Choose(name, database string, own func(Settings) string) (Settings
 		return s, fault.New(fault.Validation, fault.InvalidInput, "Name the source, or name the backup's source apart from the database.",
 			"the database %.80q on the server of source %q would be backed up as the source %q, which is another one (%s)", database, s.Name, other.Name, other.Origin)
 	}
+	if err := l.Trouble(database); err != nil {
+		return s, err
+	}
 	s.Name = database
 	return s, CheckName(database)
+}
+
+// Trouble is why the source of this name, or that whose database it may be, is kept in the bucket and not taken; nil where nothing of that is known.
+func (l List) Trouble(name string) error {
+	for _, t := range l.Troubles {
+		if t.Name == name || strings.HasPrefix(name, t.Name+"/") {
+			return t.Err
+		}
+	}
+	return nil
+}
+
+// Untaken are those that are kept in the bucket and that nobody backs up, because they are not taken.
+func (l List) Untaken() []Trouble {
+	return slices.DeleteFunc(slices.Clone(l.Troubles), func(t Trouble) bool { return t.Elsewhere })
 }
 
 // Active lists the sources that are not paused.
 func (l List) Active() []Settings {
 	return slices.DeleteFunc(slices.Clone(l.Sources), func(s Settings) bool { return s.Paused })
+}
+
+// Unanswered are the followed sources that are not paused and whose server could not be asked: what it has that is not known yet is not in the list.
+func (l List) Unanswered() []Followed {
+	return slices.DeleteFunc(slices.Clone(l.Followed), func(f Followed) bool { return f.Paused || f.Err == nil })
 }
 
 // Names lists the sources.
@@ -86,8 +118,13 @@ func (l List) Names() []string {
 
 // unknown says that there is no such source, and which there are. It is no record's worth.
 func (l List) unknown(name string) error {
-	const none = "DATABASE_URL is not set: there is no database to back up"
+	const none = "DATABASE_URL is not set (which database to back up)"
 	n := len(l.Sources)
+	for _, f := range l.Followed {
+		if f.Source == name || n == 0 {
+			return f.Missing()
+		}
+	}
 	if n == 0 {
 		return fault.New(fault.Validation, fault.InvalidInput, "For example: export DATABASE_URL=postgresql://user:password@host:5432/shop", none)
 	}

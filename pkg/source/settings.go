@@ -35,8 +35,21 @@ type Settings struct {
 	Thresholds Thresholds        `json:"thresholds,omitzero"`
 	Copies     []string          `json:"copies,omitzero"` // the second places that its backups are copied to; nil is the deployment's
 	Tags       map[string]string `json:"tags,omitempty"`  // labels of each of its backups
+	// MaxSizeGB bounds one of its backups, in stored gigabytes of 2^30 bytes.
+	MaxSizeGB float64 `json:"maxSizeGB,omitempty"`
+	// Checks is the path of a file of questions that its proofs ask, and Asked what stands in it. Only a file says that.
+	Checks       string `json:"checks,omitempty"`
+	ProofTimeout string `json:"proofTimeout,omitempty"` // of each of its proofs: 90m, 6h
+	// Retention and ObjectLock are nil where nothing is said of them, and Ping where nobody is pinged.
+	Retention  *Retention  `json:"retention,omitempty"`
+	ObjectLock *ObjectLock `json:"objectLock,omitempty"`
+	Ping       *Ping       `json:"ping,omitempty"`
+
+	Asked []Question `json:"-"`
 
 	Origin Origin `json:"-"`
+	// Lines are where the keys stand in the file, such as retention.days; nil elsewhere.
+	Lines map[string]int `json:"-"`
 	// Defaulted are the keys whose values are defaults; see Or.
 	Defaulted []string `json:"-"`
 	// Database is another one on the connection's server than the connection's own.
@@ -52,6 +65,36 @@ type Connection struct {
 	Env    string `json:"env,omitempty"`    // a variable that holds it
 	File   string `json:"file,omitempty"`   // a file that holds it and nothing else
 	Secret string `json:"secret,omitempty"` // the ARN of a secret in AWS Secrets Manager
+	// Stored is the secret text that is kept, encrypted, beside what the bucket says; nil where none is.
+	Stored *Stored `json:"-"`
+}
+
+// Stored is a secret text that is kept in the bucket.
+type Stored struct {
+	Version string // of what is kept: another one may have another text
+	// Open decrypts it, in memory.
+	Open func() (string, error)
+}
+
+// Key tells connections apart, and the states of one that is kept.
+func (c Connection) Key() string {
+	if c.Stored != nil {
+		return "stored " + c.Stored.Version
+	}
+	return c.String()
+}
+
+// IsZero leaves it out of JSON.
+func (c Connection) IsZero() bool { return c.Env == "" && c.File == "" && c.Secret == "" }
+
+// ways is in how many ways it says where the text is to be had.
+func (c Connection) ways() (n int) {
+	for _, said := range []bool{c.Env != "", c.File != "", c.Secret != "", c.Stored != nil} {
+		if said {
+			n++
+		}
+	}
+	return n
 }
 
 // String names the reference for people.
@@ -63,6 +106,8 @@ func (c Connection) String() string {
 		return "file " + c.File
 	case c.Secret != "":
 		return "secret " + c.Secret
+	case c.Stored != nil:
+		return "kept, encrypted"
 	}
 	return "DATABASE_URL"
 }
@@ -80,6 +125,8 @@ type Origin struct {
 	Kind OriginKind `json:"kind"`
 	File string     `json:"file,omitempty"`
 	Line int        `json:"line,omitempty"` // from 1
+	// Changed is when settings in the bucket were changed last; zero for others.
+	Changed time.Time `json:"-"`
 }
 
 // OriginKind is where settings come from.
@@ -96,6 +143,9 @@ const (
 func (k OriginKind) MarshalText() ([]byte, error) {
 	return []byte(cmp.Or(string(k), "environment")), nil
 }
+
+// Environment tells whether the settings come from the environment.
+func (o Origin) Environment() bool { return o.Kind == FromEnvironment }
 
 // String names the origin for people.
 func (o Origin) String() string {
@@ -120,6 +170,9 @@ func (s Settings) Or(d Settings) Settings {
 	or(&s, "rows", &s.Rows, d.Rows)
 	or(&s, "thresholds.rowsLostPercent", &s.Thresholds.RowsLostPercent, d.Thresholds.RowsLostPercent)
 	or(&s, "thresholds.rowsLostMinimum", &s.Thresholds.RowsLostMinimum, d.Thresholds.RowsLostMinimum)
+	or(&s, "maxSizeGB", &s.MaxSizeGB, d.MaxSizeGB)
+	or(&s, "proofTimeout", &s.ProofTimeout, d.ProofTimeout)
+	or(&s, "objectLock", &s.ObjectLock, d.ObjectLock)
 	if s.Copies == nil && d.Copies != nil {
 		s.Copies, s.Defaulted = d.Copies, append(s.Defaulted, "copies")
 	}
@@ -182,54 +235,88 @@ const maxTags = 20
 
 // Check refuses what cannot be, in words that name the key. Where the settings come from is the caller's to say.
 func (s Settings) Check() error {
-	if err := CheckName(s.Name); err != nil {
-		return err
+	if all := s.Faults(); len(all) > 0 {
+		return all[0]
 	}
-	if err := s.Databases.check(); err != nil {
-		return err
-	}
-	if s.Zone != "" {
-		if _, err := schedule.Zone(s.Zone); err != nil {
-			return refused("zone: %s", err)
+	return nil
+}
+
+// Faults are all that Check refuses.
+func (s Settings) Faults() (all []error) {
+	put := func(more ...error) {
+		for _, err := range more {
+			if err != nil {
+				all = append(all, err)
+			}
 		}
-		if strings.Contains(s.Schedule, zoned) {
-			return refused("zone and schedule: two time zones; leave %s or the key zone out", zoned)
-		}
 	}
-	if _, _, err := s.Plan(); err != nil {
-		return refused("schedule: %s", err)
-	}
-	if _, ok := parseAge(s.MaxAge); !ok {
-		return refused("maxAge: %.40q is no age: want a number of hours or days, such as 26h or 7d", s.MaxAge)
-	}
-	if _, known := proofs[s.Proofs]; !known {
-		return refused("proofs: %.40q is none of daily, weekly, monthly, never", s.Proofs)
-	}
+	put(CheckName(s.Name), s.Databases.check())
+	put(s.checkTimes()...)
 	if !slices.Contains([]string{"", "custom", "plain"}, s.Format) {
-		return refused("format: %.40q is neither custom nor plain", s.Format)
+		put(refused("format: %.40q is neither custom nor plain", s.Format))
 	}
 	if !slices.Contains([]string{"", "text", "binary"}, s.Rows) {
-		return refused("rows: %.40q is neither text nor binary", s.Rows)
+		put(refused("rows: %.40q is neither text nor binary", s.Rows))
 	}
 	if s.Rows == "binary" && s.Format == "plain" {
-		return refused("rows: they cannot be binary in an SQL script (format: plain)")
+		put(refused("rows: they cannot be binary in an SQL script (format: plain)"))
 	}
 	if s.Jobs < 0 || s.Jobs > 64 {
-		return refused("jobs: want a number from 1 to 64")
+		put(refused("jobs: want a number from 1 to 64"))
 	}
 	if p := s.Thresholds.RowsLostPercent; p != nil && (*p < 0 || *p > 100) {
-		return refused("thresholds.rowsLostPercent: want a number from 0 to 100")
+		put(refused("thresholds.rowsLostPercent: want a number from 0 to 100"))
 	}
 	if m := s.Thresholds.RowsLostMinimum; m < 0 || m > 1_000_000_000 {
-		return refused("thresholds.rowsLostMinimum: want a number from 1 to 1,000,000,000")
+		put(refused("thresholds.rowsLostMinimum: want a number from 1 to 1,000,000,000"))
 	}
 	for i, name := range s.Copies {
 		if name == "" || slices.Contains(s.Copies[:i], name) {
-			return refused("copies: %.80q stands there twice, or names nothing", name)
+			put(refused("copies: %.80q stands there twice, or names nothing", name))
+			break
 		}
 	}
-	return checkTags(s.Tags)
+	if s.MaxSizeGB != 0 && !(s.MaxSizeGB >= 0.001 && s.MaxSizeGB <= maxSizeGB) { // NaN is neither
+		put(refused("maxSizeGB: want a number from 0.001 to 1,000,000"))
+	}
+	put(s.Retention.faults("retention.")...)
+	put(s.ObjectLock.check())
+	if s.Ping != nil && !s.Ping.whole() {
+		put(refused("ping: want exactly one of the keys env, file, secret"))
+	}
+	put(checkTags(s.Tags))
+	return all
 }
+
+// checkTimes refuses what is said of times and cannot be.
+func (s Settings) checkTimes() (all []error) {
+	zone := true
+	if s.Zone != "" {
+		if _, err := schedule.Zone(s.Zone); err != nil {
+			zone, all = false, append(all, refused("zone: %s", err))
+		} else if strings.Contains(s.Schedule, zoned) {
+			zone, all = false, append(all, refused("zone and schedule: two time zones; leave %s or the key zone out", zoned))
+		}
+	}
+	if !zone {
+		s.Zone = "" // what the schedule itself says is looked at
+	}
+	if _, _, err := s.Plan(); err != nil {
+		all = append(all, refused("schedule: %s", err))
+	}
+	if _, ok := parseAge(s.MaxAge); !ok {
+		all = append(all, refused("maxAge: %.40q is no age: want a number of hours or days, such as 26h or 7d", s.MaxAge))
+	}
+	if _, known := proofs[s.Proofs]; !known {
+		all = append(all, refused("proofs: %.40q is none of daily, weekly, monthly, never", s.Proofs))
+	}
+	if _, ok := parseTimeout(s.ProofTimeout); !ok {
+		all = append(all, refused("proofTimeout: %.40q is no length of time: want a number of minutes or hours, such as 90m or 6h", s.ProofTimeout))
+	}
+	return all
+}
+
+const maxSizeGB = 1_000_000
 
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {

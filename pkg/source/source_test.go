@@ -158,3 +158,25 @@ func TestRuleOf(t *testing.T) {
 		}
 	}
 }
+
+// Whatever settings say is listed by its keys, each once, and the same again.
+func FuzzFlat(f *testing.F) {
+	f.Add([]byte(`{"name":"a","tags":{"a.b":"c"},"retention":{"days":0,"keepLabels":[]},"databases":"*","ping":{"env":"A"},"objectLock":{"mode":"none"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s Settings
+		if json.Unmarshal(data, &s) != nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, v := range Flat(s) {
+			if v.Key == "" || seen[v.Key] {
+				t.Errorf("%q stands there twice, or is no key", v.Key)
+			}
+			seen[v.Key] = true
+			_ = v.Text()
+		}
+		if !seen["name"] {
+			t.Error("the name is lost")
+		}
+	})
+}

@@ -32,6 +32,8 @@ type Object struct {
 	// RetainUntil is how long the service refuses to remove this version; zero where it is not locked, or where the
 	// credentials may not see it. Only Head, Get and Open fill it.
 	RetainUntil time.Time
+	// Compliance: nobody can lift that; see [Lock].
+	Compliance bool
 }
 
 // Condition guards a write. The zero value writes unconditionally.

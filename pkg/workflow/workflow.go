@@ -1,8 +1,8 @@
 // Package workflow hands long work to a state machine of AWS Step Functions, which runs it for as long as it takes and
 // records the failure when whoever ran it dies.
 //
-// There is one for backups, one for restores and one for proofs, and a Workflow is one of them. An execution bears the id of its backup or
-// restore as its name, and Step Functions runs each name once. So starting the same one twice is harmless, also at the same time and from
+// There is one for backups, one for restores, one for proofs and one for copies, and a Workflow is one of them. An execution bears the id of its backup or
+// restore in its name, and Step Functions runs each name once. So starting the same one twice is harmless, also at the same time and from
 // several functions.
 package workflow
 
@@ -48,7 +48,7 @@ func Open(ctx context.Context, arn string) (*Workflow, error) {
 
 // input is what an execution starts with. Without an action it does what its state machine is for.
 type input struct {
-	ID     string `json:"id"`
+	ID     string `json:"id,omitempty"`
 	Action string `json:"action,omitempty"`
 	Bytes  int64  `json:"bytes,omitempty"`
 	Asked  string `json:"asked,omitempty"`
@@ -74,6 +74,11 @@ func (w *Workflow) LaunchRestore(ctx context.Context, id, asked string) error {
 // LaunchProof starts the execution that makes a proof which was asked for at a time.
 func (w *Workflow) LaunchProof(ctx context.Context, id string, asked time.Time) error {
 	return w.start(ctx, "prove-"+id+"-"+strconv.FormatInt(asked.UnixMilli(), 10), input{ID: id})
+}
+
+// LaunchCopy starts the execution that copies to second places what they lack. For one occasion, which a name stands for, there is one.
+func (w *Workflow) LaunchCopy(ctx context.Context, occasion string) error {
+	return w.start(ctx, "copy-"+occasion, input{})
 }
 
 func (w *Workflow) start(ctx context.Context, name string, in input) error {

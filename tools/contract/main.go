@@ -1,5 +1,5 @@
 // Contract writes the API's contract, read as YAML from standard input, as JSON to standard output: the form in which
-// programs carry it, so that they need no YAML reader. Keys are sorted; the same contract gives the same bytes.
+// programs carry it, so that they need no YAML reader, and without what it only says to people. Keys are sorted; the same contract gives the same bytes.
 package main
 
 import (
@@ -23,8 +23,29 @@ func run() error {
 	if err := dec.Decode(&doc); err != nil {
 		return fmt.Errorf("read the contract: %w", err)
 	}
+	quiet(doc)
 	enc := json.NewEncoder(os.Stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
 	return enc.Encode(doc)
+}
+
+// quiet takes summaries and descriptions out, but those of answers, which have to have one.
+func quiet(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			quiet(e)
+		}
+	case map[string]any:
+		if _, text := v["summary"].(string); text {
+			delete(v, "summary")
+		}
+		if _, text := v["description"].(string); text && v["content"] == nil && v["headers"] == nil {
+			delete(v, "description")
+		}
+		for _, e := range v {
+			quiet(e)
+		}
+	}
 }

@@ -22,7 +22,7 @@ export async function open(browser, { language = "en", theme = "light", width = 
   const page = await context.newPage();
   page.trouble = [];
   page.allowed = [...allowed];
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on("console", (m) => {
     if (m.type() === "error" || m.type() === "warning") page.trouble.push(`console: ${m.text()} (${m.location().url})`);
   });

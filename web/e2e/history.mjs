@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** ulid gives the id of a time, and of a number instead of randomness. */
-function ulid(time, number) {
+export function ulid(time, number) {
   let head = "";
   for (let i = 9; i >= 0; i--) {
     head = alphabet[time % 32] + head;
@@ -15,7 +15,7 @@ function ulid(time, number) {
   return head + number.toString(10).padStart(16, "0");
 }
 
-const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", "_").replaceAll(":", "-");
+export const stamp = (time) => new Date(time).toISOString().slice(0, 19).replace("T", "_").replaceAll(":", "-");
 
 /** makeHistory writes records of the last `days` days at 02:00 UTC: one a day, one day that failed, one without any, one far too
  * large and one far too slow; and one of another source, forty days old. It gives how many it wrote. */
@@ -40,6 +40,7 @@ export function makeHistory(directory, now, days = 30) {
       duration: failed ? 31_000 : Math.round((38_000 + ((ago * 13) % 7) * 900) * (ago === 5 ? 3.1 : 1)),
       labels: undefined,
       verifications: undefined,
+      contents: undefined, // what it contains was not copied with it
       verification: { ok: true, level: ago % 7 === 0 ? "full" : "stream", at: new Date(time + 90_000).toISOString() },
     };
     if (failed) {

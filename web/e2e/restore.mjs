@@ -1,7 +1,7 @@
 // Restoring by the browser alone, against a real server. internal/uitest starts what this needs and names it by the environment.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { launch, open, signIn } from "./browser.mjs";
 import { calm, inspect, picture, secretless, step } from "./checks.mjs";
@@ -23,7 +23,7 @@ const clear = (page) => page.getByText("Nothing is in the way").waitFor();
 
 async function backup(page, name) {
   await page.goto(`${origin}/#/new`);
-  await field(page, "Name").fill(name);
+  await field(page, "File name").fill(name);
   await page.getByRole("button", { name: "Start backup" }).click();
   await page.waitForURL(/#\/backups\//);
   await page.locator(".summary").waitFor({ timeout: 60_000 });
@@ -102,11 +102,11 @@ async function journey(browser) {
     await page.getByRole("searchbox", { name: "Search tables" }).fill("ord");
     await page.getByRole("checkbox", { name: "All of schema public" }).check(); // all of it, but for one table, and its definitions alone
     await page.getByRole("checkbox", { name: "public.orders" }).uncheck();
-    await page.getByRole("radio", { name: /^Only definitions/ }).check();
+    await page.getByRole("radio", { name: /^Only schema/ }).check();
     await page.getByText("--schema public --exclude-table public.orders --schema-only").first().waitFor();
     await inspect(page, "a part");
     await picture(page, "restore-part-1280");
-    await page.getByRole("radio", { name: /^Rows and definitions/ }).check();
+    await page.getByRole("radio", { name: /^Schema and data/ }).check();
     await page.getByRole("checkbox", { name: "All of schema public" }).uncheck();
     await page.getByRole("checkbox", { name: "public.orders" }).check();
     assert.match(await field(page, "Under another name").inputValue(), /^public\.orders_\d{8}$/);
@@ -207,7 +207,7 @@ async function journey(browser) {
     closeSync(file);
     await page.goto(`${origin}/#/backups/${spoilt}`);
     await page.getByRole("button", { name: "Validate now" }).click();
-    await page.getByText("This backup is damaged", { exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByRole("heading", { name: "This backup is damaged. Do not rely on it." }).waitFor({ timeout: 30_000 });
     assert.equal(await page.locator(".primary").count(), 0, "a green button of a damaged backup");
     await page.goto(`${origin}/#/restore?backup=${spoilt}`);
     await page.getByText("This backup is damaged. It is not restored from here.").waitFor();
@@ -237,17 +237,6 @@ async function journey(browser) {
     await everywhere(browser, "restore-done", `#/restore/${first}`, ".notice.ok");
     await everywhere(browser, "restore-switch", `#/restore/${switched}`, "form.notice");
     await everywhere(browser, "restore-half", `#/restore/${canceled}`, ".notice.bad");
-  });
-  const folder = process.env.COFRE_DOC_IMAGES;
-  if (!folder) return;
-  await step("a picture for the documents", async () => {
-    mkdirSync(folder, { recursive: true });
-    const desk = await open(browser, { width: 1280, height: 1000, allowed: [origin] });
-    await desk.goto(`${origin}/${chosen}`);
-    await signIn(desk, "ADMIN");
-    await clear(desk);
-    await desk.screenshot({ path: join(folder, "restore.png"), animations: "disabled", fullPage: true });
-    await desk.context().close();
   });
 }
 

@@ -23,7 +23,7 @@ try {
   const page = await open(browser, { allowed: [origin, issuer] });
   await step("the code flow ends where the user was, with nothing of it in the address", async () => {
     await page.goto(`${origin}/#/health?x=1`);
-    await page.getByText("You sign in at").waitFor();
+    await page.getByText("You will sign in at").waitFor();
     await inspect(page, "sign-in");
     await signIn(page);
     await page.locator(".checks li").first().waitFor();
@@ -36,25 +36,25 @@ try {
   });
   await step("when the token ends the user signs in again, and is back", async () => {
     await page.goto(`${origin}/#/settings`);
-    await page.getByText("Your session has ended.").waitFor({ timeout: 20_000 });
+    await page.getByText("Your session has expired.").waitFor({ timeout: 20_000 });
     assert.equal(await page.evaluate(() => sessionStorage.getItem("cofre.session")), null);
     page.trouble = page.trouble.filter((t) => !t.includes("status of 401"));
     await signIn(page, true);
-    await page.getByLabel("Keep days").waitFor();
+    await page.getByLabel("Retention (days)").waitFor();
     assert.equal(page.url(), `${origin}/#/settings`);
   });
   await step("a reload stays signed in, another tab is not", async () => {
     await page.reload();
-    await page.getByLabel("Keep days").waitFor();
+    await page.getByLabel("Retention (days)").waitFor();
     const other = await page.context().newPage();
     await other.goto(`${origin}/`);
-    await other.getByText("You sign in at").waitFor();
+    await other.getByText("You will sign in at").waitFor();
     await other.close();
   });
   await step("an answer that nobody asked for signs nobody in", async () => {
     const other = await open(browser, { allowed: [origin, issuer] });
     await other.goto(`${origin}/?code=stolen&state=forged#/`);
-    await other.getByText("This answer does not belong to a sign-in of this window").waitFor();
+    await other.getByText("This response is not from a sign-in in this window").waitFor();
     assert.equal(other.url().includes("stolen"), false);
     calm(other, "forged answer");
     await other.context().close();
@@ -66,7 +66,7 @@ try {
     assert.match((await left).url(), /post_logout_redirect_uri=/);
     await page.waitForURL(`${issuer}/session/end*`);
     await page.getByRole("button", { name: "Sign out" }).click(); // the provider asks, too
-    await page.getByText("You sign in at").waitFor();
+    await page.getByText("You will sign in at").waitFor();
     calm(page, "sign-out");
   });
 } finally {

@@ -1,25 +1,32 @@
 // Signed in or not, and which screen.
 
-import { lazy, Suspense, useEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { SessionContext, useMay, useServices } from "./api/context";
-import { useSession } from "./api/queries";
+import { useSession } from "./api/first";
 import type { SessionInfo } from "./api/client";
-import { signOutUrl, redirectUri, type SignInError } from "./auth/oidc";
-import { SignIn } from "./auth/SignIn";
+import type { SignInError } from "./auth/oidc";
 import { Boundary } from "./components/Boundary";
-import { Badge, Page } from "./components/basics";
-import { Empty, Failed, Loading, Offline } from "./components/states";
-import { LanguageSwitch, ThemeSwitch } from "./components/Switches";
-import { useText } from "./i18n";
+import { Badge, Icon, Page, type IconName } from "./components/basics";
+import { Empty, Gone, Loading, Missing, Offline } from "./components/states";
+import { KeysSwitch, LanguageSwitch, ThemeSwitch } from "./components/Switches";
+import { useText, wantedLanguage } from "./i18n";
+import { useSignInWords } from "./i18n/signin";
+import { useShortcuts } from "./keys";
 import { BackupManager } from "./screens/BackupManager";
 import { navigate, usePath } from "./url";
 
 // The list is what most visits are for. The other screens are loaded when they are opened.
+const AuditScreen = lazy(() => import("./screens/AuditScreen").then((m) => ({ default: m.AuditScreen })));
 const BackupDetails = lazy(() => import("./screens/BackupDetails").then((m) => ({ default: m.BackupDetails })));
 const CleanupPreview = lazy(() => import("./screens/CleanupPreview").then((m) => ({ default: m.CleanupPreview })));
 const CreateBackupForm = lazy(() => import("./screens/CreateBackupForm").then((m) => ({ default: m.CreateBackupForm })));
 const HealthScreen = lazy(() => import("./screens/HealthScreen").then((m) => ({ default: m.HealthScreen })));
+const KeptScreens = lazy(() => import("./screens/kept/KeptScreens").then((m) => ({ default: m.KeptScreens })));
+const Palette = lazy(() => import("./components/Palette"));
+/** loadSignIn fetches that screen with its words: the others may need it when there is no way to fetch it. */
+export const loadSignIn = () => Promise.all([import("./auth/SignIn"), useSignInWords.load(wantedLanguage())]).then(([m]) => m);
+const SignIn = lazy(() => loadSignIn().then((m) => ({ default: m.SignIn })));
 const RestoreScreen = lazy(() => import("./screens/restore/RestoreScreen").then((m) => ({ default: m.RestoreScreen })));
 const SettingsScreen = lazy(() => import("./screens/SettingsScreen").then((m) => ({ default: m.SettingsScreen })));
 
@@ -43,7 +50,8 @@ export function App({ problem }: { problem?: SignInError | undefined }) {
   return (
     <>
       <Offline />
-      {token ? <SignedIn key={token} /> : <SignIn ended={state.ended} problem={problem} />}
+      {token && <Gone />}
+      {token ? <SignedIn key={token} /> : <Suspense fallback={null}><SignIn ended={state.ended} problem={problem} /></Suspense>}
     </>
   );
 }
@@ -52,7 +60,7 @@ function SignedIn() {
   const { t } = useText();
   const session = useSession();
   if (!session.data) {
-    return <Frame session={null}>{session.error ? <Failed error={session.error} retry={() => session.refetch()} /> : <Loading rows={6} />}</Frame>;
+    return <Frame session={null}>{session.error ? <Missing query={session} /> : <Loading rows={6} />}</Frame>;
   }
   return (
     <SessionContext value={session.data}>
@@ -74,9 +82,11 @@ function Screens({ session }: { session: SessionInfo }) {
   const restore = path.match(/^\/restore(?:\/([^/]+))?$/);
   if (restore) return <RestoreScreen id={restore[1]} />;
   if (path === "/cleanup" && may("cleanup")) return <CleanupPreview />;
+  if (path === "/audit" && may("audit")) return <AuditScreen />;
   if (path === "/health" && may("metrics")) return <HealthScreen />;
   if (path === "/settings" && may("settings_read")) return <SettingsScreen />;
-  return <Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.details.toList}</a></Empty></Page>;
+  if (path.startsWith("/settings")) return <KeptScreens path={path} />;
+  return <Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.pages.toList}</a></Empty></Page>;
 }
 
 function Frame({ session, children }: { session: SessionInfo | null; children: ReactNode }) {
@@ -95,42 +105,63 @@ function Frame({ session, children }: { session: SessionInfo | null; children: R
     scrollTo?.(0, 0);
   }, [path]);
   const may = (p: string) => session?.permissions.includes(p) ?? false;
-  const links: [string, string, boolean][] = [
-    ["/", t.nav.backups, may("list")],
-    ["/restore", t.nav.restore, may("restore")],
-    ["/cleanup", t.nav.cleanup, may("cleanup")],
-    ["/health", t.nav.health, may("metrics")],
-    ["/settings", t.nav.settings, may("settings_read")],
+  const links: [string, string, IconName, boolean][] = [
+    ["/", t.nav.backups, "home", may("list")],
+    ["/restore", t.nav.restore, "back", may("restore")],
+    ["/cleanup", t.nav.cleanup, "trash", may("cleanup")],
+    ["/health", t.nav.health, "pulse", may("metrics")],
+    ["/audit", t.nav.audit, "trail", may("audit")],
+    ["/settings", t.nav.settings, "set", may("list")],
   ];
+  const shown = links.filter(([, , , one]) => one);
+  const [palette, setPalette] = useState(false);
+  const toSearch = () => document.getElementById("search")?.focus();
+  useShortcuts(() => setPalette(may("list")), () => {
+    if (path === "/") return toSearch();
+    if (!may("list")) return;
+    navigate("/");
+    setTimeout(toSearch);
+  });
   const signOut = async () => {
     const idToken = sessions.get().session?.idToken;
     sessions.end("signed_out");
     if (config.auth.mode !== "oidc") return;
+    const { redirectUri, signOutUrl } = await import("./auth/oidc");
     const url = await signOutUrl(config.auth, redirectUri(location), idToken);
     if (url) location.assign(url);
   };
   return (
     <>
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>{t.nav.skip}</a>
+      <div id="skips" />
       <header className="top">
         <a className="brand" href="#/"><img src="./icon.svg" alt="" width="28" height="28" /><span>cofre</span></a>
-        <nav aria-label={t.nav.main}>
-          {links.filter(([, , shown]) => shown).map(([to, name]) => (
-            <a key={to} href={`#${to}`} aria-current={path === to || path.startsWith(to === "/" ? "/backups/" : `${to}/`) || (to === "/" && path === "/new") ? "page" : undefined}>{name}</a>
-          ))}
-        </nav>
+        {may("list") && (
+          <button type="button" className="finder" aria-keyshortcuts="Control+K Meta+K" onClick={() => setPalette(true)}>
+            <Icon name="search" /><span>{t.front.keys.search}</span><kbd>Ctrl K</kbd>
+          </button>
+        )}
+        {shown.length > 0 && (
+          <nav aria-label={t.nav.main}>
+            {shown.map(([to, name, icon]) => (
+              <a key={to} href={`#${to}`} aria-current={path === to || path.startsWith(to === "/" ? "/backups/" : `${to}/`) || (to === "/" && path === "/new") ? "page" : undefined}><Icon name={icon} />{name}</a>
+            ))}
+          </nav>
+        )}
         <div className="who">
-          {config.auth.mode === "development" && <Badge tone="warn">{t.signIn.mode}</Badge>}
+          {config.auth.mode === "development" && <Badge tone="warn">{t.development}</Badge>}
           <button type="button" popoverTarget="account">{session?.role || t.noAccess.noRole}<span aria-hidden="true">▾</span><span className="hidden">{t.nav.account}</span></button>
           <div id="account" popover="auto" role="group" aria-label={t.nav.account}>
             {session && <p><strong>{session.name || session.subject}</strong><br /><span className="muted">{session.role || t.noAccess.noRole}</span></p>}
             <LanguageSwitch />
             <ThemeSwitch />
+            <KeysSwitch />
             <button type="button" onClick={signOut}>{t.nav.signOut}</button>
           </div>
         </div>
       </header>
       <main id="main" ref={main} tabIndex={-1}><Boundary key={path}>{children}</Boundary></main>
+      {palette && <SessionContext value={session}><Suspense fallback={null}><Palette onClose={() => setPalette(false)} /></Suspense></SessionContext>}
     </>
   );
 }

@@ -1,5 +1,6 @@
 // The same things as commands, to be copied into a shell.
 
+import { tableName } from "./names";
 import type { Backup, Options } from "./api/client";
 
 /** quote makes one word of a POSIX shell. */
@@ -22,8 +23,19 @@ export function createCommand(o: Options): string {
   if (o.jobs) add("--jobs", String(o.jobs));
   if (o.rows) add("--rows", o.rows);
   if (o.encrypt !== undefined) add(o.encrypt ? "--encrypt" : "--encrypt=false");
+  const part = o.selection ?? {};
+  for (const [flag, patterns] of [["--schema", part.schemas], ["--exclude-schema", part.excludeSchemas], ["--table", part.tables], ["--exclude-table", part.excludeTables], ["--exclude-table-data", part.excludeTableData]] as const) {
+    for (const p of patterns ?? []) add(flag, p);
+  }
+  if (part.withDependencies) add("--with-dependencies");
   for (const [key, value] of Object.entries(o.labels ?? {})) add("--label", `${key}=${value}`);
-  return words.join(" ");
+  // Tables with their children are lines of a filter alone.
+  const lines = [
+    ...(part.tablesAndChildren ?? []).map((p) => `include table_and_children ${p}`), ...(part.excludeTablesAndChildren ?? []).map((p) => `exclude table_and_children ${p}`),
+    ...(part.excludeTableDataAndChildren ?? []).map((p) => `exclude table_data_and_children ${p}`),
+  ];
+  if (lines.length === 0) return words.join(" ");
+  return `printf '%s\\n' ${lines.map(quote).join(" ")} | ${words.join(" ")} --filter=-`;
 }
 
 const target = `"$TARGET_DATABASE_URL"`;
@@ -31,8 +43,7 @@ const target = `"$TARGET_DATABASE_URL"`;
 /** restoreCommand is how cofre restores a backup. */
 export const restoreCommand = (b: Backup) => `cofre restore ${b.id} --to ${target}`;
 
-/** tableName is a table's name as SQL quotes it, so that no other one is meant. */
-export const tableName = (t: { schema: string; name: string }) => [t.schema, t.name].filter(Boolean).map((x) => `"${x.replaceAll('"', '""')}"`).join(".");
+export { tableName };
 
 /** rowsCommand writes all rows of a table into a file. */
 export function rowsCommand(b: Backup, t: { schema: string; name: string }): string {

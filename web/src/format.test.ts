@@ -24,23 +24,23 @@ test("sizes step by 1024, as the command line's do", () => {
 test("durations have their two largest units", () => {
   const cases: [number, string][] = [
     [86, "86 ms"],
-    [1_500, "1.5 sec"],
-    [59_400, "59 sec"],
+    [1_500, "1.5 s"],
+    [59_400, "59 s"],
     [60_000, "1 min"],
-    [123_000, "2 min 3 sec"],
-    [3_600_000, "1 hr"],
-    [5_430_000, "1 hr 30 min"],
-    [2 * 86_400_000 + 7_200_000, "2 days 2 hr"],
+    [123_000, "2 min 03 s"],
+    [3_600_000, "1 h"],
+    [5_430_000, "1 h 30 min"],
+    [2 * 86_400_000 + 7_200_000, "2 d 02 h"],
   ];
   for (const [ms, text] of cases) expect(plain(en.duration(ms))).toBe(text);
-  expect(plain(pt.duration(123_000))).toBe("2 min 3 s");
+  expect(plain(pt.duration(123_000))).toBe("2 min 03 s");
 });
 
 test("times are local, and UTC where asked for", () => {
   const at = "2026-11-25T02:00:00Z";
-  expect(plain(en.dateTime(at))).toBe("Nov 24, 2026, 11:00 PM");
-  expect(plain(en.utc(at))).toContain("2:00:00 AM UTC");
-  expect(plain(pt.dateTime(at))).toBe("24 de nov. de 2026, 23:00");
+  expect(plain(en.dateTime(at))).toBe("Nov 24, 2026, 23:00");
+  expect(plain(en.utc(at))).toContain("02:00:00 UTC");
+  expect(plain(pt.dateTime(at))).toBe("24/11/2026, 23:00");
   expect(pt.utc(at)).toContain("02:00:00 UTC");
   expect(en.shortDate(Date.parse(at))).toBe("Nov 24");
   // A day of the API has no time, and no zone moves it.
@@ -75,7 +75,7 @@ test("what is short of the whole is not rounded up to it", () => {
 
 test("changes carry their sign, also when it is none", () => {
   expect(en.change(110, 100)).toBe("+10%");
-  expect(en.change(95, 100)).toBe("-5%");
+  expect(en.change(95, 100)).toBe("−5%");
   expect(en.change(100, 100)).toBe("0%");
 });
 
@@ -83,4 +83,16 @@ test("times in the service's texts are the reader's, and nothing else is touched
   const own = (text: string) => ownTimes(text, "America/Sao_Paulo");
   expect(own("it should have come by 2026-11-28 02:30 UTC; the last was at 2026-11-27 23:59:07 UTC")).toBe("it should have come by 2026-11-27 23:30; the last was at 2026-11-27 20:59:07");
   for (const other of ["backup_2026-11-28_02-00-00.dump", "2026-11-28 02:30", "2026-99-99 02:30 UTC", "UTC", ""]) expect(own(other)).toBe(other);
+});
+
+test("a time is named shortly by the reader's calendar, not by the hours that lie between", () => {
+  const now = Date.parse("2026-12-01T04:00:00Z"); // one o'clock at night in São Paulo
+  const plain = (s: string) => s.replace(/[\u00a0\u202f]/g, " ");
+  const when = (language: string, at: string) => plain(createFormats(language, "America/Sao_Paulo").when(at, now));
+  expect(when("en", "2026-12-01T03:30:00Z")).toBe("today 00:30");
+  expect(when("en", "2026-12-01T02:30:00Z")).toBe("yesterday 23:30");
+  expect(when("pt-BR", "2026-12-02T05:00:00Z")).toBe("amanhã 02:00");
+  expect(when("en", "2026-11-28T05:00:00Z")).toBe("Nov 28, 02:00");
+  expect(when("pt-BR", "2026-11-28T05:00:00Z")).toBe("28 nov., 02:00");
+  expect(when("en", "2025-11-28T05:00:00Z")).toBe("Nov 28, 2025");
 });

@@ -19,17 +19,23 @@ const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte
 /** createFormats makes the formatters of a language; timeZone is for tests, the browser's own otherwise. */
 export function createFormats(language: string, timeZone?: string) {
   const zone = timeZone ? { timeZone } : {};
+  const full = language.startsWith("pt") ? "short" : "medium"; // 28/11/2026; Nov 28, 2026
+  const of24 = { hourCycle: "h23" } as const; // in every language: "3:22" at night is not to be taken for the afternoon
   const number = new Intl.NumberFormat(language);
   const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
   const change = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" });
-  const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", ...zone });
-  const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long", timeZone: "UTC" });
-  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium", ...zone });
-  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-  const localDay = new Intl.DateTimeFormat(language, { dateStyle: "medium", ...zone });
+  const dateTime = new Intl.DateTimeFormat(language, { dateStyle: full, timeStyle: "short", ...of24, ...zone });
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: full, timeStyle: "long", ...of24, timeZone: "UTC" });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium", ...of24, ...zone });
+  const day = new Intl.DateTimeFormat(language, { dateStyle: full, timeZone: "UTC" });
+  const localDay = new Intl.DateTimeFormat(language, { dateStyle: full, ...zone });
   const shortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
   const localShortDay = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", ...zone });
+  const brief = (of: Intl.DateTimeFormat, at: Date | number) => of.format(at).replace(" de ", " "); // "28 nov."
+  const time = new Intl.DateTimeFormat(language, { timeStyle: "short", ...of24, ...zone });
+  const date = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", ...zone });
   const relative = new Intl.RelativeTimeFormat(language);
+  const named = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   const present = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second");
   const unit = (value: number, name: string, digits = 0) =>
     new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
@@ -44,17 +50,14 @@ export function createFormats(language: string, timeZone?: string) {
     return step === 0 ? new Intl.NumberFormat(language, { style: "unit", unit: "byte", unitDisplay: "long" }).format(n) : unit(n, units[step]!, 1);
   };
 
-  /** duration of milliseconds, in its two largest units. */
+  /** duration of milliseconds, in its two largest units: "6.2 s", "1 min 12 s", "2 h 05 min". It is not broken over two lines. */
   const duration = (ms: number): string => {
-    if (ms < 1000) return unit(Math.round(ms), "millisecond");
-    if (ms < 10_000) return unit(ms / 1000, "second", ms % 1000 ? 1 : 0);
+    if (ms < 1000) return `${Math.round(ms)}\u00a0ms`;
+    if (ms < 10_000) return `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(ms / 1000)}\u00a0s`;
     const s = Math.round(ms / 1000);
-    if (s < 60) return unit(s, "second");
-    const parts: [number, string][] =
-      s < 3600 ? [[Math.floor(s / 60), "minute"], [s % 60, "second"]]
-      : s < 86_400 ? [[Math.floor(s / 3600), "hour"], [Math.floor((s % 3600) / 60), "minute"]]
-      : [[Math.floor(s / 86_400), "day"], [Math.floor((s % 86_400) / 3600), "hour"]];
-    return parts.filter(([n], i) => i === 0 || n > 0).map(([n, u]) => unit(n, u)).join(" ");
+    if (s < 60) return `${s}\u00a0s`;
+    const [n, u, rest, less] = s < 3600 ? [s / 60, "min", s % 60, "s"] : s < 86_400 ? [s / 3600, "h", (s % 3600) / 60, "min"] : [s / 86_400, "d", (s % 86_400) / 3600, "h"];
+    return `${Math.floor(n)}\u00a0${u}${rest < 1 ? "" : `\u00a0${String(Math.floor(rest)).padStart(2, "0")}\u00a0${less}`}`;
   };
 
   /** ago tells how far a time is from now, in its largest unit: "3 hours ago", "in 2 days". Never "yesterday": what is 23 hours
@@ -70,20 +73,28 @@ export function createFormats(language: string, timeZone?: string) {
     return relative.format(Math.round(s / (365.25 * 86_400)), "year");
   };
 
+  /** when names a time shortly, by the days of the reader's calendar: "today 02:00", "Nov 26, 02:00"; without its hour where that is of another year. */
+  const when = (at: string, now: number): string => {
+    const days = Math.round((Date.parse(date.format(new Date(at))) - Date.parse(date.format(now))) / 86_400_000);
+    if (Math.abs(days) <= 1) return `${named.format(days, "day")} ${time.format(new Date(at))}`;
+    return Math.abs(days) < 300 ? `${brief(localShortDay, new Date(at))}, ${time.format(new Date(at))}` : localDay.format(new Date(at));
+  };
+
   return {
     bytes,
     duration,
     ago,
+    when,
     rate: (bytesPerSecond: number) => `${bytes(bytesPerSecond)}/s`,
     number: (n: number) => number.format(n),
     /** percent rounds, but never what is short of the whole up to it: one failure among thousands is no 100 %. */
     percent: (n: number) => percent.format(n < 1 ? Math.min(n, 0.999) : n),
     /** change between two sizes, as a percentage with its sign. */
-    change: (now: number, before: number) => change.format((now - before) / before),
+    change: (now: number, before: number) => change.format((now - before) / before).replace("-", "−"),
     /** date of a time, as the user's clock has it. */
     date: (at: string) => localDay.format(new Date(at)),
     /** shortDate of a time, without its year. */
-    shortDate: (at: number) => localShortDay.format(new Date(at)),
+    shortDate: (at: number) => brief(localShortDay, at),
     dateTime: (at: string) => dateTime.format(new Date(at)),
     utc: (at: string) => exact.format(new Date(at)),
     /** zone names the reader's zone, with its offset from UTC now. */
@@ -96,6 +107,6 @@ export function createFormats(language: string, timeZone?: string) {
     clock: (at: string | number) => clock.format(new Date(at)),
     /** day and shortDay take a date without a time, YYYY-MM-DD. */
     day: (date: string) => day.format(new Date(`${date}T00:00:00Z`)),
-    shortDay: (date: string) => shortDay.format(new Date(`${date}T00:00:00Z`)),
+    shortDay: (date: string) => brief(shortDay, new Date(`${date}T00:00:00Z`)),
   };
 }

@@ -14,7 +14,7 @@ test("without a configuration it says so, in the user's language", async () => {
   vi.stubGlobal("fetch", () => Promise.resolve(new Response("", { status: 500 })));
   await load();
   const alert = await screen.findByRole("alert");
-  expect(alert.textContent).toContain("a configuração não pôde ser lida");
+  expect(alert.textContent).toContain("falha ao ler a configuração");
   expect(alert.closest("[lang]")!.getAttribute("lang")).toBe("pt-BR");
 });
 
@@ -25,7 +25,7 @@ test("without a catalogue it says so all the same", async () => {
   });
   await load();
   const alert = await screen.findByRole("alert");
-  expect(alert.textContent).toContain("O cofre não pode iniciar");
+  expect(alert.textContent).toContain("O cofre não iniciou");
   expect(alert.closest("[lang]")!.getAttribute("lang")).toBe("pt-BR");
   expect(screen.getByRole("button", { name: "Tentar de novo" })).toBeTruthy();
   vi.doUnmock("./i18n/pt-BR");
@@ -34,6 +34,6 @@ test("without a catalogue it says so all the same", async () => {
 test("in a browser that keeps nothing for sites it says so all the same", async () => {
   vi.stubGlobal("localStorage", { getItem: () => { throw new DOMException("The operation is insecure.", "SecurityError"); }, clear: () => {} });
   await load();
-  expect((await screen.findByRole("alert")).textContent).toMatch(/cofre cannot start.*The operation is insecure/);
+  expect((await screen.findByRole("alert")).textContent).toMatch(/cofre did not start.*The operation is insecure/);
   expect(screen.getByRole("button", { name: "Try again" })).toBeTruthy();
 });

@@ -5,10 +5,11 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createApi } from "./api/client";
 import { ServicesContext } from "./api/context";
-import { createQueryClient } from "./api/queries";
-import { App } from "./App";
+import { createQueryClient } from "./api/first";
+import { App, loadSignIn } from "./App";
+import { isAnswer } from "./auth/answer";
 import { takeSecret } from "./auth/development";
-import { complete, isAnswer, redirectUri, SignInError, takePending } from "./auth/oidc";
+import type { SignInError } from "./auth/oidc";
 import { SessionStore } from "./auth/session";
 import { Boundary, Broken } from "./components/Boundary";
 import { loadConfig, type Config } from "./config";
@@ -16,9 +17,10 @@ import { chooseLanguage, LanguageProvider, loadCatalogue, wantedLanguage, type L
 import type { Messages } from "./i18n/en";
 import { applyTheme } from "./theme";
 import "./styles.css";
+import "./screens/home/home.css";
 
 /** What is said when there is no catalogue to say it from. */
-const plain = { en: ["cofre cannot start", "Try again"], "pt-BR": ["O cofre não pode iniciar", "Tentar de novo"] } as const;
+const plain = { en: ["cofre did not start", "Try again"], "pt-BR": ["O cofre não iniciou", "Tentar de novo"] } as const;
 
 function CannotStart({ error, language, messages }: { error: unknown; language: Language; messages: Messages | undefined }) {
   const [title, again] = messages ? [messages.states.noConfig, messages.states.tryAgain] : plain[language];
@@ -27,6 +29,7 @@ function CannotStart({ error, language, messages }: { error: unknown; language: 
 
 /** finishSignIn takes the provider's answer out of the address before anything else happens, and makes a session of it. */
 async function finishSignIn(config: Config, search: string, sessions: SessionStore): Promise<SignInError | undefined> {
+  const { complete, redirectUri, SignInError, takePending } = await import("./auth/oidc");
   const pending = takePending(sessionStorage);
   history.replaceState(null, "", location.pathname + (pending?.returnTo ?? ""));
   if (config.auth.mode !== "oidc") return undefined;
@@ -47,11 +50,15 @@ async function start(): Promise<void> {
     takeSecret(sessionStorage);
     if (isAnswer(search)) history.replaceState(null, "", location.pathname + location.hash);
     applyTheme();
+    // Who is not signed in needs that screen at once; the others may need it when there is no way to fetch it.
+    const signedIn = sessionStorage.getItem("cofre.session") !== null;
+    const signIn = signedIn ? undefined : loadSignIn();
     language = wantedLanguage();
     messages = await loadCatalogue[language]();
     const config = await loadConfig();
     const sessions = new SessionStore(sessionStorage, Date.now());
     const problem = isAnswer(search) ? await finishSignIn(config, search, sessions) : undefined;
+    await signIn;
     const services = { config, sessions, api: createApi(config.api, sessions) };
     root.render(
       <StrictMode>
@@ -64,6 +71,8 @@ async function start(): Promise<void> {
         </LanguageProvider>
       </StrictMode>,
     );
+    void import("./focus").then((m) => m.keepFocus()).catch(() => {}); // without it the page works, too
+    if (signedIn) setTimeout(() => void loadSignIn().catch(() => {}), 5_000);
   } catch (err) {
     root.render(<CannotStart error={err} language={language} messages={messages} />);
   }

@@ -9,7 +9,7 @@ test("the hash holds path and query", () => {
 });
 
 test("filters survive the address", () => {
-  const all: Filters = { source: "shop & co", status: "canceled", damaged: true, search: "a+b?#é", day: "2026-11-25", label: "why=test", sort: "largest" };
+  const all: Filters = { source: "shop & co", status: "canceled", damaged: true, problems: true, pinned: true, search: "a+b?#é", day: "2026-11-25", label: "why=test", sort: "largest" };
   expect(readFilters(writeFilters(all))).toEqual(all);
   expect(readFilters(writeFilters({}))).toEqual({});
 });

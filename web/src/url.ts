@@ -17,10 +17,15 @@ export function parseHash(hash: string): Place {
 
 const changed = "cofre:place";
 
+/** A screen with unsaved changes may keep the address: `holds` sets it back then, and reports that it did. A browser calls the listeners
+ * of its window in the order in which they came, so it has to be asked here. */
+export const guard: { holds?: (() => boolean) | undefined } = {};
+
 function subscribe(listener: () => void): () => void {
-  for (const event of ["hashchange", "popstate", changed]) addEventListener(event, listener);
+  const heard = () => guard.holds?.() || listener();
+  for (const event of ["hashchange", "popstate", changed]) addEventListener(event, heard);
   return () => {
-    for (const event of ["hashchange", "popstate", changed]) removeEventListener(event, listener);
+    for (const event of ["hashchange", "popstate", changed]) removeEventListener(event, heard);
   };
 }
 
@@ -48,6 +53,9 @@ export interface Filters {
   /** A status, or how those ended that did not succeed. */
   status?: Standing;
   damaged?: true;
+  /** Only those that somebody should look at; only those that a pin keeps. */
+  problems?: true;
+  pinned?: true;
   search?: string;
   /** A day of the reader's zone, YYYY-MM-DD. */
   day?: string;
@@ -68,7 +76,7 @@ export function readFilters(search: string): Filters {
   const sort = q.get("sort");
   if (source && source.length <= 63) f.source = source;
   if (status && (standings as readonly string[]).includes(status)) f.status = status as Standing;
-  if (q.get("damaged") === "true") f.damaged = true;
+  for (const name of ["damaged", "problems", "pinned"] as const) if (q.get(name) === "true") f[name] = true;
   if (text) f.search = text.slice(0, 200);
   if (day && /^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(Date.parse(day))) f.day = day;
   if (label && label.length <= 261) f.label = label;
@@ -79,7 +87,7 @@ export function readFilters(search: string): Filters {
 /** writeFilters is the inverse of readFilters, in a fixed order. */
 export function writeFilters(f: Filters): string {
   const q = new URLSearchParams();
-  for (const name of ["source", "status", "damaged", "search", "day", "label", "sort"] as const) {
+  for (const name of ["source", "status", "damaged", "problems", "pinned", "search", "day", "label", "sort"] as const) {
     const value = f[name];
     if (value) q.set(name, String(value));
   }
@@ -98,8 +106,10 @@ export function listQuery(f: Filters) {
     ...(f.source ? { source: f.source } : {}),
     ...(f.status === "success" || f.status === "in_progress" ? { status: f.status } : f.status ? { outcome: f.status } : {}),
     ...(f.damaged ? { damaged: true } : {}),
+    ...(f.problems ? { problems: true } : {}),
+    ...(f.pinned ? { pinned: true } : {}),
     ...(f.search?.trim() ? { search: f.search.trim() } : {}),
-    ...(f.label ? { label: f.label } : {}),
+    ...(f.label ? { label: [f.label] } : {}),
     ...(f.day ? { since: midnight(f.day, 0), until: midnight(f.day, 1) } : {}),
   };
 }

@@ -8,7 +8,8 @@
 //   - A request of API Gateway (HTTP API, payload format 2.0). It is answered by the same handler as "cofre serve" has, but only
 //     the function's own operations; the paths of others are unknown to it.
 //   - A scheduled event of EventBridge or EventBridge Scheduler, or an empty object, which is what "sam local invoke" sends.
-//   - An object with an action, which is what a workflow sends: reserve, plan, run, validate, finalize, settle, order and renew, see [Job].
+//   - An object with an action, which is what a workflow sends: reserve, plan, run, validate, finalize, settle, order and renew, see [Job];
+//     or a schedule: due.
 //
 // Delivery is at least once. A scheduled event is known by its time and its schedule, a workflow's reservation by its
 // key, so that the same one makes one backup, whether it comes twice at once or an hour apart.
@@ -39,6 +40,7 @@ import (
 
 	"cofre/pkg/api/contract"
 	"cofre/pkg/api/gateway"
+	"cofre/pkg/channel"
 	"cofre/pkg/fault"
 )
 
@@ -50,6 +52,8 @@ type Function struct {
 	Operations []string          // ids in api/openapi.yaml
 	Actions    map[string]Action // for a workflow, by the action's name
 	Scheduled  Action            // when its time has come; nil: never
+	OnlyTells  bool              // see app.Options
+	Publisher  channel.Publisher // of who tells people
 }
 
 // Start serves events until Lambda ends the process. It does not return.

@@ -29,6 +29,7 @@ type Instance struct {
 	*app.App
 	api      http.Handler
 	workflow *workflow.Workflow // the one that this function starts; nil: backups are made here
+	copies   *workflow.Workflow // the one that copies to second places; nil: nobody here has that done
 	log      *slog.Logger
 	current  *atomic.Pointer[string]
 	read     bool // the database's URL came out of a secret, or the configuration out of storage
@@ -50,7 +51,7 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 		return nil, err
 	}
 	s.read = s.read || config.FileURL != ""
-	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true, KeysElsewhere: true}); err != nil {
+	if s.App, err = app.Open(ctx, config, app.Options{Log: log, RemovesNothing: true, KeysElsewhere: true, OnlyTells: d.function.OnlyTells, Publisher: d.function.Publisher}); err != nil {
 		return nil, err
 	}
 	authenticate, err := s.authenticator()
@@ -69,6 +70,11 @@ func (d *door) open(ctx context.Context, environ []string) (*Instance, error) {
 			return s.workflow.LaunchRestore(ctx, x.ID, x.Request())
 		}
 		options.LaunchProof = s.launchProof
+	}
+	if config.CopyWorkflow != "" {
+		if s.copies, err = workflow.Open(ctx, config.CopyWorkflow); err != nil {
+			return nil, err
+		}
 	}
 	s.api, err = s.API(options)
 	return s, err

@@ -55,7 +55,9 @@ func (s *Instance) reserve(ctx context.Context, j Job) (backup.Backup, error) {
 		trigger = backup.TriggerSchedule
 	}
 	b, err := s.Service.Reserve(ctx, backup.Request{CreatedBy: backup.Scheduler, Trigger: trigger, IdempotencyKey: j.Key})
-	s.record(ctx, contract.AuditRecord{Action: "create", Resource: b.ID}, err)
+	if !fault.HasReason(err, fault.Busy) {
+		s.record(ctx, contract.AuditRecord{Action: "create", Resource: b.ID}, err)
+	}
 	return b, err
 }
 
@@ -128,6 +130,9 @@ func (s *Instance) run(ctx context.Context, id string) (backup.Backup, error) {
 func Finalize(ctx context.Context, s *Instance, j Job) (any, error) {
 	if j.Error == nil {
 		b, err := s.Service.Info(ctx, j.ID)
+		if err == nil {
+			s.copyNew(ctx, b)
+		}
 		return outcome(b), err
 	}
 	before, err := s.Service.Info(ctx, j.ID)
@@ -149,9 +154,27 @@ func Validate(ctx context.Context, s *Instance, j Job) (any, error) {
 	return s.Service.Validate(ctx, j.ID, backup.ValidateOptions{})
 }
 
-// Backup makes a backup because its time has come: by the workflow where there is one, here otherwise.
+// Skipped is what a schedule answers whose source has another one, or whose backup of the time before is still being made.
+type Skipped struct {
+	Skipped string `json:"skipped"` // why
+}
+
+// Backup makes a backup of the environment's database because its time has come: by the workflow where there is one, here otherwise.
 func Backup(ctx context.Context, s *Instance, j Job) (any, error) {
+	name, own, err := s.ownSchedule(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !own {
+		return Skipped{fmt.Sprintf("what cofre.yaml says of %q holds, its schedule too", name)}, nil
+	}
+	if !j.Due.IsZero() { // as a look at what is due calls it
+		j.Key = backup.DueKey(j.Due)
+	}
 	b, err := s.reserve(ctx, j)
+	if fault.HasReason(err, fault.Busy) {
+		return Skipped{fault.From(err).Message}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -98,3 +98,58 @@ func (c *Contract) undocumented(v, schema any) string {
 	}
 	return ""
 }
+
+// Unsaid gives the texts for people in an answer that it has no words for in a language, each with where it stands. Tests send every answer through it.
+func (op *Operation) Unsaid(language string, status int, header http.Header, body []byte) map[string]string {
+	def, pointer := op.contract.resolve(op.contract.at(op.answers[strconv.Itoa(status)].(string)), "")
+	media, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	schema := object(object(def["content"])[media])["schema"]
+	v, err := jsonschema.Decode(body)
+	if schema == nil || err != nil {
+		return nil
+	}
+	unsaid := map[string]string{}
+	op.contract.unsaid(language, v, schema, pointer, unsaid)
+	return unsaid
+}
+
+func (c *Contract) unsaid(language string, v, schema any, place string, unsaid map[string]string) {
+	s, _ := c.resolve(schema, "")
+	switch t := v.(type) {
+	case map[string]any:
+		said := map[string]bool{} // by the English text; what stands for the one text or the hint by its kind
+		for _, w := range array(t["wordings"]) {
+			if w := object(w); w["language"] == language {
+				of, _ := w["of"].(string)
+				said[of+"\x00text"] = w["text"] != nil
+				said[of+"\x00hint"] = w["hint"] != nil
+			}
+		}
+		for name, field := range t {
+			property := object(s["properties"])[name]
+			if prose, _ := object(property)["x-prose"].(bool); !prose {
+				if property == nil {
+					property = s["additionalProperties"]
+				}
+				c.unsaid(language, field, property, place+"/"+name, unsaid)
+				continue
+			}
+			kind, texts := "text", array(field)
+			if name == "hint" {
+				kind = "hint"
+			}
+			if texts == nil {
+				texts = []any{field}
+			}
+			for _, text := range texts {
+				if text, ok := text.(string); ok && text != "" && !said["\x00"+kind] && !said[text+"\x00"+kind] {
+					unsaid[place+"/"+name] = text
+				}
+			}
+		}
+	case []any:
+		for i, e := range t {
+			c.unsaid(language, e, s["items"], fmt.Sprintf("%s/%d", place, i), unsaid)
+		}
+	}
+}

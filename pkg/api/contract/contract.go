@@ -140,6 +140,12 @@ func (c *Contract) at(pointer string) any {
 	return v
 }
 
+// Prose tells whether a property of a schema is a text for people. The object has its words in other languages.
+func (c *Contract) Prose(schema, property string) bool {
+	prose, _ := object(object(object(object(object(c.doc["components"])["schemas"])[schema])["properties"])[property])["x-prose"].(bool)
+	return prose
+}
+
 func object(v any) map[string]any {
 	o, _ := v.(map[string]any)
 	return o

@@ -65,12 +65,14 @@ func TestRoutes(t *testing.T) {
 	}
 	want := []string{
 		"POST /api/backup/create", "GET /api/backup/list", "GET /api/backup/{id}", "GET /api/backup/download/{id}",
-		"GET /api/backup/contents/{id}", "GET /api/backup/diff/{id}", "GET /api/backup/rows/{id}",
+		"GET /api/backup/contents/{id}", "GET /api/backup/diff/{id}", "GET /api/backup/log/{id}", "GET /api/backup/rows/{id}",
 		"GET /api/backup/status/{id}", "DELETE /api/backup/{id}", "POST /api/backup/validate/{id}", "POST /api/backup/prove/{id}",
 		"POST /api/backup/cancel/{id}", "PUT /api/backup/pin/{id}", "DELETE /api/backup/pin/{id}", "POST /api/backup/cleanup", "GET /api/backup/settings", "PUT /api/backup/settings", "GET /api/session",
 		"GET /api/audit", "GET /api/metrics/summary", "GET /api/database/list", "GET /api/health",
 		"GET /api/restore/targets", "POST /api/restore/plan", "POST /api/restore/create", "GET /api/restore/list", "GET /api/restore/status/{id}", "POST /api/restore/cancel/{id}", "POST /api/restore/switch",
-		"GET /api/channel/list", "POST /api/channel/test/{name}", "GET /api/event/list",
+		"GET /api/source/list", "POST /api/source/create", "POST /api/source/test", "GET /api/source/{name}", "PUT /api/source/{name}", "DELETE /api/source/{name}",
+		"GET /api/place/list", "POST /api/place/create", "GET /api/place/{name}", "PUT /api/place/{name}", "DELETE /api/place/{name}", "POST /api/place/test",
+		"GET /api/channel/list", "POST /api/channel/create", "POST /api/channel/test", "GET /api/channel/{name}", "PUT /api/channel/{name}", "DELETE /api/channel/{name}", "POST /api/channel/test/{name}", "GET /api/event/list",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -115,6 +117,8 @@ func TestCheckRefuses(t *testing.T) {
 		{"lower-case id", "GET", "/api/backup/" + strings.ToLower(someID), "", "id", "form"},
 		{"unknown parameter", "GET", "/api/backup/list?sort=size", "", "sort", "no such"},
 		{"twice", "GET", "/api/backup/list?limit=1&limit=2", "", "limit", "more than once"},
+		{"an empty label", "GET", "/api/backup/list?label=a&label=", "", "label", ""},
+		{"many labels", "GET", "/api/backup/list?" + strings.Repeat("label=a&", 21), "", "label", ""},
 		{"no number", "GET", "/api/backup/list?limit=one", "", "limit", "whole number"},
 		{"too small", "GET", "/api/backup/list?limit=0", "", "limit", "at least"},
 		{"too large", "GET", "/api/backup/list?limit=201", "", "limit", "at most"},

@@ -22,7 +22,7 @@ type parameter struct {
 	name     string
 	in       FieldErrorIn
 	required bool
-	kind     string // the schema's type: string, integer or boolean
+	kind     string // the schema's type: string, integer, boolean, or array, which is of texts and given by repeating the parameter
 	def      any    // its default; nil when there is none
 	schema   *jsonschema.Schema
 }
@@ -35,7 +35,7 @@ func (op *Operation) addParameter(v any, pointer string) error {
 	schema, _ := op.contract.resolve(def["schema"], "")
 	p.kind, _ = schema["type"].(string)
 	p.def = schema["default"]
-	if !slices.Contains([]string{"string", "integer", "boolean"}, p.kind) {
+	if !slices.Contains([]string{"string", "integer", "boolean", "array"}, p.kind) {
 		return fmt.Errorf("parameter %s has the type %q, which is not provided for", p.name, p.kind)
 	}
 	var err error
@@ -114,20 +114,24 @@ var integerForm = lazyregexp.New(`^-?(0|[1-9][0-9]{0,17})$`)
 
 // read makes a parameter's value of what was given, or says what is wrong with that.
 func (p parameter) read(given []string) (value any, problem string) {
-	switch len(given) {
-	case 0:
-		if p.required {
-			return nil, "it is missing"
-		}
+	switch {
+	case len(given) == 0 && p.required:
+		return nil, "it is missing"
+	case len(given) == 0:
 		return p.def, ""
-	case 1:
-	default:
+	case len(given) > 1 && p.kind != "array":
 		return nil, "it is given more than once"
+	case slices.ContainsFunc(given, func(s string) bool { return !utf8.ValidString(s) }):
+		return nil, "it is not UTF-8"
 	}
 	s := given[0]
 	switch {
-	case !utf8.ValidString(s):
-		return nil, "it is not UTF-8"
+	case p.kind == "array": // of texts
+		list := make([]any, len(given))
+		for i := range given {
+			list[i] = given[i]
+		}
+		value = list
 	case p.kind == "integer" && !integerForm().MatchString(s):
 		return nil, "it must be a whole number"
 	case p.kind == "integer":

@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -22,6 +23,36 @@ func (e AuditOutcome) Valid() bool {
 	case AuditOutcomeDenied:
 		return true
 	case AuditOutcomeFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupCopyState.
+const (
+	BackupCopyStateCopying   BackupCopyState = "copying"
+	BackupCopyStateNotWanted BackupCopyState = "not_wanted"
+	BackupCopyStateOther     BackupCopyState = "other"
+	BackupCopyStateThere     BackupCopyState = "there"
+	BackupCopyStateUnknown   BackupCopyState = "unknown"
+	BackupCopyStateWaiting   BackupCopyState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the BackupCopyState enum.
+func (e BackupCopyState) Valid() bool {
+	switch e {
+	case BackupCopyStateCopying:
+		return true
+	case BackupCopyStateNotWanted:
+		return true
+	case BackupCopyStateOther:
+		return true
+	case BackupCopyStateThere:
+		return true
+	case BackupCopyStateUnknown:
+		return true
+	case BackupCopyStateWaiting:
 		return true
 	default:
 		return false
@@ -229,6 +260,81 @@ func (e ChannelDigest) Valid() bool {
 	}
 }
 
+// Defines values for ChannelSettingsDigest.
+const (
+	ChannelSettingsDigestDaily  ChannelSettingsDigest = "daily"
+	ChannelSettingsDigestWeekly ChannelSettingsDigest = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ChannelSettingsDigest enum.
+func (e ChannelSettingsDigest) Valid() bool {
+	switch e {
+	case ChannelSettingsDigestDaily:
+		return true
+	case ChannelSettingsDigestWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChannelSettingsKind.
+const (
+	ChannelSettingsKindDiscord     ChannelSettingsKind = "discord"
+	ChannelSettingsKindEmail       ChannelSettingsKind = "email"
+	ChannelSettingsKindEventbridge ChannelSettingsKind = "eventbridge"
+	ChannelSettingsKindNtfy        ChannelSettingsKind = "ntfy"
+	ChannelSettingsKindSlack       ChannelSettingsKind = "slack"
+	ChannelSettingsKindSns         ChannelSettingsKind = "sns"
+	ChannelSettingsKindTeams       ChannelSettingsKind = "teams"
+	ChannelSettingsKindTelegram    ChannelSettingsKind = "telegram"
+	ChannelSettingsKindWebhook     ChannelSettingsKind = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the ChannelSettingsKind enum.
+func (e ChannelSettingsKind) Valid() bool {
+	switch e {
+	case ChannelSettingsKindDiscord:
+		return true
+	case ChannelSettingsKindEmail:
+		return true
+	case ChannelSettingsKindEventbridge:
+		return true
+	case ChannelSettingsKindNtfy:
+		return true
+	case ChannelSettingsKindSlack:
+		return true
+	case ChannelSettingsKindSns:
+		return true
+	case ChannelSettingsKindTeams:
+		return true
+	case ChannelSettingsKindTelegram:
+		return true
+	case ChannelSettingsKindWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChannelSettingsLanguage.
+const (
+	ChannelSettingsLanguageEn   ChannelSettingsLanguage = "en"
+	ChannelSettingsLanguagePtBR ChannelSettingsLanguage = "pt-BR"
+)
+
+// Valid indicates whether the value is a known member of the ChannelSettingsLanguage enum.
+func (e ChannelSettingsLanguage) Valid() bool {
+	switch e {
+	case ChannelSettingsLanguageEn:
+		return true
+	case ChannelSettingsLanguagePtBR:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CheckResultOutcome.
 const (
 	CheckResultOutcomeFailed     CheckResultOutcome = "failed"
@@ -339,6 +445,7 @@ const (
 	EventKindSettingsChanged EventKind = "settings_changed"
 	EventKindShrunk          EventKind = "shrunk"
 	EventKindTest            EventKind = "test"
+	EventKindVanished        EventKind = "vanished"
 )
 
 // Valid indicates whether the value is a known member of the EventKind enum.
@@ -386,6 +493,8 @@ func (e EventKind) Valid() bool {
 		return true
 	case EventKindTest:
 		return true
+	case EventKindVanished:
+		return true
 	default:
 		return false
 	}
@@ -431,11 +540,13 @@ const (
 	FindingCodeProofFailed     FindingCode = "proof_failed"
 	FindingCodeRowsLost        FindingCode = "rows_lost"
 	FindingCodeServerChanged   FindingCode = "server_changed"
+	FindingCodeSettingsUntaken FindingCode = "settings_untaken"
 	FindingCodeShrunk          FindingCode = "shrunk"
 	FindingCodeSizeLimitNear   FindingCode = "size_limit_near"
 	FindingCodeTimeLimitNear   FindingCode = "time_limit_near"
 	FindingCodeUnreadable      FindingCode = "unreadable"
 	FindingCodeUnscheduled     FindingCode = "unscheduled"
+	FindingCodeVanished        FindingCode = "vanished"
 )
 
 // Valid indicates whether the value is a known member of the FindingCode enum.
@@ -469,6 +580,8 @@ func (e FindingCode) Valid() bool {
 		return true
 	case FindingCodeServerChanged:
 		return true
+	case FindingCodeSettingsUntaken:
+		return true
 	case FindingCodeShrunk:
 		return true
 	case FindingCodeSizeLimitNear:
@@ -478,6 +591,8 @@ func (e FindingCode) Valid() bool {
 	case FindingCodeUnreadable:
 		return true
 	case FindingCodeUnscheduled:
+		return true
+	case FindingCodeVanished:
 		return true
 	default:
 		return false
@@ -568,6 +683,51 @@ func (e LimitReachedLimit) Valid() bool {
 	}
 }
 
+// Defines values for NextStep.
+const (
+	NextStepCompare     NextStep = "compare"
+	NextStepCreate      NextStep = "create"
+	NextStepLook        NextStep = "look"
+	NextStepMakeRoom    NextStep = "make_room"
+	NextStepProve       NextStep = "prove"
+	NextStepShowBackups NextStep = "show_backups"
+	NextStepShowChecks  NextStep = "show_checks"
+	NextStepShowDamaged NextStep = "show_damaged"
+	NextStepShowPlaces  NextStep = "show_places"
+	NextStepShowSource  NextStep = "show_source"
+	NextStepWatch       NextStep = "watch"
+)
+
+// Valid indicates whether the value is a known member of the NextStep enum.
+func (e NextStep) Valid() bool {
+	switch e {
+	case NextStepCompare:
+		return true
+	case NextStepCreate:
+		return true
+	case NextStepLook:
+		return true
+	case NextStepMakeRoom:
+		return true
+	case NextStepProve:
+		return true
+	case NextStepShowBackups:
+		return true
+	case NextStepShowChecks:
+		return true
+	case NextStepShowDamaged:
+		return true
+	case NextStepShowPlaces:
+		return true
+	case NextStepShowSource:
+		return true
+	case NextStepWatch:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ObjectLockMode.
 const (
 	ObjectLockModeCOMPLIANCE ObjectLockMode = "COMPLIANCE"
@@ -580,6 +740,27 @@ func (e ObjectLockMode) Valid() bool {
 	case ObjectLockModeCOMPLIANCE:
 		return true
 	case ObjectLockModeGOVERNANCE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OriginKind.
+const (
+	OriginKindBucket      OriginKind = "bucket"
+	OriginKindEnvironment OriginKind = "environment"
+	OriginKindFile        OriginKind = "file"
+)
+
+// Valid indicates whether the value is a known member of the OriginKind enum.
+func (e OriginKind) Valid() bool {
+	switch e {
+	case OriginKindBucket:
+		return true
+	case OriginKindEnvironment:
+		return true
+	case OriginKindFile:
 		return true
 	default:
 		return false
@@ -604,6 +785,45 @@ func (e Outcome) Valid() bool {
 	case OutcomeInterrupted:
 		return true
 	case OutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlaceKind.
+const (
+	PlaceKindDirectory PlaceKind = "directory"
+	PlaceKindS3        PlaceKind = "s3"
+)
+
+// Valid indicates whether the value is a known member of the PlaceKind enum.
+func (e PlaceKind) Valid() bool {
+	switch e {
+	case PlaceKindDirectory:
+		return true
+	case PlaceKindS3:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlaceCheckResult.
+const (
+	PlaceCheckResultFailed  PlaceCheckResult = "failed"
+	PlaceCheckResultOk      PlaceCheckResult = "ok"
+	PlaceCheckResultWarning PlaceCheckResult = "warning"
+)
+
+// Valid indicates whether the value is a known member of the PlaceCheckResult enum.
+func (e PlaceCheckResult) Valid() bool {
+	switch e {
+	case PlaceCheckResultFailed:
+		return true
+	case PlaceCheckResultOk:
+		return true
+	case PlaceCheckResultWarning:
 		return true
 	default:
 		return false
@@ -736,6 +956,114 @@ func (e RestoreMode) Valid() bool {
 	}
 }
 
+// Defines values for SecretKind.
+const (
+	SecretKindEnv         SecretKind = "env"
+	SecretKindEnvironment SecretKind = "environment"
+	SecretKindFile        SecretKind = "file"
+	SecretKindSecret      SecretKind = "secret"
+	SecretKindStored      SecretKind = "stored"
+)
+
+// Valid indicates whether the value is a known member of the SecretKind enum.
+func (e SecretKind) Valid() bool {
+	switch e {
+	case SecretKindEnv:
+		return true
+	case SecretKindEnvironment:
+		return true
+	case SecretKindFile:
+		return true
+	case SecretKindSecret:
+		return true
+	case SecretKindStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SentenceCode.
+const (
+	SentenceCodeAllGood         SentenceCode = "all_good"
+	SentenceCodeContentsUnknown SentenceCode = "contents_unknown"
+	SentenceCodeCopyLate        SentenceCode = "copy_late"
+	SentenceCodeCopyUnknown     SentenceCode = "copy_unknown"
+	SentenceCodeDamaged         SentenceCode = "damaged"
+	SentenceCodeFailing         SentenceCode = "failing"
+	SentenceCodeFuture          SentenceCode = "future"
+	SentenceCodeNoBackupYet     SentenceCode = "no_backup_yet"
+	SentenceCodeNotProvable     SentenceCode = "not_provable"
+	SentenceCodeNotProven       SentenceCode = "not_proven"
+	SentenceCodeNothingYet      SentenceCode = "nothing_yet"
+	SentenceCodeOnlyParts       SentenceCode = "only_parts"
+	SentenceCodeOverdue         SentenceCode = "overdue"
+	SentenceCodeProofFailed     SentenceCode = "proof_failed"
+	SentenceCodeRowsLost        SentenceCode = "rows_lost"
+	SentenceCodeServerChanged   SentenceCode = "server_changed"
+	SentenceCodeSettingsUntaken SentenceCode = "settings_untaken"
+	SentenceCodeShrunk          SentenceCode = "shrunk"
+	SentenceCodeSizeLimitNear   SentenceCode = "size_limit_near"
+	SentenceCodeTimeLimitNear   SentenceCode = "time_limit_near"
+	SentenceCodeUnreadable      SentenceCode = "unreadable"
+	SentenceCodeUnscheduled     SentenceCode = "unscheduled"
+	SentenceCodeVanished        SentenceCode = "vanished"
+)
+
+// Valid indicates whether the value is a known member of the SentenceCode enum.
+func (e SentenceCode) Valid() bool {
+	switch e {
+	case SentenceCodeAllGood:
+		return true
+	case SentenceCodeContentsUnknown:
+		return true
+	case SentenceCodeCopyLate:
+		return true
+	case SentenceCodeCopyUnknown:
+		return true
+	case SentenceCodeDamaged:
+		return true
+	case SentenceCodeFailing:
+		return true
+	case SentenceCodeFuture:
+		return true
+	case SentenceCodeNoBackupYet:
+		return true
+	case SentenceCodeNotProvable:
+		return true
+	case SentenceCodeNotProven:
+		return true
+	case SentenceCodeNothingYet:
+		return true
+	case SentenceCodeOnlyParts:
+		return true
+	case SentenceCodeOverdue:
+		return true
+	case SentenceCodeProofFailed:
+		return true
+	case SentenceCodeRowsLost:
+		return true
+	case SentenceCodeServerChanged:
+		return true
+	case SentenceCodeSettingsUntaken:
+		return true
+	case SentenceCodeShrunk:
+		return true
+	case SentenceCodeSizeLimitNear:
+		return true
+	case SentenceCodeTimeLimitNear:
+		return true
+	case SentenceCodeUnreadable:
+		return true
+	case SentenceCodeUnscheduled:
+		return true
+	case SentenceCodeVanished:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Severity.
 const (
 	SeverityCritical Severity = "critical"
@@ -757,6 +1085,54 @@ func (e Severity) Valid() bool {
 	}
 }
 
+// Defines values for SourceConnectionKind.
+const (
+	SourceConnectionKindEnv         SourceConnectionKind = "env"
+	SourceConnectionKindEnvironment SourceConnectionKind = "environment"
+	SourceConnectionKindFile        SourceConnectionKind = "file"
+	SourceConnectionKindSecret      SourceConnectionKind = "secret"
+	SourceConnectionKindStored      SourceConnectionKind = "stored"
+)
+
+// Valid indicates whether the value is a known member of the SourceConnectionKind enum.
+func (e SourceConnectionKind) Valid() bool {
+	switch e {
+	case SourceConnectionKindEnv:
+		return true
+	case SourceConnectionKindEnvironment:
+		return true
+	case SourceConnectionKindFile:
+		return true
+	case SourceConnectionKindSecret:
+		return true
+	case SourceConnectionKindStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SourceObjectLockMode.
+const (
+	SourceObjectLockModeCOMPLIANCE SourceObjectLockMode = "COMPLIANCE"
+	SourceObjectLockModeGovernance SourceObjectLockMode = "governance"
+	SourceObjectLockModeNone       SourceObjectLockMode = "none"
+)
+
+// Valid indicates whether the value is a known member of the SourceObjectLockMode enum.
+func (e SourceObjectLockMode) Valid() bool {
+	switch e {
+	case SourceObjectLockModeCOMPLIANCE:
+		return true
+	case SourceObjectLockModeGovernance:
+		return true
+	case SourceObjectLockModeNone:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for State.
 const (
 	StateFailing State = "failing"
@@ -772,6 +1148,48 @@ func (e State) Valid() bool {
 	case StateOk:
 		return true
 	case StateWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValueOriginKind.
+const (
+	ValueOriginKindBucket      ValueOriginKind = "bucket"
+	ValueOriginKindDefault     ValueOriginKind = "default"
+	ValueOriginKindEnvironment ValueOriginKind = "environment"
+	ValueOriginKindFile        ValueOriginKind = "file"
+	ValueOriginKindSettings    ValueOriginKind = "settings"
+)
+
+// Valid indicates whether the value is a known member of the ValueOriginKind enum.
+func (e ValueOriginKind) Valid() bool {
+	switch e {
+	case ValueOriginKindBucket:
+		return true
+	case ValueOriginKindDefault:
+		return true
+	case ValueOriginKindEnvironment:
+		return true
+	case ValueOriginKindFile:
+		return true
+	case ValueOriginKindSettings:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WordingLanguage.
+const (
+	WordingLanguagePtBR WordingLanguage = "pt-BR"
+)
+
+// Valid indicates whether the value is a known member of the WordingLanguage enum.
+func (e WordingLanguage) Valid() bool {
+	switch e {
+	case WordingLanguagePtBR:
 		return true
 	default:
 		return false
@@ -891,6 +1309,28 @@ type BackupContents struct {
 	Warnings  []RowsLost      `json:"warnings"`
 }
 
+// BackupCopy How it stands with the copy of a backup in a second place.
+type BackupCopy struct {
+	// At when it was copied
+	At time.Time `json:"at,omitempty,omitzero"`
+
+	// Checksum the SHA-256 that its bytes were held against on their way
+	Checksum string `json:"checksum,omitempty,omitzero"`
+	Place    string `json:"place"`
+
+	// Problem why that is not known
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// State waiting: the next one that copies makes it; not_wanted: its source is not copied there; other: another backup lies there under its id
+	State BackupCopyState `json:"state"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// BackupCopyState waiting: the next one that copies makes it; not_wanted: its source is not copied there; other: another backup lies there under its id
+type BackupCopyState string
+
 // BackupDiff defines model for BackupDiff.
 type BackupDiff struct {
 	After              DiffedBackup `json:"after"`
@@ -915,6 +1355,9 @@ type BackupDiff struct {
 
 	// Tables those that lost most rows first
 	Tables []TableDiff `json:"tables"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // BackupError Why a backup failed.
@@ -931,12 +1374,26 @@ type BackupError struct {
 	// Examples: ["pg_restore: error: could not execute query: ERROR: division by zero"]
 	Messages []string `json:"messages,omitempty,omitzero"`
 	Reason   string   `json:"reason,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // BackupID A ULID, so that ids sort by age.
 //
 // Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
 type BackupID = string
+
+// BackupLog defines model for BackupLog.
+type BackupLog struct {
+	// ID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	ID BackupID `json:"id"`
+
+	// Lines the first and the last, where there were too many
+	Lines []LogLine `json:"lines"`
+}
 
 // BackupMetadata The record of one backup.
 type BackupMetadata struct {
@@ -954,11 +1411,14 @@ type BackupMetadata struct {
 	Content     BackupMetadataContent `json:"content"`
 
 	// Contents What a record says of what the backup contains. Absent for backups of older versions and for failed ones.
-	Contents        ContentsSummary `json:"contents,omitempty,omitzero"`
-	CreatedAt       time.Time       `json:"createdAt"`
-	CreatedBy       string          `json:"createdBy,omitempty,omitzero"`
-	Database        string          `json:"database"`
-	DatabaseVersion string          `json:"databaseVersion"`
+	Contents ContentsSummary `json:"contents,omitempty,omitzero"`
+
+	// Copies in second places; only in the answer for one backup
+	Copies          []BackupCopy `json:"copies,omitempty,omitzero"`
+	CreatedAt       time.Time    `json:"createdAt"`
+	CreatedBy       string       `json:"createdBy,omitempty,omitzero"`
+	Database        string       `json:"database"`
+	DatabaseVersion string       `json:"databaseVersion"`
 
 	// Duration milliseconds, from the start of the run to its end
 	Duration   int64                    `json:"duration"`
@@ -1060,6 +1520,9 @@ type BackupMetadata struct {
 
 	// Whole it holds everything: all definitions and all rows
 	Whole bool `json:"whole"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // BackupMetadataContent defines model for BackupMetadata.Content.
@@ -1186,6 +1649,9 @@ type BackupStatusResponse struct {
 	// Progress percent; absent without an honest estimate
 	Progress *int                       `json:"progress,omitempty"`
 	Status   BackupStatusResponseStatus `json:"status"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // BackupStatusResponseStatus defines model for BackupStatusResponse.Status.
@@ -1194,10 +1660,19 @@ type BackupStatusResponseStatus string
 // Change `grew` and `shrank` go by rows; `changed`: as many rows, but others; `unknown`: as many rows, whose hashes cannot be compared
 type Change string
 
+// Changed defines model for Changed.
+type Changed struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+}
+
 // Channel One way to tell people, and how it stands with it.
 type Channel struct {
 	// Digest absent where it gets none
 	Digest ChannelDigest `json:"digest,omitempty,omitzero"`
+
+	// Editable by the API; otherwise it is changed where it stands
+	Editable bool `json:"editable"`
 
 	// Events what it is told; empty is everything
 	Events       []string  `json:"events"`
@@ -1217,7 +1692,10 @@ type Channel struct {
 	LastError string    `json:"lastError,omitempty,omitzero"`
 	LastSent  time.Time `json:"lastSent,omitempty,omitzero"`
 	Name      string    `json:"name"`
-	RetryAt   time.Time `json:"retryAt,omitempty,omitzero"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin  Origin    `json:"origin"`
+	RetryAt time.Time `json:"retryAt,omitempty,omitzero"`
 
 	// Sent messages that its receiver took
 	Sent     int      `json:"sent"`
@@ -1226,12 +1704,84 @@ type Channel struct {
 	// Sources whose events; empty is all
 	Sources []string `json:"sources"`
 
+	// Trouble why it tells nobody
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
 	// Waiting events that it was not told yet
 	Waiting int `json:"waiting"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // ChannelDigest absent where it gets none
 type ChannelDigest string
+
+// ChannelDetails A channel. Settings are absent where they cannot be read; `trouble` says why.
+type ChannelDetails struct {
+	// AllowLocal a file lets it lead to this machine
+	AllowLocal bool    `json:"allowLocal,omitempty,omitzero"`
+	Changed    Changed `json:"changed,omitempty,omitzero"`
+	Editable   bool    `json:"editable"`
+
+	// Key Where a secret text is to be had. What it is stands in no answer.
+	Key  Secret `json:"key,omitempty,omitzero"`
+	Name string `json:"name"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin   Origin          `json:"origin"`
+	Settings ChannelSettings `json:"settings,omitempty,omitzero"`
+
+	// Trouble why nobody can be told
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Version to be given when it is changed; absent where it is not editable
+	Version string `json:"version,omitempty,omitzero"`
+
+	// Where Where a secret text is to be had. What it is stands in no answer.
+	Where Secret `json:"where,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// ChannelSettings defines model for ChannelSettings.
+type ChannelSettings struct {
+	// Bus of eventbridge: its ARN, one of those that whoever runs cofre has named
+	Bus string `json:"bus,omitempty,omitzero"`
+
+	// Chat of telegram
+	Chat   string                `json:"chat,omitempty,omitzero"`
+	Digest ChannelSettingsDigest `json:"digest,omitempty,omitzero"`
+
+	// Events what it is told; left out everything
+	Events []string `json:"events,omitempty,omitzero"`
+
+	// From of email
+	From     string                  `json:"from,omitempty,omitzero"`
+	Kind     ChannelSettingsKind     `json:"kind"`
+	Language ChannelSettingsLanguage `json:"language,omitempty,omitzero"`
+	Name     string                  `json:"name"`
+	Severity Severity                `json:"severity,omitempty,omitzero"`
+
+	// Sources names or patterns; left out all
+	Sources []string `json:"sources,omitempty,omitzero"`
+
+	// To of email
+	To []string `json:"to,omitempty,omitzero"`
+
+	// Topic of sns: its ARN, one of those that whoever runs cofre has named
+	Topic string `json:"topic,omitempty,omitzero"`
+}
+
+// ChannelSettingsDigest defines model for ChannelSettings.Digest.
+type ChannelSettingsDigest string
+
+// ChannelSettingsKind defines model for ChannelSettings.Kind.
+type ChannelSettingsKind string
+
+// ChannelSettingsLanguage defines model for ChannelSettings.Language.
+type ChannelSettingsLanguage string
 
 // CheckResult defines model for CheckResult.
 type CheckResult struct {
@@ -1266,6 +1816,9 @@ type CleanupItem struct {
 
 // CleanupRequest defines model for CleanupRequest.
 type CleanupRequest struct {
+	// As In the words of `cofre.yaml`. What is left out is the deployment's default.
+	As SourceSettings `json:"as,omitempty,omitzero"`
+
 	// At with dryRun: what goes until then, within ten years, if everything goes on as it does
 	At time.Time `json:"at,omitempty,omitzero"`
 
@@ -1329,6 +1882,9 @@ type Comparison struct {
 
 	// Without what was left out or could not be compared, and why; the first of `leftOut`
 	Without []string `json:"without"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // ContentsLargeObjects defines model for ContentsLargeObjects.
@@ -1367,6 +1923,9 @@ type ContentsSummary struct {
 
 	// Warnings the first of them; absent where the backup is encrypted
 	Warnings []RowsLost `json:"warnings,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // ContentsTable defines model for ContentsTable.
@@ -1420,6 +1979,22 @@ type CreateBackupRequest struct {
 	Options BackupOptions `json:"options,omitempty,omitzero"`
 }
 
+// CreateChannelRequest defines model for CreateChannelRequest.
+type CreateChannelRequest struct {
+	// Key Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Key      SecretInput     `json:"key,omitempty,omitzero"`
+	Settings ChannelSettings `json:"settings"`
+
+	// Where Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Where SecretInput `json:"where,omitempty,omitzero"`
+}
+
+// CreatePlaceRequest defines model for CreatePlaceRequest.
+type CreatePlaceRequest struct {
+	Credentials PlaceCredentials `json:"credentials,omitempty,omitzero"`
+	Settings    PlaceSettings    `json:"settings"`
+}
+
 // CreateRestoreRequest defines model for CreateRestoreRequest.
 type CreateRestoreRequest struct {
 	// Backup A ULID, so that ids sort by age.
@@ -1457,6 +2032,18 @@ type CreateRestoreRequest struct {
 	Target string `json:"target"`
 }
 
+// CreateSourceRequest defines model for CreateSourceRequest.
+type CreateSourceRequest struct {
+	// Connection Exactly one of them. `url` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Connection SourceConnectionInput `json:"connection"`
+
+	// Ping Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Ping SecretInput `json:"ping,omitempty,omitzero"`
+
+	// Settings In the words of `cofre.yaml`. What is left out is the deployment's default.
+	Settings SourceSettings `json:"settings"`
+}
+
 // DaySummary defines model for DaySummary.
 type DaySummary struct {
 	// Bytes stored by that day's successful backups
@@ -1492,6 +2079,32 @@ type DefinitionDiff struct {
 type DeleteBackupResponse struct {
 	Message string `json:"message"`
 	Success bool   `json:"success"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// DeleteChannelResponse defines model for DeleteChannelResponse.
+type DeleteChannelResponse struct {
+	Name string `json:"name"`
+
+	// Waiting events that it is not told any more
+	Waiting int `json:"waiting"`
+}
+
+// DeletePlaceResponse defines model for DeletePlaceResponse.
+type DeletePlaceResponse struct {
+	Name string `json:"name"`
+
+	// Where where its copies stay
+	Where string `json:"where"`
+}
+
+// DeleteSourceResponse defines model for DeleteSourceResponse.
+type DeleteSourceResponse struct {
+	// Backups that stay
+	Backups int    `json:"backups"`
+	Name    string `json:"name"`
 }
 
 // DiffedBackup defines model for DiffedBackup.
@@ -1520,6 +2133,15 @@ type DownloadLink struct {
 
 	// URL the presigned link; a secret while it lives
 	URL string `json:"url"`
+}
+
+// EffectiveValue What holds of one key, in the words of `cofre.yaml`.
+type EffectiveValue struct {
+	From ValueOrigin `json:"from"`
+
+	// Key Examples: retention.keepDaily
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // ErrorCode defines model for ErrorCode.
@@ -1573,8 +2195,11 @@ type Event struct {
 	// Target the database that was restored into, or the table that lost most rows
 	Target string `json:"target,omitempty,omitzero"`
 
-	// Title what happened in words, in the language of BACKUP_LANGUAGE
+	// Title what happened in words
 	Title string `json:"title"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // EventKind defines model for Event.Kind.
@@ -1591,6 +2216,9 @@ type FieldError struct {
 	At     string       `json:"at"`
 	Detail string       `json:"detail"`
 	In     FieldErrorIn `json:"in"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // FieldErrorIn defines model for FieldError.In.
@@ -1609,7 +2237,15 @@ type Finding struct {
 	Hint     string      `json:"hint,omitempty,omitzero"`
 	Severity State       `json:"severity"`
 	Since    time.Time   `json:"since,omitempty,omitzero"`
-	Text     string      `json:"text"`
+
+	// Step What is to be done next. create a backup of source, look at backupId, compare backupId with the one before, prove backupId, show all or the
+	// damaged backups of source, watch the one of source that is being made, show what is wanted of source, show the places that have copies,
+	// show the checks of the whole, or make room in the storage. Without source: of all.
+	Step NextStep `json:"step,omitempty,omitzero"`
+	Text string   `json:"text"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // FindingCode defines model for Finding.Code.
@@ -1645,16 +2281,34 @@ type GlobalsSummary struct {
 
 	// Without what the role that made the backup was not allowed to read of them, for people
 	Without []string `json:"without,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // HealthCheck defines model for HealthCheck.
 type HealthCheck struct {
-	Code   ErrorCode         `json:"code,omitempty,omitzero"`
-	Detail string            `json:"detail"`
-	Hint   string            `json:"hint,omitempty,omitzero"`
-	Name   HealthCheckName   `json:"name"`
-	Reason string            `json:"reason,omitempty,omitzero"`
-	Result HealthCheckResult `json:"result"`
+	// BackupID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	BackupID BackupID          `json:"backupId,omitempty,omitzero"`
+	Code     ErrorCode         `json:"code,omitempty,omitzero"`
+	Detail   string            `json:"detail"`
+	Hint     string            `json:"hint,omitempty,omitzero"`
+	Name     HealthCheckName   `json:"name"`
+	Reason   string            `json:"reason,omitempty,omitzero"`
+	Result   HealthCheckResult `json:"result"`
+
+	// Source that the step is about
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Step What is to be done next. create a backup of source, look at backupId, compare backupId with the one before, prove backupId, show all or the
+	// damaged backups of source, watch the one of source that is being made, show what is wanted of source, show the places that have copies,
+	// show the checks of the whole, or make room in the storage. Without source: of all.
+	Step NextStep `json:"step,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // HealthCheckName defines model for HealthCheck.Name.
@@ -1684,6 +2338,9 @@ type IntegrityProblem struct {
 
 	// Reason Examples: checksum_mismatch
 	Reason string `json:"reason"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // Keepers What stays whatever age and number say. What is left out holds nothing.
@@ -1717,6 +2374,9 @@ type Leftovers struct {
 
 	// Removed backups whose removal was finished
 	Removed []string `json:"removed"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // LimitReached defines model for LimitReached.
@@ -1765,6 +2425,9 @@ type Limits struct {
 	// MaxConcurrentPerUser backups made at once for one user
 	MaxConcurrentPerUser int `json:"maxConcurrentPerUser,omitempty,omitzero"`
 
+	// MaxDurationSeconds of the dump of one backup
+	MaxDurationSeconds int `json:"maxDurationSeconds,omitempty,omitzero"`
+
 	// MaxRequestsPerMinute of one user
 	MaxRequestsPerMinute int `json:"maxRequestsPerMinute,omitempty,omitzero"`
 
@@ -1796,6 +2459,9 @@ type ListBackupsResponse struct {
 // ListChannelsResponse defines model for ListChannelsResponse.
 type ListChannelsResponse struct {
 	Channels []Channel `json:"channels"`
+
+	// SecretsKept there is BACKUP_SERVER_KEY: secrets can be kept, and not only named
+	SecretsKept bool `json:"secretsKept"`
 }
 
 // ListDatabasesResponse defines model for ListDatabasesResponse.
@@ -1811,6 +2477,14 @@ type ListEventsResponse struct {
 	Next string `json:"next,omitempty,omitzero"`
 }
 
+// ListPlacesResponse defines model for ListPlacesResponse.
+type ListPlacesResponse struct {
+	Places []Place `json:"places"`
+
+	// SecretsKept there is BACKUP_SERVER_KEY: secrets can be kept, and not only named
+	SecretsKept bool `json:"secretsKept"`
+}
+
 // ListRestoreTargetsResponse defines model for ListRestoreTargetsResponse.
 type ListRestoreTargetsResponse struct {
 	Targets []RestoreTarget `json:"targets"`
@@ -1821,6 +2495,23 @@ type ListRestoresResponse struct {
 	// Next the `cursor` of the next page; absent on the last
 	Next     string    `json:"next,omitempty,omitzero"`
 	Restores []Restore `json:"restores"`
+}
+
+// ListSourcesResponse defines model for ListSourcesResponse.
+type ListSourcesResponse struct {
+	// Default the one that is meant where nobody says which
+	Default string `json:"default,omitempty,omitzero"`
+
+	// SecretsKept there is BACKUP_SERVER_KEY: URLs can be kept, and not only named
+	SecretsKept bool     `json:"secretsKept"`
+	Sources     []Source `json:"sources"`
+}
+
+// LogLine defines model for LogLine.
+type LogLine struct {
+	// At absent where the line goes on with what the one before says
+	At   time.Time `json:"at,omitempty,omitzero"`
+	Text string    `json:"text"`
 }
 
 // MetricsSummary defines model for MetricsSummary.
@@ -1857,9 +2548,15 @@ type MetricsSummary struct {
 	Running int  `json:"running"`
 
 	// Schedule cron expression of the scheduled backups; absent when there is none
-	Schedule string          `json:"schedule,omitempty,omitzero"`
+	Schedule string `json:"schedule,omitempty,omitzero"`
+
+	// Sentence how it stands in one line, and what comes next: the news of the source that needs somebody first; with the parameter source, of that one. Its words are the caller's
+	Sentence Sentence        `json:"sentence"`
 	Sources  []SourceSummary `json:"sources"`
 	State    State           `json:"state"`
+
+	// StorageForecast where the stored bytes of all backups lead, if everything goes on as it does and cleanups remove what the retention says; absent where that cannot be told
+	StorageForecast StorageForecast `json:"storageForecast,omitempty,omitzero"`
 
 	// StorageLimitBytes absent when there is none
 	StorageLimitBytes int64 `json:"storageLimitBytes,omitempty,omitzero"`
@@ -1877,6 +2574,11 @@ type MetricsSummary struct {
 	Trend []DaySummary `json:"trend"`
 }
 
+// NextStep What is to be done next. create a backup of source, look at backupId, compare backupId with the one before, prove backupId, show all or the
+// damaged backups of source, watch the one of source that is being made, show what is wanted of source, show the places that have copies,
+// show the checks of the whole, or make room in the storage. Without source: of all.
+type NextStep string
+
 // ObjectLock The storage lets nobody remove the backup before then.
 type ObjectLock struct {
 	Mode  ObjectLockMode `json:"mode"`
@@ -1885,6 +2587,16 @@ type ObjectLock struct {
 
 // ObjectLockMode defines model for ObjectLock.Mode.
 type ObjectLockMode string
+
+// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+type Origin struct {
+	File string     `json:"file,omitempty,omitzero"`
+	Kind OriginKind `json:"kind"`
+	Line int        `json:"line,omitempty,omitzero"`
+}
+
+// OriginKind defines model for Origin.Kind.
+type OriginKind string
 
 // Outcome How it ended. `canceled`: a person wanted that; it counts neither as good nor as bad. `interrupted`: the process that made it was stopped or died.
 type Outcome string
@@ -1908,6 +2620,126 @@ type PinRequest struct {
 
 	// Until within a hundred years; left out, it holds until somebody takes it off
 	Until time.Time `json:"until,omitempty,omitzero"`
+}
+
+// Place defines model for Place.
+type Place struct {
+	// Copies How far a place is behind with the sources that are copied there.
+	Copies   PlaceCopies `json:"copies"`
+	Editable bool        `json:"editable"`
+	Kind     PlaceKind   `json:"kind"`
+	Name     string      `json:"name"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin Origin `json:"origin"`
+
+	// Sources what is copied there
+	Sources []PlaceSource `json:"sources"`
+
+	// StorageClass Examples: STANDARD_IA
+	StorageClass string `json:"storageClass,omitempty,omitzero"`
+
+	// Trouble why it cannot be used
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// PlaceKind defines model for Place.Kind.
+type PlaceKind string
+
+// PlaceCheck defines model for PlaceCheck.
+type PlaceCheck struct {
+	Detail string           `json:"detail"`
+	Hint   string           `json:"hint,omitempty,omitzero"`
+	Name   string           `json:"name"`
+	Result PlaceCheckResult `json:"result"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// PlaceCheckResult defines model for PlaceCheck.Result.
+type PlaceCheckResult string
+
+// PlaceCopies How far a place is behind with the sources that are copied there.
+type PlaceCopies struct {
+	// LastAt when the newest backup was made that it has
+	LastAt time.Time `json:"lastAt,omitempty,omitzero"`
+
+	// Late sources with which it is behind for longer than a copy may take
+	Late int `json:"late"`
+
+	// Unknown sources of which that is not known
+	Unknown int `json:"unknown"`
+
+	// Waiting good backups that it does not have, as far as was looked
+	Waiting int `json:"waiting"`
+}
+
+// PlaceCredentials defines model for PlaceCredentials.
+type PlaceCredentials struct {
+	// AccessKey Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	AccessKey SecretInput `json:"accessKey"`
+
+	// SecretKey Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	SecretKey SecretInput `json:"secretKey"`
+}
+
+// PlaceDetails A second place. Settings are absent where they cannot be read; `trouble` says why.
+type PlaceDetails struct {
+	// AccessKey Where a secret text is to be had. What it is stands in no answer.
+	AccessKey Secret  `json:"accessKey,omitempty,omitzero"`
+	Changed   Changed `json:"changed,omitempty,omitzero"`
+	Editable  bool    `json:"editable"`
+	Name      string  `json:"name"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin Origin `json:"origin"`
+
+	// SecretKey Where a secret text is to be had. What it is stands in no answer.
+	SecretKey Secret        `json:"secretKey,omitempty,omitzero"`
+	Settings  PlaceSettings `json:"settings,omitempty,omitzero"`
+
+	// Trouble why it cannot be used
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Version to be given when it is changed; absent where it is not editable
+	Version string `json:"version,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// PlaceSettings defines model for PlaceSettings.
+type PlaceSettings struct {
+	// Directory s3://bucket/prefix
+	//
+	// Examples: s3://other-bucket/shop
+	Directory string `json:"directory"`
+
+	// Endpoint the URL of its S3 service; left out Amazon's or that of the first place
+	Endpoint     string `json:"endpoint,omitempty,omitzero"`
+	Name         string `json:"name"`
+	Region       string `json:"region,omitempty,omitzero"`
+	StorageClass string `json:"storageClass,omitempty,omitzero"`
+}
+
+// PlaceSource How far a place is behind with one source.
+type PlaceSource struct {
+	LastAt time.Time `json:"lastAt,omitempty,omitzero"`
+	Name   string    `json:"name"`
+
+	// Since when the oldest backup was made that it lacks
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Unknown why that is not known
+	Unknown string `json:"unknown,omitempty,omitzero"`
+	Waiting int    `json:"waiting"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // Problem What went wrong (RFC 9457), and what to do next.
@@ -1936,6 +2768,9 @@ type Problem struct {
 
 	// Type about:blank; code and reason say which it is
 	Type string `json:"type"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // Progress While it runs.
@@ -1973,6 +2808,9 @@ type Progress struct {
 	PiecesWritten int       `json:"piecesWritten,omitempty,omitzero"`
 	StartedAt     time.Time `json:"startedAt"`
 	UpdatedAt     time.Time `json:"updatedAt"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // ProofAttempt The last time that somebody wanted the backup proven; in single records. It is no verdict: a proof that could not be made says nothing about
@@ -2021,6 +2859,46 @@ type ProvenBackup struct {
 
 	// ProvenAt when the proof ended
 	ProvenAt time.Time `json:"provenAt"`
+}
+
+// PutChannelRequest defines model for PutChannelRequest.
+type PutChannelRequest struct {
+	// Key Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Key      SecretInput     `json:"key,omitempty,omitzero"`
+	Settings ChannelSettings `json:"settings"`
+
+	// Version as it was read
+	Version string `json:"version"`
+
+	// Where Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Where SecretInput `json:"where,omitempty,omitzero"`
+}
+
+// PutPlaceRequest defines model for PutPlaceRequest.
+type PutPlaceRequest struct {
+	Credentials PlaceCredentials `json:"credentials,omitempty,omitzero"`
+	Settings    PlaceSettings    `json:"settings"`
+
+	// Version as it was read
+	Version string `json:"version"`
+}
+
+// PutSourceRequest defines model for PutSourceRequest.
+type PutSourceRequest struct {
+	// Connection Exactly one of them. `url` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Connection SourceConnectionInput `json:"connection,omitempty,omitzero"`
+
+	// NoPing nobody is pinged any more
+	NoPing bool `json:"noPing,omitempty,omitzero"`
+
+	// Ping Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Ping SecretInput `json:"ping,omitempty,omitzero"`
+
+	// Settings In the words of `cofre.yaml`. What is left out is the deployment's default.
+	Settings SourceSettings `json:"settings"`
+
+	// Version as it was read
+	Version string `json:"version"`
 }
 
 // Restore The record of a restore.
@@ -2085,6 +2963,9 @@ type Restore struct {
 	// Switched What the restored database is called now, where it took another's place.
 	Switched RestoreSwitched `json:"switched,omitempty,omitzero"`
 	Target   string          `json:"target"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // RestorePhase how far it came: `finishing` when all was read, and what is left is indexes, keys and rights
@@ -2133,6 +3014,9 @@ type RestoreGlobals struct {
 
 	// There roles and tablespaces that were there, and were left alone
 	There int `json:"there"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // RestoreID A ULID, so that ids sort by age.
@@ -2144,6 +3028,9 @@ type RestoreID = string
 type RestoreLeftOut struct {
 	Entry  string `json:"entry"`
 	Reason string `json:"reason"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // RestoreMode `new` makes the database, which must not be there yet; `replace` drops of what is there what the backup holds, and restores that;
@@ -2261,6 +3148,9 @@ type RestorePlan struct {
 	// Truncated some of the lists were longer
 	Truncated bool     `json:"truncated,omitempty,omitzero"`
 	Warnings  []string `json:"warnings,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // RestoreRehearsal The newest restore test of a backup of the same source and kind.
@@ -2322,6 +3212,9 @@ type RestoredSummary struct {
 
 	// Warnings the first ones
 	Warnings []string `json:"warnings,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // Retention What becomes of the backup by the settings as they are now; in lists and single records.
@@ -2419,6 +3312,30 @@ type RowsLost struct {
 	Table string `json:"table"`
 }
 
+// Secret Where a secret text is to be had. What it is stands in no answer.
+type Secret struct {
+	// Kind environment: the environment's own
+	Kind SecretKind `json:"kind"`
+
+	// Reference the name of a variable, of a file or of a secret
+	Reference string `json:"reference,omitempty,omitzero"`
+}
+
+// SecretKind environment: the environment's own
+type SecretKind string
+
+// SecretInput Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+type SecretInput struct {
+	// Env a variable of the environment whose name begins with COFRE_
+	Env string `json:"env,omitempty,omitzero"`
+
+	// Secret the ARN of a secret in AWS Secrets Manager
+	Secret string `json:"secret,omitempty,omitzero"`
+
+	// Value the secret itself
+	Value string `json:"value,omitempty,omitzero"`
+}
+
 // Selection What part of the database, and what else of it; patterns as pg_dump takes them. Nothing chosen is everything.
 type Selection struct {
 	ExcludeExtensions           Patterns `json:"excludeExtensions,omitempty,omitzero"`
@@ -2445,6 +3362,46 @@ type Selection struct {
 	// WithDependencies with schemas or tables, also what those need elsewhere; types, and tables of foreign keys
 	WithDependencies bool `json:"withDependencies,omitempty,omitzero"`
 }
+
+// Sentence how it stands in one line, and what comes next: the news of the source that needs somebody first; with the parameter source, of that one. Its words are the caller's
+type Sentence struct {
+	// At the last good backup of source that holds everything; absent where there is none
+	At time.Time `json:"at,omitempty,omitzero"`
+
+	// BackupID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	BackupID BackupID `json:"backupId,omitempty,omitzero"`
+
+	// Code of the finding that is told first; all_good: each source has a good backup that holds everything, and nothing is to be looked at; nothing_yet: nothing was ever backed up
+	Code SentenceCode `json:"code"`
+
+	// EarlierID A ULID, so that ids sort by age.
+	//
+	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
+	EarlierID BackupID `json:"earlierId,omitempty,omitzero"`
+
+	// Others of them, beside source, have findings, too
+	Others int `json:"others"`
+
+	// ProvenAt when a backup of source was last restored and compared; absent for never
+	ProvenAt time.Time `json:"provenAt,omitempty,omitzero"`
+
+	// Source whom the news is of; where all is good, whose last good backup is the oldest
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Sources that it is about
+	Sources int   `json:"sources"`
+	State   State `json:"state"`
+
+	// Step What is to be done next. create a backup of source, look at backupId, compare backupId with the one before, prove backupId, show all or the
+	// damaged backups of source, watch the one of source that is being made, show what is wanted of source, show the places that have copies,
+	// show the checks of the whole, or make room in the storage. Without source: of all.
+	Step NextStep `json:"step,omitempty,omitzero"`
+}
+
+// SentenceCode of the finding that is told first; all_good: each source has a good backup that holds everything, and nothing is to be looked at; nothing_yet: nothing was ever backed up
+type SentenceCode string
 
 // SequenceDiff defines model for SequenceDiff.
 type SequenceDiff struct {
@@ -2498,6 +3455,132 @@ type SettingsResponse struct {
 // Severity defines model for Severity.
 type Severity string
 
+// Source defines model for Source.
+type Source struct {
+	Copies []string `json:"copies,omitempty,omitzero"`
+
+	// Database the one of its server's that it is, where those are followed
+	Database string `json:"database,omitempty,omitzero"`
+
+	// Defaulted the keys whose values are defaults
+	Defaulted []string `json:"defaulted"`
+
+	// Editable it is kept in the backup directory, and can be changed here
+	Editable bool `json:"editable"`
+
+	// Follows patterns: in its place stand the databases of its server that match, as sources of their own
+	Follows    []string         `json:"follows,omitempty,omitzero"`
+	Format     string           `json:"format,omitempty,omitzero"`
+	Jobs       int              `json:"jobs,omitempty,omitzero"`
+	MaxAge     string           `json:"maxAge,omitempty,omitzero"`
+	MaxSizeGB  float32          `json:"maxSizeGB,omitempty,omitzero"`
+	Name       string           `json:"name"`
+	NextRuns   []time.Time      `json:"nextRuns,omitempty,omitzero"`
+	ObjectLock SourceObjectLock `json:"objectLock,omitempty,omitzero"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin        Origin                  `json:"origin"`
+	Paused        bool                    `json:"paused"`
+	ProofTimeout  string                  `json:"proofTimeout,omitempty,omitzero"`
+	Proofs        string                  `json:"proofs,omitempty,omitzero"`
+	Retention     SourceRetentionSettings `json:"retention,omitempty,omitzero"`
+	Rows          string                  `json:"rows,omitempty,omitzero"`
+	Schedule      string                  `json:"schedule,omitempty,omitzero"`
+	ScheduleWords string                  `json:"scheduleWords,omitempty,omitzero"`
+	Tags          map[string]string       `json:"tags,omitempty,omitzero"`
+
+	// Thresholds When something about a new backup is worth a warning.
+	Thresholds SourceThresholds `json:"thresholds,omitempty,omitzero"`
+
+	// Trouble why it cannot be used
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Vanished its server has its database no more
+	Vanished bool `json:"vanished"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+	Zone     string    `json:"zone,omitempty,omitzero"`
+}
+
+// SourceConnection Where its connection is to be had. No password stands in any answer.
+type SourceConnection struct {
+	Database string `json:"database,omitempty,omitzero"`
+
+	// Host of a stored one, as the next three
+	Host string               `json:"host,omitempty,omitzero"`
+	Kind SourceConnectionKind `json:"kind"`
+	Port string               `json:"port,omitempty,omitzero"`
+
+	// Reference the name of a variable, of a file or of a secret
+	Reference string `json:"reference,omitempty,omitzero"`
+	User      string `json:"user,omitempty,omitzero"`
+}
+
+// SourceConnectionKind defines model for SourceConnection.Kind.
+type SourceConnectionKind string
+
+// SourceConnectionInput Exactly one of them. `url` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+type SourceConnectionInput struct {
+	// Env a variable of the environment whose name begins with COFRE_
+	Env string `json:"env,omitempty,omitzero"`
+
+	// Secret the ARN of a secret in AWS Secrets Manager
+	Secret string `json:"secret,omitempty,omitzero"`
+
+	// URL Examples: postgresql://backup:password@db.example.com:5432/shop
+	URL string `json:"url,omitempty,omitzero"`
+}
+
+// SourceDetails defines model for SourceDetails.
+type SourceDetails struct {
+	Changed Changed `json:"changed,omitempty,omitzero"`
+
+	// Connection Where its connection is to be had. No password stands in any answer.
+	Connection SourceConnection `json:"connection"`
+	Editable   bool             `json:"editable"`
+
+	// Effective all that holds of it, also what it leaves out; where it is asked for
+	Effective []EffectiveValue `json:"effective,omitempty,omitzero"`
+	Name      string           `json:"name"`
+
+	// Origin Where settings come from. Those of a file or of the environment are changed there and nowhere else.
+	Origin Origin `json:"origin"`
+
+	// Pinged a service that watches jobs hears of its backups
+	Pinged bool `json:"pinged"`
+
+	// Settings In the words of `cofre.yaml`. What is left out is the deployment's default.
+	Settings SourceSettings `json:"settings"`
+
+	// Trouble why it cannot be used
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Version to be given when it is changed; absent where it is not editable
+	Version string `json:"version,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// SourceObjectLock defines model for SourceObjectLock.
+type SourceObjectLock struct {
+	Days int                  `json:"days,omitempty,omitzero"`
+	Mode SourceObjectLockMode `json:"mode"`
+}
+
+// SourceObjectLockMode defines model for SourceObjectLock.Mode.
+type SourceObjectLockMode string
+
+// SourceProblem defines model for SourceProblem.
+type SourceProblem struct {
+	Hint    string `json:"hint,omitempty,omitzero"`
+	Message string `json:"message"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
 // SourceRetention 0 is no limit.
 type SourceRetention struct {
 	// Keep What stays whatever age and number say. What is left out holds nothing.
@@ -2508,6 +3591,24 @@ type SourceRetention struct {
 	MaxBackups int    `json:"maxBackups"`
 	Source     string `json:"source"`
 }
+
+// SourceRetentionSettings defines model for SourceRetentionSettings.
+type SourceRetentionSettings struct {
+	Days        int      `json:"days,omitempty,omitzero"`
+	KeepDaily   int      `json:"keepDaily,omitempty,omitzero"`
+	KeepHourly  int      `json:"keepHourly,omitempty,omitzero"`
+	KeepLabels  []string `json:"keepLabels,omitempty,omitzero"`
+	KeepLast    int      `json:"keepLast,omitempty,omitzero"`
+	KeepMonthly int      `json:"keepMonthly,omitempty,omitzero"`
+	KeepWeekly  int      `json:"keepWeekly,omitempty,omitzero"`
+	KeepWithin  string   `json:"keepWithin,omitempty,omitzero"`
+	KeepYearly  int      `json:"keepYearly,omitempty,omitzero"`
+	MaxBackups  int      `json:"maxBackups,omitempty,omitzero"`
+	Zone        string   `json:"zone,omitempty,omitzero"`
+}
+
+// SourceSettings In the words of `cofre.yaml`. What is left out is the deployment's default.
+type SourceSettings = json.RawMessage
 
 // SourceSummary How it stands with one source.
 type SourceSummary struct {
@@ -2595,18 +3696,48 @@ type SourceSummary struct {
 	ShrunkTo   int64 `json:"shrunkTo,omitempty,omitzero"`
 
 	// Sizes of the good backups that hold everything, the oldest first
-	Sizes       []BackupPoint `json:"sizes"`
-	Source      string        `json:"source"`
-	State       State         `json:"state"`
-	SuccessRate *float64      `json:"successRate,omitempty"`
+	Sizes  []BackupPoint `json:"sizes"`
+	Source string        `json:"source"`
+	State  State         `json:"state"`
+
+	// StorageForecast stored bytes of all its backups at the same times as in the answer's own; absent where that cannot be told
+	StorageForecast []StoredBytes `json:"storageForecast,omitempty,omitzero"`
+	SuccessRate     *float64      `json:"successRate,omitempty"`
 
 	// TablesLost tables of the newest backup that lost more of their rows since the one before than they may
 	TablesLost int          `json:"tablesLost,omitempty,omitzero"`
 	Trend      []DaySummary `json:"trend"`
 }
 
+// SourceThresholds When something about a new backup is worth a warning.
+type SourceThresholds struct {
+	RowsLostMinimum int `json:"rowsLostMinimum,omitempty,omitzero"`
+	RowsLostPercent int `json:"rowsLostPercent,omitempty,omitzero"`
+}
+
 // State defines model for State.
 type State string
+
+// StorageForecast where the stored bytes of all backups lead, if everything goes on as it does and cleanups remove what the retention says; absent where that cannot be told
+type StorageForecast struct {
+	// Disk the limit is the disk's
+	Disk bool `json:"disk"`
+
+	// FullAt when that is reached: the present where it is already; absent where it is not within the points
+	FullAt time.Time `json:"fullAt,omitempty,omitzero"`
+
+	// LimitBytes what may be stored, by the quota or the disk, whichever is less; absent where there is no limit
+	LimitBytes int64 `json:"limitBytes,omitempty,omitzero"`
+
+	// Points weeks, and then months, of a year at most
+	Points []StoredBytes `json:"points"`
+}
+
+// StoredBytes defines model for StoredBytes.
+type StoredBytes struct {
+	At    time.Time `json:"at"`
+	Bytes int64     `json:"bytes"`
+}
 
 // SwitchReport defines model for SwitchReport.
 type SwitchReport struct {
@@ -2684,6 +3815,58 @@ type TestChannelResponse struct {
 
 	// Sent its receiver took the message
 	Sent bool `json:"sent"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// TestPlaceRequest defines model for TestPlaceRequest.
+type TestPlaceRequest struct {
+	Credentials PlaceCredentials `json:"credentials,omitempty,omitzero"`
+	Name        string           `json:"name,omitempty,omitzero"`
+	Settings    PlaceSettings    `json:"settings,omitempty,omitzero"`
+}
+
+// TestPlaceResponse defines model for TestPlaceResponse.
+type TestPlaceResponse struct {
+	Checks []PlaceCheck `json:"checks"`
+
+	// Ok nothing failed
+	Ok bool `json:"ok"`
+}
+
+// TestSourceRequest defines model for TestSourceRequest.
+type TestSourceRequest struct {
+	// Connection Exactly one of them. `url` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Connection SourceConnectionInput `json:"connection,omitempty,omitzero"`
+	Name       string                `json:"name,omitempty,omitzero"`
+
+	// Settings In the words of `cofre.yaml`. What is left out is the deployment's default.
+	Settings SourceSettings `json:"settings,omitempty,omitzero"`
+}
+
+// TestSourceResponse defines model for TestSourceResponse.
+type TestSourceResponse struct {
+	Database string `json:"database,omitempty,omitzero"`
+
+	// Needs what will not come back by itself from a backup
+	Needs []string `json:"needs"`
+
+	// Ok backups of it can be made
+	Ok      bool          `json:"ok"`
+	Problem SourceProblem `json:"problem,omitempty,omitzero"`
+
+	// Server host:port of the server that answered
+	Server string `json:"server,omitempty,omitzero"`
+
+	// Size bytes of the database on its server's disk
+	Size int64 `json:"size,omitempty,omitzero"`
+
+	// Version of the server
+	Version string `json:"version,omitempty,omitzero"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
 
 // Timestamp defines model for Timestamp.
@@ -2696,6 +3879,19 @@ type Trend struct {
 
 	// PerDay what a day adds; 0 where no growth can be told from what nights differ by
 	PerDay float64 `json:"perDay"`
+}
+
+// TryChannelRequest defines model for TryChannelRequest.
+type TryChannelRequest struct {
+	// Key Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Key SecretInput `json:"key,omitempty,omitzero"`
+
+	// Name of the channel that is to be changed: its address is taken where `where` is left out
+	Name     string          `json:"name,omitempty,omitzero"`
+	Settings ChannelSettings `json:"settings"`
+
+	// Where Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY.
+	Where SecretInput `json:"where,omitempty,omitzero"`
 }
 
 // ValidationAccepted defines model for ValidationAccepted.
@@ -2737,7 +3933,23 @@ type ValidationResponse struct {
 	// Size bytes read
 	Size  int64 `json:"size"`
 	Valid bool  `json:"valid"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
 }
+
+// ValueOrigin defines model for ValueOrigin.
+type ValueOrigin struct {
+	File string          `json:"file,omitempty,omitzero"`
+	Kind ValueOriginKind `json:"kind"`
+	Line int             `json:"line,omitempty,omitzero"`
+
+	// Variable of the environment
+	Variable string `json:"variable,omitempty,omitzero"`
+}
+
+// ValueOriginKind defines model for ValueOrigin.Kind.
+type ValueOriginKind string
 
 // Verification A proof that the backup is good, or that it is not. A record has what is wrong, or else the best proof.
 type Verification struct {
@@ -2754,6 +3966,22 @@ type Verification struct {
 	// Proof What a proof compared, and where; in single records.
 	Proof Comparison `json:"proof,omitempty,omitzero"`
 }
+
+// Wording What a text and the hint beside it say in another language than English. Documents are the same for everybody: who shows them to people
+// takes the language that those read. What is absent has no words there.
+type Wording struct {
+	Hint     string          `json:"hint,omitempty,omitzero"`
+	Language WordingLanguage `json:"language"`
+
+	// Of the English text, where the object holds several or a list of them
+	Of string `json:"of,omitempty,omitzero"`
+
+	// Text of that one, or of `message`, `detail` or `text`
+	Text string `json:"text,omitempty,omitzero"`
+}
+
+// WordingLanguage defines model for Wording.Language.
+type WordingLanguage string
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -2819,6 +4047,9 @@ type ListAuditParams struct {
 
 	// Resource only records about this backup or restore
 	Resource BackupID `form:"resource,omitempty" json:"resource,omitempty,omitzero"`
+
+	// WithoutReads leave out what was only looked at: allowed requests that changed nothing and handed out no data
+	WithoutReads bool `form:"withoutReads,omitempty" json:"withoutReads,omitempty,omitzero"`
 
 	// Since only records of this time or later
 	Since Timestamp `form:"since,omitempty" json:"since,omitempty,omitzero"`
@@ -2894,14 +4125,20 @@ type ListBackupsParams struct {
 	// Until only backups made before this time
 	Until Timestamp `form:"until,omitempty" json:"until,omitempty,omitzero"`
 
-	// Label only backups with this label, as `key` or `key=value`
-	Label string `form:"label,omitempty" json:"label,omitempty,omitzero"`
+	// Label only backups with this label, as `key` or `key=value`; given several times: with all of them
+	Label []string `form:"label,omitempty" json:"label,omitempty,omitzero"`
 
 	// Search part of the file path, the source, the database or the id, in any case of letters
 	Search string `form:"search,omitempty" json:"search,omitempty,omitzero"`
 
 	// Damaged only backups whose latest verification found them damaged
 	Damaged bool `form:"damaged,omitempty" json:"damaged,omitempty,omitzero"`
+
+	// Problems only backups that failed, whose process died, that were found damaged, or in which tables lost rows
+	Problems bool `form:"problems,omitempty" json:"problems,omitempty,omitzero"`
+
+	// Pinned only backups that a pin keeps now
+	Pinned bool `form:"pinned,omitempty" json:"pinned,omitempty,omitzero"`
 
 	// Limit at most so many on a page
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -2971,6 +4208,24 @@ type PinBackupJSONRequestBody = PinRequest
 // PutSettingsJSONRequestBody defines body for PutSettings for application/json ContentType.
 type PutSettingsJSONRequestBody = Settings
 
+// CreateChannelJSONRequestBody defines body for CreateChannel for application/json ContentType.
+type CreateChannelJSONRequestBody = CreateChannelRequest
+
+// TryChannelJSONRequestBody defines body for TryChannel for application/json ContentType.
+type TryChannelJSONRequestBody = TryChannelRequest
+
+// PutChannelJSONRequestBody defines body for PutChannel for application/json ContentType.
+type PutChannelJSONRequestBody = PutChannelRequest
+
+// CreatePlaceJSONRequestBody defines body for CreatePlace for application/json ContentType.
+type CreatePlaceJSONRequestBody = CreatePlaceRequest
+
+// TestPlaceJSONRequestBody defines body for TestPlace for application/json ContentType.
+type TestPlaceJSONRequestBody = TestPlaceRequest
+
+// PutPlaceJSONRequestBody defines body for PutPlace for application/json ContentType.
+type PutPlaceJSONRequestBody = PutPlaceRequest
+
 // CreateRestoreJSONRequestBody defines body for CreateRestore for application/json ContentType.
 type CreateRestoreJSONRequestBody = CreateRestoreRequest
 
@@ -2979,3 +4234,12 @@ type PlanRestoreJSONRequestBody = CreateRestoreRequest
 
 // SwitchDatabasesJSONRequestBody defines body for SwitchDatabases for application/json ContentType.
 type SwitchDatabasesJSONRequestBody = SwitchRequest
+
+// CreateSourceJSONRequestBody defines body for CreateSource for application/json ContentType.
+type CreateSourceJSONRequestBody = CreateSourceRequest
+
+// TestSourceJSONRequestBody defines body for TestSource for application/json ContentType.
+type TestSourceJSONRequestBody = TestSourceRequest
+
+// PutSourceJSONRequestBody defines body for PutSource for application/json ContentType.
+type PutSourceJSONRequestBody = PutSourceRequest

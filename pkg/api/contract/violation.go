@@ -25,7 +25,7 @@ func violations(all []jsonschema.Violation) []FieldError {
 		out = append(out, FieldError{In: FieldErrorInBody, At: at, Detail: explain(v)})
 	}
 	slices.SortFunc(out, func(a, b FieldError) int { return strings.Compare(a.At+"\x00"+a.Detail, b.At+"\x00"+b.Detail) })
-	out = slices.Compact(out)
+	out = slices.CompactFunc(out, func(a, b FieldError) bool { return a.At == b.At && a.Detail == b.Detail })
 	return out[:min(len(out), maxViolations)]
 }
 
@@ -49,7 +49,11 @@ func explain(v jsonschema.Violation) string {
 	case "required":
 		return "it lacks " + strings.Join(v.Names, ", ")
 	case "enum":
-		return "it must be one of " + strings.Trim(fmt.Sprint(v.Values), "[]")
+		values := make([]string, len(v.Values))
+		for i, value := range v.Values {
+			values[i] = fmt.Sprint(value)
+		}
+		return "it must be one of " + strings.Join(values, ", ")
 	case "pattern":
 		return "it has a form, or a character, that is not allowed here"
 	case "format":

@@ -137,30 +137,30 @@ func (b *Bar) snapshot(now time.Time) State {
 }
 
 // facts are what is told besides the phase.
-func facts(st State, elapsed time.Duration) []string {
+func facts(l Look, st State, elapsed time.Duration) []string {
 	var f []string
 	switch {
 	case st.Total > 0:
-		f = append(f, Bytes(st.Done)+" of "+Bytes(st.Total))
+		f = append(f, l.Say(Bytes(st.Done)+" of "+Bytes(st.Total)))
 	case st.Done > 0:
-		f = append(f, Bytes(st.Done))
+		f = append(f, l.Say(Bytes(st.Done)))
 	}
 	if st.Done > 0 {
-		f = append(f, Bytes(int64(st.Rate))+"/s")
+		f = append(f, l.Say(Bytes(int64(st.Rate))+"/s"))
 	}
 	return append(f, Clock(elapsed))
 }
 
 // plain is the line of a log.
 func (b *Bar) plain(st State, now time.Time) string {
-	f := facts(st, now.Sub(b.started))
+	f := facts(b.screen.Look, st, now.Sub(b.started))
 	if st.Percent != nil {
 		f = append([]string{fmt.Sprintf("%d %%", *st.Percent)}, f...)
 	}
 	if st.Note != "" {
-		f = append(f, Clean(st.Note))
+		f = append(f, Clean(b.screen.Say(st.Note)))
 	}
-	return st.Phase + ": " + strings.Join(f, ", ")
+	return b.screen.Say(st.Phase) + ": " + strings.Join(f, ", ")
 }
 
 const (
@@ -177,10 +177,11 @@ func (b *Bar) drawn(st State, now time.Time) string {
 		width = l.Width()
 	}
 	width-- // the last column makes some terminals wrap
-	phase := st.Phase + strings.Repeat(" ", max(0, phaseWidth-Width(st.Phase)))
-	text := strings.Join(facts(st, now.Sub(b.started)), "  ")
+	phase := l.Say(st.Phase)
+	phase += strings.Repeat(" ", max(0, phaseWidth-Width(phase)))
+	text := strings.Join(facts(l, st, now.Sub(b.started)), "  ")
 	if st.Note != "" {
-		text += "  " + Clean(st.Note)
+		text += "  " + Clean(b.screen.Say(st.Note))
 	}
 	if st.Percent == nil {
 		return l.Cyan(b.spinner()) + " " + Shorten(phase+" "+text, max(1, width-2))

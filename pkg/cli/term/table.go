@@ -9,6 +9,7 @@ import (
 type Column struct {
 	Title string
 	Right bool // numbers
+	Words bool // its cells are words of cofre, also where they are one alone
 	// Shrink is the least width in columns to which its text may be shortened; 0 never shortens.
 	Shrink int
 	// Drop says in which order columns are left out of a terminal that is too narrow, 1 first; 0 never.
@@ -39,6 +40,7 @@ const gap = "  "
 
 // Write writes the table, fitted to the look's width when that is known.
 func (t *Table) Write(w io.Writer, l Look) error {
+	t = t.said(l)
 	widths := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
 		widths[i] = Width(c.Title)
@@ -59,6 +61,27 @@ func (t *Table) Write(w io.Writer, l Look) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// said is the table in the look's language: its titles, and of the cells what is more than one word. Single words may be names.
+func (t *Table) said(l Look) *Table {
+	if l.Language == "" {
+		return t
+	}
+	said := &Table{Columns: append([]Column(nil), t.Columns...)}
+	for i := range said.Columns {
+		said.Columns[i].Title = l.Say(said.Columns[i].Title)
+	}
+	for _, r := range t.rows {
+		r = append([]Cell(nil), r...)
+		for i := range r {
+			if strings.Contains(r[i].Text, " ") || t.Columns[i].Words {
+				r[i].Text = l.Say(r[i].Text)
+			}
+		}
+		said.rows = append(said.rows, r)
+	}
+	return said
 }
 
 // fit makes the widths add up to at most total: text is shortened first, then whole columns go (width -1).
@@ -131,8 +154,11 @@ func (p *Pairs) Add(name, value string) {
 // Write writes the pairs, values in one column.
 func (p *Pairs) Write(w io.Writer, l Look) error {
 	wide := 0
-	for _, r := range p.rows {
-		wide = max(wide, Width(r[0]))
+	for i, r := range p.rows {
+		if p.rows[i][0] = l.Say(r[0]); strings.Contains(r[1], " ") {
+			p.rows[i][1] = l.Say(r[1])
+		}
+		wide = max(wide, Width(p.rows[i][0]))
 	}
 	var b strings.Builder
 	for _, r := range p.rows {

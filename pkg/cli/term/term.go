@@ -6,12 +6,16 @@
 package term
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
 
 	xterm "golang.org/x/term"
+
+	"cofre/pkg/lazyregexp"
+	"cofre/pkg/wording"
 )
 
 // Look says what a stream can show.
@@ -20,7 +24,38 @@ type Look struct {
 	Colour  bool
 	Unicode bool
 	Width   func() int // columns; 0 when nobody knows
+	// Language is that of what people read; "" is English. Of what programs read there is one only.
+	Language string
 }
+
+// What may stand around a text: spaces, colours and signs.
+var (
+	before = lazyregexp.New(`^(?:\s|\x1b\[[0-9;]*m|[✓✗→!]|->|(?:ok|BAD|NOT PROVEN|refused|in part):|BAD )+`)
+	after  = lazyregexp.New(`(?:\s|\x1b\[[0-9;]*m)+$`)
+)
+
+// Say is a text of cofre in the look's language, line by line; what stands around it stays as it is.
+func (l Look) Say(text string) string {
+	if l.Language == "" || l.Language == wording.English {
+		return text
+	}
+	list := strings.Split(text, "\n")
+	for i, line := range list {
+		head := before().FindString(line)
+		core := line[len(head):]
+		tail := after().FindString(core)
+		core = core[:len(core)-len(tail)]
+		if said := wording.Say(l.Language, core); said != core {
+			list[i] = head + said + tail
+		} else {
+			list[i] = wording.Say(l.Language, line)
+		}
+	}
+	return strings.Join(list, "\n")
+}
+
+// Sayf is fmt.Sprintf of a text of cofre.
+func (l Look) Sayf(format string, args ...any) string { return l.Say(fmt.Sprintf(format, args...)) }
 
 // LookOf finds out what f can show. Colours are on for terminals, except with NO_COLOR set or TERM=dumb;
 // CLICOLOR_FORCE turns them on everywhere, but NO_COLOR wins.
@@ -29,9 +64,10 @@ func LookOf(f *os.File, getenv func(string) string) Look {
 	tty := xterm.IsTerminal(int(f.Fd()))
 	force := getenv("CLICOLOR_FORCE")
 	return Look{
-		Live:    tty && !dumb,
-		Colour:  getenv("NO_COLOR") == "" && (tty && !dumb || force != "" && force != "0"),
-		Unicode: isUnicode(getenv),
+		Live:     tty && !dumb,
+		Colour:   getenv("NO_COLOR") == "" && (tty && !dumb || force != "" && force != "0"),
+		Unicode:  isUnicode(getenv),
+		Language: wording.Of(getenv("BACKUP_LANGUAGE"), getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG")),
 		Width: func() int {
 			if !tty {
 				return 0

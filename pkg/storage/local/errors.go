@@ -54,15 +54,15 @@ func (o op) fault(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return o.told(err, fault.DiskSpace, fault.StorageFull, "the disk is full", "Free space there, or remove old backups with `cofre cleanup`.")
 	case errors.Is(err, syscall.EROFS):
-		return o.told(err, fault.Permission, storage.ReadOnly, "the file system is read-only", "Mount it for writing, or choose another place in BACKUP_DIRECTORY.")
+		return o.told(err, fault.Permission, storage.ReadOnly, "the file system is read-only", "Mount it read-write, or choose another location in BACKUP_DIRECTORY.")
 	case errors.Is(err, fs.ErrPermission):
-		return o.told(err, fault.Permission, fault.AccessDenied, "this user may not", "Give this user the directory (chown), or run cofre as its owner.")
+		return o.told(err, fault.Permission, fault.AccessDenied, "no permission", "Grant this user access (chown), or run cofre as the directory's owner.")
 	case errors.Is(err, syscall.EXDEV):
 		return o.told(err, fault.Validation, OtherDisk, "its folder is on another file system than the directory", "Mount the disk at the directory itself, or set BACKUP_DIRECTORY to a directory on it.")
 	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return o.told(err, fault.Validation, fault.AlreadyExists, "its name, or the beginning of it, is an object or a folder already", "Choose another name.")
 	case errors.Is(err, fs.ErrNotExist):
-		return o.told(err, fault.FileSystem, fault.NotFound, "it does not exist", "Look at what is there with `cofre list`.")
+		return o.told(err, fault.FileSystem, fault.NotFound, "it does not exist", "See what exists with `cofre list`.")
 	case errors.Is(err, syscall.EFBIG):
 		return o.told(err, fault.Validation, fault.LimitReached, "it is larger than the file system takes", "Choose a stronger compression, or leave tables out.")
 	}
@@ -81,11 +81,11 @@ func explainDirectory(err error, dir string) error {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fault.Wrap(err, fault.DiskSpace, fault.StorageFull, "Free space on its disk, or choose another one.", "the disk of %s is full", dir)
+		return fault.Wrap(err, fault.DiskSpace, fault.StorageFull, "Free space, run cofre cleanup, or choose another directory.", "the disk holding %s is full", dir)
 	case errors.Is(err, syscall.EROFS):
-		return fault.Wrap(err, fault.Permission, storage.ReadOnly, "Mount it for writing, or choose another directory.", "the file system of %s is read-only", dir)
+		return fault.Wrap(err, fault.Permission, storage.ReadOnly, "Mount it read-write, or choose another directory.", "the file system of %s is read-only", dir)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Wrap(err, fault.Permission, fault.AccessDenied, "Give this user the directory (chown), or choose another one.", "%s cannot be written by this user", dir)
+		return fault.Wrap(err, fault.Permission, fault.AccessDenied, "Grant this user write access (chown), or choose another directory.", "no write permission on %s", dir)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return fault.Wrap(err, fault.Validation, fault.InvalidInput, "Choose a directory.", "%s, or something above it, is a file", dir)
 	}

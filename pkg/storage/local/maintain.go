@@ -25,7 +25,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return err
 	}
 	if err := s.takeOver(ctx); err != nil {
-		return s.op("tidy up", "").fault(err)
+		return s.op("clean up", "").fault(err)
 	}
 	err := s.sweepSidecars(ctx)
 	s.sweepUploads()
@@ -34,7 +34,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 	s.sweepTmp()
 	s.fillReserve()
 	if err != nil {
-		return s.op("tidy up", "").fault(err)
+		return s.op("clean up", "").fault(err)
 	}
 	return nil
 }

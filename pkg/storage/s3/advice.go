@@ -31,10 +31,10 @@ func (s *Store) Advice(ctx context.Context) []storage.Advice {
 	if err == nil {
 		if skew, known := awsmiddleware.GetAttemptSkew(versions.ResultMetadata); known && skew.Abs() > apart {
 			out = append(out, storage.Advice{Message: fmt.Sprintf("this machine's clock is %s away from the service's, which refuses requests at fifteen minutes", skew.Abs().Round(time.Second)),
-				Hint: "Set the clock, for example with timedatectl set-ntp true."})
+				Hint: "Set it, for example with timedatectl set-ntp true."})
 		}
 		if versions.Status == types.BucketVersioningStatusEnabled && s.keepsVersions(ctx) {
-			out = append(out, storage.Advice{Message: "the bucket keeps old versions for ever: what a cleanup removes is stored, and billed, all the same",
+			out = append(out, storage.Advice{Message: "the bucket keeps old versions forever: what a cleanup removes is still stored, and billed",
 				Hint: "Give the bucket a lifecycle rule that expires noncurrent versions after some days (NoncurrentVersionExpiration)."})
 		}
 	}

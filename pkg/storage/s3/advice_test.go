@@ -35,7 +35,7 @@ func TestAdvice(t *testing.T) {
 		}
 	}
 	must(client.EnableVersioning(ctx, bucket))
-	if got := advice(); !strings.Contains(got, "keeps old versions for ever") {
+	if got := advice(); !strings.Contains(got, "keeps old versions forever") {
 		t.Errorf("advice on a bucket with versions and no rule: %q", got)
 	}
 	rules := lifecycle.NewConfiguration()

@@ -54,8 +54,8 @@ func credentialsRow(err error) row {
 		return row{fault.Permission, fault.CredentialsMissing, "the profile's credential_process gave no credentials for the storage",
 			"Run the command that credential_process names in the AWS profile, and see what it says.", false}
 	}
-	return row{fault.Permission, fault.CredentialsMissing, "there are no credentials for the storage",
-		"Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this machine a role.", false}
+	return row{fault.Permission, fault.CredentialsMissing, "no storage credentials found",
+		"Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or attach an IAM role to this machine.", false}
 }
 
 // sessionEnd returns when credentials end; known is false for those of a session that does not say. Keys without a session do not end.

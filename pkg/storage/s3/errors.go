@@ -23,6 +23,7 @@ type op struct {
 	verb   string // "write", "read", ...
 	place  string // what Store.where says
 	grants string // "s3:PutObject on arn:aws:s3:::bucket/prefix/*"
+	object string // as options of the AWS command line
 }
 
 func (s *Store) op(verb, key string, actions ...string) op {
@@ -30,7 +31,15 @@ func (s *Store) op(verb, key string, actions ...string) op {
 	if key != "" {
 		place = s.where(key)
 	}
-	return op{verb: verb, place: place, grants: s.grants(actions)}
+	return op{verb: verb, place: place, grants: s.grants(actions), object: "--bucket " + s.cfg.Bucket + " --key " + quoted(s.full(key))}
+}
+
+// quoted writes a key for a shell, where it needs that.
+func quoted(key string) string {
+	if key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") == "" {
+		return key
+	}
+	return "'" + strings.ReplaceAll(key, "'", `'\''`) + "'"
 }
 
 // grants names permissions with their resource, as a policy writes them.
@@ -107,19 +116,19 @@ func init() {
 	add(row{fault.FileSystem, fault.BucketMissing, "the bucket does not exist",
 		"Create the bucket, or correct its name in BACKUP_DIRECTORY.", false}, "NoSuchBucket")
 	add(row{fault.FileSystem, fault.NotFound, "it does not exist",
-		"Look at what is there with `cofre list`.", false}, "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion")
+		"See what exists with `cofre list`.", false}, "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion")
 	add(row{fault.Permission, fault.AccessDenied, "access denied",
-		"Grant %s to these credentials (without s3:ListBucket, S3 also answers so for what does not exist).", false},
+		"Grant %s to these credentials. (Without s3:ListBucket, S3 reports missing objects as denied too.)", false},
 		"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "UnauthorizedAccess", "KMS.AccessDeniedException")
-	add(row{fault.Permission, fault.CredentialsExpired, "the credentials have expired",
-		"Get new ones (aws sso login, or renew AWS_SESSION_TOKEN) and run it again.", false},
+	add(row{fault.Permission, fault.CredentialsExpired, "the storage credentials have expired",
+		"Renew them (aws sso login, or a new AWS_SESSION_TOKEN) and run again.", false},
 		"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
-	add(row{fault.Permission, fault.CredentialsWrong, "the credentials are not accepted",
-		"Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that they belong to this service.", false},
+	add(row{fault.Permission, fault.CredentialsWrong, "the storage rejected the credentials",
+		"Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that they are for this service.", false},
 		"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "NotSignedUp", "InvalidSecurity")
-	add(row{fault.Permission, ClockSkew, "this machine's clock differs too much from the service's",
-		"Set the clock, for example with timedatectl set-ntp true.", false}, "RequestTimeTooSkewed")
-	add(row{fault.Validation, WrongRegion, "the bucket lives in another region",
+	add(row{fault.Permission, ClockSkew, "this machine's clock is too far from the service's",
+		"Set it, for example with timedatectl set-ntp true.", false}, "RequestTimeTooSkewed")
+	add(row{fault.Validation, WrongRegion, "the bucket is in another region",
 		"Set AWS_REGION to the bucket's region.", false},
 		"PermanentRedirect", "Redirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "BucketRegionError")
 	add(row{fault.Validation, fault.InvalidInput, "the service does not accept the name",
@@ -129,7 +138,7 @@ func init() {
 	add(row{fault.Validation, fault.InvalidInput, "its tags and metadata are too large",
 		"Use fewer or shorter labels.", false}, "MetadataTooLarge")
 	add(row{fault.FileSystem, storage.Archived, "it lies in an archive (a cold storage class), and has to be brought back before it can be read",
-		"Bring it back and try again: aws s3api restore-object --bucket BUCKET --key KEY --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another place is quicker.", false}, "InvalidObjectState")
+		"Bring it back and try again: aws s3api restore-object %s --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another place is quicker.", false}, "InvalidObjectState")
 	add(row{fault.Validation, fault.InvalidInput, "the service does not have this storage class",
 		"Correct the storage class, or leave it out.", false}, "InvalidStorageClass")
 	add(row{fault.FileSystem, fault.Precondition, "it was changed by somebody else meanwhile",
@@ -144,14 +153,14 @@ func init() {
 		"Run it again; if it comes back, look for a proxy or a faulty network card between here and the storage.", true},
 		"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "InvalidDigest", "IncompleteBody")
 	add(row{fault.Permission, ReadOnly, "the storage is read-only",
-		"Make it writable, or choose another place in BACKUP_DIRECTORY.", false}, "MethodNotAllowed", "XMinioReadOnly")
-	add(row{fault.FileSystem, fault.StorageFailed, "the service asks to slow down",
+		"Make it writable, or choose another location in BACKUP_DIRECTORY.", false}, "MethodNotAllowed", "XMinioReadOnly")
+	add(row{fault.FileSystem, fault.StorageFailed, "the storage service is throttling requests",
 		"Try again later.", true}, "SlowDown", "SlowDownRead", "SlowDownWrite", "TooManyRequests", "RequestLimitExceeded", "Throttling", "ThrottlingException")
 	add(row{fault.FileSystem, storage.Unsupported, "the service does not know this request, or one of its options",
 		"Look at what the service lacks with `cofre doctor`; if it should know it, look at its version and settings.", false},
 		"NotImplemented", "NotSupported", "UnsupportedOperation")
-	add(row{fault.FileSystem, fault.StorageFailed, "the service failed",
-		"Try again later; look at the service's health.", true},
+	add(row{fault.FileSystem, fault.StorageFailed, "the storage service returned an internal error",
+		"Try again later, and check the service's status.", true},
 		"InternalError", "ServiceUnavailable", "RequestTimeout", "XMinioServerNotInitialized", "BadGateway", "GatewayTimeout")
 }
 
@@ -226,7 +235,10 @@ func known(err error) (row, int, bool) {
 
 func (o op) told(err error, r row, tries int) *fault.Error {
 	hint := r.hint
-	if strings.Contains(hint, "%s") {
+	switch {
+	case r.reason == storage.Archived:
+		hint = fmt.Sprintf(hint, o.object)
+	case strings.Contains(hint, "%s"):
 		hint = fmt.Sprintf(hint, o.grants)
 	}
 	f := fault.Wrap(quiet(err), r.code, r.reason, hint, "cannot %s %s: %s", o.verb, o.place, r.what)
@@ -241,20 +253,20 @@ func connectionRow(err error) (row, bool) {
 	text := err.Error()
 	switch {
 	case errors.As(err, &dns):
-		return row{fault.FileSystem, fault.StorageUnreachable, "the service's host name is not known",
+		return row{fault.FileSystem, fault.StorageUnreachable, "the storage service's host name was not found",
 			"Check AWS_ENDPOINT_URL_S3, AWS_REGION and the network.", false}, true
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return row{fault.FileSystem, fault.StorageUnreachable, "nothing listens at the service's address",
-			"Check AWS_ENDPOINT_URL_S3 and that the service runs.", true}, true
+		return row{fault.FileSystem, fault.StorageUnreachable, "connection refused by the storage service",
+			"Check AWS_ENDPOINT_URL_S3, and that the service is running.", true}, true
 	case errors.Is(err, errTooSlow):
 		return row{fault.FileSystem, fault.Timeout, "the service, or the way to it, is too slow",
 			"Look at the network, at proxies in between and at the service's load, then try again; or use a service that is nearer.", true}, true
 	case errors.As(err, &ne) && ne.Timeout():
-		return row{fault.FileSystem, fault.StorageUnreachable, "the service does not answer",
+		return row{fault.FileSystem, fault.StorageUnreachable, "the storage service timed out",
 			"Check the network and the service, then try again.", true}, true
 	case errors.As(err, &ne), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), strings.Contains(text, "tls: "), strings.Contains(text, "server closed"):
-		return row{fault.FileSystem, fault.StorageUnreachable, "the connection broke",
+		return row{fault.FileSystem, fault.StorageUnreachable, "the connection to the storage service was lost",
 			"Check the network and the service, then try again.", true}, true
 	}
 	return row{}, false

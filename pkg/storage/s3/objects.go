@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"iter"
+	"net/url"
 	"sort"
 	"strings"
 
@@ -70,7 +71,7 @@ func (s *Store) head(ctx context.Context, key string) (storage.Object, map[strin
 	return storage.Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
 		LastModified: aws.ToTime(out.LastModified), Metadata: clean(raw),
 		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId),
-		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}, raw, nil
+		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate), Compliance: out.ObjectLockMode == types.ObjectLockModeCompliance}, raw, nil
 }
 
 // fullCRC drops checksums of checksums ("composite"), which say nothing about the object's bytes, and what is no CRC64NVME.
@@ -94,7 +95,8 @@ func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[stora
 			yield(storage.Object{}, err)
 			return
 		}
-		in := &awss3.ListObjectsV2Input{Bucket: &s.cfg.Bucket, Prefix: aws.String(s.full(o.Prefix))}
+		// Names may hold characters that XML cannot: they are asked for as in a URL, and are so where the service says that they are.
+		in := &awss3.ListObjectsV2Input{Bucket: &s.cfg.Bucket, Prefix: aws.String(s.full(o.Prefix)), EncodingType: types.EncodingTypeUrl}
 		if o.After != "" {
 			in.StartAfter = aws.String(s.full(o.After))
 		}
@@ -107,12 +109,13 @@ func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[stora
 			}
 			idle++
 			for _, c := range page.Contents {
-				if full := aws.ToString(c.Key); full > last {
+				full := decoded(aws.ToString(c.Key), page.EncodingType)
+				if full > last {
 					last, idle = full, 0
 				}
-				key, ok := s.relative(aws.ToString(c.Key))
-				if !ok || key == "" || strings.HasSuffix(key, "/") || !strings.HasPrefix(key, o.Prefix) {
-					continue // a folder marker of some console; or nothing that was asked for
+				key, ok := s.relative(full)
+				if !ok || key == "" || strings.HasSuffix(key, "/") || !strings.HasPrefix(key, o.Prefix) || storage.CheckText(key) != nil {
+					continue // a folder marker of some console; nothing that was asked for, or that cofre has written
 				}
 				if !yield(storage.Object{Key: key, Size: aws.ToInt64(c.Size), ETag: aws.ToString(c.ETag), LastModified: aws.ToTime(c.LastModified)}, nil) {
 					return
@@ -128,6 +131,14 @@ func (s *Store) List(ctx context.Context, o storage.ListOptions) iter.Seq2[stora
 			in.ContinuationToken = page.NextContinuationToken
 		}
 	}
+}
+
+// decoded is a name as a listing has it.
+func decoded(name string, as types.EncodingType) string {
+	if plain, err := url.QueryUnescape(name); as == types.EncodingTypeUrl && err == nil {
+		return plain
+	}
+	return name
 }
 
 // Delete implements storage.Store.

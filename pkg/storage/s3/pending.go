@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // AbortUpload implements storage.Store.
@@ -38,7 +39,7 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 		return nil, nil
 	}
 	full := s.full(key)
-	in := &awss3.ListMultipartUploadsInput{Bucket: &s.cfg.Bucket, Prefix: &full}
+	in := &awss3.ListMultipartUploadsInput{Bucket: &s.cfg.Bucket, Prefix: &full, EncodingType: types.EncodingTypeUrl}
 	var out []storage.PendingUpload
 	for {
 		page, err := s.client.ListMultipartUploads(ctx, in)
@@ -53,7 +54,7 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 			return nil, s.op("list unfinished uploads to", key, "s3:ListBucketMultipartUploads").fault(err)
 		}
 		for _, u := range page.Uploads {
-			if aws.ToString(u.Key) == full {
+			if decoded(aws.ToString(u.Key), page.EncodingType) == full {
 				out = append(out, storage.PendingUpload{Key: key, UploadID: aws.ToString(u.UploadId), Initiated: aws.ToTime(u.Initiated)})
 			}
 		}
@@ -64,5 +65,8 @@ func (s *Store) PendingUploads(ctx context.Context, key string) ([]storage.Pendi
 			return nil, s.op("list unfinished uploads to", key).told(errNoProgress, nonsense, 0)
 		}
 		in.KeyMarker, in.UploadIdMarker = page.NextKeyMarker, page.NextUploadIdMarker
+		if in.KeyMarker != nil {
+			in.KeyMarker = aws.String(decoded(*in.KeyMarker, page.EncodingType))
+		}
 	}
 }

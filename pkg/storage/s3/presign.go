@@ -24,7 +24,7 @@ func (s *Store) Presign(ctx context.Context, key string, o storage.PresignOption
 		return storage.PresignedURL{}, err
 	}
 	if o.Expires < time.Second || o.Expires > maxExpiry {
-		return storage.PresignedURL{}, fault.New(fault.Validation, fault.InvalidInput, "Choose 1 second to 7 days.", "a link cannot live for %s", o.Expires)
+		return storage.PresignedURL{}, fault.New(fault.Validation, fault.InvalidInput, "Choose 1 second to 7 days.", "invalid link lifetime %s", o.Expires)
 	}
 	if err := storage.CheckText(o.Filename + o.ContentType); err != nil {
 		return storage.PresignedURL{}, err

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Open implements storage.Store.
@@ -48,7 +49,7 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 	o := storage.Object{Key: key, Size: size, ETag: aws.ToString(out.ETag),
 		LastModified: aws.ToTime(out.LastModified), Metadata: clean(out.Metadata),
 		CRC64NVME: fullCRC(out.ChecksumCRC64NVME, out.ChecksumType), VersionID: aws.ToString(out.VersionId),
-		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate)}
+		RetainUntil: aws.ToTime(out.ObjectLockRetainUntilDate), Compliance: out.ObjectLockMode == types.ObjectLockModeCompliance}
 	end := o.Size
 	if length > 0 {
 		end = min(end, offset+length)

@@ -112,7 +112,9 @@ type Config struct {
 	// MaxAttempts of one request, the first included. Parts of uploads get twice as many: a backup of an hour
 	// should survive a storage that is away for half a minute.
 	MaxAttempts int
-	send        aws.HTTPClient // in the place of the SDK's; nil: the SDK's
+	// Elsewhere refuses every connection to this machine or its network link, by the address that the endpoint's name resolves to, and uses no proxy.
+	Elsewhere bool
+	send      aws.HTTPClient // in the place of the SDK's; nil: the SDK's
 	// Logger gets warnings about degraded guarantees. Nil: none.
 	Logger *slog.Logger
 }

@@ -225,6 +225,17 @@ func TestGrants(t *testing.T) {
 	}
 }
 
+// What lies in an archive is brought back by a command that can be copied, whatever the object is called.
+func TestArchived(t *testing.T) {
+	s := open(t, Config{Bucket: "bucket", Prefix: "a/b", Endpoint: "https://storage.example", Credentials: &Credentials{AccessKeyID: "a", SecretAccessKey: "b"}})
+	for key, want := range map[string]string{"files/x.dump": "--bucket bucket --key a/b/files/x.dump --restore-request", "files/it's $(id).dump": `--key 'a/b/files/it'\''s $(id).dump' --restore-request`} {
+		f := fault.From(s.op("read", key).fault(&smithy.GenericAPIError{Code: "InvalidObjectState", Message: "m"}))
+		if f.Reason != storage.Archived || !strings.Contains(f.Hint, want) {
+			t.Errorf("%q", f.Hint)
+		}
+	}
+}
+
 // Every code in the table makes a complete fault.
 func TestTable(t *testing.T) {
 	s := open(t, Config{Bucket: "bucket", Endpoint: "https://storage.example", Credentials: &Credentials{AccessKeyID: "a", SecretAccessKey: "b"}})

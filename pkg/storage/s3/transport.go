@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cofre/pkg/address"
 	"cofre/pkg/fault"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,7 +33,11 @@ const (
 // the middle of a large part. This one counts bytes in both directions.
 func tune(c Config, timeout time.Duration) func(*http.Transport) {
 	return func(t *http.Transport) {
-		dial := (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
+		dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
+		if c.Elsewhere {
+			dialer.ControlContext, t.Proxy = address.Refuse(address.Local, errHere), nil
+		}
+		dial := dialer.DialContext
 		if timeout > 0 {
 			next := dial
 			dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -53,6 +58,9 @@ func tune(c Config, timeout time.Duration) func(*http.Transport) {
 		t.MaxIdleConnsPerHost = c.Concurrency + 4
 	}
 }
+
+// errHere is a fault, so that it is not tried again.
+var errHere = fault.New(fault.Validation, fault.PlaceForbidden, "Name the place in cofre.yaml, on the machine that it is of.", "its service is at an address of this machine or link")
 
 // leastBytes is how many bytes must come while an answer is waited for during two timeouts (a minute), and half of them go in one where
 // something is sent. Whoever lets one byte through now and then would keep a backup for ever.

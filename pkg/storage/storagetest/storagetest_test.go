@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"cofre/pkg/storage"
 	"cofre/pkg/storage/s3"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
@@ -216,5 +218,39 @@ func TestFaulty(t *testing.T) {
 			must(t, store.AbortUpload(ctx, "x", u.UploadID))
 		}
 		must(t, store.Delete(ctx, "x"))
+	}
+}
+
+// Whoever else writes to a bucket may give an object a name that no listing could say in XML: nothing of ours is hidden by that.
+func TestNamesOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB) Place{"MinIO": MinIOPlace, "versitygw": VersitygwPlace} {
+		p, ctx := open(t), ctxFor(t)
+		ours := []string{"files/a+b%20c.dump", "files/ação & <x>.dump", "files/plain"}
+		for _, key := range ours {
+			_, err := p.Store.Put(ctx, key, []byte("x"), storage.PutOptions{})
+			must(t, err)
+		}
+		for _, key := range []string{"files/bell\a", "files/\x1b[31m", "files/plain\x02"} {
+			if _, err := p.Witness.PutObject(ctx, p.Bucket, p.Full(key), strings.NewReader("x"), 1, minio.PutObjectOptions{}); err != nil {
+				t.Logf("%s takes no such name: %v", name, err)
+				continue
+			}
+			core := minio.Core{Client: p.Witness}
+			if _, err := core.NewMultipartUpload(ctx, p.Bucket, p.Full(key), minio.PutObjectOptions{}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		u, err := p.Store.StartUpload(ctx, "files/plain", storage.UploadOptions{})
+		must(t, err)
+		got := keysOf(t, p.Store, storage.ListOptions{Prefix: "files/"})
+		got = slices.DeleteFunc(got, func(key string) bool { return strings.ContainsRune(key, '\uFFFD') }) // so versitygw names what it cannot say
+		if !slices.Equal(got, ours) {
+			t.Errorf("%s lists %q", name, got)
+		}
+		if pending, err := p.Store.PendingUploads(ctx, "files/plain"); err != nil || len(pending) != 1 {
+			t.Errorf("%s: unfinished uploads: %+v, %v", name, pending, err)
+		}
+		must(t, u.Abort(ctx))
 	}
 }

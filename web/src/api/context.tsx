@@ -22,7 +22,7 @@ export function useServices(): Services {
 /** What a role may do, as in x-permission of the contract. */
 export type Permission =
   | "create" | "list" | "download" | "validate" | "cancel" | "delete" | "cleanup" | "pin"
-  | "settings_read" | "settings_write" | "audit" | "metrics" | "restore";
+  | "settings_read" | "settings_write" | "audit" | "metrics" | "restore" | "sources" | "places" | "channels";
 
 export const SessionContext = createContext<SessionInfo | null>(null);
 

@@ -1,57 +1,12 @@
-// Server state: what is asked of the API, how often, and what a change makes stale.
+// Server state: what is asked of the API, how often, and what a change makes stale. What the first screen asks is in first.ts.
 
-import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { tableName } from "../cli";
-import { listQuery, type Filters } from "../url";
-import { answer, ApiError, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
-import { readersZone } from "../format";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { tableName } from "../names";
+import { answer, refusal, whole, type AuditRecord, type Backup, type Health, type Options, type Settings, type SettingsResponse } from "./client";
 import { useServices } from "./context";
+import { idle } from "./first";
 
-/** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
-export function createQueryClient(): QueryClient {
-  return new QueryClient({
-    defaultOptions: {
-      queries: {
-        networkMode: "always",
-        staleTime: 5_000,
-        retry: (count, err) => count < 2 && err instanceof ApiError && (err.unreachable || [502, 503, 504].includes(err.status)),
-        retryDelay: (count) => 500 * 2 ** count,
-      },
-      mutations: { networkMode: "always", retry: false },
-    },
-  });
-}
-
-const pageSize = 50;
-
-/** How often what is shown is asked for again, in milliseconds: while a backup is being made, and otherwise. Each question costs the
- * server a record in its audit trail, so it is seldom; nothing is asked while the page is hidden. */
-const busy = 5_000;
-const idle = 60_000;
-
-export function useSession() {
-  const { api } = useServices();
-  return useQuery({ queryKey: ["session"], queryFn: ({ signal }) => answer(api.GET("/api/session", { signal })), staleTime: Infinity });
-}
-
-/** useMetrics asks for the figures, by days of the reader's zone; by those of UTC where the server does not know that zone. */
-export function useMetrics(source: string | undefined) {
-  const { api } = useServices();
-  return useQuery({
-    queryKey: ["backups", "metrics", source],
-    queryFn: async ({ signal }) => {
-      const ask = (query: { tz?: string }) => answer(api.GET("/api/metrics/summary", { signal, params: { query: { ...query, ...(source ? { source } : {}) } } }));
-      try {
-        return await ask({ tz: readersZone() });
-      } catch (err) {
-        if (err instanceof ApiError && (err.status === 400 || err.status === 422)) return ask({});
-        throw err;
-      }
-    },
-    placeholderData: keepPreviousData,
-    refetchInterval: idle,
-  });
-}
+export * from "./first";
 
 /** useDatabases asks the server for its databases: what a backup can be made of. */
 export function useDatabases() {
@@ -59,28 +14,15 @@ export function useDatabases() {
   return useQuery({ queryKey: ["databases"], queryFn: ({ signal }) => answer(api.GET("/api/database/list", { signal })), staleTime: idle });
 }
 
-/** useBackups lists by pages. While one of them is being made the list is asked for more often. */
-export function useBackups(filters: Filters) {
+/** useFound looks for backups by what is typed; by nothing it asks nothing. */
+export function useFound(text: string) {
   const { api } = useServices();
-  const query = listQuery(filters);
-  return useInfiniteQuery({
-    queryKey: ["backups", "list", query],
-    queryFn: ({ signal, pageParam }) =>
-      answer(api.GET("/api/backup/list", { signal, params: { query: { ...query, limit: pageSize, ...(pageParam ? { cursor: pageParam } : {}) } } })),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.next,
-    placeholderData: keepPreviousData,
-    refetchInterval: (q) => (q.state.data?.pages.some((p) => p.backups.some((b) => b.status === "in_progress")) ? busy : idle),
-  });
-}
-
-/** useRunning lists what is being made. */
-export function useRunning(source: string | undefined) {
-  const { api } = useServices();
+  const search = text.trim();
   return useQuery({
-    queryKey: ["backups", "running", source],
-    queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { status: "in_progress", ...(source ? { source } : {}) } } })),
-    refetchInterval: (q) => (q.state.data?.backups.length ? busy : idle),
+    queryKey: ["backups", "found", search],
+    enabled: search.length > 1,
+    queryFn: ({ signal }) => answer(api.GET("/api/backup/list", { signal, params: { query: { search, limit: 8 } } })),
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -129,6 +71,10 @@ export interface AuditFilter {
   resource?: string;
   action?: string;
   outcome?: AuditRecord["outcome"];
+  actor?: string;
+  since?: string;
+  until?: string;
+  withoutReads?: boolean;
 }
 
 export function useAudit(filter: AuditFilter) {
@@ -136,7 +82,7 @@ export function useAudit(filter: AuditFilter) {
   return useInfiniteQuery({
     queryKey: ["audit", filter],
     queryFn: ({ signal, pageParam }) =>
-      answer(api.GET("/api/audit", { signal, params: { query: { limit: 20, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } } })),
+      answer(api.GET("/api/audit", { signal, params: { query: { limit: 50, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } } })),
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
@@ -178,10 +124,11 @@ export function useDiff(id: string) {
   return useQuery({ queryKey: ["diff", id], queryFn: ({ signal }) => answer(api.GET("/api/backup/diff/{id}", { signal, params: { path: { id } } })), staleTime: idle });
 }
 
-export function useHealth() {
+export function useHealth(enabled = true) {
   const { api } = useServices();
   return useQuery({
     queryKey: ["health"],
+    enabled,
     queryFn: async ({ signal }): Promise<Health> => {
       const got = await whole(api.GET("/api/health", { signal }));
       if (got.data) return got.data;

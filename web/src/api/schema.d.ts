@@ -99,6 +99,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup/log/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What was noted while a backup was made
+         * @description The log of the run, kept as long as the backup's record: what it did, and of a failure all that was said, pg_dump's last messages among it.
+         *     It is text for people, in English. Of one that is running, and of one whose process died, it is what had been noted up to a few seconds
+         *     before. No lines: nothing is kept of backups of older versions, and of those that died within their first second.
+         */
+        get: operations["getBackupLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backup/contents/{id}": {
         parameters: {
             query?: never;
@@ -528,6 +553,186 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/place/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The second places of backups, and how far each is behind
+         * @description Where they are stands in no answer of this one.
+         */
+        get: operations["listPlaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/place/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a second place
+         * @description It is kept in the backup directory, beside the backups. Credentials are never shown again. What lies on this machine, or on its network link, is refused.
+         */
+        post: operations["createPlace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/place/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look whether a second place can be reached and written to
+         * @description Whether it answers, can be listed and written to, and what is unsafe about it: by its name, or before it is kept, with `settings`; with both, as
+         *     it would be after the change. That it cannot be reached is no error of this operation: `ok` is false then.
+         */
+        post: operations["testPlace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/place/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the place's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** A second place, and where it is */
+        get: operations["getPlace"];
+        /**
+         * Change a second place
+         * @description Credentials that are left out stay as they are; where the endpoint changes they have to be given again. Places of `cofre.yaml` are changed there.
+         */
+        put: operations["putPlace"];
+        post?: never;
+        /**
+         * Keep a second place no longer
+         * @description Copies that were made stay where they are. One that a source names is refused.
+         */
+        delete: operations["deletePlace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is backed up
+         * @description All sources, of the environment, of `cofre.yaml`, and those that are kept in the backup directory, with the deployment's defaults in what they leave out.
+         *     Where they are stands in no answer of this one.
+         */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a source
+         * @description It is kept in the backup directory, beside the backups; a URL is encrypted, and never shown again. A connection names a server by host or address: no file,
+         *     service or socket, and none on this machine's network link.
+         */
+        post: operations["createSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connect to a source, and tell what is there
+         * @description By its name, or before it is kept: with `settings` and `connection`. With `name` and `settings` it is looked at as it would be after the change. That it cannot
+         *     be backed up is no error of this operation: `ok` is false then.
+         */
+        post: operations["testSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/source/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** A source, as it was written */
+        get: operations["getSource"];
+        /**
+         * Change a source
+         * @description `settings` replace all that were there. A `connection` or `ping` that is left out stays as it is. Sources of `cofre.yaml` and of the environment are changed there.
+         */
+        put: operations["putSource"];
+        post?: never;
+        /**
+         * Keep a source no longer
+         * @description Its backups stay, and are looked after as before; one that is running goes on.
+         */
+        delete: operations["deleteSource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channel/list": {
         parameters: {
             query?: never;
@@ -537,7 +742,7 @@ export interface paths {
         };
         /**
          * Who is told of what happens, and whether their receivers answer
-         * @description The channels of `cofre.yaml`. Where they lead to is a secret, and stands in no answer.
+         * @description The channels of `cofre.yaml` and those that are kept in the bucket. Where they lead to is a secret, and stands in no answer.
          */
         get: operations["listChannels"];
         put?: never;
@@ -567,6 +772,74 @@ export interface paths {
          */
         post: operations["testChannel"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channel/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a channel
+         * @description It is kept in the backup directory, beside the backups. Its address and its key are never shown again. It may lead neither to this machine nor to its network link.
+         */
+        post: operations["createChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channel/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message before a channel is kept
+         * @description With `settings` and `where`; with `name` as the channel of this name would be after the change.
+         */
+        post: operations["tryChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channel/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** A channel */
+        get: operations["getChannel"];
+        /**
+         * Change a channel
+         * @description `where` and `key` that are both left out stay as they are; a new `where` comes with its key, or without one. Channels of `cofre.yaml` are changed there.
+         */
+        put: operations["putChannel"];
+        post?: never;
+        /**
+         * Keep a channel no longer
+         * @description What it was not told yet it is not told any more.
+         */
+        delete: operations["deleteChannel"];
         options?: never;
         head?: never;
         patch?: never;
@@ -853,6 +1126,8 @@ export interface components {
             binaryTables?: number;
             /** @description why none are, although that was asked for, for people */
             textRows?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description manual, schedule or api */
             trigger: string;
             labels?: {
@@ -864,6 +1139,8 @@ export interface components {
             /** @description the newest one of each level, the strongest first */
             verifications?: components["schemas"]["Verification"][];
             proofAttempt?: components["schemas"]["ProofAttempt"];
+            /** @description in second places; only in the answer for one backup */
+            copies?: components["schemas"]["BackupCopy"][];
             error?: components["schemas"]["BackupError"];
             /** @description whole attempts made, from 1 */
             attempt: number;
@@ -887,6 +1164,8 @@ export interface components {
             passwords: boolean;
             /** @description what the role that made the backup was not allowed to read of them, for people */
             without?: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         /** @description What a record says of what the backup contains. Absent for backups of older versions and for failed ones. */
         ContentsSummary: {
@@ -905,6 +1184,8 @@ export interface components {
             compared?: components["schemas"]["BackupId"];
             /** @description why it was not held against the backup before, for people */
             notCompared?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description how many tables lost more of their rows since `compared` than they may */
             lost?: number;
             /** @description the first of them; absent where the backup is encrypted */
@@ -927,6 +1208,19 @@ export interface components {
             percent: number;
             /** @description the table is not there any more */
             dropped: boolean;
+        };
+        BackupLog: {
+            id: components["schemas"]["BackupId"];
+            /** @description the first and the last, where there were too many */
+            lines: components["schemas"]["LogLine"][];
+        };
+        LogLine: {
+            /**
+             * Format: date-time
+             * @description absent where the line goes on with what the one before says
+             */
+            at?: string;
+            text: string;
         };
         BackupContents: {
             id: components["schemas"]["BackupId"];
@@ -1027,6 +1321,8 @@ export interface components {
             definitions: components["schemas"]["DefinitionDiff"][];
             /** @description what could not be compared, and why */
             notes: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         DiffedBackup: {
             id: components["schemas"]["BackupId"];
@@ -1135,6 +1431,8 @@ export interface components {
             restoreDuration: number;
             /** @description what was left out or could not be compared, and why; the first of `leftOut` */
             without: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             leftOut: number;
             /** @description how many checks of the source's own there were */
             checksAsked: number;
@@ -1190,6 +1488,8 @@ export interface components {
             /** @example checksum_mismatch */
             reason: string;
             detail: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         /** @description Why a backup failed. */
         BackupError: {
@@ -1197,6 +1497,8 @@ export interface components {
             reason?: string;
             message: string;
             hint?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             attempts?: number;
             /**
              * @description of a restore: what pg_restore or psql said of its failure, in their own words: the first errors with their details, which may quote
@@ -1345,6 +1647,8 @@ export interface components {
             dropped?: string[];
             leftOut?: components["schemas"]["RestoreLeftOut"][];
             warnings?: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description why the restore would be refused; none where it can begin */
             problems: components["schemas"]["BackupError"][];
             /** @description some of the lists were longer */
@@ -1366,6 +1670,8 @@ export interface components {
         RestoreLeftOut: {
             entry: string;
             reason: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         /** @description The newest restore test of a backup of the same source and kind. */
         RestoreRehearsal: {
@@ -1406,6 +1712,8 @@ export interface components {
             notMade?: string[];
             /** @description roles without what the restoring role may not give */
             lesser?: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description roles that may log in, and have no password yet */
             noPassword?: string[];
         };
@@ -1434,6 +1742,8 @@ export interface components {
             phase?: "checking" | "restoring" | "finishing";
             /** @description what was said last while it runs */
             message?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /**
              * Format: int64
              * @description stored bytes of the backup
@@ -1521,6 +1831,8 @@ export interface components {
             leftOut?: number;
             /** @description the first ones */
             warnings?: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description what is left to be executed by hand, the first ones */
             statements?: string[];
         };
@@ -1528,6 +1840,150 @@ export interface components {
             restores: components["schemas"]["Restore"][];
             /** @description the `cursor` of the next page; absent on the last */
             next?: string;
+        };
+        /** @description Where settings come from. Those of a file or of the environment are changed there and nowhere else. */
+        Origin: {
+            /** @enum {string} */
+            kind: "environment" | "file" | "bucket";
+            file?: string;
+            line?: number;
+        };
+        /** @description How far a place is behind with the sources that are copied there. */
+        PlaceCopies: {
+            /** @description good backups that it does not have, as far as was looked */
+            waiting: number;
+            /** @description sources with which it is behind for longer than a copy may take */
+            late: number;
+            /** @description sources of which that is not known */
+            unknown: number;
+            /**
+             * Format: date-time
+             * @description when the newest backup was made that it has
+             */
+            lastAt?: string;
+        };
+        /** @description How far a place is behind with one source. */
+        PlaceSource: {
+            name: string;
+            waiting: number;
+            /**
+             * Format: date-time
+             * @description when the oldest backup was made that it lacks
+             */
+            since?: string;
+            /** Format: date-time */
+            lastAt?: string;
+            /** @description why that is not known */
+            unknown?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        Place: {
+            name: string;
+            origin: components["schemas"]["Origin"];
+            editable: boolean;
+            /** @enum {string} */
+            kind: "directory" | "s3";
+            /** @example STANDARD_IA */
+            storageClass?: string;
+            copies: components["schemas"]["PlaceCopies"];
+            /** @description what is copied there */
+            sources: components["schemas"]["PlaceSource"][];
+            /** @description why it cannot be used */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        ListPlacesResponse: {
+            /** @description there is BACKUP_SERVER_KEY: secrets can be kept, and not only named */
+            secretsKept: boolean;
+            places: components["schemas"]["Place"][];
+        };
+        PlaceSettings: {
+            name: string;
+            /**
+             * @description s3://bucket/prefix
+             * @example s3://other-bucket/shop
+             */
+            directory: string;
+            /** @description the URL of its S3 service; left out Amazon's or that of the first place */
+            endpoint?: string;
+            region?: string;
+            storageClass?: string;
+        };
+        PlaceCredentials: {
+            accessKey: components["schemas"]["SecretInput"];
+            secretKey: components["schemas"]["SecretInput"];
+        };
+        CreatePlaceRequest: {
+            settings: components["schemas"]["PlaceSettings"];
+            credentials?: components["schemas"]["PlaceCredentials"];
+        };
+        PutPlaceRequest: {
+            /** @description as it was read */
+            version: string;
+            settings: components["schemas"]["PlaceSettings"];
+            credentials?: components["schemas"]["PlaceCredentials"];
+        };
+        /** @description A second place. Settings are absent where they cannot be read; `trouble` says why. */
+        PlaceDetails: {
+            name: string;
+            origin: components["schemas"]["Origin"];
+            editable: boolean;
+            /** @description to be given when it is changed; absent where it is not editable */
+            version?: string;
+            settings?: components["schemas"]["PlaceSettings"];
+            accessKey?: components["schemas"]["Secret"];
+            secretKey?: components["schemas"]["Secret"];
+            changed?: components["schemas"]["Changed"];
+            /** @description why it cannot be used */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        DeletePlaceResponse: {
+            name: string;
+            /** @description where its copies stay */
+            where: string;
+        };
+        TestPlaceRequest: {
+            name?: string;
+            settings?: components["schemas"]["PlaceSettings"];
+            credentials?: components["schemas"]["PlaceCredentials"];
+        };
+        PlaceCheck: {
+            name: string;
+            /** @enum {string} */
+            result: "ok" | "warning" | "failed";
+            detail: string;
+            hint?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        TestPlaceResponse: {
+            /** @description nothing failed */
+            ok: boolean;
+            checks: components["schemas"]["PlaceCheck"][];
+        };
+        /** @description How it stands with the copy of a backup in a second place. */
+        BackupCopy: {
+            place: string;
+            /**
+             * @description waiting: the next one that copies makes it; not_wanted: its source is not copied there; other: another backup lies there under its id
+             * @enum {string}
+             */
+            state: "there" | "copying" | "waiting" | "not_wanted" | "other" | "unknown";
+            /**
+             * Format: date-time
+             * @description when it was copied
+             */
+            at?: string;
+            /** @description the SHA-256 that its bytes were held against on their way */
+            checksum?: string;
+            /** @description why that is not known */
+            problem?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         /**
          * @description A ULID, so that ids sort by age.
@@ -1539,6 +1995,9 @@ export interface components {
         /** @description One way to tell people, and how it stands with it. */
         Channel: {
             name: string;
+            origin: components["schemas"]["Origin"];
+            /** @description by the API; otherwise it is changed where it stands */
+            editable: boolean;
             /**
              * @example slack
              * @example email
@@ -1574,25 +2033,123 @@ export interface components {
             /** Format: date-time */
             retryAt?: string;
             lastError?: string;
+            /** @description why it tells nobody */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         ListChannelsResponse: {
+            /** @description there is BACKUP_SERVER_KEY: secrets can be kept, and not only named */
+            secretsKept: boolean;
             channels: components["schemas"]["Channel"][];
+        };
+        Changed: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+        };
+        /** @description Where a secret text is to be had. What it is stands in no answer. */
+        Secret: {
+            /**
+             * @description environment: the environment's own
+             * @enum {string}
+             */
+            kind: "environment" | "env" | "file" | "secret" | "stored";
+            /** @description the name of a variable, of a file or of a secret */
+            reference?: string;
+        };
+        /** @description Exactly one of them. `value` is kept encrypted, and only where there is BACKUP_SERVER_KEY. */
+        SecretInput: {
+            /** @description a variable of the environment whose name begins with COFRE_ */
+            env?: string;
+            /** @description the ARN of a secret in AWS Secrets Manager */
+            secret?: string;
+            /** @description the secret itself */
+            value?: string;
+        };
+        ChannelSettings: {
+            name: string;
+            /** @enum {string} */
+            kind: "webhook" | "slack" | "discord" | "telegram" | "teams" | "ntfy" | "email" | "sns" | "eventbridge";
+            /** @description what it is told; left out everything */
+            events?: string[];
+            /** @description names or patterns; left out all */
+            sources?: string[];
+            severity?: components["schemas"]["Severity"];
+            /** @enum {string} */
+            language?: "en" | "pt-BR";
+            /** @enum {string} */
+            digest?: "daily" | "weekly";
+            /** @description of telegram */
+            chat?: string;
+            /** @description of email */
+            from?: string;
+            /** @description of email */
+            to?: string[];
+            /** @description of sns: its ARN, one of those that whoever runs cofre has named */
+            topic?: string;
+            /** @description of eventbridge: its ARN, one of those that whoever runs cofre has named */
+            bus?: string;
+        };
+        CreateChannelRequest: {
+            settings: components["schemas"]["ChannelSettings"];
+            where?: components["schemas"]["SecretInput"];
+            key?: components["schemas"]["SecretInput"];
+        };
+        PutChannelRequest: {
+            /** @description as it was read */
+            version: string;
+            settings: components["schemas"]["ChannelSettings"];
+            where?: components["schemas"]["SecretInput"];
+            key?: components["schemas"]["SecretInput"];
+        };
+        TryChannelRequest: {
+            /** @description of the channel that is to be changed: its address is taken where `where` is left out */
+            name?: string;
+            settings: components["schemas"]["ChannelSettings"];
+            where?: components["schemas"]["SecretInput"];
+            key?: components["schemas"]["SecretInput"];
+        };
+        /** @description A channel. Settings are absent where they cannot be read; `trouble` says why. */
+        ChannelDetails: {
+            name: string;
+            origin: components["schemas"]["Origin"];
+            editable: boolean;
+            /** @description to be given when it is changed; absent where it is not editable */
+            version?: string;
+            settings?: components["schemas"]["ChannelSettings"];
+            where?: components["schemas"]["Secret"];
+            key?: components["schemas"]["Secret"];
+            /** @description a file lets it lead to this machine */
+            allowLocal?: boolean;
+            changed?: components["schemas"]["Changed"];
+            /** @description why nobody can be told */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        DeleteChannelResponse: {
+            name: string;
+            /** @description events that it is not told any more */
+            waiting: number;
         };
         TestChannelResponse: {
             /** @description its receiver took the message */
             sent: boolean;
             /** @description what the receiver answered, or why it could not be sent */
             answer: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         /** @description Something that happened. */
         Event: {
             id: components["schemas"]["EventId"];
             /** @enum {string} */
-            kind: "backup_ended" | "backup_failed" | "overdue" | "damaged" | "server_changed" | "proof_ended" | "proof_failed" | "not_proven" | "restore_ended" | "restore_failed" | "rows_lost" | "shrunk" | "cleanup_odd" | "quota_near" | "limit_near" | "copy_late" | "link_made" | "settings_changed" | "recovered" | "digest" | "test";
+            kind: "backup_ended" | "backup_failed" | "overdue" | "damaged" | "server_changed" | "proof_ended" | "proof_failed" | "not_proven" | "restore_ended" | "restore_failed" | "rows_lost" | "shrunk" | "cleanup_odd" | "quota_near" | "limit_near" | "copy_late" | "vanished" | "link_made" | "settings_changed" | "recovered" | "digest" | "test";
             /** Format: date-time */
             at: string;
             severity: components["schemas"]["Severity"];
-            /** @description what happened in words, in the language of BACKUP_LANGUAGE */
+            /** @description what happened in words */
             title: string;
             /** @description what else is known */
             lines?: string[];
@@ -1626,6 +2183,8 @@ export interface components {
             target?: string;
             reason?: string;
             detail?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         ListEventsResponse: {
             events: components["schemas"]["Event"][];
@@ -1669,6 +2228,8 @@ export interface components {
         DeleteBackupResponse: {
             success: boolean;
             message: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         BackupRows: {
             id: components["schemas"]["BackupId"];
@@ -1708,6 +2269,8 @@ export interface components {
             /** @description percent; absent without an honest estimate */
             progress?: number;
             message?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             detail?: components["schemas"]["Progress"];
             error?: components["schemas"]["BackupError"];
         };
@@ -1740,6 +2303,8 @@ export interface components {
             engine?: string;
             /** @description why it is one pg_dump, for people */
             engineReason?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description connections that read rows at once */
             jobs?: number;
             /** @description of tables and large objects, that several connections read */
@@ -1766,6 +2331,8 @@ export interface components {
             checksum: string;
             problems: components["schemas"]["IntegrityProblem"][];
             notes?: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             contents?: components["schemas"]["ArchiveContents"];
             /**
              * Format: int64
@@ -1809,6 +2376,8 @@ export interface components {
             days?: number;
             /** @description keep so many of each source and kind, instead of the setting; 0 is no limit */
             maxBackups?: number;
+            /** @description with dryRun: as if these settings of a source that is kept in the backup directory were saved; only its backups are listed */
+            as?: components["schemas"]["SourceSettings"];
         };
         CleanupResponse: {
             dryRun: boolean;
@@ -1921,6 +2490,8 @@ export interface components {
             removed: string[];
             /** @description what could not be settled now */
             problems: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
         Settings: {
             /** @description successful backups kept of each source and kind; 0 is no limit */
@@ -1954,6 +2525,8 @@ export interface components {
              * @description stored size of all
              */
             maxStorageSizeGB?: number;
+            /** @description of the dump of one backup */
+            maxDurationSeconds?: number;
             /** @description empty allows any */
             allowedDirectories: string[];
             compress: boolean;
@@ -2014,6 +2587,209 @@ export interface components {
             /** @description SHA-256 over this record and previous */
             hash: string;
         };
+        /** @description In the words of `cofre.yaml`. What is left out is the deployment's default. */
+        SourceSettings: {
+            name: string;
+            /** @description patterns of databases of its server: each that matches is a source of its own, NAME/DATABASE */
+            databases?: string[];
+            /**
+             * @description a cron expression, or never
+             * @example 30 2 * * *
+             */
+            schedule?: string;
+            /** @example Europe/Lisbon */
+            zone?: string;
+            paused?: boolean;
+            /** @example 26h */
+            maxAge?: string;
+            /** @enum {string} */
+            proofs?: "daily" | "weekly" | "monthly" | "never";
+            /** @example 90m */
+            proofTimeout?: string;
+            /** @enum {string} */
+            format?: "custom" | "plain";
+            jobs?: number;
+            /** @enum {string} */
+            rows?: "text" | "binary";
+            /** @description stored gigabytes of one backup at most */
+            maxSizeGB?: number;
+            thresholds?: components["schemas"]["SourceThresholds"];
+            /** @description names of places; an empty list copies it nowhere */
+            copies?: string[];
+            tags?: components["schemas"]["Labels"];
+            retention?: components["schemas"]["SourceRetentionSettings"];
+            objectLock?: components["schemas"]["SourceObjectLock"];
+        };
+        /** @description When something about a new backup is worth a warning. */
+        SourceThresholds: {
+            rowsLostPercent?: number;
+            rowsLostMinimum?: number;
+        };
+        SourceRetentionSettings: {
+            days?: number;
+            maxBackups?: number;
+            keepLast?: number;
+            keepWithin?: string;
+            keepHourly?: number;
+            keepDaily?: number;
+            keepWeekly?: number;
+            keepMonthly?: number;
+            keepYearly?: number;
+            keepLabels?: string[];
+            zone?: string;
+        };
+        SourceObjectLock: {
+            /** @enum {string} */
+            mode: "none" | "governance" | "COMPLIANCE";
+            days?: number;
+        };
+        /** @description Exactly one of them. `url` is kept encrypted, and only where there is BACKUP_SERVER_KEY. */
+        SourceConnectionInput: {
+            /** @description a variable of the environment whose name begins with COFRE_ */
+            env?: string;
+            /** @description the ARN of a secret in AWS Secrets Manager */
+            secret?: string;
+            /** @example postgresql://backup:password@db.example.com:5432/shop */
+            url?: string;
+        };
+        CreateSourceRequest: {
+            settings: components["schemas"]["SourceSettings"];
+            connection: components["schemas"]["SourceConnectionInput"];
+            ping?: components["schemas"]["SecretInput"];
+        };
+        PutSourceRequest: {
+            /** @description as it was read */
+            version: string;
+            settings: components["schemas"]["SourceSettings"];
+            connection?: components["schemas"]["SourceConnectionInput"];
+            ping?: components["schemas"]["SecretInput"];
+            /** @description nobody is pinged any more */
+            noPing?: boolean;
+        };
+        TestSourceRequest: {
+            name?: string;
+            settings?: components["schemas"]["SourceSettings"];
+            connection?: components["schemas"]["SourceConnectionInput"];
+        };
+        SourceProblem: {
+            message: string;
+            hint?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        TestSourceResponse: {
+            /** @description backups of it can be made */
+            ok: boolean;
+            /** @description host:port of the server that answered */
+            server?: string;
+            /** @description of the server */
+            version?: string;
+            database?: string;
+            /**
+             * Format: int64
+             * @description bytes of the database on its server's disk
+             */
+            size?: number;
+            /** @description what will not come back by itself from a backup */
+            needs: string[];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+            problem?: components["schemas"]["SourceProblem"];
+        };
+        /** @description Where its connection is to be had. No password stands in any answer. */
+        SourceConnection: {
+            /** @enum {string} */
+            kind: "environment" | "env" | "file" | "secret" | "stored";
+            /** @description the name of a variable, of a file or of a secret */
+            reference?: string;
+            /** @description of a stored one, as the next three */
+            host?: string;
+            port?: string;
+            database?: string;
+            user?: string;
+        };
+        /** @description What holds of one key, in the words of `cofre.yaml`. */
+        EffectiveValue: {
+            /** @example retention.keepDaily */
+            key: string;
+            value: string;
+            from: components["schemas"]["ValueOrigin"];
+        };
+        ValueOrigin: {
+            /** @enum {string} */
+            kind: "file" | "bucket" | "environment" | "settings" | "default";
+            file?: string;
+            line?: number;
+            /** @description of the environment */
+            variable?: string;
+        };
+        SourceDetails: {
+            name: string;
+            origin: components["schemas"]["Origin"];
+            editable: boolean;
+            /** @description to be given when it is changed; absent where it is not editable */
+            version?: string;
+            settings: components["schemas"]["SourceSettings"];
+            connection: components["schemas"]["SourceConnection"];
+            /** @description a service that watches jobs hears of its backups */
+            pinged: boolean;
+            /** @description all that holds of it, also what it leaves out; where it is asked for */
+            effective?: components["schemas"]["EffectiveValue"][];
+            changed?: components["schemas"]["Changed"];
+            /** @description why it cannot be used */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        Source: {
+            name: string;
+            /** @description the one of its server's that it is, where those are followed */
+            database?: string;
+            /** @description patterns: in its place stand the databases of its server that match, as sources of their own */
+            follows?: string[];
+            /** @description its server has its database no more */
+            vanished: boolean;
+            paused: boolean;
+            origin: components["schemas"]["Origin"];
+            /** @description it is kept in the backup directory, and can be changed here */
+            editable: boolean;
+            schedule?: string;
+            scheduleWords?: string;
+            zone?: string;
+            nextRuns?: string[];
+            format?: string;
+            jobs?: number;
+            rows?: string;
+            maxAge?: string;
+            proofs?: string;
+            proofTimeout?: string;
+            maxSizeGB?: number;
+            thresholds?: components["schemas"]["SourceThresholds"];
+            copies?: string[];
+            tags?: {
+                [key: string]: string;
+            };
+            retention?: components["schemas"]["SourceRetentionSettings"];
+            objectLock?: components["schemas"]["SourceObjectLock"];
+            /** @description the keys whose values are defaults */
+            defaulted: string[];
+            /** @description why it cannot be used */
+            trouble?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        ListSourcesResponse: {
+            sources: components["schemas"]["Source"][];
+            /** @description the one that is meant where nobody says which */
+            default?: string;
+            /** @description there is BACKUP_SERVER_KEY: URLs can be kept, and not only named */
+            secretsKept: boolean;
+        };
+        DeleteSourceResponse: {
+            name: string;
+            /** @description that stay */
+            backups: number;
+        };
         /** @enum {string} */
         State: "ok" | "warning" | "failing";
         MetricsSummary: {
@@ -2022,6 +2798,7 @@ export interface components {
             /** @description of the days */
             timeZone: string;
             state: components["schemas"]["State"];
+            sentence: components["schemas"]["Sentence"];
             /** @description the figures are over so many days; storage and sources over all time */
             days: number;
             total: number;
@@ -2055,6 +2832,7 @@ export interface components {
              * @description absent when there is none
              */
             storageLimitBytes?: number;
+            storageForecast?: components["schemas"]["StorageForecast"];
             /** Format: date-time */
             lastCleanup?: string;
             /** @description cron expression of the scheduled backups; absent when there is none */
@@ -2168,6 +2946,8 @@ export interface components {
             /** @description the first of those tables; absent where the backup is encrypted */
             rowsLost?: components["schemas"]["RowsLost"][];
             forecast?: components["schemas"]["Forecast"];
+            /** @description stored bytes of all its backups at the same times as in the answer's own; absent where that cannot be told */
+            storageForecast?: components["schemas"]["StoredBytes"][];
             /** Format: double */
             successRate?: number;
             trend: components["schemas"]["DaySummary"][];
@@ -2187,6 +2967,29 @@ export interface components {
             duration: components["schemas"]["Trend"];
             /** @description limits that are reached within two years if it goes on like that, the soonest first */
             reached: components["schemas"]["LimitReached"][];
+        };
+        /** @description where the stored bytes of all backups lead, if everything goes on as it does and cleanups remove what the retention says; absent where that cannot be told */
+        StorageForecast: {
+            /** @description weeks, and then months, of a year at most */
+            points: components["schemas"]["StoredBytes"][];
+            /**
+             * Format: int64
+             * @description what may be stored, by the quota or the disk, whichever is less; absent where there is no limit
+             */
+            limitBytes?: number;
+            /** @description the limit is the disk's */
+            disk: boolean;
+            /**
+             * Format: date-time
+             * @description when that is reached: the present where it is already; absent where it is not within the points
+             */
+            fullAt?: string;
+        };
+        StoredBytes: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            bytes: number;
         };
         LimitReached: {
             /** @enum {string} */
@@ -2241,12 +3044,50 @@ export interface components {
             /** @description something was left out, or could not be compared */
             inPart: boolean;
         };
+        /** @description how it stands in one line, and what comes next: the news of the source that needs somebody first; with the parameter source, of that one. Its words are the caller's */
+        Sentence: {
+            /**
+             * @description of the finding that is told first; all_good: each source has a good backup that holds everything, and nothing is to be looked at; nothing_yet: nothing was ever backed up
+             * @enum {string}
+             */
+            code: "all_good" | "nothing_yet" | "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "settings_untaken" | "future" | "size_limit_near" | "time_limit_near" | "copy_late" | "copy_unknown" | "vanished";
+            state: components["schemas"]["State"];
+            /** @description that it is about */
+            sources: number;
+            /** @description of them, beside source, have findings, too */
+            others: number;
+            /** @description whom the news is of; where all is good, whose last good backup is the oldest */
+            source?: string;
+            step?: components["schemas"]["NextStep"];
+            backupId?: components["schemas"]["BackupId"];
+            earlierId?: components["schemas"]["BackupId"];
+            /**
+             * Format: date-time
+             * @description the last good backup of source that holds everything; absent where there is none
+             */
+            at?: string;
+            /**
+             * Format: date-time
+             * @description when a backup of source was last restored and compared; absent for never
+             */
+            provenAt?: string;
+        };
+        /**
+         * @description What is to be done next. create a backup of source, look at backupId, compare backupId with the one before, prove backupId, show all or the
+         *     damaged backups of source, watch the one of source that is being made, show what is wanted of source, show the places that have copies,
+         *     show the checks of the whole, or make room in the storage. Without source: of all.
+         * @enum {string}
+         */
+        NextStep: "create" | "look" | "compare" | "prove" | "show_backups" | "show_damaged" | "watch" | "show_source" | "show_places" | "show_checks" | "make_room";
         Finding: {
             /** @enum {string} */
-            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "future" | "size_limit_near" | "time_limit_near" | "copy_late" | "copy_unknown";
+            code: "overdue" | "unscheduled" | "no_backup_yet" | "failing" | "only_parts" | "shrunk" | "rows_lost" | "contents_unknown" | "not_proven" | "not_provable" | "proof_failed" | "damaged" | "server_changed" | "unreadable" | "settings_untaken" | "future" | "size_limit_near" | "time_limit_near" | "copy_late" | "copy_unknown" | "vanished";
             severity: components["schemas"]["State"];
             text: string;
             hint?: string;
+            step?: components["schemas"]["NextStep"];
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** Format: date-time */
             since?: string;
             backupId?: components["schemas"]["BackupId"];
@@ -2280,8 +3121,27 @@ export interface components {
             result: "ok" | "warning" | "failed";
             detail: string;
             hint?: string;
+            step?: components["schemas"]["NextStep"];
+            /** @description that the step is about */
+            source?: string;
+            backupId?: components["schemas"]["BackupId"];
             code?: components["schemas"]["ErrorCode"];
             reason?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        /**
+         * @description What a text and the hint beside it say in another language than English. Documents are the same for everybody: who shows them to people
+         *     takes the language that those read. What is absent has no words there.
+         */
+        Wording: {
+            /** @enum {string} */
+            language: "pt-BR";
+            /** @description the English text, where the object holds several or a list of them */
+            of?: string;
+            /** @description of that one, or of `message`, `detail` or `text` */
+            text?: string;
+            hint?: string;
         };
         /** @enum {string} */
         ErrorCode: "DatabaseConnectionError" | "BackupCreationError" | "FileSystemError" | "ValidationError" | "PermissionError" | "DiskSpaceError" | "CanceledError" | "InternalError";
@@ -2307,6 +3167,8 @@ export interface components {
             /** @description what to do next */
             hint?: string;
             requestId: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
             /** @description seconds, as in Retry-After */
             retryAfter?: number;
             /** @description what does not fit this document */
@@ -2318,6 +3180,8 @@ export interface components {
             /** @description a parameter's name, or a JSON pointer into the body */
             at: string;
             detail: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
         };
     };
     responses: {
@@ -2542,12 +3406,16 @@ export interface operations {
                 since?: components["schemas"]["Timestamp"];
                 /** @description only backups made before this time */
                 until?: components["schemas"]["Timestamp"];
-                /** @description only backups with this label, as `key` or `key=value` */
-                label?: string;
+                /** @description only backups with this label, as `key` or `key=value`; given several times: with all of them */
+                label?: string[];
                 /** @description part of the file path, the source, the database or the id, in any case of letters */
                 search?: string;
                 /** @description only backups whose latest verification found them damaged */
                 damaged?: boolean;
+                /** @description only backups that failed, whose process died, that were found damaged, or in which tables lost rows */
+                problems?: boolean;
+                /** @description only backups that a pin keeps now */
+                pinned?: boolean;
                 /** @description at most so many on a page */
                 limit?: components["parameters"]["Limit"];
                 /** @description `next` of the page before; opaque */
@@ -2647,6 +3515,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BackupStatusResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getBackupLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the backup's id */
+                id: components["parameters"]["BackupId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupLog"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -3365,6 +4264,407 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listPlaces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPlacesResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePlaceRequest"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestPlaceRequest"];
+            };
+        };
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestPlaceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the place's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the place's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPlaceRequest"];
+            };
+        };
+        responses: {
+            /** @description The place as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deletePlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the place's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is kept no longer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletePlaceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSourcesResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSourceRequest"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestSourceRequest"];
+            };
+        };
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestSourceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSourceRequest"];
+            };
+        };
+        responses: {
+            /** @description The source as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is kept no longer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteSourceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listChannels: {
         parameters: {
             query?: never;
@@ -3423,6 +4723,180 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    createChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateChannelRequest"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tryChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryChannelRequest"];
+            };
+        };
+        responses: {
+            /** @description What came of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestChannelResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutChannelRequest"];
+            };
+        };
+        responses: {
+            /** @description The channel as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the channel's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is kept no longer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteChannelResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listEvents: {
         parameters: {
             query?: {
@@ -3466,6 +4940,8 @@ export interface operations {
                 outcome?: components["schemas"]["AuditOutcome"];
                 /** @description only records about this backup or restore */
                 resource?: components["schemas"]["BackupId"];
+                /** @description leave out what was only looked at: allowed requests that changed nothing and handed out no data */
+                withoutReads?: boolean;
                 /** @description only records of this time or later */
                 since?: components["schemas"]["Timestamp"];
                 /** @description only records before this time */

@@ -5,7 +5,7 @@ import { answerOf, keptSecret } from "./development";
 import { useServices } from "../api/context";
 import { Icon } from "../components/basics";
 import { LanguageSwitch, ThemeSwitch } from "../components/Switches";
-import { useText } from "../i18n";
+import { useSignInWords } from "../i18n/signin";
 import { begin, redirectUri, SignInError } from "./oidc";
 import type { Ended } from "./session";
 
@@ -13,15 +13,15 @@ export const roles = ["SUPERADMIN", "ADMIN", "SUPERVISOR", "USUARIO"] as const;
 export type Role = (typeof roles)[number];
 
 export function SignIn({ ended, problem }: { ended: Ended; problem: SignInError | undefined }) {
-  const { t } = useText();
+  const w = useSignInWords();
   const { config } = useServices();
   return (
     <main className="sign-in" id="main">
       <div className="card">
         <p className="brand"><img src="./icon.svg" alt="" width="36" height="36" />cofre</p>
-        <h1>{t.signIn.title}</h1>
-        {ended === "expired" && <p className="notice warn" role="status"><Icon name="warn" />{t.signIn.expired}</p>}
-        {ended === "signed_out" && <p role="status">{t.signIn.signedOut}</p>}
+        <h1>{w.title}</h1>
+        {ended === "expired" && <p className="notice warn" role="status"><Icon name="warn" />{w.expired}</p>}
+        {ended === "signed_out" && <p role="status">{w.signedOut}</p>}
         {config.auth.mode === "oidc" ? <OidcSignIn problem={problem} /> : <DevelopmentSignIn />}
       </div>
       <p className="switches"><LanguageSwitch /><ThemeSwitch /></p>
@@ -30,8 +30,8 @@ export function SignIn({ ended, problem }: { ended: Ended; problem: SignInError 
 }
 
 function Trouble({ error }: { error: Error }) {
-  const { t } = useText();
-  const known = error instanceof SignInError ? t.signIn.problems[error.reason] : t.signIn.problems.provider_unreachable;
+  const w = useSignInWords();
+  const known = error instanceof SignInError ? w.problems[error.reason] : w.problems.provider_unreachable;
   return (
     <div className="notice bad" role="alert">
       <Icon name="bad" />
@@ -41,7 +41,7 @@ function Trouble({ error }: { error: Error }) {
 }
 
 function OidcSignIn({ problem }: { problem: SignInError | undefined }) {
-  const { t } = useText();
+  const w = useSignInWords();
   const { config } = useServices();
   const [error, setError] = useState<Error | undefined>(problem);
   const [leaving, setLeaving] = useState(false);
@@ -66,14 +66,14 @@ function OidcSignIn({ problem }: { problem: SignInError | undefined }) {
   return (
     <>
       {error && <Trouble error={error} />}
-      <p>{t.signIn.oidc(new URL(auth.issuer).host)}</p>
-      <p><button type="button" className="primary wide" onClick={go} disabled={leaving}>{leaving ? t.signIn.leaving : t.signIn.button}</button></p>
+      <p>{w.oidc(new URL(auth.issuer).host)}</p>
+      <p><button type="button" className="primary wide" onClick={go} disabled={leaving}>{leaving ? w.leaving : w.button}</button></p>
     </>
   );
 }
 
 function DevelopmentSignIn() {
-  const { t } = useText();
+  const w = useSignInWords();
   const { sessions } = useServices();
   const [error, setError] = useState<Error | undefined>(undefined);
   const [busy, setBusy] = useState(false);
@@ -92,11 +92,11 @@ function DevelopmentSignIn() {
   };
   return (
     <>
-      <div className="notice warn"><Icon name="warn" /><div><p><strong>{t.signIn.development}</strong></p><p>{t.signIn.developmentHint}</p></div></div>
+      <div className="notice warn"><Icon name="warn" /><div><p><strong>{w.development}</strong></p><p>{w.developmentHint}</p></div></div>
       {error && <Trouble error={error} />}
       {asks && (
         <p>
-          <label htmlFor="secret">{t.signIn.secret}</label>
+          <label htmlFor="secret">{w.secret}</label>
           <input id="secret" type="password" autoComplete="off" value={secret} onChange={(e) => setSecret(e.target.value)} />
         </p>
       )}
@@ -104,7 +104,7 @@ function DevelopmentSignIn() {
         {roles.map((role) => (
           <li key={role}>
             <button type="button" onClick={() => choose(role)} disabled={busy}>
-              <strong>{role}</strong><span>{t.signIn.roles[role]}</span>
+              <strong>{role}</strong><span>{w.roles[role]}</span>
             </button>
           </li>
         ))}

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { OidcConfig } from "../config";
 import { serve } from "../test/world";
-import { begin, challengeOf, checkIdToken, complete, discover, isAnswer, randomText, redirectUri, signOutUrl, SignInError, takePending } from "./oidc";
+import { begin, challengeOf, checkIdToken, complete, discover, randomText, redirectUri, signOutUrl, SignInError, takePending } from "./oidc";
+import { isAnswer } from "./answer";
 
 const issuer = "https://id.example/pool";
 const config: OidcConfig = { mode: "oidc", issuer, clientId: "cofre-ui", scope: "openid profile" };

@@ -91,12 +91,6 @@ export async function begin(config: OidcConfig, redirect: string, returnTo: stri
   return url.href;
 }
 
-/** isAnswer tells whether a page's query is a provider's answer. */
-export function isAnswer(search: string): boolean {
-  const q = new URLSearchParams(search);
-  return q.has("state") && (q.has("code") || q.has("error"));
-}
-
 /** takePending gives what begin remembered, once: an answer cannot be used twice. */
 export function takePending(storage: Storage): Pending | undefined {
   const kept = storage.getItem(pendingKey);

@@ -51,3 +51,9 @@ export function ticks(max: number, count: number, units: readonly number[]): num
   const step = [1, 2, 5, 10].find((s) => s * power >= rough)! * power * unit;
   return Array.from({ length: Math.ceil(max / step) + 1 }, (_, i) => i * step);
 }
+
+/** spread is by how much values usually depart from a line: four of five lie within it on either side. `line` is what it is at `to`, and what a day adds. */
+export function spread(points: readonly { at: number; value: number }[], to: number, line: { now: number; perDay: number }): number {
+  const off = points.map((p) => Math.abs(p.value - (line.now - ((to - p.at) / 86_400_000) * line.perDay))).sort((a, b) => a - b);
+  return off.length === 0 ? 0 : off[Math.min(off.length - 1, Math.floor(off.length * 0.8))]!;
+}

@@ -12,7 +12,7 @@ test("it says what, how many, how many bytes and how old", () => {
   const made = new Date(Date.now() - 3 * 86_400_000).toISOString();
   show(<ConfirmDialog backups={[backup({ filename: "a.dump", size: 1 << 20, createdAt: made }), backup({ filename: "b.dump", size: 2 << 20, createdAt: made })]} onClose={() => {}} onDeleted={() => {}} />);
   const text = screen.getByRole("dialog").textContent!;
-  for (const part of ["Delete 2 backups?", "2 backups, 3.0 MB in all", "3 days ago", "There is no way back", "a.dump", "b.dump"]) expect(text).toContain(part);
+  for (const part of ["Delete 2 backups?", "This removes 2 backups (3.0 MB) from storage", "3 days ago", "This cannot be undone", "a.dump", "b.dump"]) expect(text).toContain(part);
 });
 
 test("the only verified backup goes only after its name was typed", async () => {
@@ -36,13 +36,13 @@ test("several go one by one, and one that cannot does not keep the others", asyn
   const backups = [backup({ filename: "a.dump" }), backup({ filename: "b.dump" }), backup({ filename: "c.dump" })];
   const asked = serve({
     "GET /api/backup/:id": (a) => backups.find((b) => a.path.endsWith(b.id))!,
-    "DELETE /api/backup/:id": (a) => (a.path.endsWith(backups[1]!.id) ? problem(409, { code: "ValidationError", reason: "busy", detail: "it is being made" }) : gone()),
+    "DELETE /api/backup/:id": (a) => (a.path.endsWith(backups[1]!.id) ? problem(409, { code: "ValidationError", reason: "busy", detail: "in progress" }) : gone()),
   });
   const onDeleted = vi.fn();
   show(<ConfirmDialog backups={backups} onClose={() => {}} onDeleted={onDeleted} />);
   await userEvent.click(screen.getByRole("button", { name: /^Delete 3 backups/ }));
-  expect((await screen.findByRole("alert")).textContent).toBe("2 backups deleted, 1 not:");
-  expect(screen.getByText("b.dump").closest("li")!.textContent).toContain("It is busy right now");
+  expect((await screen.findByRole("alert")).textContent).toBe("2 backups deleted, 1 failed:");
+  expect(screen.getByText("b.dump").closest("li")!.textContent).toContain("In use by another process");
   expect(asked.filter((a) => a.method === "DELETE")).toHaveLength(3);
   await userEvent.click(screen.getByRole("button", { name: "Close" }));
   expect(onDeleted).toHaveBeenCalledWith([backups[0]!.id, backups[2]!.id]);
@@ -87,7 +87,7 @@ test("a browser that closes the dialog by itself while backups go does not hide 
   await waitFor(() => expect(screen.getByRole("progressbar")).toBeTruthy());
   await new Promise((r) => setTimeout(r, 50));
   refuse();
-  expect((await screen.findByRole("alert")).textContent).toBe("0 backups deleted, 1 not:");
+  expect((await screen.findByRole("alert")).textContent).toBe("0 backups deleted, 1 failed:");
 });
 
 test("very many go only after their number was typed", async () => {

@@ -6,6 +6,7 @@ import type { Backup } from "../api/client";
 import { ApiError } from "../api/client";
 import { useActions } from "../api/queries";
 import { useText } from "../i18n";
+import { useMoreWords } from "../i18n/more";
 import { useNow } from "./basics";
 import { CloseButton, Dialog } from "./Dialog";
 import { explain } from "./states";
@@ -22,7 +23,8 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
   /** Called at the end with those that are gone. */
   onDeleted: (ids: string[]) => void;
 }) {
-  const { t, f } = useText();
+  const { t, f, language } = useText();
+  const w = useMoreWords().confirm;
   const now = useNow(undefined);
   const { read, remove, stale } = useActions();
   const [typed, setTyped] = useState<Record<string, string>>({});
@@ -44,7 +46,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
       try {
         // Deleting several may make one of them the last, and so may somebody else: nobody typed that one's name.
         if (!backup.retention?.onlyVerified && (await read(backup.id)).retention?.onlyVerified) {
-          failed.push({ backup, message: t.confirm.becameLast });
+          failed.push({ backup, message: w.becameLast });
           continue;
         }
         await remove(backup.id);
@@ -55,7 +57,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
           continue;
         }
         const p = err instanceof ApiError ? err.problem : undefined;
-        failed.push({ backup, message: p ? explain(t, { ...p, message: p.detail }).title : t.states.unreachable });
+        failed.push({ backup, message: p ? explain(t, { ...p, message: p.detail }, language).title : t.states.unreachable });
       }
     }
     setDone(backups.length);
@@ -67,8 +69,8 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
   if (failures !== null) {
     const gone = backups.filter((b) => !failures.some((x) => x.backup.id === b.id)).map((b) => b.id);
     return (
-      <Dialog title={t.confirm.title(backups.length)} onClose={() => onDeleted(gone)} footer={<CloseButton onClose={() => onDeleted(gone)} />}>
-        <p role="alert">{t.confirm.someFailed(gone.length, failures.length)}</p>
+      <Dialog title={w.title(backups.length)} onClose={() => onDeleted(gone)} footer={<CloseButton onClose={() => onDeleted(gone)} />}>
+        <p role="alert">{w.someFailed(gone.length, failures.length)}</p>
         <ul className="names">
           {failures.map((x) => <li key={x.backup.id}><code>{x.backup.filename}</code>: {x.message}</li>)}
         </ul>
@@ -78,25 +80,25 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
 
   return (
     <Dialog
-      title={t.confirm.title(backups.length)}
+      title={w.title(backups.length)}
       onClose={onClose}
       busy={busy}
       footer={
         <>
-          <CloseButton onClose={onClose} disabled={busy} label={t.confirm.keep} />
-          <button type="button" className="danger" disabled={!ready || busy} onClick={run}>{t.confirm.delete(backups.length, f.bytes(bytes))}</button>
+          <CloseButton onClose={onClose} disabled={busy} label={w.keep} />
+          <button type="button" className="danger" disabled={!ready || busy} onClick={run}>{w.delete(backups.length, f.bytes(bytes))}</button>
         </>
       }
     >
-      <p>{t.confirm.what(backups.length, f.bytes(bytes))}</p>
-      <p>{backups.length === 1 ? t.confirm.ageOne(f.ago(times[0]!, now)) : t.confirm.age(f.ago(times[0]!, now), f.ago(times.at(-1)!, now))} {t.confirm.noWayBack}</p>
+      <p>{w.what(backups.length, f.bytes(bytes))}</p>
+      <p>{backups.length === 1 ? w.ageOne(f.ago(times[0]!, now)) : w.age(f.ago(times[0]!, now), f.ago(times.at(-1)!, now))} {w.noWayBack}</p>
       <ul className="names">
         {backups.slice(0, 8).map((b) => <li key={b.id}><code>{b.filename}</code> <span className="muted">{f.bytes(b.size)}</span></li>)}
-        {backups.length > 8 && <li className="muted">{t.confirm.andMore(backups.length - 8)}</li>}
+        {backups.length > 8 && <li className="muted">{w.andMore(backups.length - 8)}</li>}
       </ul>
       {last.map((b) => (
         <div className="field" key={b.id}>
-          <label htmlFor={`type-${b.id}`}>{t.confirm.typeName(b.source)} <code>{b.filename}</code></label>
+          <label htmlFor={`type-${b.id}`}>{w.typeName(b.source)} <code>{b.filename}</code></label>
           <input
             id={`type-${b.id}`}
             autoComplete="off"
@@ -110,8 +112,8 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
       {number}
       {done !== null && (
         <div role="status">
-          <progress max={backups.length} value={done} aria-label={t.confirm.progress(done, backups.length)} />
-          <p>{t.confirm.progress(done, backups.length)}</p>
+          <progress max={backups.length} value={done} aria-label={w.progress(done, backups.length)} />
+          <p>{w.progress(done, backups.length)}</p>
         </div>
       )}
     </Dialog>

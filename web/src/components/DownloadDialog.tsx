@@ -6,12 +6,14 @@ import type { Backup } from "../api/client";
 import { useActions } from "../api/queries";
 import { checksumCommand } from "../cli";
 import { useText } from "../i18n";
+import { useMoreWords } from "../i18n/more";
 import { Command, Icon, useNow } from "./basics";
 import { CloseButton, Dialog } from "./Dialog";
 import { Failed, Loading } from "./states";
 
 export function DownloadDialog({ backup, onClose }: { backup: Backup; onClose: () => void }) {
-  const { t, f } = useText();
+  const { f } = useText();
+  const w = useMoreWords().download;
   const { download } = useActions();
   const now = useNow(1_000);
   const ask = () => download.mutate(backup.id);
@@ -19,7 +21,7 @@ export function DownloadDialog({ backup, onClose }: { backup: Backup; onClose: (
   const link = download.data;
   const left = link ? link.until - now : 0;
   return (
-    <Dialog title={t.download.title} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
+    <Dialog title={w.title} onClose={onClose} footer={<CloseButton onClose={onClose} />}>
       {download.error ? <Failed error={download.error} retry={ask} /> : !link ? <Loading rows={2} /> : (
         <>
           <p><code>{link.filename}</code> <span className="muted">{f.bytes(link.size)}</span></p>
@@ -27,15 +29,15 @@ export function DownloadDialog({ backup, onClose }: { backup: Backup; onClose: (
             <>
               <p>
                 {/* A navigation, not a fetch: the bytes go from storage to the disk. */}
-                <a className="button primary" href={link.url} download={link.filename} rel="noreferrer"><Icon name="download" />{t.download.file}</a>
+                <a className="button primary" href={link.url} download={link.filename} rel="noreferrer"><Icon name="download" />{w.file}</a>
               </p>
-              <p className="hint">{t.download.expires(f.clock(link.until), f.duration(left))}</p>
+              <p className="hint">{w.expires(f.clock(link.until), f.duration(left))}</p>
             </>
           ) : (
-            <p>{t.download.expired} <button type="button" onClick={ask}>{t.download.again}</button></p>
+            <p>{w.expired} <button type="button" onClick={ask}>{w.again}</button></p>
           )}
-          <h3>{t.download.check}</h3>
-          <Command text={checksumCommand(link)} what={t.download.check} />
+          <h3>{w.check}</h3>
+          <Command text={checksumCommand(link)} what={w.check} />
         </>
       )}
     </Dialog>

@@ -1,6 +1,7 @@
-// Language and theme: preferences, the only things that are kept in local storage.
+// Language, theme and shortcuts: preferences, the only things that are kept in local storage.
 
 import { languages, useText, type Language } from "../i18n";
+import { useKeys } from "../keys";
 import { setTheme, themes, useTheme, type Theme } from "../theme";
 
 export function LanguageSwitch() {
@@ -20,4 +21,10 @@ export function ThemeSwitch() {
       {themes.map((name) => <option key={name} value={name}>{t.switches.themes[name]}</option>)}
     </select>
   );
+}
+
+export function KeysSwitch() {
+  const { t } = useText();
+  const [on, set] = useKeys();
+  return <label className="switch"><input type="checkbox" checked={on} onChange={(e) => set(e.target.checked)} /> {t.front.keys.shortcuts}</label>;
 }

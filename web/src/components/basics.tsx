@@ -2,12 +2,13 @@
 
 import { useEffect, useId, useState, type ReactNode } from "react";
 import { useText } from "../i18n";
+import { straight } from "../names";
 
 const icons = {
   ok: "M4.500 10.500l3.500 3.500 7.500-8",
   bad: "M5.500 5.500l9 9M14.500 5.500l-9 9",
   warn: "M10 4.500v7M10 15v.5",
-  run: "M10 4v6l4 2.500",
+  run: "M10 3.500a6.500 6.500 0 100 13 6.500 6.500 0 000-13M10 6.500V10l2.500 1.500",
   none: "M6 10h8",
   stop: "M6.500 6.500h7v7h-7z",
   part: "M10 3.500a6.500 6.500 0 106.500 6.500H10z",
@@ -16,6 +17,11 @@ const icons = {
   trash: "M4 6h12M8 6V4h4v2M6 6l.7 10h6.600L14 6",
   copy: "M7 7h9v9H7zM4 13V4h9",
   search: "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l3.500 3.500",
+  home: "M3.500 9L10 3.500 16.500 9v7.500h-13z",
+  back: "M4 10a6 6 0 102-4.500M4 3.500V7h3.500M10 6.500V10l2.500 1.500",
+  pulse: "M2.500 10.500h3.500l2.500-6 3.500 11 2-5h3.500",
+  trail: "M5 3.500h10v13H5zM7.500 7h5M7.500 10h5M7.500 13h3",
+  set: "M3 6h8M15 6h2M3 14h2M9 14h8M13 6a2 2 0 10-.01 0M7 14a2 2 0 10-.01 0",
 } as const;
 
 export type IconName = keyof typeof icons;
@@ -108,7 +114,7 @@ export function Command({ text, what }: { text: string; what: string }) {
 export function Field({ label, hint, error, children }: {
   label: string;
   hint?: ReactNode;
-  error?: string | undefined;
+  error?: ReactNode;
   children: (ids: { id: string; "aria-describedby": string | undefined; "aria-invalid": boolean }) => ReactNode;
 }) {
   const id = useId();
@@ -124,7 +130,7 @@ export function Field({ label, hint, error, children }: {
 }
 
 /** Page has a title, and says once in which zone its times are. The title is the document's too. */
-export function Page({ title, actions, zoned, children }: { title: string; actions?: ReactNode; /** There are times on it. */ zoned?: boolean; children: ReactNode }) {
+export function Page({ title, lead, actions, zoned, children }: { title: string; /** What stands below it. */ lead?: ReactNode; actions?: ReactNode; /** There are times on it. */ zoned?: boolean; children: ReactNode }) {
   const { t, f } = useText();
   useEffect(() => {
     document.title = `${title} · cofre`;
@@ -134,11 +140,12 @@ export function Page({ title, actions, zoned, children }: { title: string; actio
       <div className="page-head">
         <div className="page-title">
           <h1>{title}</h1>
-          {zoned && <p className="hint">{t.states.zone(f.zone())}</p>}
+          {lead}
         </div>
         {actions && <div className="actions">{actions}</div>}
       </div>
       {children}
+      {zoned && <p className="hint zone">{t.states.zone(f.zone())}</p>}
     </>
   );
 }
@@ -150,7 +157,7 @@ export function Facts({ of }: { of: [name: string, value: ReactNode][] }) {
       {of.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value}</dd>
+          <dd>{typeof value === "string" ? straight(value) : value}</dd>
         </div>
       ))}
     </dl>

@@ -2,7 +2,7 @@
 
 export const pinEn = {
   title: "Pin",
-  none: "Retention decides how long this backup is kept. A pinned one is not removed, whatever retention says, and cannot be deleted.",
+  none: "Retention decides how long this backup is kept. A pinned one is not removed by retention, and cannot be deleted.",
   until: (when: string) => `Pinned until ${when}.`,
   forever: "Pinned until somebody takes the pin off.",
   ended: (when: string) => `It was pinned until ${when}: that pin holds no more.`,

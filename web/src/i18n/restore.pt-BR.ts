@@ -1,9 +1,9 @@
 // O que se diz sobre restaurar, em português do Brasil.
 
+import { counting } from "./count";
 import type { RestoreWords } from "./restore.en";
 
-const n = (count: number) => new Intl.NumberFormat("pt-BR").format(count);
-const s = (count: number, one: string, many = `${one}s`) => `${n(count)} ${count === 1 ? one : many}`;
+const { n, s } = counting("pt-BR");
 
 export const restorePtBR: RestoreWords = {
   title: "Restaurar",
@@ -17,7 +17,7 @@ export const restorePtBR: RestoreWords = {
   },
   state: {
     damaged: "Este backup está corrompido. Ele não é restaurado por aqui.",
-    damagedHint: "Não sobrou nenhum outro? O que ainda pode ser lido dele se extrai na linha de comando: veja docs/restore.md, “The backup is damaged”.",
+    damagedHint: "Não sobrou nenhum outro? O que ainda pode ser lido dele se extrai na linha de comando: veja docs/restore.pt-BR.md, “O backup está corrompido”.",
     partial: (source, holds) => `Este é um backup parcial de ${source}: ${holds}. Ele não restaura o banco inteiro.`,
     unverified: "Não se sabe se este backup é válido: ele nunca foi verificado. Valide-o antes.",
     ended: "Não há nada armazenado deste backup: ele não foi concluído.",
@@ -43,6 +43,7 @@ export const restorePtBR: RestoreWords = {
     another: "Voltar às restaurações",
   },
   page: {
+    rowsOf: (tables, rows) => `${s(tables, "tabela")} com ${s(rows, "linha")}`,
     title: (source) => `Restaurar ${source}`,
     lead: "Nada é alterado até a confirmação no fim desta página.",
     which: "Qual backup",
@@ -63,10 +64,10 @@ export const restorePtBR: RestoreWords = {
     tablesHint: "com linhas, índices, chaves, sequências, triggers e permissões",
     but: "Tudo menos alguns",
     butHint: "tudo, exceto as tabelas e os schemas escolhidos",
-    content: "Linhas e definições",
-    both: ["Linhas e definições", "como no backup"],
+    content: "Estrutura e dados",
+    both: ["Estrutura e dados", "como no backup"],
     rowsOnly: ["Só linhas", "em tabelas que já existem e estão vazias, com os valores das sequências"],
-    definitionsOnly: ["Só definições", "tabelas, índices, funções e permissões, sem nenhuma linha"],
+    definitionsOnly: ["Só estrutura", "tabelas, índices, funções e permissões, sem nenhuma linha"],
     schema: (name) => `Todo o schema ${name}`,
     not: (table) => `sem ${table}`,
     takeBack: (table) => `sem ${table}: incluir de novo`,
@@ -89,7 +90,7 @@ export const restorePtBR: RestoreWords = {
     modes: {
       new: ["Em um banco novo", "Ele é criado; o que já existe não é alterado."],
       part: ["Em um banco que já existe", "As tabelas são acrescentadas a ele. O que já existe não é alterado."],
-      replace: ["No lugar do que existe", "Exclui do banco o que o backup contém e restaura isso. O que surgiu desde então se perde."],
+      replace: ["Substituir o que existe", "Exclui do banco o que o backup contém e restaura isso. O que surgiu desde então se perde."],
     },
     recommended: "recomendado",
     replaces: "substitui",
@@ -101,12 +102,12 @@ export const restorePtBR: RestoreWords = {
     asHint: "Ao lado da tabela atual, que fica como está. Deixe vazio para restaurar com o próprio nome, se a tabela não existe mais.",
     rights: "Donos, permissões e roles",
     globals: "Criar antes as roles e os tablespaces que faltam",
-    globalsHint: "Os que foram guardados com o backup e faltam no servidor. Eles ficam, qualquer que seja o resultado da restauração.",
+    globalsHint: "Os que foram guardados com o backup e faltam no servidor. Permanecem, qualquer que seja o resultado da restauração.",
     noOwner: "Sem donos",
     noOwnerHint: "Tudo pertence à role que restaura.",
     noPrivileges: "Sem permissões",
     noPrivilegesHint: "Ninguém recebe o que o backup concede.",
-    command: "O mesmo na linha de comando",
+    command: "Comando equivalente",
     summary: "Resumo",
     from: "De", into: "Para", loses: "Perde", nothing: "nada", present: "o que o banco tem disso agora", reads: "Lê",
   },
@@ -135,7 +136,7 @@ export const restorePtBR: RestoreWords = {
     blocked: (count) => (count === 1 ? "1 impedimento" : `${n(count)} impedimentos`),
     dropped: "Excluído junto",
     leftOut: "Fica de fora",
-    warnings: "Bom saber antes",
+    warnings: "Convém saber antes",
     globals: "Roles e tablespaces",
     roles: (names) => `Cria as roles ${names}.`,
     tablespaces: (names) => `Cria os tablespaces ${names}.`,
@@ -181,15 +182,15 @@ export const restorePtBR: RestoreWords = {
     steps: "Etapas",
     phases: { checking: "Verificando", restoring: "Restaurando linhas", finishing: "Índices, chaves e permissões", done: "Concluída" },
     progress: "Progresso da restauração",
-    read: "Lido", all: "de", elapsed: "Decorrido",
+    read: "Lido", all: "de", elapsed: "Tempo decorrido",
     leave: "Você pode sair desta página: a restauração continua, e este endereço a mostra de novo.",
     cancel: "Cancelar restauração",
     cancelTitle: "Cancelar esta restauração?",
     cancelWaiting: "Ela ainda não começou. Nada foi alterado no banco.",
     cancelNew: (database) => `A restauração para em segundos. O banco novo ${database} pode ficar parcialmente preenchido e deve ser excluído.`,
     cancelThere: (database) => `A restauração para em segundos. O banco ${database} pode ficar parcialmente alterado.`,
-    goOn: "Deixar continuar",
-    stopping: "Parando…",
+    goOn: "Continuar a restauração",
+    stopping: "Cancelando…",
     done: (database, target, duration) => `${database} está em ${target}, restaurado em ${duration}.`,
     donePart: (database, target, duration) => `As tabelas estão em ${database}, em ${target}, restauradas em ${duration}.`,
     incomplete: (count) => (count === 1 ? "1 objeto não pôde ser restaurado. O resto está lá." : `${n(count)} objetos não puderam ser restaurados. O resto está lá.`),
@@ -204,9 +205,9 @@ export const restorePtBR: RestoreWords = {
     halfNew: (database, target) => `O banco ${database} em ${target} pode estar parcialmente preenchido`,
     halfNewHint: "Não o use. Exclua-o antes de restaurar de novo:",
     halfThere: (database, target) => `O banco ${database} em ${target} pode estar parcialmente alterado`,
-    halfThereHint: "O que ele continha pode ter se perdido. Restaure em um banco novo e faça a virada quando ele estiver bom.",
+    halfThereHint: "O que ele continha pode ter se perdido. Restaure em um banco novo e faça a virada depois de conferi-lo.",
     untouched: "Nada foi alterado no banco.",
-    rolesMade: (names) => `As roles e os tablespaces criados ficam: ${names}.`,
+    rolesMade: (names) => `As roles e os tablespaces criados permanecem: ${names}.`,
     said: "Nas palavras do PostgreSQL:",
     interrupted: "O processo dela foi encerrado ou caiu.",
     again: "Restaurar de novo",

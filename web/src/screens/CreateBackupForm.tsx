@@ -1,14 +1,19 @@
 // A new backup: what it shall hold and be called, in plain words what will happen, and the same as a command.
 
 import { useMemo, useState, type FormEvent } from "react";
-import { ApiError, type Backup, type Options, type SettingsResponse } from "../api/client";
+import { ApiError, type Backup, type Metrics, type Options, type SettingsResponse } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useDatabases, useMetrics, useSettings } from "../api/queries";
 import { Command, Field, Page } from "../components/basics";
-import { explain, Failed, Loading } from "../components/states";
+import { Empty, explain, Failed, Loading, Words } from "../components/states";
 import { createCommand } from "../cli";
 import { useText } from "../i18n";
+import { useCreateWords } from "../i18n/create";
+import { useMoreWords } from "../i18n/more";
 import { useScreenWords, type ScreenWords } from "../i18n/screens";
+import { useSearch } from "../url";
+import { Chosen, PartOf, type Newest } from "./create/PartOf";
+import { partWrong, selectionOf, wholeDatabase, type PartDraft } from "./create/part";
 
 /** What stands in the form. */
 export interface Draft {
@@ -17,6 +22,7 @@ export interface Draft {
   filename: string;
   directory: string;
   content: Backup["content"];
+  part: PartDraft;
   format: "custom" | "plain";
   compression: string;
   jobs: string;
@@ -25,11 +31,12 @@ export interface Draft {
   labels: { key: string; value: string }[];
 }
 
-export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", format: "custom", compression: "", jobs: "", rows: "", encrypt: "", labels: [] };
+export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", part: wholeDatabase, format: "custom", compression: "", jobs: "", rows: "", encrypt: "", labels: [] };
 
 /** optionsOf gives what the API is asked for. What was left as it is, is left out, so that the settings decide. */
 export function optionsOf(d: Draft, configured: string | undefined): Options {
   const labels = d.labels.filter((l) => l.key.trim());
+  const selection = selectionOf(d.part);
   return {
     ...(d.database.trim() && d.database.trim() !== configured ? { database: d.database.trim() } : {}),
     ...(d.source.trim() ? { source: d.source.trim() } : {}),
@@ -42,6 +49,7 @@ export function optionsOf(d: Draft, configured: string | undefined): Options {
     ...(d.jobs && d.format === "custom" ? { jobs: Number(d.jobs) } : {}),
     ...(d.rows && d.format === "custom" ? { rows: d.rows } : {}),
     ...(d.encrypt ? { encrypt: d.encrypt === "yes" } : {}),
+    ...(selection ? { selection } : {}),
     ...(labels.length ? { labels: Object.fromEntries(labels.map((l) => [l.key.trim(), l.value.trim()])) } : {}),
   };
 }
@@ -76,24 +84,43 @@ const labelWrong = (all: Draft["labels"], i: number): "labelNameless" | "labelTw
   return all.some((l, j) => j < i && l.key.trim() === key.trim()) ? "labelTwice" : undefined;
 };
 
+/** newestOf is the backup that tells which tables a source has: the newest good one that holds everything, if it is of this database. */
+export function newestOf(metrics: Metrics | undefined, source: string, database: string): Newest {
+  const found = metrics?.sources.find((s) => s.source === source);
+  if (database && found?.database && found.database !== database) return { missing: "otherDatabase" };
+  return found?.lastWhole ? { backup: found.lastWhole } : { missing: "unknown" };
+}
+
 export function CreateBackupForm({ onBackupCreated }: { onBackupCreated: (backup: Backup) => void }) {
   const w = useScreenWords();
   const may = useMay();
   const settings = useSettings();
+  const metrics = useMetrics(undefined);
+  const { first } = useMoreWords();
+  // Where there is nothing to back up, no form of a backup helps.
+  const nothing = may("sources") && metrics.data && !settings.data?.limits.source && !metrics.data.sources.some((s) => s.configured);
+  // What was answered once, if only by a failure, is not waited for again: what was typed stays while it is asked anew.
+  const waits = (may("settings_read") && !settings.isFetched) || (may("sources") && !metrics.isFetched);
   return (
     <Page title={w.create.title}>
-      {may("settings_read") && settings.isPending ? <Loading rows={6} /> : <Form settings={settings.data} onBackupCreated={onBackupCreated} />}
+      {nothing ? <Empty title={first.leadSource}><a className="button primary" href="#/settings/sources/create">{first.addSource}</a></Empty>
+        : waits ? <Loading rows={6} /> : <Form settings={settings.data} metrics={metrics.data} onBackupCreated={onBackupCreated} />}
     </Page>
   );
 }
 
-function Form({ settings, onBackupCreated }: { settings: SettingsResponse | undefined; onBackupCreated: (backup: Backup) => void }) {
+function Form({ settings, metrics, onBackupCreated }: { settings: SettingsResponse | undefined; metrics: Metrics | undefined; onBackupCreated: (backup: Backup) => void }) {
   const { t } = useText();
   const w = useScreenWords();
   const { create } = useActions();
-  const metrics = useMetrics(undefined);
-  const [draft, setDraft] = useState<Draft>(blank);
+  const asked = new URLSearchParams(useSearch()).get("source") ?? "";
+  const [draft, setDraft] = useState<Draft>({ ...blank, source: asked });
   const limits = settings?.limits;
+  // Where there are several, one of them is chosen, and brings its own database.
+  const listed = metrics?.sources.filter((s) => s.configured).map((s) => s.source) ?? [];
+  const several = listed.length > 1;
+  const standard = listed.includes(limits?.source ?? "") ? limits?.source : undefined;
+  const other = several && draft.source !== "" && draft.source !== standard;
   const set = (change: Partial<Draft>) => setDraft((d) => ({ ...d, ...change }));
   const options = useMemo(() => optionsOf(draft, limits?.database), [draft, limits]);
   // The same request keeps its key, so that sending it again after a lost answer makes no second backup.
@@ -101,8 +128,11 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   const nameWrong = wrongName(w, draft.filename);
   const directoryWrong = wrongDirectory(w, draft.directory);
   const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
-  const wrong = Boolean(nameWrong || directoryWrong || labelsWrong);
+  const wrong = Boolean(nameWrong || directoryWrong || labelsWrong || partWrong(draft.part));
   const database = draft.database.trim();
+  // Another one's tables are none of its own.
+  const move = (change: Partial<Draft>) => set({ ...change, part: { ...wholeDatabase, mode: draft.part.mode, patterns: draft.part.patterns } });
+  const newest = newestOf(metrics, draft.source.trim() || (database && database !== limits?.database ? database : limits?.source ?? (listed.length === 1 ? listed[0]! : "")), database);
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
@@ -112,20 +142,31 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
   return (
     <form className="create" onSubmit={submit}>
       <div className="card">
-        <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => set({ database: d })} />
-        <Field label={t.columns.source} hint={w.create.sourceHint}>
+        {several && (
+          <Field label={t.columns.source} hint={w.create.sourceChoose}>
+            {(ids) => (
+              <select {...ids} value={draft.source === standard ? "" : draft.source} onChange={(e) => move({ source: e.target.value, database: "" })}>
+                <option value="">{standard ? w.create.databaseDefault(standard) : w.create.sourceDefault}</option>
+                {[...new Set([...listed, ...(draft.source ? [draft.source] : [])])].filter((name) => name !== standard).map((name) => <option key={name} value={name}>{name}</option>)}
+              </select>
+            )}
+          </Field>
+        )}
+        {!other && <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => move({ database: d })} />}
+        {!several && <Field label={t.columns.source} hint={w.create.sourceHint}>
           {(ids) => (
             <>
-              <input {...ids} list="sources" value={draft.source} placeholder={database && database !== limits?.database ? database : limits?.source ?? limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ source: e.target.value })} />
-              <datalist id="sources">{metrics.data?.sources.map((s) => <option key={s.source} value={s.source} />)}</datalist>
+              <input {...ids} list="sources" value={draft.source} placeholder={database && database !== limits?.database ? database : limits?.source ?? limits?.database} maxLength={63} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => move({ source: e.target.value })} />
+              <datalist id="sources">{metrics?.sources.map((s) => <option key={s.source} value={s.source} />)}</datalist>
             </>
           )}
-        </Field>
+        </Field>}
         <Choice legend={w.create.content} name="content" value={draft.content} onChange={(content) => set({ content })} options={[
           ["all", w.create.contents.all, w.create.contents.allHint],
           ["schema", w.create.contents.schema, w.create.contents.schemaHint],
           ["data", w.create.contents.data, w.create.contents.dataHint],
         ]} />
+        <PartOf part={draft.part} set={(part) => set({ part })} newest={newest} />
         <Field label={w.create.filename} hint={w.create.filenameHint} error={nameWrong}>
           {(ids) => <input {...ids} value={draft.filename} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ filename: e.target.value })} />}
         </Field>
@@ -184,7 +225,8 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
       </div>
       <div className="card plan">
         <h2>{w.create.plan}</h2>
-        <Plan draft={draft} settings={settings} />
+        <Plan draft={other ? { ...draft, database: draft.source } : draft} settings={settings} />
+        <Chosen part={draft.part} newest={newest} />
         <h3>{w.create.command}</h3>
         <Command text={createCommand(options)} what={w.create.command} />
         {create.error && <Failed error={create.error} retry={create.error instanceof ApiError && create.error.unreachable ? () => create.mutate({ options, key }, { onSuccess: onBackupCreated }) : undefined} />}
@@ -199,15 +241,15 @@ function Form({ settings, onBackupCreated }: { settings: SettingsResponse | unde
 
 /** DatabaseField offers the server's databases. Where they cannot be had it says why, and takes what is typed. */
 function DatabaseField({ value, configured, onChange }: { value: string; configured: string | undefined; onChange: (database: string) => void }) {
-  const { t } = useText();
+  const { t, language } = useText();
   const w = useScreenWords();
   const query = useDatabases();
   const names = query.data?.databases;
   const problem = query.error instanceof ApiError ? query.error.problem : undefined;
-  const why = query.error && !names ? (problem ? explain(t, { ...problem, message: problem.detail }) : { title: t.states.unreachable }) : undefined;
-  const hint = why ? (
+  const why = problem && !names ? explain(t, { ...problem, message: problem.detail }, language) : undefined;
+  const hint = query.error && !names && !why ? <>{t.front.gone.here}<br />{w.create.databaseHint(configured)}</> : why ? (
     <>
-      {w.create.databasesMissing(why.title)}{why.detail && <> <span lang="en">{why.detail}</span></>}<br />
+      {w.create.databasesMissing(why.title)}{why.detail && <> <Words of={why.detail} /></>}<br />
       {w.create.databaseHint(configured)}
     </>
   ) : w.create.databaseChoose;
@@ -292,9 +334,10 @@ function Labels({ draft, set }: { draft: Draft; set: Setter }) {
 /** Plan says in plain words what will happen, and how long the backup will be kept. */
 export function Plan({ draft, settings }: { draft: Draft; settings: SettingsResponse | undefined }) {
   const w = useScreenWords();
+  const { what } = useCreateWords();
   const database = draft.database.trim() || settings?.limits.database;
   const lines = [
-    w.create.planWhat[draft.content](database),
+    (draft.part.mode === "all" ? w.create.planWhat : what)[draft.content](database),
     formatOf(draft) === "custom" ? w.create.planCustom : w.create.planPlain,
     w.create.planVerify,
   ];

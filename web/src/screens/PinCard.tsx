@@ -1,4 +1,4 @@
-// Whether a backup is pinned, until when, by whom and why; and who may, changes that.
+// Whether a backup is pinned, until when, by whom and why; and who may, changes that. A part of the card that says how long it is kept.
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
@@ -8,6 +8,7 @@ import { Field } from "../components/basics";
 import { Failed } from "../components/states";
 import { useText } from "../i18n";
 import { usePinWords } from "../i18n/pin";
+import { straight } from "../names";
 
 /** endOf is the end of a day of the reader's zone. */
 const endOf = (day: string) => {
@@ -37,26 +38,28 @@ export function PinCard({ backup: b }: { backup: Backup }) {
     change.mutate(false);
   };
   return (
-    <section className="card">
-      <h2>{words.title}</h2>
-      {!p ? <p>{words.none}</p> : (
+    <div className="pin">
+      {!p ? <p className="muted">{words.none}</p> : (
         <>
-          <p><strong>{!p.until ? words.forever : ended ? words.ended(f.dateTime(p.until)) : words.until(f.dateTime(p.until))}</strong> {p.reason}</p>
+          <p><strong>{!p.until ? words.forever : ended ? words.ended(f.dateTime(p.until)) : words.until(f.dateTime(p.until))}</strong> {straight(p.reason)}</p>
           {p.by && <p className="muted">{words.by(p.by, f.dateTime(p.at))}</p>}
         </>
       )}
       {b.objectLock && <p>{words.locked(f.dateTime(b.objectLock.until), b.objectLock.mode)}</p>}
       {may("pin") && (
-        <form className="apart" onSubmit={submit}>
-          <Field label={words.reason}>{(ids) => <input {...ids} required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />}</Field>
-          <Field label={words.endLabel} hint={words.endHint}>{(ids) => <input {...ids} className="short" type="date" value={day} onChange={(e) => setDay(e.target.value)} />}</Field>
-          <div className="actions">
-            <button type="submit" disabled={change.isPending}>{p ? words.change : words.pin}</button>
-            {p && <button type="button" disabled={change.isPending} onClick={() => change.mutate(true)}>{words.unpin}</button>}
-          </div>
-        </form>
+        <details>
+          <summary>{p ? words.change : words.pin}…</summary>
+          <form className="apart" onSubmit={submit}>
+            <Field label={words.reason}>{(ids) => <input {...ids} required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />}</Field>
+            <Field label={words.endLabel} hint={words.endHint}>{(ids) => <input {...ids} className="short" type="date" value={day} onChange={(e) => setDay(e.target.value)} />}</Field>
+            <div className="actions">
+              <button type="submit" disabled={change.isPending}>{p ? words.change : words.pin}</button>
+              {p && <button type="button" disabled={change.isPending} onClick={() => change.mutate(true)}>{words.unpin}</button>}
+            </div>
+          </form>
+        </details>
       )}
       {change.error && <Failed error={change.error} />}
-    </section>
+    </div>
   );
 }

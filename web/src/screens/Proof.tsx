@@ -6,7 +6,7 @@ import { answer, type Backup } from "../api/client";
 import { useMay, useServices } from "../api/context";
 import { useBackup } from "../api/queries";
 import { Facts, Icon, Time, word } from "../components/basics";
-import { Explanation, Failed } from "../components/states";
+import { Explanation, Failed, Told } from "../components/states";
 import { proofsOf, stepOf, steps } from "../components/Verified";
 import { useText, type Language } from "../i18n";
 
@@ -14,7 +14,7 @@ const en = {
   title: "How far it was looked into",
   inPart: "in part",
   damaged: "found damaged",
-  steps: { stored: "Stored", checked: "Checked while it was made", read: "Read back", restored: "Restored", proven: "Proven: every row compared" },
+  steps: { stored: "Stored", checked: "Verified", read: "Read back", restored: "Restored", proven: "Proven" },
   prove: "Prove now",
   proving: "Proving…",
   note: "The backup is restored into a server of its own and every row is compared. This may take a while; you may leave this page.",
@@ -46,7 +46,7 @@ const words: Record<Language, typeof en> = {
     title: "Até onde foi verificado",
     inPart: "em parte",
     damaged: "corrompido",
-    steps: { stored: "Armazenado", checked: "Conferido durante a criação", read: "Relido", restored: "Restaurado", proven: "Provado: todas as linhas comparadas" },
+    steps: { stored: "Armazenado", checked: "Verificado", read: "Relido", restored: "Restaurado", proven: "Comprovado" },
     prove: "Provar agora",
     proving: "Provando…",
     note: "O backup é restaurado em um servidor próprio e todas as linhas são comparadas. Pode demorar; você pode sair desta página.",
@@ -73,21 +73,22 @@ const words: Record<Language, typeof en> = {
   },
 };
 
-/** Ladder tells of each step when it was taken, and says of one that was not that it was not. */
-export function Ladder({ backup: b }: { backup: Backup }) {
+/** Ladder tells of each step when it was taken, and says of one that was not that it was not. `actions` take the next ones. */
+export function Ladder({ backup: b, actions, children }: { backup: Backup; actions?: ReactNode; children?: ReactNode }) {
   const { t: all, language } = useText();
   const t = words[language];
   return (
     <section className="card">
-      <h2>{t.title}</h2>
+      <div className="card-head"><h2>{t.title}</h2><div className="actions">{actions}</div></div>
+      {children}
       <ol className="ladder">
-        <li className="ok"><span>{t.steps.stored}</span><Time at={b.createdAt} /></li>
-        {Object.entries(steps).map(([step, levels]) => {
+        <li className="ok"><span className="bead"><Icon name="ok" /></span><strong>{t.steps.stored}</strong><Time at={b.createdAt} /></li>
+        {Object.entries(steps).map(([step, levels], i) => {
           const v = stepOf(b, levels);
           const name = t.steps[step as keyof typeof steps];
-          if (!v) return <li key={step} className="future"><span>{name}</span><span className="muted">{all.notYet}</span></li>;
+          if (!v) return <li key={step} className="future"><span className="bead" aria-hidden="true">{i + 2}</span><strong>{name}</strong><span className="muted">{all.notYet}</span></li>;
           const more = !v.ok ? t.damaged : v.level.endsWith("_in_part") ? t.inPart : "";
-          return <li key={step} className={v.ok ? "ok" : "bad"}><span>{name}{more && ` (${more})`}</span><Time at={v.at} /></li>;
+          return <li key={step} className={v.ok ? "ok" : "bad"}><span className="bead"><Icon name={v.ok ? "ok" : "bad"} /></span><strong>{name}{more && ` (${more})`}</strong><Time at={v.at} /></li>;
         })}
       </ol>
     </section>
@@ -111,7 +112,7 @@ export function LastProof({ backup: b }: { backup: Backup }) {
         [t.where, proof.target ? t.target(proof.target, proof.server) : t.own(proof.server)],
         [t.rows, t.tables(rows, f.number(proof.tables))],
         [t.took, f.duration(proof.restoreDuration)],
-        [t.without, proof.leftOut > 0 && <ul lang="en">{proof.without.map((x) => <li key={x}>{x}</li>)}{more(proof.leftOut - proof.without.length)}</ul>],
+        [t.without, proof.leftOut > 0 && <ul>{proof.without.map((x) => <li key={x}><Told text={x} of={proof} /></li>)}{more(proof.leftOut - proof.without.length)}</ul>],
         [t.checks, proof.checks.length > 0 && (
           <ul className="proofs">
             {proof.checks.map((c, i) => <li key={i} className={tones[c.outcome]}><Icon name={tones[c.outcome]} /> {c.name}: {t.outcomes[c.outcome]}</li>)}
@@ -166,7 +167,7 @@ export function useProof(b: Backup): { button: ReactNode; note: ReactNode } {
   }, [underWay, client]);
   return {
     button: may("restore") && b.status === "success" && b.format === "custom" && b.content !== "data" && (
-      <button type="button" onClick={() => prove.mutate()} disabled={busy}><Icon name="ok" />{busy ? t.proving : t.prove}</button>
+      <button type="button" className="small" onClick={() => prove.mutate()} disabled={busy}><Icon name="ok" />{busy ? t.proving : t.prove}</button>
     ),
     note: (
       <>

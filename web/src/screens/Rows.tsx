@@ -6,7 +6,7 @@ import { Command } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
 import { Empty, Loaded } from "../components/states";
 import { rowsCommand } from "../cli";
-import { useText } from "../i18n";
+import { useDetailsWords } from "../i18n/details";
 
 interface Table {
   schema: string;
@@ -17,8 +17,7 @@ interface Table {
 const widest = 60;
 
 export function Rows({ backup: b, table, name, onClose }: { backup: Backup; table: Table; name: string; onClose: () => void }) {
-  const { t } = useText();
-  const c = t.contents;
+  const c = useDetailsWords().contents;
   const query = useRows(b.id, table);
   return (
     <Dialog title={c.rowsOf(name)} wide onClose={onClose} footer={<CloseButton onClose={onClose} />}>

@@ -6,30 +6,32 @@ import { useMay } from "../api/context";
 import { useActions, useStatus } from "../api/queries";
 import { Badge } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
-import { Explanation, Failed } from "../components/states";
+import { Explanation, Failed, Missing, say } from "../components/states";
 import { useText } from "../i18n";
+import { useMoreWords } from "../i18n/more";
 import { BackupProgress } from "./BackupProgress";
 
 export function RunningBackup({ backup, details }: { backup: Backup; /** This is the page of its details. */ details?: boolean }) {
-  const { t } = useText();
+  const { t, language } = useText();
+  const w = useMoreWords().progress;
   const may = useMay();
   const status = useStatus(backup.id, true);
   const { cancel, stale } = useActions();
   const [asking, setAsking] = useState(false);
   // The API's message repeats the phase, unless there is more to say: that the run shows no sign of life.
   const { detail, message: said } = status.data ?? {};
-  const message = status.data && !detail ? t.progress.waiting : said === detail?.phase ? undefined : said;
+  const message = status.data && !detail ? w.waiting : said === detail?.phase ? undefined : say(language, said, status.data?.wordings)?.text;
   const ended = status.data !== undefined && status.data.status !== "in_progress";
   useEffect(() => {
     if (ended) void stale();
   }, [ended]);
   return (
-    <section className="card running" aria-label={t.progress.title(backup.filename)}>
+    <section className="card running" aria-label={w.title(backup.filename)}>
       <div className="card-head">
-        <h2>{details ? t.progress.running : <a href={`#/backups/${backup.id}`}>{t.progress.title(backup.filename)}</a>}</h2>
-        {may("cancel") && !ended && <button type="button" onClick={() => setAsking(true)} disabled={cancel.isPending || cancel.isSuccess}>{cancel.isSuccess ? t.progress.stopping : t.progress.cancel}</button>}
+        <h2>{details ? w.running : <a href={`#/backups/${backup.id}`}>{w.title(backup.filename)}</a>}</h2>
+        {may("cancel") && !ended && <button type="button" onClick={() => setAsking(true)} disabled={cancel.isPending || cancel.isSuccess}>{cancel.isSuccess ? w.stopping : w.cancel}</button>}
       </div>
-      {status.error && <Failed error={status.error} retry={() => status.refetch()} />}
+      <Missing query={status} />
       {cancel.error && <Failed error={cancel.error} />}
       {/* "Done" is said of a success only. */}
       {status.data?.status === "failed" ? (status.data.error ? <Explanation error={status.data.error} tone={status.data.error.reason === "canceled_by_user" ? "none" : "bad"} /> : <Badge tone="bad">{t.status.failed}</Badge>) : <BackupProgress
@@ -41,11 +43,11 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
       />}
       {asking && !ended && (
         <Dialog
-          title={t.progress.cancelTitle}
+          title={w.cancelTitle}
           onClose={() => setAsking(false)}
           footer={
             <>
-              <CloseButton onClose={() => setAsking(false)} label={t.progress.goOn} />
+              <CloseButton onClose={() => setAsking(false)} label={w.goOn} />
               <button
                 type="button"
                 className="danger"
@@ -54,12 +56,12 @@ export function RunningBackup({ backup, details }: { backup: Backup; /** This is
                   cancel.mutate(backup.id);
                 }}
               >
-                {t.progress.cancel}
+                {w.cancel}
               </button>
             </>
           }
         >
-          <p>{t.progress.cancelWhat(backup.filename)}</p>
+          <p>{w.cancelWhat(backup.filename)}</p>
         </Dialog>
       )}
     </section>

@@ -1,16 +1,19 @@
 // Retention, which whoever may can change, and the limits that the environment sets.
 
-import { useState, type FormEvent } from "react";
-import type { ApiError, Settings, SettingsResponse } from "../api/client";
+import { useCallback, useEffect, useState, type FormEvent } from "react";
+import type { ApiError, Settings } from "../api/client";
 import { useMay } from "../api/context";
 import { useActions, useCleanupPreview, useSettings, type VersionedSettings } from "../api/queries";
 import { Facts, Field, Icon, Page } from "../components/basics";
 import { CloseButton, Dialog } from "../components/Dialog";
 import { Failed, Loaded } from "../components/states";
+import { CleanupChart } from "../charts/SourceRetention";
 import { useText } from "../i18n";
+import { useRetentionWords } from "../i18n/retention";
 import { useScreenWords } from "../i18n/screens";
-import { AuditTrail } from "./AuditTrail";
 import { Items } from "./CleanupPreview";
+import { LimitsCard } from "./LimitsCard";
+import { Sections } from "./kept/parts";
 import { wrongDirectory } from "./CreateBackupForm";
 
 export function SettingsScreen() {
@@ -20,16 +23,17 @@ export function SettingsScreen() {
   // Held here: the form begins anew when the settings have changed, by whomever.
   const { saveSettings } = useActions();
   return (
-    <Page title={w.settings.title} zoned={may("audit")}>
+    <Page title={w.settings.title}>
+      <Sections current="general" />
       <Loaded query={query} rows={6}>
         {(s) => (
           <div className="columns">
             {may("settings_write") ? <SettingsForm given={s} saveSettings={saveSettings} reload={query.refetch} key={JSON.stringify(s.settings)} /> : <SettingsShown settings={s.settings} />}
-            <LimitsShown of={s} />
+            <LimitsCard of={s} />
           </div>
         )}
       </Loaded>
-      {may("audit") && <AuditTrail />}
+      {may("audit") && <p><a className="button" href="#/audit">{w.audit.title}</a></p>}
     </Page>
   );
 }
@@ -84,6 +88,7 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
       <Field label={w.settings.directory} hint={w.settings.directoryHint} error={directoryWrong}>
         {(ids) => <input {...ids} value={directory} maxLength={200} autoCapitalize="none" spellCheck={false} onChange={(e) => setDirectory(e.target.value)} />}
       </Field>
+      {may("cleanup") && <Drawn next={daysWrong || countWrong ? undefined : next} changed={changed} />}
       {removesMore && <p className="notice warn"><Icon name="warn" /><span>{w.settings.removesMore}</span>
         {may("cleanup") && <button type="button" className="small" onClick={() => setPreviewing(next)}>{w.settings.preview}</button>}</p>}
       {previewing !== null && <Preview of={previewing} onClose={() => setPreviewing(null)} />}
@@ -97,9 +102,28 @@ function SettingsForm({ given, saveSettings, reload }: { given: VersionedSetting
   );
 }
 
+/** Drawn is the chart of what is kept by the numbers that are typed; by the last ones while they are no numbers. */
+function Drawn({ next, changed }: { next: Settings | undefined; changed: boolean }) {
+  const w = useRetentionWords();
+  const { f } = useText();
+  const [settled, setSettled] = useState(next);
+  const key = JSON.stringify(next);
+  useEffect(() => {
+    if (!next) return;
+    const timer = setTimeout(() => setSettled(next), 400);
+    return () => clearTimeout(timer);
+  }, [key]);
+  const query = useCleanupPreview(changed && settled ? settled.retentionDays || mostDays : undefined, changed ? settled?.maxBackups : undefined);
+  const own = query.data?.policy.sources;
+  // What has a retention of its own goes by that.
+  const byThese = useCallback((name: string) => !own?.some((x) => x.source === name), [own]);
+  const data = query.data;
+  return data && <CleanupChart of={data} sources={byThese} note={[data.removed.length > 0 && w.goes(data.removed.length, f.bytes(data.freedBytes)), changed && w.typed].filter(Boolean).join(" ")} />;
+}
+
 /** Preview shows over the form, which keeps its edits, what a cleanup by them would remove. Nothing is changed. */
 function Preview({ of, onClose }: { of: Pick<Settings, "retentionDays" | "maxBackups">; onClose: () => void }) {
-  const { t, f } = useText();
+  const { f } = useText();
   const w = useScreenWords();
   // As a setting 0 days is forever; of a cleanup it would be everything. No backup is older than the most there is.
   const query = useCleanupPreview(of.retentionDays || mostDays, of.maxBackups);
@@ -110,43 +134,11 @@ function Preview({ of, onClose }: { of: Pick<Settings, "retentionDays" | "maxBac
       <Loaded query={{ ...query, data }} rows={4}>
         {(p) => (
           <>
-            <p>{p.removed.length > 0 && <><strong>{t.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</strong> · </>}{t.cleanup.stays(p.kept.length)}</p>
-            {p.removed.length === 0 ? <p className="muted">{t.cleanup.nothing}</p> : <Items of={p.removed} caption={t.cleanup.goesCaption} />}
+            <p>{p.removed.length > 0 && <><strong>{w.cleanup.goes(p.removed.length, f.bytes(p.freedBytes))}</strong> · </>}{w.cleanup.stays(p.kept.length)}</p>
+            {p.removed.length === 0 ? <p className="muted">{w.cleanup.nothing}</p> : <Items of={p.removed} caption={w.cleanup.goesCaption} />}
           </>
         )}
       </Loaded>
     </Dialog>
-  );
-}
-
-function LimitsShown({ of: { limits: l } }: { of: SettingsResponse }) {
-  const { t, f } = useText();
-  const w = useScreenWords();
-  const s = w.settings;
-  const yes = (b: boolean | undefined) => (b === undefined ? undefined : b ? s.yes : s.no);
-  const gb = (n: number | undefined) => (n ? f.bytes(n * 2 ** 30) : undefined);
-  return (
-    <section className="card">
-      <h2>{s.limits}</h2>
-      <p className="hint">{s.limitsHint}</p>
-      <Facts of={[
-        [t.columns.source, l.source],
-        [t.columns.database, l.database],
-        [s.schedule, l.backupSchedule && <code>{l.backupSchedule}</code>],
-        [s.autoCleanup, yes(l.autoCleanupEnabled)],
-        [s.cleanupSchedule, l.cleanupSchedule && <code>{l.cleanupSchedule}</code>],
-        [s.maxConcurrent, l.maxConcurrent ? f.number(l.maxConcurrent) : s.unlimited],
-        [s.maxConcurrentPerUser, l.maxConcurrentPerUser ? f.number(l.maxConcurrentPerUser) : undefined],
-        [s.maxBackupsPerUser, l.maxBackupsPerUser ? f.number(l.maxBackupsPerUser) : undefined],
-        [s.maxRequestsPerMinute, l.maxRequestsPerMinute ? f.number(l.maxRequestsPerMinute) : undefined],
-        [s.maxBackupSize, gb(l.maxBackupSizeGB)],
-        [s.maxStorage, gb(l.maxStorageSizeGB)],
-        [s.directories, l.allowedDirectories.length ? l.allowedDirectories.map((d) => <code key={d}>{d || "/"} </code>) : s.anyDirectory],
-        [s.compress, yes(l.compress)],
-        [s.threshold, l.compressionThresholdMB ? f.bytes(l.compressionThresholdMB * 2 ** 20) : undefined],
-        [s.encrypt, yes(l.encryptBackups)],
-        [s.auditDays, l.auditLogRetentionDays ? s.daysValue(l.auditLogRetentionDays) : undefined],
-      ]} />
-    </section>
   );
 }

@@ -1,13 +1,12 @@
-// How it stands with each source, as the API found it: what somebody should look at, and when each is backed up next. Nothing of
-// it is judged here.
+// How it stands with each source, as the API found it: what somebody should look at. Nothing of it is judged here.
 
 import type { Finding, SourceSummary } from "../api/client";
+import { useMay } from "../api/context";
 import { toList } from "../charts/DayStrip";
-import { Badge, Icon, Time, useNow, type Tone } from "../components/basics";
-import { explain } from "../components/states";
-import { ownTimes } from "../format";
+import { Icon, useNow, type Tone } from "../components/basics";
+import { explain, say, Words } from "../components/states";
 import { useText } from "../i18n";
-import { writeFilters } from "../url";
+import { wayOf, type Next } from "./home/sentence";
 
 export const stateTones: Record<SourceSummary["state"], Tone & ("ok" | "warn" | "bad")> = { ok: "ok", warning: "warn", failing: "bad" };
 
@@ -21,46 +20,47 @@ export function worstFirst(sources: readonly SourceSummary[]): SourceSummary[] {
   return [...sources].sort((a, b) => rank[a.state] - rank[b.state] || (lastGood(a)?.at ?? "").localeCompare(lastGood(b)?.at ?? ""));
 }
 
-/** most is how many sources have their findings told in full. */
-const most = 5;
-
-/** Findings tells what somebody should look at, the worst source first. */
-export function Findings({ sources }: { sources: SourceSummary[] }) {
+/** Findings tells what somebody should look at in a source, but for the one that the sentence on top has told. */
+export function Findings({ source: s, told }: { source: SourceSummary; told?: string | undefined }) {
   const { t } = useText();
-  const found = worstFirst(sources).filter((s) => s.findings.length > 0);
+  const found = s.findings.filter((x) => x.code !== told);
   if (found.length === 0) return null;
+  const tone = found.some((x) => x.severity === "failing") ? "bad" : "warn";
   return (
-    <section aria-label={t.findings.title}>
-      {found.slice(0, most).map((s) => (
-        <div className={`notice ${stateTones[s.state]}`} key={s.source}>
-          <Icon name={stateTones[s.state]} />
-          <div>{s.findings.map((x) => <One key={x.code} source={s} finding={x} />)}</div>
-        </div>
-      ))}
-      {found.length > most && <p className="notice warn"><Icon name="warn" />{t.findings.more(found.length - most)}</p>}
+    <section aria-label={t.findings.title} className={`notice ${tone}`}>
+      <Icon name={tone} />
+      <div>{found.map((x) => <One key={x.code} source={s} finding={x} />)}</div>
     </section>
   );
 }
 
 function One({ source: s, finding: x }: { source: SourceSummary; finding: Finding }) {
-  const { t } = useText();
+  const { t, language } = useText();
   const text = useFinding()(s, x);
-  const error = x.error && explain(t, x.error);
+  const error = x.error && explain(t, x.error, language);
+  const said = say(language, x.text, x.wordings);
+  const hint = say(language, x.hint, x.wordings, "hint");
   return (
     <div className="finding">
-      <p><strong>{s.source}</strong>: {text ?? <span lang="en">{ownTimes(x.text)}</span>}{error && `: ${error.title}`}</p>
-      {error?.detail && <p lang="en" className="detail small-text">{error.detail}</p>}
+      <p><strong>{s.source}</strong>: {text ?? (said && <Words of={said} />)}{error && `: ${error.title}`}</p>
+      {error?.detail && <p lang={error.detail.lang} className="detail small-text">{error.detail.text}</p>}
       <p className="small-text">
-        <span className="muted">{t.states.whatToDo}</span> {error?.hint ? <span lang="en">{error.hint}</span> : t.findings.todo[x.code] ?? <span lang="en">{x.hint}</span>}
-        {x.backupId && <> <a href={`#/backups/${x.backupId}`}>{t.findings.show}</a></>}
-        {x.code === "damaged" && <> <a href={`#/?${writeFilters({ source: s.source, damaged: true })}`} onClick={toList}>{t.findings.showDamaged}</a></>}
+        <span className="muted">{t.states.whatToDo}</span> {error?.hint ? <Words of={error.hint} /> : t.findings.todo[x.code] ?? (hint && <Words of={hint} />)}
+        <Way next={{ step: x.step, source: s.source, backupId: x.backupId }} />
       </p>
     </div>
   );
 }
 
+/** Way is a link to what is to be done next, behind a text. */
+export function Way({ next }: { next: Next }) {
+  const { t } = useText();
+  const way = wayOf(t, next, useMay());
+  return way && <> <a href={way.href} onClick={way.href.startsWith("#/?") ? toList : undefined}>{way.name}</a></>;
+}
+
 /** useFinding gives what says a finding in the user's language; undefined for a code that the catalogue does not know. */
-function useFinding() {
+export function useFinding() {
   const { t, f } = useText();
   const now = useNow(60_000);
   return (s: SourceSummary, x: Finding): string | undefined => {
@@ -95,31 +95,4 @@ function useFinding() {
       default: return undefined;
     }
   };
-}
-
-/** Sources lists all of them, each with its last good backup and its own next run. */
-export function Sources({ sources }: { sources: SourceSummary[] }) {
-  const { t } = useText();
-  return (
-    <section className="card">
-      <h2>{t.sources.title}</h2>
-      <ul className="items">
-        {worstFirst(sources).map((s) => {
-          const last = lastGood(s);
-          return (
-            <li key={s.source}>
-              <div className="item-head">
-                <a href={`#/?${writeFilters({ source: s.source })}`}>{s.source}</a>
-                {s.findings.length === 0 ? <Badge tone={stateTones[s.state]}>{s.state === "ok" ? t.sources.ok : t.health.results[s.state === "failing" ? "failed" : "warning"]}</Badge>
-                  : s.findings.map((x) => <Badge key={x.code} tone={stateTones[x.severity]}>{t.findings.short[x.code] ?? x.code}</Badge>)}
-              </div>
-              <div><span className="muted">{t.sources.last}</span> {last ? <Time at={last.at} relative /> : t.sources.never}
-                {(s.lastProven || s.proofsExpected) && <><span className="muted"> · {t.levels[s.lastProven?.inPart ? "proven_in_part" : "proven"]}</span> {s.lastProven ? <Time at={s.lastProven.provenAt} relative /> : t.notYet}</>}</div>
-              <div><span className="muted">{t.sources.next}</span> {s.nextScheduledAt ? <Time at={s.nextScheduledAt} relative /> : t.tiles.noSchedule}</div>
-            </li>
-          );
-        })}
-      </ul>
-    </section>
-  );
 }

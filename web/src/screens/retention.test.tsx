@@ -42,5 +42,5 @@ test("what will be kept when is asked for once somebody wants to know", async ()
   const rows = await screen.findAllByRole("row");
   expect(rows.map((r) => r.textContent)).toEqual([expect.any(String), expect.stringMatching(/313.0 MB2$/), expect.stringMatching(/121.0 MB1$/)]);
   expect(asked[0]!.body).toMatchObject({ dryRun: true, days: 7, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00Z$/) });
-  expect(screen.getByText(/3 backups of today will be gone by/)).toBeTruthy();
+  expect(screen.getByText(/3 backups of today will be removed by/)).toBeTruthy();
 });

@@ -14,12 +14,20 @@ import type { Config } from "../config";
 import { LanguageProvider, type Language } from "../i18n";
 import { en } from "../i18n/en";
 import { ptBR } from "../i18n/pt-BR";
+import { useAuditWords } from "../i18n/audit";
+import { useCreateWords } from "../i18n/create";
+import { useDetailsWords } from "../i18n/details";
+import { useKeptWords } from "../i18n/kept";
+import { useMoreWords } from "../i18n/more";
 import { usePinWords } from "../i18n/pin";
 import { useRestoreWords } from "../i18n/restore";
+import { useRetentionWords } from "../i18n/retention";
 import { useScreenWords } from "../i18n/screens";
+import { useSignInWords } from "../i18n/signin";
 
 // What a screen suspends for is there: a test may look at once.
-await Promise.all([usePinWords, useRestoreWords, useScreenWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
+await Promise.all([import("../screens/home/Charts"), import("../screens/home/FirstRun"), import("../screens/home/RowMenu"), import("../auth/SignIn"), import("../components/Palette"), import("../screens/RunningBackup")]);
+await Promise.all([useAuditWords, useCreateWords, useDetailsWords, useKeptWords, useMoreWords, usePinWords, useRestoreWords, useRetentionWords, useScreenWords, useSignInWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
 
 export interface Asked {
   method: string;
@@ -57,7 +65,7 @@ export function problem(status: number, p: { code: string; reason?: string; deta
   return Response.json({ type: "about:blank", title: "x", status, requestId: "REQ1", ...p }, { status, headers: { "Content-Type": "application/problem+json" } });
 }
 
-export const everything = ["create", "list", "download", "validate", "cancel", "delete", "cleanup", "settings_read", "settings_write", "audit", "metrics", "restore", "pin"];
+export const everything = ["create", "list", "download", "validate", "cancel", "delete", "cleanup", "settings_read", "settings_write", "audit", "metrics", "restore", "pin", "sources", "places", "channels"];
 
 const development: Config = { api: "", auth: { mode: "development" } };
 
@@ -71,31 +79,34 @@ function services(config: Config, signedIn: boolean) {
 export function show(part: ReactNode, options: { permissions?: string[]; language?: Language } = {}) {
   const session: SessionInfo = { subject: "u1", role: "ADMIN", permissions: options.permissions ?? everything };
   const language = options.language ?? "en";
-  return render(
+  const client = createQueryClient();
+  const shown = render(
     <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
-      <QueryClientProvider client={createQueryClient()}>
+      <QueryClientProvider client={client}>
         <ServicesContext value={services(development, true)}>
           <SessionContext value={session}><Suspense>{part}</Suspense></SessionContext>
         </ServicesContext>
       </QueryClientProvider>
     </LanguageProvider>,
   );
+  return { ...shown, client };
 }
 
 /** start renders the whole app. */
 export function start(options: { config?: Config; signedIn?: boolean; language?: Language } = {}) {
   const s = services(options.config ?? development, options.signedIn ?? true);
   const language = options.language ?? "en";
+  const client = createQueryClient();
   render(
     <LanguageProvider initial={language} messages={language === "en" ? en : ptBR}>
-      <QueryClientProvider client={createQueryClient()}>
+      <QueryClientProvider client={client}>
         <ServicesContext value={s}>
           <App />
         </ServicesContext>
       </QueryClientProvider>
     </LanguageProvider>,
   );
-  return s;
+  return { ...s, client };
 }
 
 let made = 0;
@@ -140,7 +151,7 @@ export function metrics(change: Partial<Metrics> = {}): Metrics {
     running: 0, damaged: 0, overdue: false, successRate: 0.9,
     storageUsedBytes: 5 * 2 ** 30, storageLimitBytes: 10 * 2 ** 30,
     trend: [day({ date: "2026-11-19", succeeded: 1, bytes: 1 })],
-    errors: [], sources: [source()],
+    errors: [], sources: [source()], sentence: { code: "all_good", state: "ok", sources: 1, others: 0, source: "shop", at: hoursAgo(2) },
     ...change,
   };
 }

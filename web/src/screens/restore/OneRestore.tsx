@@ -6,7 +6,7 @@ import { useBackup } from "../../api/queries";
 import { live, useRestore, useRestoreActions, type Restore } from "../../api/restores";
 import { Command, Facts, Icon, Page, Time, useNow } from "../../components/basics";
 import { CloseButton, Dialog } from "../../components/Dialog";
-import { Empty, Explanation, Failed, Loading } from "../../components/states";
+import { Empty, Explanation, Failed, Loading, Missing, Told } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { analyzeCommand, dropCommand, lookCommand, mergeStatements, plainName } from "./order";
@@ -24,26 +24,26 @@ export function OneRestore({ id }: { id: string }) {
     return (
       <Page title={title}>
         {missing ? <Empty title={r.missing}><a className="button" href="#/restore">{start.another}</a></Empty>
-          : query.error ? <Failed error={query.error} retry={() => query.refetch()} /> : <Loading rows={6} />}
+          : query.error ? <Missing query={query} /> : <Loading rows={6} />}
       </Page>
     );
   }
   return (
     <>
-      <nav className="crumbs" aria-label={t.details.crumbs}><a href="#/restore">{title}</a><span aria-hidden="true"> / </span><span aria-current="page">{r.into(x.database, x.target)}</span></nav>
-      <One restore={x} error={query.error} retry={() => query.refetch()} />
+      <nav className="crumbs" aria-label={t.pages.crumbs}><a href="#/restore">{title}</a><span aria-hidden="true"> / </span><span aria-current="page">{r.into(x.database, x.target)}</span></nav>
+      <One restore={x} query={query} />
     </>
   );
 }
 
-function One({ restore: x, error, retry }: { restore: Restore; error: unknown; retry: () => void }) {
+function One({ restore: x, query }: { restore: Restore; query: ReturnType<typeof useRestore> }) {
   const { f } = useText();
   const { run: r, page, reasons } = useRestoreWords();
   const backup = useBackup(x.backup).data;
   const ended = !live(x);
   return (
     <Page title={r.title(x.database)} zoned actions={ended && <a className="button" href={restoreLink(x.backup)}>{r.again}</a>}>
-      {error ? <Failed error={error} retry={retry} /> : null}
+      <Missing query={query} />
       {ended ? <p className="summary"><RestoreBadge restore={x} /></p> : <Running restore={x} />}
       {/* What was left half done is said first, and aloud. */}
       {ended && x.state !== "succeeded" && <HalfDone restore={x} />}
@@ -106,7 +106,7 @@ function Running({ restore: x }: { restore: Restore }) {
           <div><dt>{r.elapsed}</dt><dd>{f.duration(Math.max(0, Math.round((now - Date.parse(x.startedAt ?? x.createdAt)) / 1000) * 1000))}</dd></div>
         </dl>
         {waits && <p className="hint">{r.waiting}</p>}
-        {x.message && <p className="hint" lang="en">{x.message}</p>}
+        {x.message && <p className="hint"><Told text={x.message} of={x} /></p>}
         <p className="hint">{r.leave}</p>
       </div>
       {asking && (
@@ -186,7 +186,7 @@ function Done({ restore: x, backup: b }: { restore: Restore; backup: Backup | un
           </>
         )}
         {Boolean(done?.statements?.length) && <><h3>{r.statements}</h3><Command text={done!.statements!.join("\n")} what={r.statements} /></>}
-        {Boolean(done?.warnings?.length) && <><h3>{r.warnings}</h3><ul lang="en">{done!.warnings!.map((w) => <li key={w}>{w}</li>)}</ul></>}
+        {Boolean(done?.warnings?.length) && <><h3>{r.warnings}</h3><ul>{done!.warnings!.map((w) => <li key={w}><Told text={w} of={done!} /></li>)}</ul></>}
       </section>
       {!part && <SwitchOver restore={x} backup={b} />}
     </>

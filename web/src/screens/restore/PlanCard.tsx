@@ -4,14 +4,14 @@ import type { ReactNode } from "react";
 import type { Backup } from "../../api/client";
 import type { RestoreGlobals, RestorePlan } from "../../api/restores";
 import { Icon, word, type Tone } from "../../components/basics";
-import { Explanation } from "../../components/states";
+import { Explanation, say, Told, type Wordings } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import type { Draft } from "./order";
 import type { Setter } from "./What";
 
 export function Plan({ plan: p, backup: b, draft, set }: { plan: RestorePlan; backup: Backup; draft: Draft; set: Setter }) {
-  const { f } = useText();
+  const { f, language } = useText();
   const { plan: r, reasons } = useRestoreWords();
   const what = p.mode === "new" ? r.makesNew : p.mode === "replace" ? r.replaces : r.makesIn;
   // Roles that lack are what most restores onto another server fail at, and there are two ways out.
@@ -22,7 +22,7 @@ export function Plan({ plan: p, backup: b, draft, set }: { plan: RestorePlan; ba
         <Item tone={p.mode === "replace" ? "warn" : p.ready ? "ok" : "none"} icon={p.mode === "replace" ? "warn" : "plus"} title={what(p.database, p.target)}>
           {p.makes && <p>{p.makes.slice(0, 8).map((m) => `${word(r.kinds, m.kind, m.kind.toLowerCase())}: ${f.number(m.count)}`).join(" · ")}{p.makes.length > 8 && " …"}</p>}
           <p>{r.server(p.server, p.role)}</p>
-          {p.exists && p.mode !== "new" && <p>{p.content ? r.content(p.content) : r.empty}</p>}
+          {p.exists && p.mode !== "new" && <p>{p.content ? r.content(say(language, p.content, p.wordings)!.text) : r.empty}</p>}
         </Item>
         {p.problems.length > 0 ? (
           <Item tone="bad" title={r.blocked(p.problems.length)}>
@@ -36,9 +36,9 @@ export function Plan({ plan: p, backup: b, draft, set }: { plan: RestorePlan; ba
             )}
           </Item>
         ) : <Item tone="ok" title={r.clear} />}
-        <Lines tone="warn" title={r.dropped} of={p.dropped} />
-        <Lines tone="warn" title={r.leftOut} of={p.leftOut?.map((x) => `${x.entry} (${x.reason})`)} />
-        <Lines tone="warn" title={r.warnings} of={p.warnings} />
+        <Lines tone="warn" title={r.dropped} of={p.dropped?.map((x) => ({ text: x, wordings: p.wordings }))} />
+        <Lines tone="warn" title={r.leftOut} of={p.leftOut?.map((x) => ({ entry: x.entry, text: x.reason, wordings: x.wordings }))} />
+        <Lines tone="warn" title={r.warnings} of={p.warnings?.map((x) => ({ text: x, wordings: p.wordings }))} />
         {p.globals && <Item tone="none" title={r.globals}><Globals of={p.globals} /></Item>}
         <Item tone="none" title={r.text}><p lang="en">{p.from && p.from !== p.locale ? r.textOther(p.locale, p.from) : p.locale}</p></Item>
         <Item tone="run" title={r.time}>
@@ -63,16 +63,18 @@ function Item({ tone, icon, title, children }: { tone: Tone; icon?: "plus" | "wa
   );
 }
 
-function Lines({ tone, title, of }: { tone: Tone; title: string; of: string[] | undefined }) {
+function Lines({ tone, title, of }: { tone: Tone; title: string; of: { entry?: string; text: string; wordings: Wordings }[] | undefined }) {
   if (!of?.length) return null;
-  return <Item tone={tone} title={title}><ul lang="en">{of.map((x) => <li key={x}>{x}</li>)}</ul></Item>;
+  return <Item tone={tone} title={title}><ul>{of.map((x) => <li key={`${x.entry} ${x.text}`}>{x.entry ? <>{x.entry} (<Told text={x.text} of={x} />)</> : <Told text={x.text} of={x} />}</li>)}</ul></Item>;
 }
 
 /** Globals says what becomes of roles and tablespaces, beforehand and afterwards. */
 export function Globals({ of: g }: { of: RestoreGlobals }) {
   const r = useRestoreWords().plan;
+  const { language } = useText();
+  const told = (texts: string[] | undefined) => texts?.map((x) => say(language, x, g.wordings)!.text);
   const said: [string[] | undefined, (names: string) => string][] = [
-    [g.roles, r.roles], [g.tablespaces, r.tablespaces], [g.noPassword, r.noPassword], [g.lesser, r.lesser], [g.notMade, r.notMade],
+    [g.roles, r.roles], [g.tablespaces, r.tablespaces], [g.noPassword, r.noPassword], [told(g.lesser), r.lesser], [told(g.notMade), r.notMade],
   ];
   const lines = said.flatMap(([names, say]) => (names?.length ? [say(names.join(", "))] : []));
   return <>{(lines.length ? lines : [r.noneLack]).map((l) => <p key={l}>{l}</p>)}</>;

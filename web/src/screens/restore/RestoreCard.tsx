@@ -8,21 +8,26 @@ import { sourceText } from "../../components/Part";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { restorable, standingOf } from "./order";
-import { restoreLink, StandingNote } from "./parts";
+import { restoreLink } from "./parts";
 
 export function RestoreCard({ backup: b }: { backup: Backup }) {
   const { t } = useText();
-  const { card, title } = useRestoreWords();
+  const { card, state, title } = useRestoreWords();
+  const standing = standingOf(b);
   const may = useMay();
   return (
     <section className="card">
       <h2>{title}</h2>
-      {standingOf(b) === "good" ? <p>{card.whole(sourceText(t, b))}</p> : <StandingNote backup={b} />}
+      {standing === "good" ? <p>{card.whole(sourceText(t, b))}</p> : standing === "damaged" && <p>{state.damagedHint}</p>}
       {!may("restore") ? <p>{card.mayNot}</p> : restorable(b) && <p><a className="button" href={restoreLink(b.id)}>{card.open}</a></p>}
-      <p>{card.byHand}</p>
-      <Command text={restoreCommand(b)} what={title} />
-      <p>{b.encryption === "age" ? card.stockEncrypted : card.stock}</p>
-      <Command text={stockCommand(b)} what={b.format === "custom" ? "pg_restore" : "psql"} />
+      {standing !== "damaged" && (
+        <>
+          <p>{card.byHand}</p>
+          <Command text={restoreCommand(b)} what={title} />
+          <p>{b.encryption === "age" ? card.stockEncrypted : card.stock}</p>
+          <Command text={stockCommand(b)} what={b.format === "custom" ? "pg_restore" : "psql"} />
+        </>
+      )}
     </section>
   );
 }

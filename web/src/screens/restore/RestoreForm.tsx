@@ -4,11 +4,11 @@ import { useEffect, useMemo, useState, type FormEvent } from "react";
 import { ApiError, type Backup } from "../../api/client";
 import { usePlan, useRestoreActions, useTargets, type RestoreOrder, type RestoreTarget } from "../../api/restores";
 import { Command, Facts, Icon, Page } from "../../components/basics";
-import { Failed, Loaded, Loading } from "../../components/states";
+import { Failed, Loaded, Loading, Missing } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { navigate } from "../../url";
-import { blank, orderCommand, orderOf, partOf, restorable, standingOf, type Draft } from "./order";
+import { draftOf, orderCommand, orderOf, partOf, restorable, standingOf, type Draft } from "./order";
 import { LossNote, PartText, StandingNote } from "./parts";
 import { Plan } from "./PlanCard";
 import { What } from "./What";
@@ -18,7 +18,8 @@ import { Which } from "./Which";
 /** pause is how long nothing has to change before the plan is asked for, in milliseconds: not every letter is a question to a server. */
 const pause = 600;
 
-export function RestoreForm({ backup: b }: { backup: Backup }) {
+/** RestoreForm begins with `tables` chosen, of those that can be read as names: one comes back beside the present one, several in a database of their own. */
+export function RestoreForm({ backup: b, tables = [] }: { backup: Backup; tables?: string[] }) {
   const r = useRestoreWords().page;
   const targets = useTargets();
   return (
@@ -28,17 +29,17 @@ export function RestoreForm({ backup: b }: { backup: Backup }) {
       <LossNote backup={b} />
       {!restorable(b) ? <Which backup={b} /> : (
         <Loaded query={targets}>
-          {({ targets }) => targets.length ? <Form backup={b} targets={targets} /> : <><Which backup={b} /><NoTargets backup={b} /></>}
+          {({ targets }) => targets.length ? <Form backup={b} targets={targets} tables={tables} /> : <><Which backup={b} /><NoTargets backup={b} /></>}
         </Loaded>
       )}
     </Page>
   );
 }
 
-function Form({ backup: b, targets }: { backup: Backup; targets: RestoreTarget[] }) {
+function Form({ backup: b, targets, tables }: { backup: Backup; targets: RestoreTarget[]; tables: string[] }) {
   const { f } = useText();
   const r = useRestoreWords().page;
-  const [draft, setDraft] = useState<Draft>(blank);
+  const [draft, setDraft] = useState<Draft>(() => draftOf(tables));
   const set = (change: Partial<Draft>) => setDraft((d) => ({ ...d, ...change }));
   const target = targets.find((x) => x.name === draft.target) ?? targets[0]!;
   // A script is restored as a whole, whatever was chosen of the backup before.
@@ -98,7 +99,7 @@ function Planned({ backup: b, order, draft, set }: { backup: Backup; order: Rest
         {!looking && order && query.error && (
           <>
             <p><strong>{r.failed}</strong></p>
-            <Failed error={query.error} retry={() => void query.refetch()} />
+            <Missing query={query} />
             <p>{r.byHand}</p>
             <Command text={`${orderCommand(order)} --plan`} what={r.title} />
           </>

@@ -2,7 +2,7 @@
 
 import { useRestores } from "../../api/restores";
 import { Time } from "../../components/basics";
-import { Failed, Loading } from "../../components/states";
+import { Loading, Missing } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { PartText, RestoreBadge } from "./parts";
@@ -15,7 +15,7 @@ export function RestoreList() {
   return (
     <section className="card">
       <h2>{start.newest}</h2>
-      {query.error && <Failed error={query.error} retry={() => query.refetch()} />}
+      <Missing query={query} />
       {!all ? !query.error && <Loading /> : all.length === 0 ? <p>{start.noRestores}</p> : (
         <ul className="items">
           {all.map((x) => (

@@ -4,7 +4,7 @@ import { ApiError } from "../../api/client";
 import { useMay } from "../../api/context";
 import { useBackup, useMetrics } from "../../api/queries";
 import { Page, Time } from "../../components/basics";
-import { Empty, Failed, Loaded, Loading } from "../../components/states";
+import { Empty, Loaded, Loading, Missing } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { useSearch } from "../../url";
@@ -13,27 +13,28 @@ import { restoreLink } from "./parts";
 import { RestoreForm } from "./RestoreForm";
 import { RestoreList } from "./RestoreList";
 
-/** RestoreScreen is all that is below #/restore: the id of a restore behind it shows that one, ?backup= restores that. */
+/** RestoreScreen is all that is below #/restore: the id of a restore behind it shows that one, ?backup= restores that, ?table= of it, once for each, these tables. */
 export function RestoreScreen({ id }: { id: string | undefined }) {
   const { title, start } = useRestoreWords();
   const may = useMay();
-  const backup = new URLSearchParams(useSearch()).get("backup");
+  const asked = new URLSearchParams(useSearch());
+  const backup = asked.get("backup");
   if (!may("restore")) return <Page title={title}><Empty title={start.noAccess} /></Page>;
   if (id) return <OneRestore id={id} />;
-  return backup ? <OfBackup id={backup} /> : <Start />;
+  return backup ? <OfBackup id={backup} tables={asked.getAll("table")} /> : <Start />;
 }
 
-function OfBackup({ id }: { id: string }) {
+function OfBackup({ id, tables }: { id: string; tables: string[] }) {
   const { t } = useText();
   const { title, start } = useRestoreWords();
   const query = useBackup(id);
   const b = query.data;
-  if (b) return <RestoreForm backup={b} key={`${b.source}/${b.database}`} />;
+  if (b) return <RestoreForm backup={b} tables={tables} key={[b.source, b.database, ...tables].join("/")} />;
   const missing = query.error instanceof ApiError && [400, 404, 422].includes(query.error.status);
   return (
     <Page title={title}>
-      {missing ? <Empty title={t.details.missing}><a className="button" href="#/restore">{start.another}</a></Empty>
-        : query.error ? <Failed error={query.error} retry={() => query.refetch()} /> : <Loading rows={8} />}
+      {missing ? <Empty title={t.pages.noBackup}><a className="button" href="#/restore">{start.another}</a></Empty>
+        : query.error ? <Missing query={query} /> : <Loading rows={8} />}
     </Page>
   );
 }

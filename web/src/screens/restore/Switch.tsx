@@ -4,7 +4,7 @@ import { useState, type FormEvent } from "react";
 import type { Backup } from "../../api/client";
 import { useSwitch, useSwitchPlan, useTargets, type Restore, type SwitchOrder, type SwitchReport } from "../../api/restores";
 import { Command, Icon, Time } from "../../components/basics";
-import { Failed, Loading } from "../../components/states";
+import { Failed, Loading, Missing } from "../../components/states";
 import { useRestoreWords } from "../../i18n/restore";
 import { placeOf, switchCommand, undoOf } from "./order";
 
@@ -72,7 +72,7 @@ function Swap({ order, go }: { order: SwitchOrder; go: string }) {
   return (
     <>
       <div role="status">{query.isFetching && <p>{r.looking}</p>}</div>
-      {query.error && !query.isFetching ? <Failed error={query.error} retry={() => void query.refetch()} /> : null}
+      {!query.isFetching && <Missing query={query} />}
       {!plan ? query.isFetching && <Loading rows={3} /> : (
         <form className="notice warn" onSubmit={submit}>
           <Icon name="warn" />

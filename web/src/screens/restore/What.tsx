@@ -1,12 +1,14 @@
 // What of the backup: all of it, or tables, which its contents list where they are known.
 
-import { useDeferredValue, useId, useState } from "react";
+import { useDeferredValue, useState } from "react";
 import type { Backup } from "../../api/client";
 import { useContents } from "../../api/queries";
 import { Field } from "../../components/basics";
-import { Failed, Loading } from "../../components/states";
+import { Check } from "../../components/Check";
+import { Loading, Missing } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
+import { seen } from "../../names";
 import { mostTables, nameOf, parseTables, type Draft, type Table } from "./order";
 
 export type Setter = (change: Partial<Draft>) => void;
@@ -27,7 +29,7 @@ export function What({ backup: b, draft, set }: { backup: Backup; draft: Draft; 
             <label><input type="radio" name="what" checked={some && !draft.but} onChange={() => choose([])} /><span><strong>{r.tables}</strong><span className="hint">{r.tablesHint}</span></span></label>
             <label><input type="radio" name="what" checked={some && draft.but} onChange={() => choose([], true)} /><span><strong>{r.but}</strong><span className="hint">{r.butHint}</span></span></label>
           </fieldset>
-          {some && (b.contents?.readable ? <Tables key={String(draft.but)} backup={b} draft={draft} set={set} /> : <Typed key={String(draft.but)} set={set} />)}
+          {some && (b.contents?.readable ? <Tables key={String(draft.but)} backup={b} draft={draft} set={set} /> : <Typed key={String(draft.but)} draft={draft} set={set} />)}
           {b.content === "all" && (
             <fieldset className="choice" aria-label={r.content}>
               {([[undefined, r.both], ["data", r.rowsOnly], ["schema", r.definitionsOnly]] as const).map(([content, [label, hint]]) => (
@@ -39,17 +41,6 @@ export function What({ backup: b, draft, set }: { backup: Backup; draft: Draft; 
         </>
       )}
     </section>
-  );
-}
-
-/** Check is a choice that can be made or not, with what it means. */
-export function Check({ label, hint, checked, onChange }: { label: string; hint: string; checked: boolean; onChange: (checked: boolean) => void }) {
-  const id = useId();
-  return (
-    <div className="choice">
-      <label><input type="checkbox" checked={checked} aria-describedby={id} onChange={(e) => onChange(e.target.checked)} /><strong>{label}</strong></label>
-      <p className="hint" id={id}>{hint}</p>
-    </div>
   );
 }
 
@@ -81,21 +72,21 @@ function Tables({ backup: b, draft: d, set }: { backup: Backup; draft: Draft; se
       <p className="hint" role="status">{many ? r.tooMany : (d.but ? r.leftTables : r.chosenTables)(chosen.length, d.schemas.length)}</p>
       <p>
         {d.schemas.map((x) => {
-          const all = `${nameOf({ schema: "", name: x })}.*`;
+          const all = seen(`${nameOf({ schema: "", name: x })}.*`);
           return chip(all, r.remove(all), () => chooseSchema(x));
         })}
-        {chosen.map((x) => chip(nameOf(x), r.remove(nameOf(x)), () => choose({ tables: toggle(chosen, x) })))}
-        {d.without.map((x) => chip(r.not(nameOf(x)), r.takeBack(nameOf(x)), () => choose({ without: toggle(d.without, x) })))}
+        {chosen.map((x) => chip(seen(nameOf(x)), r.remove(seen(nameOf(x))), () => choose({ tables: toggle(chosen, x) })))}
+        {d.without.map((x) => chip(r.not(seen(nameOf(x))), r.takeBack(seen(nameOf(x))), () => choose({ without: toggle(d.without, x) })))}
       </p>
-      {query.error && <Failed error={query.error} retry={() => query.refetch()} />}
+      <Missing query={query} />
       {!tables ? !query.error && <Loading /> : tables.length === 0 ? <p className="muted">{r.noTables}</p> : (
         <div className="tables" role="group" aria-label={r.tables}>
           {[...schemas].map(([schema, of]) => {
             const all = d.schemas.includes(schema);
             return (
-              <ul key={schema} aria-label={r.schema(schema)}>
+              <ul key={schema} aria-label={r.schema(seen(schema))}>
                 <li>
-                  <label><input type="checkbox" checked={all} onChange={() => chooseSchema(schema)} /><strong>{r.schema(schema)}</strong></label>
+                  <label><input type="checkbox" checked={all} onChange={() => chooseSchema(schema)} /><strong>{r.schema(seen(schema))}</strong></label>
                   {!query.hasNextPage && !typed.trim() && <span className="muted">{r.tableRows(f.number(of.reduce((n, x) => n + x.rows, 0)), f.bytes(of.reduce((n, x) => n + x.bytes, 0)))}</span>}
                 </li>
                 {of.map(({ name, data, rows, bytes }) => {
@@ -103,7 +94,7 @@ function Tables({ backup: b, draft: d, set }: { backup: Backup; draft: Draft; se
                   const is = all ? !d.without.some((y) => same(x, y)) : chosen.some((y) => same(x, y));
                   return (
                     <li key={name}>
-                      <label><input type="checkbox" checked={is} disabled={all && d.but} onChange={() => chooseTable(x)} /><code>{nameOf(x)}</code></label>
+                      <label><input type="checkbox" checked={is} disabled={all && d.but} onChange={() => chooseTable(x)} /><code>{seen(nameOf(x))}</code></label>
                       {data && <span className="muted">{r.tableRows(f.number(rows), f.bytes(bytes))}</span>}
                     </li>
                   );
@@ -120,9 +111,9 @@ function Tables({ backup: b, draft: d, set }: { backup: Backup; draft: Draft; se
 }
 
 /** Typed takes names where nobody can list them. */
-function Typed({ set }: { set: Setter }) {
+function Typed({ draft, set }: { draft: Draft; set: Setter }) {
   const r = useRestoreWords().page;
-  const [text, setText] = useState("");
+  const [text, setText] = useState(() => draft.tables?.map(nameOf).join("\n") ?? "");
   const { wrong } = parseTables(text);
   const type = (text: string) => {
     setText(text);

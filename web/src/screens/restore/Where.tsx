@@ -6,7 +6,8 @@ import { restoreCommand } from "../../cli";
 import { Command, Field } from "../../components/basics";
 import { useRestoreWords } from "../../i18n/restore";
 import { asOf, choices, goodDatabase, mayRename, modeOf, proposedDatabase, type Draft } from "./order";
-import { Check, type Setter } from "./What";
+import { Check } from "../../components/Check";
+import type { Setter } from "./What";
 
 const lines = `targets:
   - name: staging

@@ -5,7 +5,7 @@ import type { Backup } from "../../api/client";
 import { useGoodBackups } from "../../api/restores";
 import { Badge, Facts, Time } from "../../components/basics";
 import { PartBadge } from "../../components/Part";
-import { Failed, Loading } from "../../components/states";
+import { Loading, Missing } from "../../components/states";
 import { StatusBadge, Verified } from "../../components/Verified";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
@@ -31,12 +31,12 @@ export function Which({ backup: b }: { backup: Backup }) {
       <Facts of={[
         [r.made, <><Time at={b.createdAt} /> <StatusBadge backup={b} /></>],
         [r.size, b.size > 0 && f.bytes(b.size)],
-        [r.holds, b.whole ? b.contents?.tables !== undefined && t.contents.summary(b.contents.tables, b.contents.rows ?? 0) : <PartBadge backup={b} />],
+        [r.holds, b.whole ? b.contents?.tables !== undefined && r.rowsOf(b.contents.tables, b.contents.rows ?? 0) : <PartBadge backup={b} />],
         [r.proof, b.verification && <Verified backup={b} />],
         [t.columns.file, <a key="file" href={`#/backups/${b.id}`}>{b.filename}</a>],
       ]} />
       <h3>{r.others}</h3>
-      {query.error && <Failed error={query.error} retry={() => query.refetch()} />}
+      <Missing query={query} />
       {!query.data ? !query.error && <Loading /> : good.length === 0 ? <p className="muted">{r.noOthers}</p> : (
         <ol className="days">
           {[...days].map(([day, of]) => (

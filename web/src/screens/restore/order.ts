@@ -154,6 +154,12 @@ export function parseTables(text: string): { tables: Table[]; schemas: string[];
   return { tables, schemas, wrong };
 }
 
+/** draftOf is where the page begins: with all of the backup, or with these tables of it, by their names as SQL takes them. */
+export function draftOf(names: readonly string[]): Draft {
+  const { tables } = parseTables(names.slice(0, mostTables).join("\n"));
+  return tables.length ? { ...blank, tables, ...(tables.length > 1 ? { mode: "new" } : {}) } : blank;
+}
+
 /** orderOf is what the API is asked for; undefined while something is missing or wrong. */
 export function orderOf(b: Backup, d: Draft, target: RestoreTarget | undefined): RestoreOrder | undefined {
   const mode = modeOf(d, target);

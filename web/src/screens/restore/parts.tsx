@@ -8,6 +8,7 @@ import { Badge, Icon, type Tone } from "../../components/basics";
 import { partText, sourceText } from "../../components/Part";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
+import { seen } from "../../names";
 import { listsOf, standingOf, type Standing } from "./order";
 
 const tones: Record<Restore["state"], Tone> = { reserved: "none", running: "run", succeeded: "ok", failed: "bad", canceled: "none", interrupted: "bad" };
@@ -24,8 +25,8 @@ export function RestoreBadge({ restore: x }: { restore: Restore }) {
   );
 }
 
-/** restoreLink is where a backup is restored from. */
-export const restoreLink = (id: string) => `#/restore?backup=${id}`;
+/** restoreLink is where a backup is restored from; with names of tables, as SQL takes them, only those are chosen there. */
+export const restoreLink = (id: string, tables: readonly string[] = []) => `#/restore?${new URLSearchParams([["backup", id], ...tables.map((x): [string, string] => ["table", x])])}`;
 
 /** Take leads to the restore of a backup whose record is at hand: it is shown at once, so that the page stays as it is. */
 export function Take({ backup: b, children, ...rest }: { backup: Backup } & Omit<AnchorHTMLAttributes<HTMLAnchorElement>, "href" | "onClick">) {
@@ -33,13 +34,19 @@ export function Take({ backup: b, children, ...rest }: { backup: Backup } & Omit
   return <a {...rest} href={restoreLink(b.id)} onClick={() => client.setQueryData(["backups", "one", b.id], b, { updatedAt: 0 })}>{children}</a>;
 }
 
-/** LastGood leads to the newest good backup of the same source; it says so where there is none. */
+/** useLastGood finds the newest good backup of the same source that is not this one, if possible one that lost nothing: null where there is none, undefined
+    while that is not known. */
+export function useLastGood(b: Backup, wanted = true): Backup | null | undefined {
+  const others = useGoodBackups(b.source, wanted).data?.pages.flatMap((p) => p.backups).filter((x) => x.id !== b.id && standingOf(x) === "good");
+  return others && (others.find((x) => !x.contents?.lost && !x.shrunk) ?? others[0] ?? null);
+}
+
+/** LastGood leads to it; it says so where there is none. */
 function LastGood({ backup: b }: { backup: Backup }) {
   const { f } = useText();
   const r = useRestoreWords().state;
-  const others = useGoodBackups(b.source).data?.pages.flatMap((p) => p.backups).filter((x) => x.id !== b.id && standingOf(x) === "good");
-  if (!others) return null;
-  const best = others.find((x) => !x.contents?.lost && !x.shrunk) ?? others[0];
+  const best = useLastGood(b);
+  if (best === undefined) return null;
   return <p>{best ? <Take className="button" backup={best}>{r.newest(f.dateTime(best.createdAt))}</Take> : r.noGood}</p>;
 }
 
@@ -76,7 +83,7 @@ export function LossNote({ backup: b }: { backup: Backup }) {
     <div className="notice warn">
       <Icon name="warn" />
       <div>
-        {c?.lost ? told.map((w) => <p key={w.table}>{w.dropped ? r.dropped(w.table) : r.lost(w.table, w.percent)}</p>) : null}
+        {c?.lost ? told.map((w) => <p key={w.table}>{w.dropped ? r.dropped(seen(w.table)) : r.lost(seen(w.table), w.percent)}</p>) : null}
         {more > 0 && <p>{r.lostMore(more)}</p>}
         {b.shrunk && <p>{r.shrunk}</p>}
         {c?.lost && c.compared ? <p><a className="button" href={restoreLink(c.compared)}>{r.before}</a></p> : null}

@@ -87,7 +87,7 @@ test("what is in the way is said, and the button stays shut; missing roles have 
 test("a plan that cannot be made says why and what to do, and can be asked for again", async () => {
   const b = backup();
   let down = true;
-  serve({ ...world([b]), "POST /api/restore/plan": (a) => (down ? problem(503, { code: "DatabaseConnectionError", reason: "port_refused", detail: "nothing listens at db:5432", hint: "Start it." }) : plan(a.body as RestoreOrder)) });
+  serve({ ...world([b]), "POST /api/restore/plan": (a) => (down ? problem(503, { code: "DatabaseConnectionError", reason: "port_refused", detail: "connection refused at db:5432", hint: "Start it." }) : plan(a.body as RestoreOrder)) });
   open(b, { language: "pt-BR" });
   expect(await screen.findByText("Não foi possível fazer o plano. Nada foi alterado.")).toBeTruthy();
   expect(screen.getByRole("alert").textContent).toContain("Start it.");
@@ -141,8 +141,8 @@ test("one table comes back beside the one that is there, under another name; two
 });
 
 test.each([
-  ["en", "Some tables or schemas", "All of schema app", "All but some", "Only definitions", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
-  ["pt-BR", "Algumas tabelas ou schemas", "Todo o schema app", "Tudo menos alguns", "Só definições", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
+  ["en", "Some tables or schemas", "All of schema app", "All but some", "Only schema", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
+  ["pt-BR", "Algumas tabelas ou schemas", "Todo o schema app", "Tudo menos alguns", "Só estrutura", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
 ] as const)("schemas, exclusions, rows alone and definitions alone (%s)", async (language, some, app, but, definitions, rows, chosen, left, back) => {
   const b = backup({ contents });
   const asked = serve({ ...world([b]), "GET /api/backup/contents/:id": () => tables([{ ...table("log", 30), schema: "app" }, { ...table("t", 12), schema: "app" }, table("orders")]) });
@@ -366,7 +366,7 @@ test("it is canceled after a question, and what is half filled is said aloud, wi
   const said = await screen.findByRole("alert");
   expect(said.textContent).toContain("O banco shop_restored_20261119 em staging pode estar parcialmente preenchido");
   expect(said.textContent).toContain("DROP DATABASE shop_restored_20261119;");
-  expect(said.textContent).toContain("As roles e os tablespaces criados ficam: app.");
+  expect(said.textContent).toContain("As roles e os tablespaces criados permanecem: app.");
   expect(screen.getByText("Cancelada por um usuário").closest(".notice")!.className).toContain("none");
 });
 
@@ -378,7 +378,7 @@ test.each([
   serve({ ...world([]), "GET /api/restore/status/:id": () => x });
   show(<RestoreScreen id={x.id} />);
   expect((await screen.findByText(said)).closest(".notice")!.className).toContain(tone);
-  expect(screen.getByText("The connection to the database was lost")).toBeTruthy();
+  expect(screen.getByText("Connection to the database lost")).toBeTruthy();
   expect(screen.getByText("ERROR: no way").closest("ul")!.lang).toBe("en");
   expect(screen.queryByText(/DROP DATABASE/)).toBeNull();
   expect(screen.getByRole("link", { name: "Restore again" }).getAttribute("href")).toBe(`#/restore?backup=${x.backup}`);
@@ -395,7 +395,7 @@ test("a table that came back beside the other one is merged by statements", asyn
 test("one that is not there says so", async () => {
   serve({ "GET /api/restore/status/:id": () => problem(404, { code: "ValidationError", reason: "not_found", detail: "there is no restore" }) });
   show(<RestoreScreen id="01JZ8R7S3E5T0RE6K2W1X0N5BC" />);
-  expect(await screen.findByText(/There is no such restore/)).toBeTruthy();
+  expect(await screen.findByText(/Restore not found/)).toBeTruthy();
 });
 
 test("a record that somebody has written over is no restore that is not there", async () => {

@@ -1,0 +1,85 @@
+// O que a primeira tela diz, além do resto do catálogo em português do Brasil.
+
+import { counting } from "./count";
+import type { Front } from "./home.en";
+
+const { n, s } = counting("pt-BR");
+
+export const frontPtBR: Front = {
+  say: {
+    allGood: (of, sources) => (sources === 1 ? `Tudo em ordem: ${of} tem backup válido e recente.` : `Tudo em ordem: as ${n(sources)} origens têm backup válido e recente.`),
+    nothingYet: "Nenhum backup foi criado ainda.",
+    other: (of) => `${of} requer atenção.`,
+    news: {
+      overdue: (of) => `O backup de ${of} está atrasado.`,
+      unscheduled: (of) => `${of} está sem agendamento, e o último backup válido é antigo.`,
+      no_backup_yet: (of) => `${of} ainda não tem backup válido.`,
+      only_parts: (of) => `${of} só tem backups parciais.`,
+      shrunk: (of) => `O último backup de ${of} é bem menor que o anterior.`,
+      contents_unknown: (of) => `O conteúdo do último backup de ${of} não é conhecido.`,
+      not_proven: (of) => `Nenhum backup recente de ${of} passou por um teste de restauração.`,
+      not_provable: (of) => `Os backups de ${of} não podem passar por um teste de restauração.`,
+      proof_failed: (of) => `Um backup de ${of} falhou no teste de restauração.`,
+      server_changed: (of) => `Sem backup de ${of}: quem responde agora é outro banco.`,
+      unreadable: (of) => `O registro de ${of} não pode ser lido.`,
+      settings_untaken: (of) => `As configurações salvas de ${of} não estão em uso.`,
+      future: (of) => `Há backups de ${of} com data no futuro.`,
+      copy_late: (of) => `As cópias de ${of} estão atrasadas.`,
+      copy_unknown: (of) => `Não se sabe quais backups de ${of} foram copiados.`,
+      size_limit_near: (of) => `Os backups de ${of} logo passarão do tamanho permitido.`,
+      time_limit_near: (of) => `Os backups de ${of} logo passarão do tempo permitido.`,
+      vanished: (of) => `O banco de ${of} não está mais no servidor.`,
+    },
+    failing: (of, times) => (times <= 1 ? `O último backup de ${of} falhou.` : `Os últimos ${n(times)} backups de ${of} falharam.`),
+    damaged: (of, count) => (count <= 1 ? `Um backup de ${of} está corrompido.` : `${n(count)} backups de ${of} estão corrompidos.`),
+    rowsLost: (of, tables, table, percent) => (table ? `${of}: ${table} perdeu ${percent} % das linhas.` : `${of}: ${s(tables, "tabela perdeu", "tabelas perderam")} muitas linhas.`),
+    lostNow: (of, at) => `Se o servidor se perdesse agora, ${of} voltaria ao estado de ${at}.`,
+    tested: (ago) => `O último teste de restauração foi ${ago}.`,
+    untested: "Ainda não houve teste de restauração.",
+    lastGood: (at) => `Último backup válido: ${at}.`,
+    noneGood: "Não há backup válido para o qual voltar.",
+    expected: (by) => `O seguinte era esperado até ${by}.`,
+    rowsWere: (before, after) => `${before} linhas antes, ${after} agora.`,
+    others: (count) => `Mais ${s(count, "origem", "origens")} para ver.`,
+    steps: {
+      create: "Fazer backup agora", look: "Ver o que fazer", compare: "Comparar", prove: "Testar a restauração", show_backups: "Ver os backups", show_damaged: "Ver os corrompidos", watch: "Acompanhar",
+      show_source: "Ver as configurações", show_places: "Ver os locais", show_checks: "Ver as verificações", make_room: "Ver o que a limpeza libera",
+    },
+    earlier: "Restaurar do anterior…",
+    old: "Os números abaixo estão desatualizados.",
+  },
+  figures: {
+    stored: "armazenados",
+    ofQuota: (percent, quota) => `${percent} da cota de ${quota}`,
+    full: (day) => `cheio até ${day}`,
+    fullNow: "cheio",
+    rate: (days) => `das execuções em ${days} dias`,
+    missed: (count) => `${s(count, "não executada", "não executadas")}`,
+  },
+  cards: {
+    last: "Último válido", next: "Próximo", size: "Tamanho", proof: "Teste de restauração", never: "nunca", none: "sob demanda", untested: "ainda não", inPart: "em parte", failed: "falhou", running: "em andamento",
+    grew: (change, days) => `${change} em ${days} dias`,
+    days: (parts) => `Últimos 30 dias: ${parts}`,
+    open: (of) => `Tudo de ${of}`,
+    back: "Todas as origens",
+    filter: "Filtrar origens",
+    hidden: (count) => `${s(count, "origem oculta", "origens ocultas")} pelo filtro`,
+    all: (count) => `Mostrar todas as ${n(count)} origens`,
+  },
+  rungs: { stored: "armazenado", checked: "verificado", read: "relido", restored: "restaurado", proven: "comprovado" },
+  rows: {
+    when: "Quando", change: "Variação", proof: "Verificação", remark: "Observação",
+    menu: (of) => `Ações: ${of}`,
+    goes: "removido na próxima limpeza",
+    pinned: "fixado",
+    serverUnknown: "servidor desconhecido",
+    filters: "Filtros",
+  },
+  gone: {
+    title: "Não foi possível contatar o servidor.",
+    what: (at) => (at ? `O que você vê é de ${at} e pode estar desatualizado.` : "Nada pôde ser carregado ainda."),
+    still: "Os backups agendados não dependem desta página. Enquanto o servidor estiver fora, dá para listar e restaurar backups com o comando cofre, direto do armazenamento.",
+    here: "Não carregado: não foi possível contatar o servidor.",
+  },
+  keys: { list: "Pular para a lista de backups", search: "Buscar", shortcuts: "Atalho “/” para a busca" },
+};

@@ -1,0 +1,102 @@
+// What is said a moment after the first screen, by parts of it and by several screens: menus, the palette, charts, dialogs, progress,
+// checks, the way to the first backup.
+
+import { counting } from "./count";
+
+const { n, s } = counting("en");
+
+export const moreEn = {
+  menu: {
+    open: "Details", watch: "Watch", restore: "Restore…", download: "Download…", delete: "Delete…", compare: "Compare with the one before", lastGood: "Last good one", again: "Try again", anew: "Back up again", why: "See why it failed", found: "See what was found",
+  },
+  palette: {
+    title: "Go to…", placeholder: "Source, backup, screen or action", none: "Nothing is called so.", searching: "Searching backups…",
+    groups: { actions: "Actions", screens: "Screens", sources: "Sources", backups: "Backups" },
+    problems: "Backups with problems", pinned: "Pinned backups", list: "List of backups", damaged: "Damaged backups", failed: "Failed backups", channels: "Channels", places: "Locations", addSource: "Add a source", backUp: (of: string) => `Back up ${of}`, restoreOf: (of: string) => `Restore ${of}`, theme: "Light or dark",
+    hint: "Arrows choose, Enter opens, Esc closes",
+  },
+  charts: {
+    title: "Size and duration",
+    forecast: "forecast", range: (from: string, to: string) => `${from} to ${to}`, gap: "nothing ran", median: "median", none: "No successful backups in the last 30 days", keys: "Left and right arrows move from backup to backup; Enter opens one.",
+    failed: "failed", missed: "missed",
+    size: "Size",
+    duration: "Duration",
+    far: (median: string) => `unusual (median: ${median})`,
+    farLegend: "unusual",
+    remark: "Note",
+    more: (count: number) => `${s(count, "more line")}: choose a source above`,
+  },
+  first: {
+    title: "Create the first backup",
+    lead: "cofre found what it needs. The first backup begins with one press of a button.",
+    leadNot: "Something is still missing. Each line says what to do.",
+    leadSource: "Say first which database is to be backed up.",
+    checking: "Checking what is there…",
+    database: "Database", storage: "Storage", space: "Space", schedule: "Schedule",
+    writable: "can be written to", reachable: "can be read in full", room: "enough for what comes",
+    scheduled: (next: string) => `next run ${next}`, unscheduled: "none yet: backups run on demand only", setSchedule: "Set one",
+    addSource: "Add a source", create: "Create the first backup", after: "Then: a restore test, and somebody who is told when one fails.",
+    mayNot: "Your role may not create backups: ask an administrator of cofre to create the first one.",
+    health: "All checks", count: (sources: number) => `${n(sources)} sources`,
+  },
+  confirm: {
+    title: (count: number) => (count === 1 ? "Delete this backup?" : `Delete ${n(count)} backups?`),
+    what: (count: number, bytes: string) => `This removes ${s(count, "backup")} (${bytes}) from storage.`,
+    ageOne: (age: string) => `Created ${age}.`,
+    age: (oldest: string, newest: string) => `Oldest: ${oldest}. Newest: ${newest}.`,
+    noWayBack: "This cannot be undone.",
+    andMore: (count: number) => `and ${n(count)} more`,
+    typeName: (database: string) => `This is the only verified backup of ${database}. To delete it, type the file name:`,
+    typeNumber: (count: number) => `To remove them, type how many they are: ${count}`,
+    keep: "Cancel",
+    delete: (count: number, bytes: string) => `Delete ${s(count, "backup")} (${bytes})`,
+    progress: (done: number, all: number) => `${n(done)} of ${n(all)} deleted`,
+    someFailed: (gone: number, failed: number) => `${s(gone, "backup")} deleted, ${n(failed)} failed:`,
+    becameLast: "now the only verified backup of its source; delete it from its own page",
+  },
+  download: {
+    title: "Download",
+    file: "Download file",
+    expires: (time: string, left: string) => `Link valid until ${time} (${left} left). Anyone who has it can download the file.`,
+    expired: "The link has expired.",
+    again: "Create a new link",
+    check: "Check the file's checksum",
+  },
+  progress: {
+    title: (name: string) => `Running: ${name}`,
+    running: "Running",
+    steps: "Steps",
+    label: "Progress of the backup",
+    phases: { connecting: "Connecting", dumping: "Dumping", uploading: "Uploading", verifying: "Verifying", done: "Done" },
+    read: "Read", stored: "Stored", rate: "Rate", elapsed: "Elapsed",
+    pieces: (written: number, all: number): string => `${written} of ${all} pieces`,
+    attempt: (count: number) => `Attempt ${count}: the one before was interrupted.`,
+    waiting: "Waiting to start.",
+    noEstimate: "No estimate yet: first backup of this kind.",
+    cancel: "Cancel backup",
+    stopping: "Canceling…",
+    cancelTitle: "Cancel this backup?",
+    cancelWhat: (name: string) => `${name} will be stopped and anything it stored removed. Its record stays in the list.`,
+    goOn: "Keep running",
+    readBy: "Read",
+    readParallel: (n: number): string => (n === 1 ? "over 1 connection" : `over ${n} concurrent connections`),
+    readOne: "by one pg_dump",
+  },
+  health: {
+    title: "Health",
+    again: "Check again",
+    ok: "All checks passed",
+    failing: "A check is failing",
+    checked: "checked",
+    noDetails: "Your role cannot see the individual checks.",
+    checks: {
+      storage_space: { name: "Storage space", what: "Is there space for the next backups?", todo: "Free space: run a cleanup or raise the quota." },
+      database: { name: "Database", what: "Can cofre connect and read everything?", todo: "Check that the server is running and that DATABASE_URL is right." },
+      sources: { name: "Sources", what: "Does each source have a recent good backup?", todo: "Create a backup of the sources listed here." },
+      backup_integrity: { name: "Backup integrity", what: "Are the stored backups valid?", todo: "Create a new backup now, then inspect the damaged one." },
+      permissions: { name: "Permissions", what: "Can cofre write to the storage?", todo: "Grant cofre's credentials the permissions listed here." },
+    },
+  },
+};
+
+export type MoreWords = typeof moreEn;
