@@ -281,14 +281,14 @@ func TestTwoServers(t *testing.T) {
 			})
 			servers[dead].signal(syscall.SIGKILL)
 			_ = servers[dead].cmd.Wait()
-			large.proxy.Heal()
-			waitFor(t, "the other one to see that", func() bool {
+			waitFor(t, "the other one to see that, and to tell people", func() bool {
 				lost = of("large")[0]
 				if lost.Status == registry.Success {
 					t.Fatalf("it was made all the same: %+v", lost)
 				}
-				return lost.Ended() == registry.Interrupted
+				return lost.Ended() == registry.Interrupted && people.heard("backup_failed large") > 0
 			})
+			large.proxy.Heal() // not before: what is made good before anybody looked is not told
 			waitFor(t, "the large one's next", func() bool {
 				all := of("large")
 				return len(all) > 1 && all[1].Status == registry.Success && people.heard("recovered large") > 0
@@ -323,6 +323,8 @@ func TestTwoServers(t *testing.T) {
 					t.Errorf("of %q people were told %d times", what, n)
 				}
 			}
+			longAgo(t, place.directory)
+			answer(t, env, new(any), "cleanup")
 			if left := place.left(); len(left) != good {
 				t.Errorf("%d are good, and there are %q", good, left)
 			}
