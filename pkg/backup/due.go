@@ -24,18 +24,14 @@ func (d Due) Key() string { return DueKey(d.At) }
 // DueKey is the idempotency key of a scheduled backup of some source that was due at a time.
 func DueKey(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
-// Due lists the scheduled backups whose time has come by now, for whoever looks from time to time and remembers nothing in between: at most one of each source
+// Due lists the scheduled backups of all sources whose time has come by now, for whoever looks from time to time and remembers nothing in between: at most one of each source
 // that is not paused, and none of one whose last scheduled backup is younger. So what was missed, however often, is made up for once. A source that was never backed up
 // by its schedule counts from when the configuration was written that names it, or it was changed in the bucket; the environment's own waits for the schedule that it has. A source whose schedule cannot be read is in failed, and stops no other.
 //
 // A time that came while the backup of the time before was being made is left out, as by a server that makes them itself.
 //
 // The longest due comes first, but those of one connection, which make the same server work, take turns with the others.
-func (s *Service) Due(ctx context.Context, written time.Time) (due []Due, failed map[string]error, err error) {
-	all, err := s.Sources(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *Service) Due(ctx context.Context, all source.List, written time.Time) (due []Due, failed map[string]error, err error) {
 	v, err := s.Registry.Read(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -47,7 +47,11 @@ func TestLongBackupHoldsUpTheNext(t *testing.T) {
 	}
 	due := func() (names []string) {
 		t.Helper()
-		all, failed, err := w.Service.Due(t.Context(), time.Time{})
+		sources, err := w.Service.Sources(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, failed, err := w.Service.Due(t.Context(), sources, time.Time{})
 		if err != nil || len(failed) > 0 {
 			t.Fatal(failed, err)
 		}

@@ -57,7 +57,11 @@ func TestKeptSources(t *testing.T) {
 	// Its first scheduled backup is due behind the change that made it, and not before, whatever the configuration file says.
 	for _, ahead := range []time.Duration{0, 25 * time.Hour} {
 		w.Service.Now = func() time.Time { return time.Now().Add(ahead) }
-		due, failed, err := w.Service.Due(ctx, time.Time{})
+		all, err := w.Service.Sources(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due, failed, err := w.Service.Due(ctx, all, time.Time{})
 		if err != nil || len(failed) > 0 || len(due) != int(ahead/(24*time.Hour)) {
 			t.Errorf("after %s %v is due, %v, %v", ahead, due, failed, err)
 		}

@@ -50,11 +50,18 @@ type Begun struct {
 func StartDue(ctx context.Context, s *Instance, j Job) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, dueTime)
 	defer cancel()
-	due, failed, err := s.Service.Due(ctx, s.Config().FileChanged)
+	all, err := s.Service.Sources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.noteVanished(ctx)
+	due, failed, err := s.Service.Due(ctx, all, s.Config().FileChanged)
+	if err != nil {
+		return nil, err
+	}
+	// People are told of what is on record: which databases of followed servers are gone, and which came back. It keeps no backup waiting.
+	if err := s.Service.NoteVanished(ctx, all); err != nil && ctx.Err() == nil {
+		s.log.Warn("databases that are gone were not put on record", "error", err.Error())
+	}
 	now := time.Now()
 	due = slices.DeleteFunc(due, func(d backup.Due) bool {
 		return d.Source.Origin.Environment() && now.Sub(d.At) < ownTime
@@ -79,17 +86,6 @@ func StartDue(ctx context.Context, s *Instance, j Job) (any, error) {
 		due = due[1:]
 	}
 	return out, errors.Join(notBegun(failed), s.copyLate(context.WithoutCancel(ctx), now))
-}
-
-// noteVanished puts on record which databases of followed servers are gone, and which came back: people are told of what is on record. It fails nothing.
-func (s *Instance) noteVanished(ctx context.Context) {
-	all, err := s.Service.Sources(ctx)
-	if err == nil {
-		err = s.Service.NoteVanished(ctx, all)
-	}
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("databases that are gone were not put on record", "error", err.Error())
-	}
 }
 
 // notBegun says which sources' backups could not be begun, and why, as the first of them failed; nil where all could.
