@@ -32,11 +32,11 @@ demo: build ## back a sample database up, verify and restore it; KEEP=1 leaves i
 	@scripts/setup curl server-18
 	bin/cofre demo $(if $(KEEP),--keep)
 
-# Setting up waits for the network and vetting computes: they go side by side.
+# Setting up waits for the network and vetting computes: they go side by side. So do building and the components' tests, which wait for half of their time.
 test: ## run all tests with the race detector; a skipped test fails
 	@scripts/setup compiler
 	@$(MAKE) --no-print-directory -j2 setup lint
-	@$(MAKE) --no-print-directory build test-ui
+	@$(MAKE) --no-print-directory -j2 build test-ui
 	$(GOTEST) -race -vet=off -ldflags="-s -w" -p 4 -timeout 30m $(LONGEST) ./...
 
 test-ui: ## run the web UI's component tests, and check its types and generated client

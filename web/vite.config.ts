@@ -18,6 +18,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test/setup.ts"],
     testTimeout: 30_000,
+    maxWorkers: "100%",
     restoreMocks: true,
     unstubGlobals: true,
     env: { TZ: "America/Sao_Paulo" },
