@@ -2,28 +2,20 @@ import { expect, test } from "vitest";
 import { chooseLanguage } from "./index";
 import { en } from "./en";
 import { ptBR } from "./pt-BR";
-import { auditEn } from "./audit.en";
-import { auditPtBR } from "./audit.pt-BR";
-import { createEn } from "./create.en";
-import { createPtBR } from "./create.pt-BR";
-import { detailsEn } from "./details.en";
-import { detailsPtBR } from "./details.pt-BR";
-import { keptEn } from "./kept.en";
-import { keptPtBR } from "./kept.pt-BR";
-import { moreEn } from "./more.en";
-import { morePtBR } from "./more.pt-BR";
-import { pinEn } from "./pin.en";
-import { pinPtBR } from "./pin.pt-BR";
-import { restoreEn } from "./restore.en";
-import { restorePtBR } from "./restore.pt-BR";
-import { retentionEn } from "./retention.en";
-import { retentionPtBR } from "./retention.pt-BR";
-import { screensEn } from "./screens.en";
-import { screensPtBR } from "./screens.pt-BR";
-import { signInEn } from "./signin.en";
-import { signInPtBR } from "./signin.pt-BR";
 
-const catalogues: [string, object, object][] = [["of the first screen", en, ptBR], ["of what comes a moment later", moreEn, morePtBR], ["of restoring", restoreEn, restorePtBR], ["of other screens", screensEn, screensPtBR], ["of the audit trail", auditEn, auditPtBR], ["of a backup's page", detailsEn, detailsPtBR], ["of places and channels", keptEn, keptPtBR], ["of a part of a database", createEn, createPtBR], ["of what is kept", retentionEn, retentionPtBR], ["of pins", pinEn, pinPtBR], ["of signing in", signInEn, signInPtBR]];
+/** Every file of words that there is: what is in a folder is held, not what somebody has listed. */
+const files: Record<string, Record<string, object>> = import.meta.glob(["./**/en.ts", "./**/pt-BR.ts", "./**/*.en.ts", "./**/*.pt-BR.ts"], { eager: true });
+
+/** words is all that a file exports of them. */
+const words = (name: string): object => Object.values(files[name] ?? {});
+
+const catalogues: [string, object, object][] = Object.keys(files).filter((name) => /\ben\.ts$/.test(name)).map((name) => [name, words(name), words(name.replace(/\ben\.ts$/, "pt-BR.ts"))]);
+
+test("every file of words has its other language beside it, and is found", () => {
+  expect(Object.keys(files).length).toBe(2 * catalogues.length);
+  expect(catalogues.filter(([, ...both]) => both.some((of) => leaves(of).length === 0))).toEqual([]);
+  expect(catalogues.map(([name]) => name)).toEqual(expect.arrayContaining(["./en.ts", "./home.en.ts", "./signin.en.ts"]));
+});
 
 /** leaves gives every message with its path; functions are called with numbers and words. */
 function leaves(of: object, path = ""): [string, string][] {
