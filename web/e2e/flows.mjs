@@ -110,7 +110,7 @@ async function byKeyboard(page, stage) {
     await goTo("Backups", page.locator("#rows tr:nth-child(2)"));
     await hands.enter(page.locator("#rows [data-part=link]").first());
     await page.waitForURL(new RegExp(steady));
-    await hands.enter(button("Prove now"));
+    await hands.enter(button("Test its restore"));
     await heading("This backup is good, and that is proven.").waitFor({ timeout: 90_000 });
   });
   await stage.well();

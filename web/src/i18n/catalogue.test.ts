@@ -17,6 +17,14 @@ test("every file of words has its other language beside it, and is found", () =>
   expect(catalogues.map(([name]) => name)).toEqual(expect.arrayContaining(["./en.ts", "./home.en.ts", "./signin.en.ts"]));
 });
 
+test("words stand in these files alone", () => {
+  const sources: Record<string, string> = import.meta.glob(["../**/*.{ts,tsx}", "!./**", "!../**/*.test.{ts,tsx}", "!../test/**"], { eager: true, query: "?raw", import: "default" });
+  expect(Object.keys(sources).length).toBeGreaterThan(50);
+  // What is said before any catalogue is there, and the language's own name.
+  const may = [/^const plain = .*$/m, '"Português"'];
+  expect(Object.entries(sources).filter(([, text]) => /[à-ú]/i.test(may.reduce<string>((rest, words) => rest.replace(words, ""), text))).map(([name]) => name)).toEqual([]);
+});
+
 /** leaves gives every message with its path; functions are called with numbers and words. */
 function leaves(of: object, path = ""): [string, string][] {
   return Object.entries(of).flatMap(([key, value]): [string, string][] => {

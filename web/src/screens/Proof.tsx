@@ -1,4 +1,4 @@
-// How far a backup was looked into, and proving it: by restoring it into a server of its own. Loaded with the details, its words too.
+// How far a backup was looked into, and proving it: by restoring it into a server of its own. Loaded with the details.
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, type ReactNode } from "react";
@@ -8,75 +8,13 @@ import { useBackup } from "../api/queries";
 import { Facts, Icon, Time, word } from "../components/basics";
 import { Explanation, Failed, Told } from "../components/states";
 import { proofsOf, stepOf, steps } from "../components/Verified";
-import { useText, type Language } from "../i18n";
-
-const en = {
-  title: "How far it was looked into",
-  inPart: "in part",
-  damaged: "found damaged",
-  steps: { stored: "Stored", checked: "Verified", read: "Read back", restored: "Restored", proven: "Proven" },
-  prove: "Prove now",
-  proving: "Proving…",
-  note: "The backup is restored into a server of its own and every row is compared. This may take a while; you may leave this page.",
-  waiting: (since: string) => `It waits for its turn since ${since}.`,
-  running: (since: string, doing: string) => `Under way since ${since}: ${doing}.`,
-  read: (done: string, all: string) => `${done} of ${all} read`,
-  progress: "Progress of the proof",
-  last: {
-    title: "What the last proof compared",
-    own: (version: string) => `in a server of its own, PostgreSQL ${version}`,
-    target: (name: string, version: string) => `on the server of the target ${name}, PostgreSQL ${version}`,
-    where: "Where",
-    rows: "Rows",
-    tables: (rows: string, tables: string) => `${rows} in ${tables} tables`,
-    of: (rows: string, all: string) => `${rows} of ${all}`,
-    took: "Restore took",
-    without: "Not compared",
-    more: (n: string) => `and ${n} more`,
-    checks: "Your checks",
-    outcomes: { passed: "passed", failed: "failed", unanswered: "the server could not answer it", not_asked: "not asked: only a sample was restored" },
-  },
-  doing: { checking: "checking the file", counting: "counting what the file holds", starting: "starting a server", restoring: "restoring", comparing: "comparing" },
-  failed: (at: string) => `The proof could not be made (${at}). That says nothing about the backup.`,
-};
-
-const words: Record<Language, typeof en> = {
-  en,
-  "pt-BR": {
-    title: "Até onde foi verificado",
-    inPart: "em parte",
-    damaged: "corrompido",
-    steps: { stored: "Armazenado", checked: "Verificado", read: "Relido", restored: "Restaurado", proven: "Comprovado" },
-    prove: "Provar agora",
-    proving: "Provando…",
-    note: "O backup é restaurado em um servidor próprio e todas as linhas são comparadas. Pode demorar; você pode sair desta página.",
-    waiting: (since) => `Aguarda a vez desde ${since}.`,
-    running: (since, doing) => `Em andamento desde ${since}: ${doing}.`,
-    read: (done, all) => `${done} de ${all} lidos`,
-    progress: "Progresso da prova",
-    last: {
-      title: "O que a última prova comparou",
-      own: (version) => `em um servidor próprio, PostgreSQL ${version}`,
-      target: (name, version) => `no servidor do destino ${name}, PostgreSQL ${version}`,
-      where: "Onde",
-      rows: "Linhas",
-      tables: (rows, tables) => `${rows} em ${tables} tabelas`,
-      of: (rows, all) => `${rows} de ${all}`,
-      took: "A restauração levou",
-      without: "Não comparado",
-      more: (n) => `e mais ${n}`,
-      checks: "Suas verificações",
-      outcomes: { passed: "passou", failed: "falhou", unanswered: "o servidor não conseguiu responder", not_asked: "não foi feita: só uma amostra foi restaurada" },
-    },
-    doing: { checking: "conferindo o arquivo", counting: "contando o conteúdo do arquivo", starting: "iniciando um servidor", restoring: "restaurando", comparing: "comparando" },
-    failed: (at) => `Não foi possível fazer a prova (${at}). Isso nada diz sobre o backup.`,
-  },
-};
+import { useText } from "../i18n";
+import { useProofWords } from "../i18n/proof";
 
 /** Ladder tells of each step when it was taken, and says of one that was not that it was not. `actions` take the next ones. */
 export function Ladder({ backup: b, actions, children }: { backup: Backup; actions?: ReactNode; children?: ReactNode }) {
-  const { t: all, language } = useText();
-  const t = words[language];
+  const { t: all } = useText();
+  const t = useProofWords();
   return (
     <section className="card">
       <div className="card-head"><h2>{t.title}</h2><div className="actions">{actions}</div></div>
@@ -99,18 +37,18 @@ const tones = { passed: "ok", failed: "bad", unanswered: "warn", not_asked: "war
 
 /** LastProof tells what the newest proof compared, where, and what became of the user's own checks; nothing where there was none. */
 export function LastProof({ backup: b }: { backup: Backup }) {
-  const { f, language } = useText();
-  const t = words[language].last;
+  const { f } = useText();
+  const t = useProofWords().last;
   const proof = proofsOf(b).filter((v) => v.proof).sort((x, y) => Date.parse(y.at) - Date.parse(x.at))[0]?.proof;
   if (!proof) return null;
   const rows = proof.ofRows ? t.of(f.number(proof.rows), f.number(proof.ofRows)) : f.number(proof.rows);
-  const more = (n: number) => n > 0 && <li key="more">{t.more(f.number(n))}</li>;
+  const more = (n: number) => n > 0 && <li key="more">{t.more(n)}</li>;
   return (
     <section className="card">
       <h2>{t.title}</h2>
       <Facts of={[
         [t.where, proof.target ? t.target(proof.target, proof.server) : t.own(proof.server)],
-        [t.rows, t.tables(rows, f.number(proof.tables))],
+        [t.rows, t.tables(rows, proof.tables)],
         [t.took, f.duration(proof.restoreDuration)],
         [t.without, proof.leftOut > 0 && <ul>{proof.without.map((x) => <li key={x}><Told text={x} of={proof} /></li>)}{more(proof.leftOut - proof.without.length)}</ul>],
         [t.checks, proof.checks.length > 0 && (
@@ -140,8 +78,8 @@ export function Proofs({ backup }: { backup: Backup }) {
 
 /** useProof gives the button that has a backup proven, and what its record says of that while it lasts, and of why it could not be done. */
 export function useProof(b: Backup): { button: ReactNode; note: ReactNode } {
-  const { language, f } = useText();
-  const t = words[language];
+  const { f } = useText();
+  const t = useProofWords();
   const may = useMay();
   const { api } = useServices();
   const client = useQueryClient();

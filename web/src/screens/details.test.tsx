@@ -111,8 +111,8 @@ test("a validation's outcome is told, good or bad", async () => {
 });
 
 test.each([
-  ["en", "Prove now", /every row is compared.* It waits for its turn since/, /every row is compared.* Under way since .*: restoring\./, "Proven", "not yet"],
-  ["pt-BR", "Provar agora", /todas as linhas são comparadas.* Aguarda a vez desde/, /todas as linhas são comparadas.* Em andamento desde .*: restaurando\./, "Comprovado", "ainda não"],
+  ["en", "Test its restore", /every row is compared.* Waiting for its turn since/, /every row is compared.* Under way since .*: restoring\./, "Proven", "not yet"],
+  ["pt-BR", "Testar a restauração", /todas as linhas são comparadas.* Aguarda a vez desde/, /todas as linhas são comparadas.* Em andamento desde .*: restaurando\./, "Comprovado", "ainda não"],
 ] as const)("a backup is proven by request, and the ladder says what was never done (%s)", async (language, button, waits, runs, step, never) => {
   const b = backup();
   const asked = { requestedBy: "ana", requestedAt: "2026-11-26T10:00:00Z" };
@@ -147,7 +147,7 @@ test("the last proof says where it was made, what it left out, and what became o
   const b = backup({ verifications: [older, { ok: true, level: "proven_in_part", at: "2026-11-26T10:00:00Z", proof }] } as object);
   serve({ ...none, "GET /api/backup/:id": () => b });
   show(<BackupDetails id={b.id} />);
-  const card = (await screen.findByRole("heading", { name: "What the last proof compared" })).closest("section")!;
+  const card = (await screen.findByRole("heading", { name: "What the last restore test compared" })).closest("section")!;
   for (const want of ["on the server of the target staging, PostgreSQL 18.6", "1,000 of 4,000 in 3 tables", "1 min 01 s", "owners and rights", "and 2 more", "there are orders: passed", "a slip: the server could not answer it", "and 19 more"]) {
     expect(card.textContent!.replace(/[\u00a0\u202f]/g, " ")).toContain(want);
   }
@@ -155,8 +155,8 @@ test("the last proof says where it was made, what it left out, and what became o
 });
 
 test.each([
-  ["en", "Prove now", "Proving…", /could not be made .*That says nothing about the backup/],
-  ["pt-BR", "Provar agora", "Provando…", /Não foi possível fazer a prova .*Isso nada diz sobre o backup/],
+  ["en", "Test its restore", "Testing its restore…", /could not be run .*That says nothing about the backup/],
+  ["pt-BR", "Testar a restauração", "Testando a restauração…", /Não foi possível executar o teste de restauração .*Isso não diz nada sobre o backup/],
 ] as const)("how it stands with a proof is known to whoever opens the page, and why it could not be made (%s)", async (language, button, proving, failed) => {
   const b = backup();
   const error = { code: "ValidationError" as const, reason: "timeout", message: "the proof took longer than 6h0m0s", hint: "Allow more time." };

@@ -20,6 +20,7 @@ import { useDetailsWords } from "../i18n/details";
 import { useKeptWords } from "../i18n/kept";
 import { useMoreWords } from "../i18n/more";
 import { usePinWords } from "../i18n/pin";
+import { useProofWords } from "../i18n/proof";
 import { useRestoreWords } from "../i18n/restore";
 import { useRetentionWords } from "../i18n/retention";
 import { useScreenWords } from "../i18n/screens";
@@ -27,7 +28,7 @@ import { useSignInWords } from "../i18n/signin";
 
 // What a screen suspends for is there: a test may look at once.
 await Promise.all([import("../screens/home/Charts"), import("../screens/home/FirstRun"), import("../screens/home/RowMenu"), import("../auth/SignIn"), import("../components/Palette"), import("../screens/RunningBackup")]);
-await Promise.all([useAuditWords, useCreateWords, useDetailsWords, useKeptWords, useMoreWords, usePinWords, useRestoreWords, useRetentionWords, useScreenWords, useSignInWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
+await Promise.all([useAuditWords, useCreateWords, useDetailsWords, useKeptWords, useMoreWords, usePinWords, useProofWords, useRestoreWords, useRetentionWords, useScreenWords, useSignInWords].flatMap((words) => [words.load("en"), words.load("pt-BR")]));
 
 export interface Asked {
   method: string;
