@@ -11,6 +11,7 @@ import (
 	"cofre/pkg/fault"
 	"cofre/pkg/registry"
 	"cofre/pkg/retention"
+	"cofre/pkg/wording"
 )
 
 // metadata is a record as the contract shows it. What the contract has no field for (causes of errors, what the storage
@@ -180,7 +181,7 @@ func refused(hint, format string, args ...any) error {
 }
 
 func status(r backup.StatusReport) contract.BackupStatusResponse {
-	s := contract.BackupStatusResponse{ID: r.ID, Status: contract.BackupStatusResponseStatus(r.Status), Progress: r.Progress, Message: withoutCommands(r.Message)}
+	s := contract.BackupStatusResponse{ID: r.ID, Status: contract.BackupStatusResponseStatus(r.Status), Progress: r.Progress, Message: wording.WithoutCommands(r.Message)}
 	if p := r.Detail; p != nil {
 		s.Detail = contract.Progress{
 			Phase: p.Phase, Attempt: p.Attempt, DumpBytes: p.DumpBytes, Bytes: p.SentBytes, BytesPerSec: max(p.Rate, 0),

@@ -8,6 +8,7 @@ import (
 	"cofre/pkg/backup"
 	setting "cofre/pkg/place"
 	"cofre/pkg/source"
+	"cofre/pkg/wording"
 )
 
 // Origin is where settings come from.
@@ -67,7 +68,7 @@ func (a *API) testPlace(ctx context.Context, c *call) (answer, error) {
 	}
 	out := contract.TestPlaceResponse{Ok: d.OK, Checks: []contract.PlaceCheck{}}
 	for _, check := range d.Checks {
-		out.Checks = append(out.Checks, contract.PlaceCheck{Name: check.Name, Result: contract.PlaceCheckResult(check.Result), Detail: withoutCommands(check.Detail), Hint: hintOf(check.Hint)})
+		out.Checks = append(out.Checks, contract.PlaceCheck{Name: check.Name, Result: contract.PlaceCheckResult(check.Result), Detail: wording.WithoutCommands(check.Detail), Hint: hintOf(check.Hint)})
 	}
 	return ok(out), nil
 }

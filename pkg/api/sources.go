@@ -12,6 +12,7 @@ import (
 	"cofre/pkg/backup"
 	"cofre/pkg/fault"
 	"cofre/pkg/source"
+	"cofre/pkg/wording"
 )
 
 // sources lists what is backed up.
@@ -203,7 +204,7 @@ func (a *API) testSource(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 		c.note("usable", "false")
-		out.Problem = contract.SourceProblem{Message: withoutCommands(f.Message), Hint: hintOf(f.Hint)}
+		out.Problem = contract.SourceProblem{Message: wording.WithoutCommands(f.Message), Hint: hintOf(f.Hint)}
 		return ok(out), nil
 	}
 	out.Server, out.Version, out.Database, out.Size = net.JoinHostPort(look.Server.Host, look.Server.Port), look.Version, look.Database, look.Size

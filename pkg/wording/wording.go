@@ -84,9 +84,19 @@ type book struct {
 
 var catalogue = sync.OnceValue(func() *book {
 	b := &book{whole: map[string]string{}}
+	has := map[string]bool{}
 	for _, list := range lists {
 		for _, e := range list {
 			b.add(e)
+			has[e.en] = true
+		}
+	}
+	for _, list := range prose {
+		for _, e := range list {
+			if shown, ok := shownOf(e); ok && !has[shown.en] {
+				b.add(shown)
+				has[shown.en] = true
+			}
 		}
 	}
 	return b
