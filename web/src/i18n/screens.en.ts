@@ -14,7 +14,8 @@ export const screensEn = {
     databaseConfigured: "The configured database",
     databasesMissing: (why: string) => `The server's databases cannot be listed: ${why}.`,
     sourceChoose: "Which of the sources is backed up. Each has its own server and database.",
-    sourceDefault: "The default source",
+    sourceNone: "Choose a source",
+    sourceFirst: "Choose which source to back up.",
     sourceHint: "The name it is backed up as. Leave empty for the default.",
     content: "Includes",
     contents: {

@@ -15,7 +15,8 @@ export const screensPtBR: ScreenWords = {
     databaseConfigured: "O banco configurado",
     databasesMissing: (why) => `Não foi possível listar os bancos do servidor: ${why}.`,
     sourceChoose: "De qual das origens fazer backup. Cada uma tem seu servidor e seu banco.",
-    sourceDefault: "A origem padrão",
+    sourceNone: "Escolha uma origem",
+    sourceFirst: "Escolha de qual origem fazer backup.",
     sourceHint: "O nome da origem deste backup. Deixe em branco para usar o padrão.",
     content: "Inclui",
     contents: {

@@ -121,6 +121,8 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
   const several = listed.length > 1;
   const standard = listed.includes(limits?.source ?? "") ? limits?.source : undefined;
   const other = several && draft.source !== "" && draft.source !== standard;
+  // Where none of them is meant by itself, nothing begins before one is chosen.
+  const unchosen = several && standard === undefined && draft.source === "";
   const set = (change: Partial<Draft>) => setDraft((d) => ({ ...d, ...change }));
   const options = useMemo(() => optionsOf(draft, limits?.database), [draft, limits]);
   // The same request keeps its key, so that sending it again after a lost answer makes no second backup.
@@ -128,7 +130,7 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
   const nameWrong = wrongName(w, draft.filename);
   const directoryWrong = wrongDirectory(w, draft.directory);
   const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
-  const wrong = Boolean(nameWrong || directoryWrong || labelsWrong || partWrong(draft.part));
+  const wrong = Boolean(unchosen || nameWrong || directoryWrong || labelsWrong || partWrong(draft.part));
   const database = draft.database.trim();
   // Another one's tables are none of its own.
   const move = (change: Partial<Draft>) => set({ ...change, part: { ...wholeDatabase, mode: draft.part.mode, patterns: draft.part.patterns } });
@@ -146,13 +148,13 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
           <Field label={t.columns.source} hint={w.create.sourceChoose}>
             {(ids) => (
               <select {...ids} value={draft.source === standard ? "" : draft.source} onChange={(e) => move({ source: e.target.value, database: "" })}>
-                <option value="">{standard ? w.create.databaseDefault(standard) : w.create.sourceDefault}</option>
+                {(standard || unchosen) && <option value="">{standard ? w.create.databaseDefault(standard) : w.create.sourceNone}</option>}
                 {[...new Set([...listed, ...(draft.source ? [draft.source] : [])])].filter((name) => name !== standard).map((name) => <option key={name} value={name}>{name}</option>)}
               </select>
             )}
           </Field>
         )}
-        {!other && <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => move({ database: d })} />}
+        {!other && !unchosen && <DatabaseField value={draft.database} configured={limits?.database} onChange={(d) => move({ database: d })} />}
         {!several && <Field label={t.columns.source} hint={w.create.sourceHint}>
           {(ids) => (
             <>
@@ -225,10 +227,14 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
       </div>
       <div className="card plan">
         <h2>{w.create.plan}</h2>
-        <Plan draft={other ? { ...draft, database: draft.source } : draft} settings={settings} />
-        <Chosen part={draft.part} newest={newest} />
-        <h3>{w.create.command}</h3>
-        <Command text={createCommand(options)} what={w.create.command} />
+        {unchosen ? <p className="muted">{w.create.sourceFirst}</p> : (
+          <>
+            <Plan draft={other ? { ...draft, database: draft.source } : draft} settings={settings} />
+            <Chosen part={draft.part} newest={newest} />
+            <h3>{w.create.command}</h3>
+            <Command text={createCommand(options)} what={w.create.command} />
+          </>
+        )}
         {create.error && <Failed error={create.error} retry={create.error instanceof ApiError && create.error.unreachable ? () => create.mutate({ options, key }, { onSuccess: onBackupCreated }) : undefined} />}
         <div className="actions">
           <button type="submit" className="primary" disabled={create.isPending || wrong}>{create.isPending ? w.create.starting : w.create.start}</button>

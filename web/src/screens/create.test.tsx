@@ -172,3 +172,25 @@ test("where there is nothing to back up, the first source comes before a backup"
   expect(screen.queryByRole("button", { name: "Start backup" })).toBeNull();
   expect(asked.some((a) => a.path === "/api/database/list")).toBe(false);
 });
+
+test("of several sources one is asked for, unless one is meant by itself", async () => {
+  let standard: string | undefined;
+  const asked = serve({
+    "GET /api/backup/settings": () => ({ ...settings, limits: { ...settings.limits, source: standard, database: standard } }), "GET /api/database/list": () => ({ databases: ["shop"] }),
+    "GET /api/metrics/summary": () => metrics({ sources: [source({ configured: true }), source({ source: "books", configured: true })] }),
+    "POST /api/backup/create": () => Response.json({ id: "x" }, { status: 202 }),
+  });
+  const first = show(<CreateBackupForm onBackupCreated={() => {}} />);
+  const choice = await screen.findByLabelText<HTMLSelectElement>("Source");
+  const start = screen.getByText<HTMLButtonElement>("Start backup");
+  expect([choice.selectedOptions[0]!.textContent, start.disabled, screen.queryByLabelText("Database"), screen.queryByText("cofre create")]).toEqual(["Choose a source", true, null, null]);
+  fireEvent.change(choice, { target: { value: "books" } });
+  expect([[...choice.options].map((o) => o.value), start.disabled]).toEqual([["shop", "books"], false]);
+  fireEvent.click(start);
+  await waitFor(() => expect(asked.find((a) => a.method === "POST")?.body).toEqual({ options: { source: "books" } }));
+  first.unmount();
+  standard = "shop";
+  show(<CreateBackupForm onBackupCreated={() => {}} />);
+  expect((await screen.findByLabelText<HTMLSelectElement>("Source")).selectedOptions[0]!.textContent).toBe("shop (default)");
+  expect(screen.getByText<HTMLButtonElement>("Start backup").disabled).toBe(false);
+});
