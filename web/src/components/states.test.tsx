@@ -28,3 +28,8 @@ test("an error has its title from the catalogue, the rest from the service", () 
   expect(explain(ptBR, error, "pt-BR")).toMatchObject({ title: ptBR.reasons["storage_full"], hint: { text: "Libere espaço.", lang: "pt-BR" } });
   expect(explain(en, error, "en")).toMatchObject({ title: en.reasons["storage_full"], hint: { text: "Free space.", lang: "en" } });
 });
+
+test("what the title has said, the text below does not say again", () => {
+  const detail = (message: string) => explain(en, { code: "BackupCreationError", reason: "exit_status", message }, "en").detail?.text;
+  expect(["pg_dump failed", "pg_dump failed: it was refused", "pg_dump failed to start", "a disk is full"].map(detail)).toEqual([undefined, "it was refused", "pg_dump failed to start", "a disk is full"]);
+});

@@ -62,10 +62,18 @@ interface Explained {
   hint?: Said | undefined;
 }
 
+/** beyond is what a text says that its title has not said. */
+function beyond(title: string, said: Said | undefined): Said | undefined {
+  if (!said?.text.toLowerCase().startsWith(title.toLowerCase())) return said;
+  const rest = said.text.slice(title.length);
+  if (!/^[:.]?$|^: /.test(rest)) return said;
+  return rest.length > 2 ? { ...said, text: rest.slice(2) } : undefined;
+}
+
 /** explain finds the words for an error: those of known reasons are in the catalogue, the rest comes from the service. */
 export function explain(t: Messages, e: { code?: string; reason?: string | undefined; message?: string; hint?: string | undefined; wordings?: Wordings }, language: string): Explained {
   const title = word(t.reasons, e.reason, word(t.codes, e.code, t.states.failed));
-  return { title, detail: say(language, e.message, e.wordings), hint: say(language, e.hint, e.wordings, "hint") };
+  return { title, detail: beyond(title, say(language, e.message, e.wordings)), hint: say(language, e.hint, e.wordings, "hint") };
 }
 
 /** Explanation shows an error that a record or an answer holds; `reasons` are words of a screen's own for some of them. */
