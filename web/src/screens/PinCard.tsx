@@ -29,7 +29,13 @@ export function PinCard({ backup: b }: { backup: Backup }) {
     mutationFn: (off: boolean) =>
       off ? answer(api.DELETE("/api/backup/pin/{id}", { params: { path } }))
         : answer(api.PUT("/api/backup/pin/{id}", { params: { path }, body: { reason, ...(day ? { until: endOf(day) } : {}) } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["backups"] }),
+    onSuccess: (_, off) => {
+      if (off) {
+        setDay("");
+        setReason("");
+      }
+      return client.invalidateQueries({ queryKey: ["backups"] });
+    },
   });
   const p = b.pin;
   const ended = p?.until && Date.parse(p.until) <= Date.now();

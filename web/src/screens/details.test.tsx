@@ -563,3 +563,25 @@ test("one that lost rows: the table stands on top, the way back is the one befor
   expect(await screen.findByText(/had them, but is not a good one itself/)).toBeTruthy();
   expect(document.querySelector(".primary")).toBeNull();
 });
+
+test("once a backup is unpinned, the form of its pin is empty", async () => {
+  let b = backup();
+  serve({
+    ...none, "GET /api/backup/:id": () => b,
+    "PUT /api/backup/pin/:id": ({ body }) => (b = { ...b, pin: { by: "ana", at: "2026-11-20T02:00:00Z", reason: (body as { reason: string }).reason } }),
+    "DELETE /api/backup/pin/:id": () => {
+      b = { ...b };
+      delete b.pin;
+      return b;
+    },
+  });
+  const user = userEvent.setup();
+  show(<BackupDetails id={b.id} />);
+  await user.click(await screen.findByText("Pin…"));
+  await user.type(screen.getByLabelText("Reason"), "before 4.2");
+  await user.type(screen.getByLabelText(/^Pinned through/), "2027-01-31");
+  await user.click(screen.getByRole("button", { name: "Pin" }));
+  await user.click(await screen.findByRole("button", { name: "Unpin" }));
+  await screen.findByRole("button", { name: "Pin" });
+  expect([screen.getByLabelText<HTMLInputElement>("Reason").value, screen.getByLabelText<HTMLInputElement>(/^Pinned through/).value]).toEqual(["", ""]);
+});
