@@ -148,8 +148,12 @@ func (s *Server) start(ctx context.Context, o Options) error {
 
 // initdb makes the data folder.
 func (s *Server) initdb(ctx context.Context) error {
+	verifier, err := Verifier(s.Password)
+	if err != nil {
+		return err
+	}
 	passwordFile := filepath.Join(s.dir.Path, "password")
-	if err := s.account.write(passwordFile, []byte(s.Password)); err != nil {
+	if err := s.account.write(passwordFile, []byte(verifier)); err != nil {
 		return err
 	}
 	defer os.Remove(passwordFile)

@@ -66,14 +66,14 @@ func (s *Server) makeTemplate(ctx context.Context, template string) error {
 	return os.Rename(template+".new", template+".tar")
 }
 
-// templateName tells apart what initdb makes: by its programs, the superuser, and whom the files belong to.
+// templateName tells apart what initdb makes: by its programs, the superuser and how its password is kept, and whom the files belong to.
 func (s *Server) templateName() (string, error) {
 	bin, err := filepath.EvalSymlinks(s.BinDir)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
-	fmt.Fprintln(sum, bin, s.superuser, s.account.name)
+	fmt.Fprintln(sum, "verifier", bin, s.superuser, s.account.name)
 	for _, program := range []string{"initdb", "postgres"} {
 		info, err := os.Stat(filepath.Join(bin, program))
 		if err != nil {

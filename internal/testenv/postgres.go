@@ -164,7 +164,11 @@ func (s *Server) NewRole(tb testing.TB, options string) (name, password string) 
 	tb.Helper()
 	name = fmt.Sprintf("role_%d", databases.Add(1))
 	password = "pw-" + name + "-" + s.Password[:8]
-	s.Exec(tb, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' %s", name, password, options))
+	verifier, err := pgserver.Verifier(password)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Exec(tb, "postgres", fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' %s", name, verifier, options))
 	return name, password
 }
 
