@@ -76,6 +76,10 @@ func TestPlaces(t *testing.T) {
 		if tested.Ok != good || len(tested.Checks) == 0 || (tested.Checks[0].Result == "ok") != good || !good && tested.Checks[0].Hint == "" {
 			t.Errorf("%s: %s", place, r.body)
 		}
+		// Its name, and what was found, in Portuguese.
+		if words := tested.Checks[0].Wordings; len(words) != 2 || words[0].Of != "place "+place || words[0].Text != "local "+place || words[1].Of != "" || words[1].Text == "" && good {
+			t.Errorf("%s: %+v", place, words)
+		}
 	}
 	found := map[string]string{}
 	for _, c := range w.Service.Doctor(t.Context()).Checks {

@@ -51,7 +51,7 @@ type sayer struct {
 // spoken is what a type of the contract has for people: indexes of fields.
 type spoken struct {
 	texts    []int // strings, or lists of them
-	hint     int   // beside the one text; -1 is none
+	hint     int   // beside the first text; -1 is none
 	wordings int
 	within   []int // what may hold more
 }
@@ -100,18 +100,21 @@ func (s *sayer) walk(v reflect.Value) {
 }
 
 func (has *spoken) words(v reflect.Value) []contract.Wording {
-	if has.hint >= 0 {
-		return wordings(v.Field(has.texts[0]).String(), v.Field(has.hint).String())
+	rest := has.texts
+	var pair []contract.Wording
+	if has.hint >= 0 { // of the first; what stands beside them says which text it is of
+		pair = wordings(v.Field(rest[0]).String(), v.Field(has.hint).String())
+		rest = rest[1:]
 	}
 	var texts []string
-	for _, i := range has.texts {
+	for _, i := range rest {
 		if f := v.Field(i); f.Kind() == reflect.String {
 			texts = append(texts, f.String())
 		} else {
 			texts = append(texts, f.Interface().([]string)...)
 		}
 	}
-	return wordingsOf(texts...)
+	return append(wordingsOf(texts...), pair...)
 }
 
 func (s *sayer) spoken(t reflect.Type) *spoken {

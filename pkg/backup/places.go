@@ -173,12 +173,15 @@ func (p *PlaceState) add(name string, c overview.Copies, now time.Time) {
 // checkPlaceTime bounds a look at one second place.
 const checkPlaceTime = 30 * time.Second
 
+// placeName is what a check of a second place is called.
+func placeName(p Place) string { return "place " + p.Name }
+
 // CheckPlace looks whether copies can be made in a second place: whether it answers, can be listed and written to, and what is unsafe about it.
 // Nothing is left there, and nothing has to be deleted for that.
 func CheckPlace(ctx context.Context, p Place) []Check {
 	ctx, cancel := context.WithTimeout(ctx, checkPlaceTime)
 	defer cancel()
-	name := "place " + p.Name
+	name := placeName(p)
 	store, records, err := p.Open(ctx)
 	if err != nil {
 		return []Check{Failing(name, err)}
@@ -207,7 +210,7 @@ func CheckPlace(ctx context.Context, p Place) []Check {
 	}
 	checks := []Check{c}
 	if n.Damaged > 0 {
-		checks = append(checks, Check{Name: name, Result: CheckWarning, Detail: quantity.Plural(n.Damaged, "backup") + " found damaged there", Hint: "See which they are: cofre list --damaged --place " + source.Quote(p.Name)})
+		checks = append(checks, Check{Name: name, Result: CheckWarning, Detail: quantity.Plural(n.Damaged, "damaged backup"), Hint: "See which they are: cofre list --damaged --place " + source.Quote(p.Name)})
 	}
 	if adviser, ok := store.(storage.Adviser); ok {
 		for _, a := range adviser.Advice(ctx) {

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -34,6 +35,64 @@ func TestEveryTextIsSaid(t *testing.T) {
 	if found < 1000 {
 		t.Errorf("only %d texts were found", found)
 	}
+}
+
+// TestCheckNamesAreSaid does so for what checks are called, which may be a single word.
+func TestCheckNamesAreSaid(t *testing.T) {
+	found := 0
+	for _, dir := range packages(t) {
+		p := readPackage(t, dir)
+		for _, f := range p.files {
+			ast.Inspect(f, func(n ast.Node) bool {
+				for _, text := range p.checkName(n) {
+					found++
+					if name := filledIn(text); text != "%s: %s" && !Known(Portuguese, name) {
+						t.Errorf("%s: %q", p.set.Position(n.Pos()), text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d checks were found", found)
+	}
+}
+
+// checkName is what a Check that a piece of a source makes is called.
+func (p *sources) checkName(n ast.Node) []string {
+	var name ast.Expr
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		if strings.TrimPrefix(types.ExprString(n.Fun), "backup.") == "Failing" {
+			name = n.Args[0]
+		}
+	case *ast.CompositeLit:
+		if strings.TrimPrefix(typeOf(n), "backup.") != "Check" {
+			break
+		}
+		for _, e := range n.Elts {
+			if pair, ok := e.(*ast.KeyValueExpr); ok && types.ExprString(pair.Key) == "Name" {
+				name = pair.Value
+			}
+		}
+	}
+	if call, ok := name.(*ast.CallExpr); ok {
+		var all []string
+		for _, e := range p.returned[p.name(call)] {
+			all = append(all, textsOf(e)...)
+		}
+		return all
+	}
+	return textsOf(name)
+}
+
+// typeOf is what the type of a literal is called, "" within another one that says it.
+func typeOf(l *ast.CompositeLit) string {
+	if l.Type == nil {
+		return ""
+	}
+	return types.ExprString(l.Type)
 }
 
 // layout are lines of the command line that only put other words beside each other, and what programs write.

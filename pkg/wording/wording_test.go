@@ -43,6 +43,10 @@ func TestSay(t *testing.T) {
 		"":                                                                                              "",
 		"1.5 GB":                                                                                        "1,5 GB",
 		"10.0.0.1":                                                                                      "10.0.0.1",
+		"database of source shop: clock":                                                                "banco da origem shop: relógio",
+		"place eu-1: access":                                                                            "local eu-1: acesso",
+		"2 damaged backups":                                                                             "2 backups corrompidos",
+		"1 damaged backup":                                                                              "1 backup corrompido",
 		"(tried 3 times)":                                                                               "(3 tentativas)",
 	} {
 		if got := Say(Portuguese, en); got != want {

@@ -23,7 +23,7 @@ export function PlaceFound({ test, begin }: { test: { data: PlaceTest | undefine
       <ul className="found-checks">
         {test.data.checks.map((c) => (
           <li key={c.name}>
-            <p><Badge tone={tones[c.result]}>{w.places.results[c.result]}</Badge> <strong lang="en">{c.name}</strong></p>
+            <p><Badge tone={tones[c.result]}>{w.places.results[c.result]}</Badge> <strong><Told text={c.name} of={c} /></strong></p>
             <p className="detail"><Told text={c.detail} of={c} /></p>
             {c.hint && <p className="muted detail"><Words of={say(language, c.hint, c.wordings, "hint")} /></p>}
           </li>
