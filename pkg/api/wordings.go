@@ -21,6 +21,9 @@ func wordings(text, hint string) []contract.Wording {
 	return all
 }
 
+// Wordings is what a problem document has beside its detail and hint, for those that are made elsewhere.
+func Wordings(detail, hint string) []contract.Wording { return wordings(detail, hint) }
+
 // wordingsOf are texts in the languages other than English, each with the one that it is of.
 func wordingsOf(texts ...string) []contract.Wording {
 	var all []contract.Wording

@@ -103,6 +103,8 @@ func TestPolicyKnowsTheProvider(t *testing.T) {
 	}
 	if r := w.do("POST", "/dev/token", `{"role":"ADMIN"}`, map[string]string{"Content-Type": "application/json"}); r.StatusCode != 405 {
 		t.Errorf("/dev/token answers %d: %s", r.StatusCode, r.body)
+	} else if !strings.Contains(r.body, `"wordings":[{"language":"pt-BR","text":"só GET e HEAD funcionam aqui"}]`) {
+		t.Errorf("in Portuguese: %s", r.body)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/metrics"
 )
@@ -87,7 +88,7 @@ func refused(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
+	json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail, "wordings": api.Wordings(detail, "")})
 }
 
 // local tells whether a request comes from this machine itself, without a proxy in between.

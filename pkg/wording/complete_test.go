@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -115,7 +116,7 @@ func core(line string) string {
 // packages are the folders of the packages whose words people read. What a demo says of a program that is not delivered is not among them.
 func packages(t *testing.T) []string {
 	var dirs []string
-	err := filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
+	add := func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {
 			return err
 		}
@@ -124,8 +125,8 @@ func packages(t *testing.T) []string {
 		}
 		dirs = append(dirs, path)
 		return nil
-	})
-	if err != nil {
+	}
+	if err := errors.Join(filepath.WalkDir("..", add), filepath.WalkDir("../../functions", add)); err != nil {
 		t.Fatal(err)
 	}
 	return dirs
@@ -154,6 +155,9 @@ func readPackage(t *testing.T, dir string) *sources {
 	p := &sources{set: token.NewFileSet(), dir: dir, returned: map[string][]ast.Expr{}, told: map[string][]int{
 		"fault.New": {2, 3}, "fault.Wrap": {3, 4}, "p.note": {0}, "p.printf": {0}, "p.bar": {0}, "m.integerIn": {1}, "valueError": {0},
 	}}
+	if filepath.Base(dir) == "server" {
+		p.told["refused"] = []int{2}
+	}
 	if slices.Contains(readers, filepath.Base(dir)) {
 		p.told["errors.New"], p.told["fmt.Errorf"] = []int{0}, []int{0}
 	}

@@ -38,6 +38,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"cofre/pkg/api"
 	"cofre/pkg/api/contract"
 	"cofre/pkg/api/gateway"
 	"cofre/pkg/channel"
@@ -160,9 +161,11 @@ func unready(err error, requestID string) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("X-Request-Id", requestID)
 		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(contract.Problem{
+		doc := contract.Problem{
 			Type: "about:blank", Title: http.StatusText(status), Status: status, Code: contract.ErrorCode(fault.Internal), RequestID: requestID,
 			Detail: "the service is not set up correctly", Hint: "Whoever runs it finds the reason in the function's log.",
-		})
+		}
+		doc.Wordings = api.Wordings(doc.Detail, doc.Hint)
+		json.NewEncoder(w).Encode(doc)
 	})
 }

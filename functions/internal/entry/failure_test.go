@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
+	"cofre/pkg/api/contract"
 	"cofre/pkg/fault"
 )
 
@@ -77,6 +79,21 @@ func TestCaught(t *testing.T) {
 		f := fault.From(x.caught.Fault())
 		if f.Code != fault.BackupCreation || f.Reason != x.reason || f.Hint == "" {
 			t.Errorf("%+v gives %+v", x.caught, f)
+		}
+	}
+}
+
+// Callers learn that a function is not set up, in both languages, and nothing of why.
+func TestUnready(t *testing.T) {
+	for transient, status := range map[bool]int{false: 500, true: 503} {
+		f := fault.New(fault.Validation, fault.InvalidInput, "hunter2", "hunter2")
+		f.Transient = transient
+		w := httptest.NewRecorder()
+		unready(f, "r1").ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		var doc contract.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || w.Code != status || doc.RequestID != "r1" || len(doc.Wordings) != 1 ||
+			doc.Wordings[0].Text != "o serviço não está configurado corretamente" || doc.Wordings[0].Hint == "" || strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%d %s (%v)", w.Code, w.Body, err)
 		}
 	}
 }
