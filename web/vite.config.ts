@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 // exception from the content security policy.
 export default defineConfig({
   base: "./",
-  plugins: [react()],
+  plugins: [react({ jsxImportSource: "#jsx" })],
   build: {
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
     modulePreload: false,

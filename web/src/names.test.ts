@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dotted, seen, straight } from "./names";
+import { dotted, seen, straight, typedAs } from "./names";
 
 describe("names of others", () => {
   it("have no two faces and one look", () => {
@@ -13,7 +13,13 @@ describe("names of others", () => {
     expect(dotted({ schema: "a", name: "b.c" })).toBe('"a"."b.c"');
     expect(dotted({ schema: "a.b", name: "c" })).not.toBe(dotted({ schema: "a", name: "b.c" }));
   });
-  it("do not turn a text around", () => {
+  it("turn no text around, and hide nothing in it", () => {
     expect(straight("one\n\u202etwo\u2066 67,8\u00a0GB")).toBe("one\n\\u{202e}two\\u{2066} 67,8\u00a0GB");
+    for (const c of ["\u200b", "\u2060", "\u00ad", "\ufe0f", "\u3164", "\u0000", "\u001b", "\u2028", "\ud800", "\u{e0061}"]) expect(straight(`sh${c}op`)).toBe(`sh\\u{${c.codePointAt(0)!.toString(16)}}op`);
+    for (const same of ["ação 訂單 שלום 67,8\u00a0GB", "a\tb\r\n", "\u2764\ufe0f 👩\u200d🚀 🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f} 1\ufe0f\u20e3"]) expect(straight(same)).toBe(same);
+  });
+  it("are typed as they are seen, or as they are", () => {
+    for (const typed of ["a\u200b  b.dump", "a\\u{200b} b.dump", " a\u200b b.dump "]) expect(typedAs(typed, "a\u200b  b.dump")).toBe(true);
+    for (const typed of ["", "a b.dump", "ab.dump"]) expect(typedAs(typed, "a\u200b  b.dump")).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import { ApiError } from "../api/client";
 import { useActions } from "../api/queries";
 import { useText } from "../i18n";
 import { useMoreWords } from "../i18n/more";
+import { typedAs } from "../names";
 import { useNow } from "./basics";
 import { CloseButton, Dialog } from "./Dialog";
 import { explain } from "./states";
@@ -33,7 +34,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
 
   const last = backups.filter((b) => b.retention?.onlyVerified);
   const [counted, number] = useTypedNumber(backups.length, backups.length > 20);
-  const ready = counted && last.every((b) => typed[b.id] === b.filename);
+  const ready = counted && last.every((b) => typedAs(typed[b.id] ?? "", b.filename));
   const bytes = backups.reduce((sum, b) => sum + b.size, 0);
   const times = backups.map((b) => b.createdAt).sort();
   const busy = done !== null && failures === null;

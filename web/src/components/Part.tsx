@@ -3,7 +3,6 @@
 import type { Backup } from "../api/client";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { straight } from "../names";
 import { Icon, word } from "./basics";
 
 const kinds = ["schemas", "excludeSchemas", "tables", "tablesAndChildren", "excludeTables", "excludeTablesAndChildren", "excludeTableData",
@@ -18,7 +17,7 @@ export function partText(t: Messages, b: Backup): string {
   if (b.selection?.largeObjects === false) said.push(t.part.noLargeObjects);
   if (b.selection?.rowSecurity) said.push(t.part.rowSecurity);
   if (b.content !== "all") said.unshift(word(t.content, b.content));
-  return straight(said.join("; ") || b.part || "");
+  return said.join("; ") || b.part || "";
 }
 
 /** PartBadge marks a backup that does not hold everything. */
@@ -31,5 +30,5 @@ export function PartBadge({ backup }: { backup: Backup }) {
 /** sourceText says whose backup it is: the source, and its database where that is called otherwise. */
 export function sourceText(t: Messages, b: Backup): string {
   const database = b.database && b.database !== b.source ? ` · ${b.database}` : "";
-  return `${straight(`${b.source}${database}`)}${b.sourceKnown ? "" : ` (${t.part.serverUnknown})`}`;
+  return `${b.source}${database}${b.sourceKnown ? "" : ` (${t.part.serverUnknown})`}`;
 }

@@ -133,7 +133,7 @@ export function Field({ label, hint, error, children }: {
 export function Page({ title, lead, actions, zoned, children }: { title: string; /** What stands below it. */ lead?: ReactNode; actions?: ReactNode; /** There are times on it. */ zoned?: boolean; children: ReactNode }) {
   const { t, f } = useText();
   useEffect(() => {
-    document.title = `${title} · cofre`;
+    document.title = straight(`${title} · cofre`);
   }, [title]);
   return (
     <>
@@ -157,7 +157,7 @@ export function Facts({ of }: { of: [name: string, value: ReactNode][] }) {
       {of.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{typeof value === "string" ? straight(value) : value}</dd>
+          <dd>{value}</dd>
         </div>
       ))}
     </dl>

@@ -6,7 +6,6 @@ import { ApiError, type BackupError } from "../api/client";
 import { ownTimes } from "../format";
 import { useText } from "../i18n";
 import type { Messages } from "../i18n/en";
-import { straight } from "../names";
 import { Icon, word } from "./basics";
 
 export function Loading({ rows = 3 }: { rows?: number }) {
@@ -50,7 +49,7 @@ export function Told({ text, of, className }: { text: string | undefined; of: { 
 export function say(language: string, text: string | undefined, wordings: Wordings, part: "text" | "hint" = "text"): Said | undefined {
   if (!text) return undefined;
   const said = wordings?.find((w) => w.language === language && (w.of ?? text) === text)?.[part];
-  return { text: straight(ownTimes(said ?? text)), lang: said ? language : "en" };
+  return { text: ownTimes(said ?? text), lang: said ? language : "en" };
 }
 
 export type Wordings = BackupError["wordings"];

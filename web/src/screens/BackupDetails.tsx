@@ -12,7 +12,6 @@ import { PartBadge, sourceText } from "../components/Part";
 import { proofsOf, StatusBadge } from "../components/Verified";
 import { useText } from "../i18n";
 import { useDetailsWords } from "../i18n/details";
-import { straight } from "../names";
 import { navigate } from "../url";
 import { Contents, type View } from "./Contents";
 import { AnywayDialog } from "./details/AnywayDialog";
@@ -65,7 +64,7 @@ export function BackupDetails({ id }: { id: string }) {
     <>
       <nav className="crumbs" aria-label={t.pages.crumbs}>
         <a href="#/">{t.home.title}</a><span aria-hidden="true"> / </span>
-        <a href={`#/?source=${encodeURIComponent(backup.source)}`}>{straight(backup.source)}</a><span aria-hidden="true"> / </span>
+        <a href={`#/?source=${encodeURIComponent(backup.source)}`}>{backup.source}</a><span aria-hidden="true"> / </span>
         <span aria-current="page">{f.dateTime(backup.createdAt)}</span>
       </nav>
       <Details backup={backup} awaited={awaited !== null && !late} late={awaited !== null && late} onAwait={setAwaited} query={query} />
@@ -105,7 +104,7 @@ function Details({ backup: b, awaited, late, onAwait, query }: {
   const tables = b.contents?.tables;
   return (
     <Page
-      title={`${straight(b.source)}, ${f.dateTime(b.createdAt)}`}
+      title={`${b.source}, ${f.dateTime(b.createdAt)}`}
       zoned
       lead={!running && (
         <p className="summary">

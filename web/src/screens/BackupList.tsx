@@ -6,7 +6,6 @@ import { createPortal } from "react-dom";
 import type { Backup } from "../api/client";
 import { useMay } from "../api/context";
 import { Icon, useNow, word, type IconName } from "../components/basics";
-import { straight } from "../names";
 import { Empty } from "../components/states";
 import { partText } from "../components/Part";
 import { Rungs, statusOf, topRung } from "../components/Verified";
@@ -181,7 +180,7 @@ function FilterBar({ filters, sources, onFilter }: { filters: Filters; sources: 
           }}
         >
           <option value="">{t.home.allSources}</option>
-          {sources.map((name) => <option key={name} value={name}>{straight(name)}</option>)}
+          {sources.map((name) => <option key={name} value={name}>{name}</option>)}
         </select>
       )}
       <div className="segments" role="group" aria-label={t.list.title}>
@@ -269,8 +268,8 @@ function Row({ backup: b, selected, stop, open, onSelect, onFocus, onMenu }: {
       )}
       <td role="cell" className="c-state"><span className={`tone ${tone}`} title={name}><Icon name={icon as IconName} /><span className="hidden">{name}</span></span></td>
       <td role="cell" className="c-source">
-        <a href={`#/backups/${b.id}`} data-part="link" tabIndex={tabIndex} title={b.filename} aria-label={`${straight(b.source)}, ${when}`}>{straight(b.source)}</a>
-        {b.database && b.database !== b.source && <span className="muted"> {straight(b.database)}</span>}
+        <a href={`#/backups/${b.id}`} data-part="link" tabIndex={tabIndex} title={b.filename} aria-label={`${b.source}, ${when}`}>{b.source}</a>
+        {b.database && b.database !== b.source && <span className="muted"> {b.database}</span>}
         {!b.whole && <span className="badge part" title={t.part.what}>{t.part.badge}</span>}
       </td>
       <td role="cell" className="c-when"><time dateTime={b.createdAt} title={`${f.dateTime(b.createdAt)} · ${f.utc(b.createdAt)}`}>{when}</time></td>

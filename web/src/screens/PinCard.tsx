@@ -8,7 +8,6 @@ import { Field } from "../components/basics";
 import { Failed } from "../components/states";
 import { useText } from "../i18n";
 import { usePinWords } from "../i18n/pin";
-import { straight } from "../names";
 
 /** endOf is the end of a day of the reader's zone. */
 const endOf = (day: string) => {
@@ -47,7 +46,7 @@ export function PinCard({ backup: b }: { backup: Backup }) {
     <div className="pin">
       {!p ? <p className="muted">{words.none}</p> : (
         <>
-          <p><strong>{!p.until ? words.forever : ended ? words.ended(f.dateTime(p.until)) : words.until(f.dateTime(p.until))}</strong> {straight(p.reason)}</p>
+          <p><strong>{!p.until ? words.forever : ended ? words.ended(f.dateTime(p.until)) : words.until(f.dateTime(p.until))}</strong> {p.reason}</p>
           {p.by && <p className="muted">{words.by(p.by, f.dateTime(p.at))}</p>}
         </>
       )}

@@ -7,7 +7,6 @@ import { useServices } from "../../api/context";
 import { Loaded } from "../../components/states";
 import { useText } from "../../i18n";
 import { useDetailsWords } from "../../i18n/details";
-import { straight } from "../../names";
 
 /** toLog leads to the log on the page, which is open where a backup failed. */
 export function toLog() {
@@ -38,7 +37,7 @@ function Lines({ backup: { id, error } }: { backup: Backup }) {
       {({ lines }) => lines.length === 0 ? <p className="muted">{w.none}</p> : (
         <>
           <div className="log" lang="en" tabIndex={0} role="region" aria-label={w.title}>
-            {lines.map((l, i) => <div key={i} className={/^(error|warn): |^failed$|Error: /.test(l.text) || !l.at ? "loud" : undefined}>{l.at && <time dateTime={l.at}>{f.clock(l.at)}</time>} {straight(l.text)}</div>)}
+            {lines.map((l, i) => <div key={i} className={/^(error|warn): |^failed$|Error: /.test(l.text) || !l.at ? "loud" : undefined}>{l.at && <time dateTime={l.at}>{f.clock(l.at)}</time>} {l.text}</div>)}
           </div>
           {error?.reason === "run_lost" && <p className="muted">{w.died}</p>}
         </>

@@ -9,14 +9,13 @@ import { partText } from "../../components/Part";
 import { Loaded } from "../../components/states";
 import { useText } from "../../i18n";
 import { useMoreWords } from "../../i18n/more";
-import { straight } from "../../names";
 import { gapsOf } from "./figures";
 
 /** seriesOf groups backups into lines: sizes of a schema-only backup say nothing about whole ones. */
 export function seriesOf(backups: Backup[], value: (b: Backup) => number, part: (b: Backup) => string): Series[] {
   const groups = new Map<string, Series>();
   for (const b of [...backups].reverse()) {
-    const name = straight(b.whole ? b.source : `${b.source} (${part(b)})`);
+    const name = b.whole ? b.source : `${b.source} (${part(b)})`;
     const group = groups.get(name) ?? { name, source: b.source, points: [] };
     group.points.push({ id: b.id, at: Date.parse(b.createdAt), value: value(b) });
     groups.set(name, group);

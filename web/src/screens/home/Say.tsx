@@ -7,6 +7,7 @@ import { Icon, useNow, type Tone } from "../../components/basics";
 import { explain, say, Words } from "../../components/states";
 import { toList } from "../../charts/DayStrip";
 import { useText } from "../../i18n";
+import { straight } from "../../names";
 import { stateTones, useFinding } from "../Sources";
 import { causeOf, headline, newsOf, stepsOf } from "./sentence";
 
@@ -33,7 +34,7 @@ export function useSign(title: string, tone: Tone, asOf?: string) {
   const { f } = useText();
   useEffect(() => {
     const name = () => {
-      document.title = `${title}${asOf && document.hidden ? ` (${f.dateTime(asOf)})` : ""} · cofre`;
+      document.title = straight(`${title}${asOf && document.hidden ? ` (${f.dateTime(asOf)})` : ""} · cofre`);
     };
     name();
     document.addEventListener("visibilitychange", name);

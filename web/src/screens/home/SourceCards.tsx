@@ -5,7 +5,6 @@ import type { DaySummary, SourceSummary } from "../../api/client";
 import { worst, type DayStatus } from "../../charts/statistics";
 import { Icon, useNow, word } from "../../components/basics";
 import { useText } from "../../i18n";
-import { straight } from "../../names";
 import { writeFilters } from "../../url";
 import { lastGood, stateTones, worstFirst } from "../Sources";
 import { gapsOf, pieces, trendOf } from "./figures";
@@ -54,7 +53,7 @@ function Card({ source: s, days }: { source: SourceSummary; days: number }) {
   return (
     <li className={`source ${tone}`}>
       <div className="source-head">
-        <p className="source-name"><span className="dot" aria-hidden="true" /><a href={`#/?${writeFilters({ source: s.source })}`}>{straight(s.source)}</a>{s.server && <span className="where" title={straight(s.server)}>{straight(s.server)}</span>}</p>
+        <p className="source-name"><span className="dot" aria-hidden="true" /><a href={`#/?${writeFilters({ source: s.source })}`}>{s.source}</a>{s.server && <span className="where" title={s.server}>{s.server}</span>}</p>
         <p className="source-state">{s.running > 0 ? <><Icon name="run" />{c.running}</> : <>{tone !== "ok" && <Icon name={tone} />}{stateOf(t, s)}</>}</p>
       </div>
       <dl className="source-last"><dt>{c.last}{last && <span className="ago"> · {f.ago(last.at, now)}</span>}</dt><dd title={last && f.utc(last.at)}>{last ? f.when(last.at, now) : c.never}</dd></dl>
