@@ -144,7 +144,7 @@ type sources struct {
 
 // readers are the packages that read backups: every error of theirs may be what is wrong with one, but for those that say by the package's
 // name that a program used it wrongly.
-var readers = []string{"archive", "contents", "rows", "stream", "tuples"}
+var readers = []string{"archive", "contents", "jsonlist", "registry", "rows", "signature", "stream", "tuples"}
 
 // fields are those of structures that are told.
 var fields = []string{"Hint", "Text", "Detail", "Msg", "Where"}

@@ -3,7 +3,7 @@ package wording
 import "sync"
 
 // lists are the parts of the catalogue, each in a file of its own.
-var lists = [][]entry{common, outside, inside, doors, screens, commands, kept, answers, rest, configuration}
+var lists = [][]entry{common, outside, inside, doors, screens, commands, kept, answers, rest, records, configuration}
 
 // prose are those of them that may come to a screen, as [OnScreen] makes them.
 var prose = lists

@@ -47,7 +47,10 @@ func TestSay(t *testing.T) {
 		"place eu-1: access":                                                                            "local eu-1: acesso",
 		"2 damaged backups":                                                                             "2 backups corrompidos",
 		"1 damaged backup":                                                                              "1 backup corrompido",
-		"(tried 3 times)":                                                                               "(3 tentativas)",
+		"read registry.json: cannot read s3://b/k: the bucket does not exist": "ler registry.json: não foi possível ler s3://b/k: o bucket não existe",
+		"manifests/01.json is not what cofre writes there: it is not a list":  "manifests/01.json não é o que o cofre grava ali: não é uma lista",
+		"it is of a key that is not trusted: SHA256:abc":                      "é de uma chave não confiável: SHA256:abc",
+		"(tried 3 times)": "(3 tentativas)",
 	} {
 		if got := Say(Portuguese, en); got != want {
 			t.Errorf("%q\nbecomes %q\nwant    %q", en, got, want)
