@@ -52,7 +52,7 @@ func TestPictures(t *testing.T) {
 		"BACKUP_PROOF_SERVER=" + testenv.ServerBin(testenv.NewestMajor),
 		"LOJA_URL=" + server.URL("loja"), "FINANCEIRO_URL=" + server.URL("financeiro"), "ACERVO_URL=" + server.URLThrough(proxy.Addr(), "acervo"),
 		"STAGING_URL=" + server.URLThrough(slow.Addr(), "postgres"), "NTFY_URL=https://ntfy.example.com/backups",
-		"BACKUP_MAX_STORAGE_SIZE_GB=1", "BACKUP_MAX_REQUESTS_PER_MINUTE=0", "BACKUP_AUTO_CLEANUP_ENABLED=false",
+		"BACKUP_MAX_REQUESTS_PER_MINUTE=0", "BACKUP_AUTO_CLEANUP_ENABLED=false",
 	}
 	drive(t, "worlds.mjs", site{}, env...)
 	described, err := os.ReadFile(filepath.Join(root, "worlds.json"))
@@ -64,7 +64,7 @@ func TestPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, world := range worlds {
-		s := serve(t, append(env, "BACKUP_DIRECTORY="+world["backups"], "BACKUP_CONFIG="+world["config"])...)
+		s := serve(t, append(env, "BACKUP_DIRECTORY="+world["backups"], "BACKUP_CONFIG="+world["config"], "BACKUP_MAX_STORAGE_SIZE_GB="+world["quota"])...)
 		worlds[name]["url"], worlds[name]["secret"] = s.url, s.secret
 	}
 	said, err := json.Marshal(worlds)

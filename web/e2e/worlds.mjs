@@ -1,7 +1,7 @@
 // Directories of backups in which each something else is the matter, for pictures of it. What is there today is made by cofre itself from real databases; the days before
 // are copies of that with other dates. internal/uitest names the program and the databases.
 import { execFileSync } from "node:child_process";
-import { closeSync, copyFileSync, cpSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, cpSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stamp, ulid } from "./history.mjs";
 
@@ -18,17 +18,21 @@ const psql = (url, sql) => execFileSync(join(bin, "psql"), ["-X", "-A", "-t", "-
 
 const described = {};
 
-/** world makes a place for backups and its cofre.yaml, from another one's backups where one is named. */
-function world(name, { from, sources = ["loja", "financeiro", "auditoria"], bare = false } = {}) {
+/** world makes a place for backups and its cofre.yaml, from another one's backups where one is named. The quota is in gigabytes. */
+function world(name, { from, sources = ["loja", "financeiro", "auditoria"], bare = false, quota = 1 } = {}) {
   const place = join(root, name);
-  const w = { name, backups: join(place, "backups"), config: join(place, "cofre.yaml") };
+  const w = { name, backups: join(place, "backups"), config: join(place, "cofre.yaml"), quota: String(quota) };
   mkdirSync(join(place, "second"), { recursive: true });
-  if (from) for (const part of ["backups", "second"]) cpSync(join(root, from.name, part), join(place, part), { recursive: true });
+  if (from) {
+    const files = join(from.backups, "files");
+    for (const part of ["backups", "second"]) cpSync(join(root, from.name, part), join(place, part), { recursive: true, filter: (path) => path !== files });
+    execFileSync("cp", ["-al", files, w.backups]); // nothing writes into a stored file, and seven times all of them would be gigabytes
+  }
   const source = (s, i) => `  - name: ${s}
     connection: {env: ${s === "financeiro" ? "FINANCEIRO_URL" : s === "acervo" ? "ACERVO_URL" : "LOJA_URL"}}
     schedule: ${s === "auditoria" ? "0 4 * * 0" : `${(i % 4) * 10} 2 * * *`}
     zone: America/Sao_Paulo
-    proofs: weekly
+    proofs: ${others.includes(s) && s !== "auditoria" ? "never" : "weekly"}
     tags: {equipe: ${s === "loja" ? "vendas" : "erp"}}
 `;
   writeFileSync(w.config, `sources:\n${sources.map(source).join("")}retention: {keepDaily: 30, keepWeekly: 12, keepMonthly: 12}
@@ -70,7 +74,7 @@ function past(w, real, source, { days = 30, weekday, minute = 0, one = () => ({}
     const filename = `${source}_${stamp(time)}.dump`;
     const filepath = `files/${filename}`;
     mkdirSync(dirname(join(w.backups, filepath)), { recursive: true });
-    if (changed.status !== "failed") copyFileSync(join(w.backups, real.filepath), join(w.backups, filepath));
+    if (changed.status !== "failed") linkSync(join(w.backups, real.filepath), join(w.backups, filepath)); // as large as a day's, and takes no room
     writeFileSync(join(w.backups, "manifests", `${id}.json`), JSON.stringify({ version: 1, backup: {
       ...real, id, source, filename, filepath, createdAt: new Date(time).toISOString(), createdBy: "scheduler", trigger: "schedule",
       size: Math.round(real.size * (1 - ago * 0.0022 + (((ago * 7) % 5) - 2) * 0.0006)), duration: Math.round(real.duration * (0.95 + ((ago * 13) % 7) * 0.02)),
@@ -83,13 +87,16 @@ function past(w, real, source, { days = 30, weekday, minute = 0, one = () => ({}
 }
 
 const refused = { status: "failed", size: 0, duration: 31_000, checksum: "", stored: undefined, verification: undefined, error: {
-  code: "DatabaseConnectionError", reason: "port_refused", attempts: 3, message: "connect to db-loja.interno port 5432: connection refused (3 attempts)",
-  hint: "Check that PostgreSQL runs on that host and listens on that port.",
+  code: "DatabaseConnectionError", reason: "port_refused", attempts: 3, message: "connection refused at db-loja.interno:5432",
+  hint: "Check that PostgreSQL is running, that the port is right, and that listen_addresses covers this address.",
 } };
 
 /** spoil overwrites a part of what is stored. */
 function spoil(w, backup) {
-  const file = openSync(join(w.backups, backup.filepath), "r+");
+  const path = join(w.backups, backup.filepath);
+  copyFileSync(path, `${path}.own`); // the other worlds' is the same file
+  renameSync(`${path}.own`, path);
+  const file = openSync(path, "r+");
   writeSync(file, Buffer.alloc(64, 7), 0, 64, 20_000);
   closeSync(file);
   cofre(w, ["validate", backup.id], true);
@@ -115,12 +122,12 @@ const damaged = world("damaged", { from: well });
 spoil(damaged, shop);
 damaged.damaged = shop.id;
 
-const many = world("many", { sources: ["loja", "financeiro", ...others] });
+const many = world("many", { sources: ["loja", "financeiro", ...others], quota: 8 });
 create(many, "loja");
 create(many, "financeiro");
 others.forEach((source, i) => past(many, latest(many, "loja"), source, { minute: ((i + 2) % 4) * 10, one: (ago) => (i === 4 && ago < 3 ? refused : i === 9 && ago < 4 ? undefined : {}) }));
 
-world("running", { from: well, sources: ["loja", "financeiro", "auditoria", "acervo"] });
+world("running", { from: well, sources: ["loja", "financeiro", "auditoria", "acervo"] }).good = shop.id;
 world("empty", { sources: ["loja"], bare: true });
 mkdirSync(join(root, "empty", "backups"), { recursive: true });
 

@@ -95,10 +95,10 @@ function DevelopmentSignIn() {
       <div className="notice warn"><Icon name="warn" /><div><p><strong>{w.development}</strong></p><p>{w.developmentHint}</p></div></div>
       {error && <Trouble error={error} />}
       {asks && (
-        <p>
+        <div className="field">
           <label htmlFor="secret">{w.secret}</label>
           <input id="secret" type="password" autoComplete="off" value={secret} onChange={(e) => setSecret(e.target.value)} />
-        </p>
+        </div>
       )}
       <ul className="roles">
         {roles.map((role) => (

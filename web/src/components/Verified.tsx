@@ -75,5 +75,5 @@ export function Rungs({ backup: b }: { backup: Backup }) {
 }
 
 /** reasonText says in the user's language, by the words of `kept`, why a backup is kept or goes; an unknown code as the API says it. */
-export const reasonText = (words: Record<string, string>, r: { code: string; text: string; nth?: number; of?: number; period?: string }): string =>
-  [word(words, r.code, r.text), r.of && `${r.nth}/${r.of}`, r.period].filter(Boolean).join(" ");
+export const reasonText = (words: Record<string, string>, r: { code: string; text: string; nth?: number; of?: number }): string =>
+  [word(words, r.code, r.text), r.of && `${r.nth}/${r.of}`].filter(Boolean).join(" ");

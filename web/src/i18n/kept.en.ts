@@ -90,7 +90,7 @@ export const keptEn = {
     noneRead: "Backups are kept in one location only. Ask an administrator to add a second one.",
     kinds: { s3: "bucket", directory: "directory" }, inSync: "up to date", waiting: (count: number) => `${s(count, "backup")} to copy`, late: (count: number) => `behind with ${s(count, "source")}`, unknown: (count: number) => `not known of ${s(count, "source")}`, unused: "no source is copied there",
     last: "Newest copied backup", of: "Sources copied there",
-    name: "Name", nameHint: "What sources and commands call it. It cannot be changed later.", directory: "Bucket and folder", directoryHint: "s3://bucket/folder. The folder has to be empty, or hold copies already.",
+    name: "Name", nameHint: "What sources and commands call it. It cannot be changed later.", folder: "Directory", directory: "Bucket and folder", directoryHint: "s3://bucket/folder. The folder has to be empty, or hold copies already.",
     endpoint: "Endpoint", endpointHint: "The URL of the S3 service. Empty is Amazon's, or that of the first location.", region: "Region", storageClass: "Storage class", storageClassHint: "Of the objects stored there, such as STANDARD_IA. Empty is the bucket's own.",
     credentials: "Credentials", credentialsDefault: "The server's own", credentialsOwn: "Access key of its own", accessKey: "Access key", secretKey: "Secret key", again: "The endpoint changes: the keys have to be given again.",
     found: "Copies can be made there", cannot: "Copies cannot be made there", results: { ok: "OK", warning: "Warning", failed: "Failed" },

@@ -91,7 +91,7 @@ export const keptPtBR: KeptWords = {
     noneRead: "Os backups estão em um único local. Peça a um administrador que adicione um segundo.",
     kinds: { s3: "bucket", directory: "diretório" }, inSync: "em dia", waiting: (count) => `${s(count, "backup")} a copiar`, late: (count) => `atrasado com ${s(count, "origem", "origens")}`, unknown: (count) => `sem informação de ${s(count, "origem", "origens")}`, unused: "nenhuma origem é copiada para lá",
     last: "Backup mais recente copiado", of: "Origens copiadas para lá",
-    name: "Nome", nameHint: "Como aparece em origens e comandos. Não pode ser alterado depois.", directory: "Bucket e pasta", directoryHint: "s3://bucket/pasta. A pasta precisa estar vazia ou já conter cópias.",
+    name: "Nome", nameHint: "Como aparece em origens e comandos. Não pode ser alterado depois.", folder: "Diretório", directory: "Bucket e pasta", directoryHint: "s3://bucket/pasta. A pasta precisa estar vazia ou já conter cópias.",
     endpoint: "Endpoint", endpointHint: "A URL do serviço S3. Vazio: o da Amazon, ou o do primeiro local.", region: "Região", storageClass: "Classe de armazenamento", storageClassHint: "Dos objetos gravados lá, como STANDARD_IA. Vazio: a do bucket.",
     credentials: "Credenciais", credentialsDefault: "As do servidor", credentialsOwn: "Chave de acesso própria", accessKey: "Chave de acesso", secretKey: "Chave secreta", again: "O endpoint muda: as chaves precisam ser informadas de novo.",
     found: "É possível gravar cópias lá", cannot: "Não é possível gravar cópias lá", results: { ok: "OK", warning: "Aviso", failed: "Falhou" },

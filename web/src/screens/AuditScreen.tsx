@@ -145,8 +145,8 @@ function Export({ filter }: { filter: ReturnType<typeof filterOf> }) {
   };
   return (
     <>
-      {(["csv", "json"] as const).map((form) => <button key={form} type="button" disabled={state.busy} onClick={() => void save(form)}><Icon name="download" />{a[form]}</button>)}
       <span role="status" className="small-text">{state.busy ? a.exporting : state.said}</span>
+      {(["csv", "json"] as const).map((form) => <button key={form} type="button" disabled={state.busy} onClick={() => void save(form)}><Icon name="download" />{a[form]}</button>)}
       {state.error ? <Failed error={state.error} /> : null}
     </>
   );

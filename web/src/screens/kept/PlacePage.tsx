@@ -28,17 +28,18 @@ function Shown({ of: p, details }: { of: Place | undefined; details: PlaceDetail
   const w = useKeptWords();
   const of = details ?? p;
   const s = details?.settings;
+  const kind = p?.kind ?? (s?.directory.startsWith("/") ? "directory" : "s3");
   return (
     <>
       {of && <ReadOnly origin={of.origin} editable={of.editable} />}
       <Trouble of={of} />
       <section className="card">
         <Facts of={[
-          [w.places.directory, s && <code>{s.directory}</code>],
+          [kind === "directory" ? w.places.folder : w.places.directory, s && <code>{s.directory}</code>],
           [w.places.endpoint, s?.endpoint], [w.places.region, s?.region],
           [w.places.storageClass, s?.storageClass ?? p?.storageClass],
-          [w.places.accessKey, details?.accessKey && secretText(w, details.accessKey)],
-          [w.places.secretKey, details?.secretKey && secretText(w, details.secretKey)],
+          [w.places.accessKey, kind === "s3" && details?.accessKey && secretText(w, details.accessKey)],
+          [w.places.secretKey, kind === "s3" && details?.secretKey && secretText(w, details.secretKey)],
           [w.places.of, p && (p.sources.length ? <>{p.sources.map((x) => x.name).join(", ")} <Behind of={p} /></> : w.places.unused)],
         ]} />
         <Changed of={details?.changed} />

@@ -62,6 +62,10 @@ function Shown({ of: s, details }: { of: Source | undefined; details: SourceDeta
               [w.sources.maxAge, isDefault("maxAge", s.maxAge)],
               [w.sources.proofs, isDefault("proofs", s.proofs && ((w.sources.proofKinds as Record<string, string>)[s.proofs] ?? s.proofs))],
               [w.sources.copies, s.copies?.join(", ")],
+              [w.sources.format, isDefault("format", s.format)],
+              [w.sources.rows, isDefault("rows", s.rows)],
+              [w.sources.jobs, isDefault("jobs", s.jobs)],
+              [w.sources.tags, s.tags && Object.entries(s.tags).map(([k, v]) => `${k}=${v}`).join(", ")],
               [w.sources.ping, details?.pinged ? w.sources.pinged : undefined],
             ]} />
             <div className="actions apart"><a className="button" href={`#/?source=${encodeURIComponent(s.name)}`}>{w.sources.backups}</a></div>
@@ -74,10 +78,6 @@ function Shown({ of: s, details }: { of: Source | undefined; details: SourceDeta
               ...keepers.map((key): [string, React.ReactNode] => [w.sources.keepers[key], r?.[key] ? f.number(r[key]) : undefined]),
               [w.sources.keepWithin, r?.keepWithin],
               [w.sources.keepLabels, r?.keepLabels?.join(", ")],
-              [w.sources.format, isDefault("format", s.format)],
-              [w.sources.rows, isDefault("rows", s.rows)],
-              [w.sources.jobs, isDefault("jobs", s.jobs)],
-              [w.sources.tags, s.tags && Object.entries(s.tags).map(([k, v]) => `${k}=${v}`).join(", ")],
               [w.sources.lock, s.objectLock && `${s.objectLock.mode}${s.objectLock.days ? ` (${s.objectLock.days})` : ""}`],
             ]} />
             {!s.follows?.length && <SourceRetention source={s.name} />}
