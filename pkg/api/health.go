@@ -141,25 +141,8 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 	if err != nil {
 		return failing(check.Name, err)
 	}
-	var details []string
-	for _, found := range append(a.Service.Engine.Checks(ctx, all), append(backup.CheckFollowed(all), backup.CheckKept(all)...)...) {
-		details = append(details, found.Detail)
-		if found.Result == backup.CheckFailed {
-			check.Result, check.Hint = contract.HealthCheckResultFailed, hintOf(found.Hint)
-			if e := found.Error; e != nil {
-				check.Code, check.Reason = contract.ErrorCode(e.Code), string(e.Reason)
-				details = []string{e.Message}
-			}
-			break
-		}
-		if found.Result == backup.CheckWarning {
-			check.Result, check.Hint = contract.HealthCheckResultWarning, hintOf(found.Hint)
-		}
-	}
-	if n := len(details); n > maxFindings {
-		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
-	}
-	check.Detail = strings.Join(details, "; ")
+	findings := findingsOf(append(a.Service.Engine.Checks(ctx, all), append(backup.CheckFollowed(all), backup.CheckKept(all)...)...), &check)
+	check.Detail, check.Findings = joined(findings), several(findings)
 	if check.Result != contract.HealthCheckResultOk {
 		check.Step = contract.NextStep(overview.StepSource)
 	}
@@ -175,6 +158,60 @@ func (a *API) checkDatabase(ctx context.Context) contract.HealthCheck {
 		}
 	}
 	return check
+}
+
+// findingsOf is what was found of each database, the worst first. The first of the worst gives the check its result, and what to do.
+func findingsOf(checks []backup.Check, check *contract.HealthCheck) []contract.HealthFinding {
+	rank := []string{backup.CheckFailed, backup.CheckWarning, backup.CheckOK}
+	slices.SortStableFunc(checks, func(x, y backup.Check) int {
+		return cmp.Compare(slices.Index(rank, x.Result), slices.Index(rank, y.Result))
+	})
+	findings := make([]contract.HealthFinding, 0, len(checks))
+	for i, c := range checks {
+		text := c.Detail
+		if c.Error != nil {
+			text = c.Error.Message
+		}
+		if c.Source != "" {
+			text = c.Source + ": " + text
+		} else if strings.HasPrefix(c.Name, "target ") {
+			text = c.Name + ": " + text
+		}
+		if i == 0 && c.Result != backup.CheckOK {
+			check.Result, check.Hint, check.Source = contract.HealthCheckResult(c.Result), hintOf(c.Hint), c.Source
+			if c.Error != nil {
+				check.Code, check.Reason = contract.ErrorCode(c.Error.Code), string(c.Error.Reason)
+			}
+		}
+		findings = append(findings, contract.HealthFinding{Result: contract.HealthFindingResult(c.Result), Source: c.Source, Text: text, Hint: hintOf(c.Hint)})
+	}
+	return bounded(findings)
+}
+
+// bounded leaves the first of them, and says how many more there are.
+func bounded(findings []contract.HealthFinding) []contract.HealthFinding {
+	n := len(findings)
+	if n <= maxFindings {
+		return findings
+	}
+	return append(findings[:maxFindings:maxFindings], contract.HealthFinding{Result: findings[maxFindings].Result, Text: fmt.Sprintf("and %d more", n-maxFindings)})
+}
+
+// joined is all of them in one text.
+func joined(findings []contract.HealthFinding) string {
+	texts := make([]string, len(findings))
+	for i, f := range findings {
+		texts[i] = f.Text
+	}
+	return strings.Join(texts, "; ")
+}
+
+// several are findings of which one text would be hard to read.
+func several(findings []contract.HealthFinding) []contract.HealthFinding {
+	if len(findings) < 2 {
+		return nil
+	}
+	return findings
 }
 
 // checkSources tells what somebody should look at, source by source.
@@ -197,10 +234,10 @@ func (a *API) checkSources(ctx context.Context, o overview.Overview, err error) 
 	case overview.Warning:
 		check.Result = contract.HealthCheckResultWarning
 	}
-	var details []string
+	var findings []contract.HealthFinding
 	for _, s := range o.Sources {
 		for _, f := range s.Findings {
-			details = append(details, s.Name+": "+f.Text)
+			findings = append(findings, contract.HealthFinding{Result: severities[f.Severity], Source: s.Name, Text: s.Name + ": " + f.Text, Hint: hintOf(f.Hint)})
 			if check.Hint == "" && f.Severity == o.State {
 				check.Hint, check.Reason = hintOf(f.Hint), string(f.Code)
 				check.Step, check.Source, check.BackupID = contract.NextStep(f.Step), s.Name, f.Backup
@@ -210,18 +247,21 @@ func (a *API) checkSources(ctx context.Context, o overview.Overview, err error) 
 			}
 		}
 	}
-	if n := len(details); n > maxFindings {
-		details = append(details[:maxFindings], fmt.Sprintf("and %d more", n-maxFindings))
-	}
+	slices.SortStableFunc(findings, func(x, y contract.HealthFinding) int { return cmp.Compare(x.Result, y.Result) }) // failed, then warning
+	findings = bounded(findings)
 	if proofs, ok := a.Service.CheckProofs(ctx, o); ok && proofs.Result != backup.CheckOK { // once, not of each source
-		details = append(details, "proofs cannot be made here: "+proofs.Detail+" ("+hintOf(proofs.Hint)+")")
+		text := "proofs cannot be made here: " + proofs.Detail
+		findings = append(findings, contract.HealthFinding{Result: contract.HealthFindingResultWarning, Text: text, Hint: hintOf(proofs.Hint)})
+		if len(findings) == 1 {
+			findings[0].Text += " (" + hintOf(proofs.Hint) + ")"
+		}
 		if check.Result == contract.HealthCheckResultOk {
 			check.Result = contract.HealthCheckResultWarning
 		}
 		check.Hint = cmp.Or(check.Hint, hintOf(proofs.Hint))
 	}
-	if len(details) > 0 {
-		check.Detail = strings.Join(details, "; ")
+	if len(findings) > 0 {
+		check.Detail, check.Findings = joined(findings), several(findings)
 	}
 	if a.Service.KeysElsewhere && a.Service.Defaults.Encrypt {
 		check.Detail += "; new backups are encrypted: they can neither be restored nor proven here, where their key is not kept"
@@ -231,6 +271,9 @@ func (a *API) checkSources(ctx context.Context, o overview.Overview, err error) 
 	}
 	return check
 }
+
+// severities are those of findings, as checks call them.
+var severities = map[overview.State]contract.HealthFindingResult{overview.Failing: contract.HealthFindingResultFailed, overview.Warning: contract.HealthFindingResultWarning}
 
 // provenInPart returns the sources whose newest proof left something out; at most maxFindings of them.
 func provenInPart(sources []overview.Source) (names []string) {

@@ -197,3 +197,22 @@ func TestHealthOfNoSource(t *testing.T) {
 		t.Errorf("where nothing is backed up: %+v", check)
 	}
 }
+
+// Of several sources the worst comes first, gives the check its result, and is named.
+func TestFindingsOf(t *testing.T) {
+	refused := fault.New(fault.DatabaseConnection, fault.PortRefused, "Start it.", "connection refused")
+	down, target := backup.Failing("database of source shop", refused), backup.Check{Name: "target staging", Result: backup.CheckWarning, Detail: "it is a superuser", Hint: "Name another role."}
+	down.Source = "shop"
+	check := contract.HealthCheck{Result: contract.HealthCheckResultOk}
+	findings := findingsOf([]backup.Check{{Name: "database of source books", Source: "books", Result: backup.CheckOK, Detail: "can be read"}, target, down}, &check)
+	if got, want := joined(findings), "shop: connection refused; target staging: it is a superuser; books: can be read"; got != want {
+		t.Errorf("found %q, not %q", got, want)
+	}
+	if check.Result != contract.HealthCheckResultFailed || check.Source != "shop" || check.Hint != "Start it." || check.Reason != "port_refused" {
+		t.Errorf("the check is %+v", check)
+	}
+	many := findingsOf(slices.Repeat([]backup.Check{target}, maxFindings+3), &check)
+	if len(many) != maxFindings+1 || many[maxFindings].Text != "and 3 more" {
+		t.Errorf("of too many %d are left, the last %+v", len(many), many[len(many)-1])
+	}
+}

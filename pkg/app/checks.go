@@ -37,6 +37,9 @@ func (e *database) Checks(ctx context.Context, all source.List) []backup.Check {
 		looks.Go(func() {
 			defer func() { <-slots }()
 			found[i] = e.checkSource(ctx, s)
+			for j := range found[i] {
+				found[i][j].Source = s.Name
+			}
 		})
 	}
 	looks.Wait()

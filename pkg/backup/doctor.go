@@ -29,6 +29,7 @@ type Check struct {
 	Hint   string          `json:"hint,omitempty"`
 	Next   overview.Next   `json:"next,omitzero"` // zero where the hint says all
 	Error  *registry.Error `json:"error,omitempty"`
+	Source string          `json:"-"` // that it is about; the name has it, too
 }
 
 // Failing makes the check of an error.

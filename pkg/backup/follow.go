@@ -251,7 +251,7 @@ func CheckFollowed(all source.List) (checks []Check) {
 				n++
 			}
 		}
-		c := Check{Name: "databases of source " + f.Source, Result: CheckOK, Detail: fmt.Sprintf("%s, each a source of its own", quantity.Plural(n, "database"))}
+		c := Check{Name: "databases of source " + f.Source, Source: f.Source, Result: CheckOK, Detail: fmt.Sprintf("%s, each a source of its own", quantity.Plural(n, "database"))}
 		if n == 0 && !f.Paused {
 			c.Result, c.Detail, c.Hint = CheckWarning, "no database of its server is backed up", "Look at the patterns in its databases."
 		}

@@ -137,7 +137,9 @@ func (r Rules) policies(p retention.Policy) map[string]retention.Policy {
 // CheckKept says which sources that are kept in the bucket are not taken.
 func CheckKept(all source.List) (checks []Check) {
 	for _, t := range all.Troubles {
-		checks = append(checks, Failing("source "+t.Name, t.Err))
+		c := Failing("source "+t.Name, t.Err)
+		c.Source = t.Name
+		checks = append(checks, c)
 	}
 	return checks
 }

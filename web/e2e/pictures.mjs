@@ -22,6 +22,7 @@ const states = [
     await seen(page, ".running .counters");
   }],
   ["restore-running", "running", "#/restore?backup={good}", ".plan-list", async (page) => {
+    await page.getByLabel(/^(Name of the new database|Nome do banco novo)/).fill(`loja_${page.viewportSize().width}`); // each its own
     const start = page.locator("main .primary");
     await page.waitForFunction(() => document.querySelector("main .primary:not(:disabled)"));
     await start.click();

@@ -647,6 +647,27 @@ func (e HealthCheckResult) Valid() bool {
 	}
 }
 
+// Defines values for HealthFindingResult.
+const (
+	HealthFindingResultFailed  HealthFindingResult = "failed"
+	HealthFindingResultOk      HealthFindingResult = "ok"
+	HealthFindingResultWarning HealthFindingResult = "warning"
+)
+
+// Valid indicates whether the value is a known member of the HealthFindingResult enum.
+func (e HealthFindingResult) Valid() bool {
+	switch e {
+	case HealthFindingResultFailed:
+		return true
+	case HealthFindingResultOk:
+		return true
+	case HealthFindingResultWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthResponseStatus.
 const (
 	HealthResponseStatusFailing HealthResponseStatus = "failing"
@@ -2291,9 +2312,12 @@ type HealthCheck struct {
 	// BackupID A ULID, so that ids sort by age.
 	//
 	// Examples: 01JZ8Q4M9T4Y3V6K2W1X0N5BCD
-	BackupID BackupID          `json:"backupId,omitempty,omitzero"`
-	Code     ErrorCode         `json:"code,omitempty,omitzero"`
-	Detail   string            `json:"detail"`
+	BackupID BackupID  `json:"backupId,omitempty,omitzero"`
+	Code     ErrorCode `json:"code,omitempty,omitzero"`
+	Detail   string    `json:"detail"`
+
+	// Findings what was found of each source, target or program by itself, the worst first; absent where `detail` says all
+	Findings []HealthFinding   `json:"findings,omitempty,omitzero"`
 	Hint     string            `json:"hint,omitempty,omitzero"`
 	Name     HealthCheckName   `json:"name"`
 	Reason   string            `json:"reason,omitempty,omitzero"`
@@ -2316,6 +2340,22 @@ type HealthCheckName string
 
 // HealthCheckResult defines model for HealthCheck.Result.
 type HealthCheckResult string
+
+// HealthFinding defines model for HealthFinding.
+type HealthFinding struct {
+	Hint   string              `json:"hint,omitempty,omitzero"`
+	Result HealthFindingResult `json:"result"`
+
+	// Source that it is about; its text names it, too
+	Source string `json:"source,omitempty,omitzero"`
+	Text   string `json:"text"`
+
+	// Wordings the same in other languages than English
+	Wordings []Wording `json:"wordings,omitempty,omitzero"`
+}
+
+// HealthFindingResult defines model for HealthFinding.Result.
+type HealthFindingResult string
 
 // HealthResponse defines model for HealthResponse.
 type HealthResponse struct {

@@ -3121,12 +3121,24 @@ export interface components {
             result: "ok" | "warning" | "failed";
             detail: string;
             hint?: string;
+            /** @description what was found of each source, target or program by itself, the worst first; absent where `detail` says all */
+            findings?: components["schemas"]["HealthFinding"][];
             step?: components["schemas"]["NextStep"];
             /** @description that the step is about */
             source?: string;
             backupId?: components["schemas"]["BackupId"];
             code?: components["schemas"]["ErrorCode"];
             reason?: string;
+            /** @description the same in other languages than English */
+            wordings?: components["schemas"]["Wording"][];
+        };
+        HealthFinding: {
+            /** @enum {string} */
+            result: "ok" | "warning" | "failed";
+            /** @description that it is about; its text names it, too */
+            source?: string;
+            text: string;
+            hint?: string;
             /** @description the same in other languages than English */
             wordings?: components["schemas"]["Wording"][];
         };

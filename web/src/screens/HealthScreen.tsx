@@ -2,13 +2,12 @@
 
 import type { Health } from "../api/client";
 import { useHealth } from "../api/queries";
-import { Badge, Page, Time, word, type Tone } from "../components/basics";
+import { Badge, Page, Time, word } from "../components/basics";
+import { checkTones, Found } from "../components/Found";
 import { Loaded, say, Words } from "../components/states";
 import { useText } from "../i18n";
 import { useMoreWords } from "../i18n/more";
 import { Way } from "./Sources";
-
-const tones: Record<"ok" | "warning" | "failed", Tone> = { ok: "ok", warning: "warn", failed: "bad" };
 
 export function HealthScreen() {
   const w = useMoreWords().health;
@@ -48,11 +47,11 @@ function Checks({ checks }: { checks: Health["checks"] }) {
         const reason = word(t.reasons, c.reason, "");
         return (
           <li key={c.name} className={`card check-${c.result}`}>
-            <div className="card-head"><h2>{w.checks[c.name].name}</h2><Badge tone={tones[c.result]}>{t.results[c.result]}</Badge></div>
+            <div className="card-head"><h2>{w.checks[c.name].name}</h2><Badge tone={checkTones[c.result]}>{t.results[c.result]}</Badge></div>
             <p className="muted">{w.checks[c.name].what}</p>
-            {c.result !== "ok" && reason && <p><strong>{reason}</strong></p>}
-            {detail && <p lang={detail.lang} className="detail">{detail.text}</p>}
-            {c.result !== "ok" && <p><strong>{t.states.whatToDo}</strong> {hint ? <Words of={hint} /> : w.checks[c.name].todo}<Way next={c} /></p>}
+            {c.findings ? <><Found of={c.findings} />{c.result !== "ok" && <p><Way next={c} /></p>}</> : c.result !== "ok" && reason && <p><strong>{reason}</strong></p>}
+            {!c.findings && detail && <p lang={detail.lang} className="detail">{detail.text}</p>}
+            {!c.findings && c.result !== "ok" && <p><strong>{t.states.whatToDo}</strong> {hint ? <Words of={hint} /> : w.checks[c.name].todo}<Way next={c} /></p>}
           </li>
         );
       })}

@@ -290,6 +290,19 @@ test("health shows what to do, also when it comes with 503", async () => {
   expect(screen.getByText(/Create a new backup now/)).toBeTruthy(); // where the API has no hint
 });
 
+test("what a check found of several sources is a line each, and says what to do about each that is down", async () => {
+  const findings = [
+    { result: "failed", source: "shop", text: "shop: connection refused", hint: "Start it.", wordings: [{ language: "pt-BR", text: "shop: conexão recusada", hint: "Ligue-o." }] },
+    { result: "ok", source: "books", text: "books: can be read", hint: "Nothing." },
+  ];
+  serve({ "GET /api/health": () => Response.json({ status: "failing", checkedAt: new Date().toISOString(), checks: [{ name: "database", result: "failed", detail: "shop: connection refused; books: can be read", hint: "Start it.", step: "show_source", source: "shop", findings }] }, { status: 503 }) });
+  show(<HealthScreen />, { language: "pt-BR" });
+  const lines = (await screen.findByText("shop: conexão recusada")).closest("ul")!.querySelectorAll("li");
+  expect([...lines].map((l) => [l.className, l.textContent])).toEqual([["bad", "Falha: shop: conexão recusadaO que fazer: Ligue-o."], ["ok", "OK: books: can be read"]]);
+  expect(screen.queryByText(/refused; books/)).toBeNull();
+  expect(screen.getByRole("link").getAttribute("href")).toBe("#/settings/sources/shop");
+});
+
 test("a warning is not told as all being well", async () => {
   serve({ "GET /api/health": () => ({ status: "ok", checkedAt: new Date().toISOString(), checks: [{ name: "storage_space", result: "warning", detail: "91 % used" }] }) });
   show(<HealthScreen />);

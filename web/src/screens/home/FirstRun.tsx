@@ -3,13 +3,12 @@
 import type { Health, Metrics } from "../../api/client";
 import { useMay } from "../../api/context";
 import { useHealth } from "../../api/queries";
-import { Icon, useNow, word, type Tone } from "../../components/basics";
+import { Icon, useNow, word } from "../../components/basics";
+import { checkTones, Found } from "../../components/Found";
 import { Missing, say, Words } from "../../components/states";
 import { useText } from "../../i18n";
 import { useMoreWords } from "../../i18n/more";
 import { useSign } from "./Say";
-
-const tones: Record<"ok" | "warning" | "failed", Tone> = { ok: "ok", warning: "warn", failed: "bad" };
 
 export function FirstRun({ metrics: m }: { metrics: Metrics }) {
   const { f } = useText();
@@ -56,14 +55,15 @@ function Line({ name, check: c, good, wait }: { name: string; check: NonNullable
   const { t, language } = useText();
   const { checks } = useMoreWords().health;
   if (!c) return wait ? <li className="none"><Icon name="run" /><strong>{name}</strong><span className="muted">…</span></li> : null;
-  const tone = tones[c.result];
+  const tone = checkTones[c.result];
+  const found = c.findings?.filter((x) => x.result !== "ok");
   const hint = say(language, c.hint, c.wordings, "hint");
   const detail = say(language, c.detail, c.wordings);
   return (
     <li className={tone}>
       <Icon name={tone} /><strong>{name}</strong>
       <span>
-        {tone === "ok" ? good : <>{word(t.reasons, c.reason, "") || (detail && <Words of={detail} />)} <span className="muted">{t.states.whatToDo}</span> {hint ? <Words of={hint} /> : checks[c.name].todo}</>}
+        {tone === "ok" ? good : found?.length ? <Found of={found} /> : <>{word(t.reasons, c.reason, "") || (detail && <Words of={detail} />)} <span className="muted">{t.states.whatToDo}</span> {hint ? <Words of={hint} /> : checks[c.name].todo}</>}
       </span>
     </li>
   );
