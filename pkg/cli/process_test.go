@@ -70,10 +70,11 @@ func cofre(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// answer runs a call to its end and decodes the document that it prints.
+// answer runs a call to its end, without the race detector, and decodes the document that it prints.
 func answer(t *testing.T, env []string, into any, args ...string) {
 	t.Helper()
 	cmd := cofre(t, env, append(args, "--json")...)
+	cmd.Path = filepath.Join(plain(t), "cofre")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,6 +44,10 @@ func newSample(t *testing.T) string {
 	return url
 }
 
+// raced are the scripts that run cofre with the race detector: the main job, what does several things at once, and what asks for the
+// version of a test.
+var raced = []string{"script-main_job", "script-all_sources", "script-copy", "script-json"}
+
 // TestScripts runs testdata/*.txt: each against a database of its own, with a backup directory of
 // its own. Besides testscript's commands there are those of the map below.
 func TestScripts(t *testing.T) {
@@ -54,7 +59,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			tb := env.T().(testing.TB)
 			database := "script_" + strings.ToLower(rand.Text()[:10])
-			server.Exec(tb, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", database, template))
+			server.Exec(tb, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", database, template))
 			env.Defer(func() { server.Exec(tb, "postgres", "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)") })
 			env.Values["tb"] = tb
 			for _, kv := range []string{
@@ -67,6 +72,9 @@ func TestScripts(t *testing.T) {
 			} {
 				name, value, _ := strings.Cut(kv, "=")
 				env.Setenv(name, value)
+			}
+			if !slices.Contains(raced, filepath.Base(env.WorkDir)) {
+				env.Setenv("PATH", plain(tb)+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			}
 			return nil
 		},
