@@ -214,7 +214,7 @@ func TestSecondPlaces(t *testing.T) {
 		slices.Sort(may[role])
 	}
 	if !maps.EqualFunc(may, want, slices.Equal) {
-		t.Errorf("in second places\n%v, want\n%v", may, want)
+		t.Errorf("in second locations\n%v, want\n%v", may, want)
 	}
 }
 

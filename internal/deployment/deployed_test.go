@@ -305,7 +305,7 @@ func TestDeployedCopy(t *testing.T) {
 	}
 	d.more = []string{"BACKUP_DIRECTORY=" + place}
 	d.role("CopyTaskRole")
-	d.keys["ListRole"] = credentials.Value{AccessKeyID: d.minio.AccessKey, SecretAccessKey: d.minio.SecretKey} // somebody who has nothing but the second place
+	d.keys["ListRole"] = credentials.Value{AccessKeyID: d.minio.AccessKey, SecretAccessKey: d.minio.SecretKey} // somebody who has nothing but the second location
 	if b := d.api("list", "GET", "/api/backup/"+id, "", 200); b["status"] != "success" {
 		t.Errorf("the copy is %v", b)
 	}

@@ -52,7 +52,7 @@ func TestHintsNameNoOptions(t *testing.T) {
 	const cli = "See its messages; run again with --verbose for all of them."
 	f := fault.New(fault.BackupCreation, fault.ExitStatus, cli, "pg_dump failed")
 	record := registry.Error{Code: f.Code, Reason: f.Reason, Message: f.Message, Hint: cli}
-	if w := wordings("there is no second place \"x\"", hintOf("List the backups there are with: cofre list")); len(w) != 1 || w[0].Language != "pt-BR" || w[0].Text != "não há segundo local \"x\"" || w[0].Hint != "Liste os backups." {
+	if w := wordings("there is no second location \"x\"", hintOf("List the backups there are with: cofre list")); len(w) != 1 || w[0].Language != "pt-BR" || w[0].Text != "não há segundo local \"x\"" || w[0].Hint != "Liste os backups." {
 		t.Errorf("in other languages: %+v", w)
 	}
 	if w := wordings("FATAL: of the server", ""); w != nil {

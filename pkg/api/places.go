@@ -20,7 +20,7 @@ func Origin(o source.Origin) contract.Origin {
 	return contract.Origin{Kind: kind, File: o.File, Line: o.Line}
 }
 
-// places lists the second places, and says how far each is behind.
+// places lists the second locations, and says how far each is behind.
 func (a *API) places(ctx context.Context, _ *call) (answer, error) {
 	states, err := a.Service.PlaceStates(ctx)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *API) testPlace(ctx context.Context, c *call) (answer, error) {
 	return ok(out), nil
 }
 
-// copies says how it stands with a good backup in second places.
+// copies says how it stands with a good backup in second locations.
 func copies(all []backup.CopyState) []contract.BackupCopy {
 	var out []contract.BackupCopy
 	for _, c := range all {
@@ -94,7 +94,7 @@ func (a *API) placeToTest(ctx context.Context, c *call, body contract.TestPlaceR
 	c.note("place", body.Settings.Name)
 	change := placeChange("", body.Settings, body.Credentials)
 	if body.Name != "" {
-		if err := sameName("place", body.Name, body.Settings.Name); err != nil {
+		if err := sameName("location", body.Name, body.Settings.Name); err != nil {
 			return backup.Place{}, err
 		}
 		now, err := a.Service.Place(ctx, body.Name)
@@ -162,7 +162,7 @@ func (a *API) putPlace(ctx context.Context, c *call) (answer, error) {
 	}
 	name := c.values.Path("name")
 	c.note("place", name)
-	if err := sameName("place", name, body.Settings.Name); err != nil {
+	if err := sameName("location", name, body.Settings.Name); err != nil {
 		return answer{}, err
 	}
 	p, err := a.Service.KeepPlace(ctx, placeChange(body.Version, body.Settings, body.Credentials), c.caller.Subject)

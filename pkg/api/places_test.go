@@ -19,7 +19,7 @@ import (
 	"cofre/pkg/storage"
 )
 
-// Second places are listed with how far they are behind, a backup says where its copies are and what they were held against, and a test of a
+// Second locations are listed with how far they are behind, a backup says where its copies are and what they were held against, and a test of a
 // place says what is wrong; who may list learns nowhere where the places of a file are.
 func TestPlaces(t *testing.T) {
 	dir := t.TempDir()
@@ -77,7 +77,7 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %s", place, r.body)
 		}
 		// Its name, and what was found, in Portuguese.
-		if words := tested.Checks[0].Wordings; len(words) != 2 || words[0].Of != "place "+place || words[0].Text != "local "+place || words[1].Of != "" || words[1].Text == "" && good {
+		if words := tested.Checks[0].Wordings; len(words) != 2 || words[0].Of != "location "+place || words[0].Text != "local "+place || words[1].Of != "" || words[1].Text == "" && good {
 			t.Errorf("%s: %+v", place, words)
 		}
 	}
@@ -85,7 +85,7 @@ func TestPlaces(t *testing.T) {
 	for _, c := range w.Service.Doctor(t.Context()).Checks {
 		found[c.Name] = c.Result
 	}
-	if found["place disk"] != "ok" || found["place away"] != "warning" {
+	if found["location disk"] != "ok" || found["location away"] != "warning" {
 		t.Errorf("doctor: %v", found)
 	}
 	if left, _ := filepath.Glob(filepath.Join(disk, "files", "probe-*")); len(left) > 0 {
@@ -137,7 +137,7 @@ func TestKeptPlaces(t *testing.T) {
 	var tested contract.TestPlaceResponse
 	r = w.http(ask{"POST", "/api/place/test", "ADMIN", `{"settings":{"name":"b","directory":"s3://bucket","endpoint":"https://s3.evil.invalid"},"credentials":{"accessKey":{"env":"COFRE_DB"},"secretKey":{"env":"COFRE_DB"}}}`, nil})
 	r.want(200).into(&tested)
-	if tested.Ok || !strings.Contains(tested.Checks[0].Detail, "access key of place \"b\" is none") || strings.Contains(string(r.body), hiddenPart) {
+	if tested.Ok || !strings.Contains(tested.Checks[0].Detail, "access key of location \"b\" is none") || strings.Contains(string(r.body), hiddenPart) {
 		t.Errorf("the URL of a database as an access key: %s", r.body)
 	}
 	put := func(version, endpoint, more string) reply {

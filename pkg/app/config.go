@@ -34,7 +34,7 @@ import (
 type Config struct {
 	// Directory is where backups go: s3://bucket/prefix, or a local directory (BACKUP_DIRECTORY).
 	Directory string
-	// Copies are the second places (BACKUP_COPIES), each written as Directory is. StorageClass is that of the objects of backups in S3
+	// Copies are the second locations (BACKUP_COPIES), each written as Directory is. StorageClass is that of the objects of backups in S3
 	// (BACKUP_STORAGE_CLASS); "" is the bucket's own.
 	Copies       []string
 	StorageClass string
@@ -101,7 +101,7 @@ type Config struct {
 
 	Workflow string // BACKUP_WORKFLOW_ARN: the Step Functions state machine that makes backups; "" makes them here
 
-	CopyWorkflow string // BACKUP_COPY_WORKFLOW_ARN: the one that copies to second places; "" where somebody else does, or nobody
+	CopyWorkflow string // BACKUP_COPY_WORKFLOW_ARN: the one that copies to second locations; "" where somebody else does, or nobody
 
 	MetricsNamespace string // BACKUP_METRICS_NAMESPACE: CloudWatch's, default cofre
 
@@ -122,7 +122,7 @@ type Config struct {
 	PgDumpTimeout time.Duration // PGDUMP_TIMEOUT, seconds, default 3600
 
 	recipients []age.Recipient
-	second     configfile.Place // what the file says of Directory, where that is a second place
+	second     configfile.Place // what the file says of Directory, where that is a second location
 	// secondKey opens its credentials where they are kept in the bucket; secondElsewhere keeps it from leading to this machine.
 	secondKey       func(purpose string) (string, error)
 	secondElsewhere bool

@@ -106,7 +106,7 @@ func (c *Config) onlySecrets(where string) *configfile.Problems {
 		c.onlySecret(all, t.Line, fmt.Sprintf("targets.%d.connection", i), fmt.Sprintf("the connection of target %q", t.Name), t.Connection, "")
 	}
 	if len(c.File.Places) > 0 {
-		all.Put(c.File.Places[0].Origin.Line, "places", fault.New(fault.Validation, fault.InvalidInput, "Name places in a file of the machine that copies.", "a file that lies in S3 names no second places"))
+		all.Put(c.File.Places[0].Origin.Line, "places", fault.New(fault.Validation, fault.InvalidInput, "Name locations in a file of the machine that copies.", "a file that lies in S3 names no second locations"))
 	}
 	for i, ch := range c.File.Channels {
 		key := fmt.Sprintf("channels.%d", i)

@@ -17,7 +17,7 @@ import (
 	"cofre/pkg/storage/s3"
 )
 
-// setCopies takes the second places, separated by commas, each written as BACKUP_DIRECTORY is.
+// setCopies takes the second locations, separated by commas, each written as BACKUP_DIRECTORY is.
 func setCopies(c *Config, v string) error {
 	c.Copies = nil
 	for _, part := range commas(v) {
@@ -52,12 +52,12 @@ func (c Config) secondPlaces() (names []string, all []Config, err error) {
 		}
 		one := c
 		if err := setDirectory(&one, dir); err != nil {
-			return fault.New(fault.Validation, fault.InvalidInput, "Write it as BACKUP_DIRECTORY is written.", "the directory of place %q: %s", name, err)
+			return fault.New(fault.Validation, fault.InvalidInput, "Write it as BACKUP_DIRECTORY is written.", "the directory of location %q: %s", name, err)
 		}
 		// Another service may have a bucket of the same name: what is at an endpoint of its own is held against the first place when it is opened.
 		if elsewhere := p.Endpoint != "" && p.Endpoint != c.getenv("AWS_ENDPOINT_URL_S3"); !elsewhere && (within(one.Directory, c.Directory) || within(c.Directory, one.Directory)) {
 			return fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.",
-				"the second place %s is the first one, or one lies in the other", name)
+				"the second location %s is the first one, or one lies in the other", name)
 		}
 		one.Copies, one.File.Places, one.StorageClass, one.second = nil, nil, p.StorageClass, p
 		names, all = append(names, name), append(all, one)
@@ -76,14 +76,14 @@ func (c Config) secondPlaces() (names []string, all []Config, err error) {
 	for _, s := range c.File.Sources {
 		for _, name := range s.Copies {
 			if !slices.Contains(names, name) {
-				return nil, nil, fault.New(fault.Validation, fault.InvalidInput, "Name it under places, or in BACKUP_COPIES.", "%s: the source %q is to be copied to the place %q, which does not stand there", s.Origin, s.Name, name)
+				return nil, nil, fault.New(fault.Validation, fault.InvalidInput, "Name it under places, or in BACKUP_COPIES.", "%s: the source %q is to be copied to the location %q, which does not stand there", s.Origin, s.Name, name)
 			}
 		}
 	}
 	return names, all, nil
 }
 
-// copyPlaces are the second places; each is opened when it is first needed.
+// copyPlaces are the second locations; each is opened when it is first needed.
 func (c Config) copyPlaces(o Options) ([]backup.Place, error) {
 	names, places, err := c.secondPlaces()
 	var all []backup.Place
@@ -93,13 +93,13 @@ func (c Config) copyPlaces(o Options) ([]backup.Place, error) {
 	return all, err
 }
 
-// CopyNames are the names of the second places.
+// CopyNames are the names of the second locations.
 func (c Config) CopyNames() []string {
 	names, _, _ := c.secondPlaces() // refused when the first place is opened
 	return names
 }
 
-// At is the configuration with a second place as its directory.
+// At is the configuration with a second location as its directory.
 func (c Config) At(name string) (Config, error) {
 	names, places, err := c.secondPlaces()
 	if err != nil {
@@ -112,7 +112,7 @@ func (c Config) At(name string) (Config, error) {
 	if len(names) > 0 {
 		hint = "There are: " + strings.Join(names, ", ") + "."
 	}
-	return c, fault.New(fault.Validation, fault.NotFound, hint, "there is no second place %.200q", name)
+	return c, fault.New(fault.Validation, fault.NotFound, hint, "there is no second location %.200q", name)
 }
 
 // within reports whether a place is another one, or lies in it.
@@ -158,7 +158,7 @@ func (c Config) place(ctx context.Context, o Options) (s3.Config, error) {
 	return at, err
 }
 
-// secondKeys are the credentials of a second place, "" where they are the environment's.
+// secondKeys are the credentials of a second location, "" where they are the environment's.
 func (c Config) secondKeys(ctx context.Context) (access, key string, err error) {
 	if c.secondKey != nil {
 		if access, err = c.secondKey(backup.PlaceAccessKey); err == nil {
@@ -189,10 +189,10 @@ func (c Config) knownEndpoint(endpoint string) bool {
 func (c Config) keptConfig(p place.Settings, secret func(purpose string) (string, error)) (Config, error) {
 	one := c
 	if err := setDirectory(&one, p.Directory); err != nil {
-		return c, fault.New(fault.Validation, fault.InvalidInput, "Use s3://bucket/prefix.", "the directory of place %q: %s", p.Name, err)
+		return c, fault.New(fault.Validation, fault.InvalidInput, "Use s3://bucket/prefix.", "the directory of location %q: %s", p.Name, err)
 	}
 	if (p.Endpoint == "" || place.HostOf(p.Endpoint) == place.HostOf(c.getenv("AWS_ENDPOINT_URL_S3"))) && (within(one.Directory, c.Directory) || within(c.Directory, one.Directory)) {
-		return c, fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.", "the second place %s is the first one, or one lies in the other", p.Name)
+		return c, fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.", "the second location %s is the first one, or one lies in the other", p.Name)
 	}
 	one.Copies, one.File.Places, one.StorageClass, one.second = nil, nil, p.StorageClass, p
 	one.secondKey, one.secondElsewhere = secret, p.Endpoint != "" && !c.knownEndpoint(p.Endpoint)
@@ -207,7 +207,7 @@ func (c Config) openKept(o Options) func(place.Settings, func(string) (string, e
 	}
 }
 
-// At is the configuration with a second place as its directory, also one that is kept in the bucket.
+// At is the configuration with a second location as its directory, also one that is kept in the bucket.
 func (a *App) At(ctx context.Context, name string) (Config, error) {
 	if slices.Contains(a.config.CopyNames(), name) {
 		return a.config.At(name)

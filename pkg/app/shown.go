@@ -52,7 +52,7 @@ func (t ShownTarget) Said() any {
 	}{t.Connection, t.Allow}
 }
 
-// ShownPlace is a second place.
+// ShownPlace is a second location.
 type ShownPlace struct {
 	configfile.Place
 	Origin source.Origin `json:"origin"`

@@ -11,7 +11,7 @@ import (
 	"cofre/pkg/source"
 )
 
-// CopyState says how it stands with the copy of a backup in one second place.
+// CopyState says how it stands with the copy of a backup in one second location.
 type CopyState struct {
 	Place string      `json:"place"`
 	There bool        `json:"there"`
@@ -36,7 +36,7 @@ const (
 )
 
 const (
-	// placeTime bounds what a second place is asked where it is not what the call is about.
+	// placeTime bounds what a second location is asked where it is not what the call is about.
 	placeTime = 10 * time.Second
 	// askedAgain is how long it holds that a copy is not there, or that a place did not answer.
 	askedAgain = time.Minute
@@ -44,7 +44,7 @@ const (
 	mostLacking = 10
 )
 
-// Copies asks all second places at once whether they have a good backup.
+// Copies asks all second locations at once whether they have a good backup.
 func (s *Service) Copies(ctx context.Context, b *Backup) ([]CopyState, error) {
 	places, err := s.Places(ctx)
 	if err != nil || len(places) == 0 {
@@ -94,7 +94,7 @@ func (s *Service) copyRuns(ctx context.Context, p Place, id string) bool {
 	return err == nil && runs
 }
 
-// lookForCopies tells an overview how far the second places are behind.
+// lookForCopies tells an overview how far the second locations are behind.
 func (s *Service) lookForCopies(ctx context.Context, places []Place, sources source.List, o *overview.Overview) {
 	var all sync.WaitGroup
 	found := make([]map[string]overview.Copies, len(places))
@@ -135,7 +135,7 @@ func (s *Service) copiesOf(ctx context.Context, p Place, src *overview.Source) o
 	return c
 }
 
-// copyCache remembers what second places were found to have. It is safe for use by several goroutines.
+// copyCache remembers what second locations were found to have. It is safe for use by several goroutines.
 type copyCache struct {
 	mu   sync.Mutex
 	have map[string]*registry.Copy // by place and id

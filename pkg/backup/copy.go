@@ -13,7 +13,7 @@ import (
 	"cofre/pkg/storage"
 )
 
-// CopiesOf returns the second places that backups of a source go to.
+// CopiesOf returns the second locations that backups of a source go to.
 func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) {
 	all, err := s.Sources(ctx)
 	if err != nil {
@@ -30,8 +30,8 @@ func (s *Service) CopiesOf(ctx context.Context, source string) ([]Place, error) 
 	return places, nil
 }
 
-// Copy brings a good backup to a second place, in one pass: what is read of the first is held against the record's SHA-256 before the second
-// has it. copied is false where it was there already. progress, when set, is told the bytes that the second place has. A copy that fails
+// Copy brings a good backup to a second location, in one pass: what is read of the first is held against the record's SHA-256 before the second
+// has it. copied is false where it was there already. progress, when set, is told the bytes that the second location has. A copy that fails
 // leaves nothing that counts, and nothing of the first place is changed.
 func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, size int64)) (copied bool, err error) {
 	place, err := s.Place(ctx, to)
@@ -44,7 +44,7 @@ func (s *Service) Copy(ctx context.Context, id, to string, progress func(done, s
 	}
 	store, records, err := place.Open(ctx)
 	if err != nil {
-		return false, fmt.Errorf("open the place %s: %w", to, err)
+		return false, fmt.Errorf("open the location %s: %w", to, err)
 	}
 	runner, err := s.newID()
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *copying) object(ctx context.Context) error {
 // left looks at an object that is there without a record: one of this backup, whole, is taken as the copy.
 func (c *copying) left(ctx context.Context, there storage.Object) error {
 	b := c.o.Backup
-	occupied := fault.New(fault.Validation, fault.AlreadyExists, "Look what it is. Give the second place a directory of its own, or remove the object.", "%s has another object %s, which belongs to no backup", c.place, b.Filepath)
+	occupied := fault.New(fault.Validation, fault.AlreadyExists, "Look what it is. Give the second location a directory of its own, or remove the object.", "%s has another object %s, which belongs to no backup", c.place, b.Filepath)
 	if there.Size != b.Size {
 		return occupied
 	}
@@ -229,7 +229,7 @@ func (s *Service) CopyMissing(ctx context.Context, to string, progress func(b Ba
 	}
 	store, records, err := place.Open(ctx)
 	if err != nil {
-		return rep, fmt.Errorf("open the place %s: %w", to, err)
+		return rep, fmt.Errorf("open the location %s: %w", to, err)
 	}
 	sources, err := s.Sources(ctx)
 	if err != nil {
@@ -278,7 +278,7 @@ func (s *Service) lacking(ctx context.Context, store storage.Store, second *regi
 	sizes := map[string]int64{}
 	for obj, err := range store.List(ctx, storage.ListOptions{Prefix: registry.FilesPrefix}) {
 		if err != nil {
-			return nil, nil, 0, fmt.Errorf("list the files of the second place: %w", err)
+			return nil, nil, 0, fmt.Errorf("list the files of the second location: %w", err)
 		}
 		sizes[obj.Key] = obj.Size
 	}
@@ -298,7 +298,7 @@ func (s *Service) lacking(ctx context.Context, store storage.Store, second *regi
 				}
 				for more && (err != nil || other.ID > b.ID) {
 					if err != nil && !registry.IsLostPage(err) { // what a lost page names is looked at one by one
-						return fmt.Errorf("read the records of the second place: %w", err)
+						return fmt.Errorf("read the records of the second location: %w", err)
 					}
 					other, err, more = next()
 				}

@@ -23,7 +23,7 @@ import (
 	"cofre/pkg/storage"
 )
 
-// second makes another world the second place of w.
+// second makes another world the second location of w.
 func (w *world) second(other *world) backup.Place {
 	p := backup.Place{Name: "second", Where: other.dir, Open: func(context.Context) (storage.Store, *registry.Registry, error) {
 		return other.Store, other.Service.Registry, nil
@@ -145,7 +145,7 @@ func TestCopyIsAWholePlace(t *testing.T) {
 	}
 }
 
-// TestCopyOfWhatIsNotGood: nothing that is damaged, changed or forged gets to the second place, and nothing is left of the attempt.
+// TestCopyOfWhatIsNotGood: nothing that is damaged, changed or forged gets to the second location, and nothing is left of the attempt.
 func TestCopyOfWhatIsNotGood(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)
 	url := server.NewDatabase(t)
@@ -166,7 +166,7 @@ func TestCopyOfWhatIsNotGood(t *testing.T) {
 		}
 		second.nothingLeft()
 		if list, err := second.Service.List(t.Context(), backup.ListOptions{}); err != nil || len(list.Backups) != 0 {
-			t.Errorf("%s: the second place has %d backups, %v", what, len(list.Backups), err)
+			t.Errorf("%s: the second location has %d backups, %v", what, len(list.Backups), err)
 		}
 	}
 	write := func(data []byte) {
@@ -260,7 +260,7 @@ func TestCopyOnceAtATime(t *testing.T) {
 	second.nothingLeft()
 }
 
-// TestCopyThatIsSpoilt: what a second place has lost or damaged is no copy: it is made again, or told; and the first place under another name
+// TestCopyThatIsSpoilt: what a second location has lost or damaged is no copy: it is made again, or told; and the first place under another name
 // has none.
 func TestCopyThatIsSpoilt(t *testing.T) {
 	server := testenv.Postgres(t, testenv.NewestMajor)

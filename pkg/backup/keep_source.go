@@ -146,7 +146,7 @@ func (s *Service) knownPlaces(ctx context.Context, of source.Settings) error {
 	}
 	for _, name := range of.Copies {
 		if !slices.ContainsFunc(places, func(p Place) bool { return p.Name == name }) {
-			return invalid("List the places there are with: cofre place list", "copies: there is no place %.80q", name)
+			return invalid("List the locations there are with: cofre place list", "copies: there is no location %.80q", name)
 		}
 	}
 	return nil

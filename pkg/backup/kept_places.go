@@ -49,7 +49,7 @@ func (s *Service) keptPlaces(ctx context.Context) ([]Place, error) {
 		all = append(all, troubled(Place{Name: name, Origin: source.Origin{Kind: source.FromBucket}, Settings: place.Settings{Name: name}, standing: at}))
 	})
 	if fault.HasCode(err, fault.Permission) { // whoever may not read them copies nothing there
-		s.Log.Debug("the places in the bucket cannot be read here", "error", err.Error())
+		s.Log.Debug("the locations in the bucket cannot be read here", "error", err.Error())
 		return nil, nil
 	}
 	return all, err
@@ -81,8 +81,8 @@ func (s *Service) placeOf(set place.Settings, at standing) Place {
 		p.Trouble = shadowed(registry.KeptPlace, set.Name, by.Origin)
 	}
 	if p.Trouble == nil && !s.Registry.KeepsSecrets() {
-		p.Trouble = fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_SERVER_KEY to a key of age-keygen (on AWS ServerKeySecretArn, a parameter of the stack), or name the place in cofre.yaml.",
-			"a place is taken from the bucket only where BACKUP_SERVER_KEY vouches for it: whoever may write there could have all backups copied to a place of theirs")
+		p.Trouble = fault.New(fault.Validation, fault.IdentityMissing, "Set BACKUP_SERVER_KEY to a key of age-keygen (on AWS ServerKeySecretArn, a parameter of the stack), or name the location in cofre.yaml.",
+			"a location is taken from the bucket only where BACKUP_SERVER_KEY vouches for it: whoever may write there could have all backups copied to a location of theirs")
 	}
 	if p.Trouble == nil {
 		p.Trouble = set.CheckKept(p.WithKeys(), s.knownEndpoint)
@@ -174,7 +174,7 @@ type PlaceChange struct {
 func (s *Service) PreparePlace(ctx context.Context, ch PlaceChange) (Place, error) {
 	set := ch.Settings
 	set.AccessKey, set.SecretKey, set.Origin = source.Connection{}, source.Connection{}, source.Origin{Kind: source.FromBucket}
-	if err := source.CheckKeptName("place", set.Name); err != nil {
+	if err := source.CheckKeptName("location", set.Name); err != nil {
 		return Place{}, err
 	}
 	if by := s.configuredPlace(set.Name); by != nil {
@@ -211,7 +211,7 @@ func (s *Service) PreparePlace(ctx context.Context, ch PlaceChange) (Place, erro
 		at.Made = old.Made
 		if ch.AccessKey == nothing && old.WithKeys() {
 			if place.HostOf(old.Settings.Endpoint) != place.HostOf(set.Endpoint) {
-				return Place{}, invalid("Give accessKey and secretKey again.", "endpoint: the credentials of this place were given for another service")
+				return Place{}, invalid("Give accessKey and secretKey again.", "endpoint: the credentials of this location were given for another service")
 			}
 			set.AccessKey, set.SecretKey = old.Settings.AccessKey, old.Settings.SecretKey
 		}
@@ -258,7 +258,7 @@ func (s *Service) RemovePlace(ctx context.Context, name, by string) (Place, erro
 		}
 	}
 	if len(naming) > 0 && s.configuredPlace(name) == nil {
-		return p, fault.New(fault.Validation, fault.Protected, "Take it out of their copies first.", "the place %q is named by %s", name, strings.Join(first(naming, 10), ", "))
+		return p, fault.New(fault.Validation, fault.Protected, "Take it out of their copies first.", "the location %q is named by %s", name, strings.Join(first(naming, 10), ", "))
 	}
 	return p, s.discard(ctx, registry.KeptPlace, name, by)
 }

@@ -19,7 +19,7 @@ import (
 	"cofre/pkg/storage"
 )
 
-// Place is a second place of backups: a whole one, with records of its own, which needs nothing of the first.
+// Place is a second location of backups: a whole one, with records of its own, which needs nothing of the first.
 type Place struct {
 	Name string
 	// Where says where it is, without secrets.
@@ -35,7 +35,7 @@ type Place struct {
 // Local tells whether the place is a directory.
 func (p Place) Local() bool { return !strings.Contains(p.Where, "://") }
 
-// Places lists the second places, of the environment, the file and the bucket. One that is the first place itself cannot be opened.
+// Places lists the second locations, of the environment, the file and the bucket. One that is the first place itself cannot be opened.
 func (s *Service) Places(ctx context.Context) ([]Place, error) {
 	kept, err := s.keptPlaces(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Service) placesWith(kept []Place) []Place {
 			store, records, err := p.Open(ctx)
 			if err == nil && s.isFirst(ctx, p, store) {
 				err = fault.New(fault.Validation, fault.InvalidInput, "Name another directory or bucket, on another disk or at another provider.",
-					"the second place %s is the first one under another name: nothing there is a copy", p.Name)
+					"the second location %s is the first one under another name: nothing there is a copy", p.Name)
 			}
 			return store, records, err
 		}
@@ -60,7 +60,7 @@ func (s *Service) placesWith(kept []Place) []Place {
 	return all
 }
 
-// isFirst tells whether a second place is the first one: by a link, or by another name of its service. The two have one index then, from the same
+// isFirst tells whether a second location is the first one: by a link, or by another name of its service. The two have one index then, from the same
 // moment, and what somebody begins to send to the one is seen in the other. What cannot be found out is taken for a no.
 func (s *Service) isFirst(ctx context.Context, p Place, second storage.Store) bool {
 	name := p.Name + "\x00" + p.Where
@@ -101,14 +101,14 @@ func (s *Service) Place(ctx context.Context, name string) (Place, error) {
 		}
 		names = append(names, p.Name)
 	}
-	hint := "No place is configured: name one under places in cofre.yaml, set BACKUP_COPIES, or keep one with: cofre place add"
+	hint := "No second location is configured: name one under places in cofre.yaml, set BACKUP_COPIES, or keep one with: cofre place add"
 	if len(names) > 0 {
 		hint = "There are: " + strings.Join(first(names, 20), ", ") + "."
 	}
-	return Place{}, fault.New(fault.Validation, fault.NotFound, hint, "there is no place %.80q", name)
+	return Place{}, fault.New(fault.Validation, fault.NotFound, hint, "there is no location %.80q", name)
 }
 
-// PlaceState says how it stands with a second place.
+// PlaceState says how it stands with a second location.
 type PlaceState struct {
 	Place
 	Sources []PlaceSource // that are copied there
@@ -125,7 +125,7 @@ type PlaceSource struct {
 	overview.Copies
 }
 
-// PlaceStates says how it stands with each second place.
+// PlaceStates says how it stands with each second location.
 func (s *Service) PlaceStates(ctx context.Context) ([]PlaceState, error) {
 	places, err := s.allPlaces(ctx)
 	if err != nil {
@@ -170,13 +170,13 @@ func (p *PlaceState) add(name string, c overview.Copies, now time.Time) {
 	}
 }
 
-// checkPlaceTime bounds a look at one second place.
+// checkPlaceTime bounds a look at one second location.
 const checkPlaceTime = 30 * time.Second
 
-// placeName is what a check of a second place is called.
-func placeName(p Place) string { return "place " + p.Name }
+// placeName is what a check of a second location is called.
+func placeName(p Place) string { return "location " + p.Name }
 
-// CheckPlace looks whether copies can be made in a second place: whether it answers, can be listed and written to, and what is unsafe about it.
+// CheckPlace looks whether copies can be made in a second location: whether it answers, can be listed and written to, and what is unsafe about it.
 // Nothing is left there, and nothing has to be deleted for that.
 func CheckPlace(ctx context.Context, p Place) []Check {
 	ctx, cancel := context.WithTimeout(ctx, checkPlaceTime)
@@ -235,11 +235,11 @@ func tryUpload(ctx context.Context, store storage.Store, meanwhile func(key stri
 	return errors.Join(err, up.Abort(end))
 }
 
-// checkPlaces looks at all second places at once.
+// checkPlaces looks at all second locations at once.
 func (s *Service) checkPlaces(ctx context.Context) []Check {
 	places, err := s.allPlaces(ctx)
 	if err != nil {
-		return []Check{Failing("places", err)}
+		return []Check{Failing("locations", err)}
 	}
 	found := make([][]Check, len(places))
 	var looks sync.WaitGroup

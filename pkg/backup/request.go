@@ -162,7 +162,7 @@ func (s *Service) sourceOf(ctx context.Context, r Request) (source.Settings, err
 func (s *Service) requested(ctx context.Context, b Backup, raw json.RawMessage) (Request, error) {
 	var r Request
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return r, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not what cofre writes", b.ID)
+		return r, fault.Wrap(err, fault.Validation, fault.StructureDamaged, "Look who may write to the storage. Start a new backup.", "the request of backup %s is not what cofre writes", b.ID)
 	}
 	r, err := s.normalize(ctx, r)
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Service) requested(ctx context.Context, b Backup, raw json.RawMessage) 
 	asked := b
 	asked.Content, asked.Selection = r.Content, recorded(r.Selection)
 	if b.Format != r.Format || b.Compression != r.Compression || (b.Encryption != "none") != *r.Encrypt || asked.Row() != b.Row() || !sameSelection(asked.Selection, b.Selection) {
-		return r, fault.New(fault.Validation, fault.StructureDamaged, "Look who may write to the place. Start a new backup.", "the request of backup %s is not the one that its record was made for", b.ID)
+		return r, fault.New(fault.Validation, fault.StructureDamaged, "Look who may write to the storage. Start a new backup.", "the request of backup %s is not the one that its record was made for", b.ID)
 	}
 	return r, nil
 }

@@ -48,7 +48,7 @@ type Config struct {
 	Rules func(kept []source.Settings) Rules
 	// NothingKept: settings that are kept in the bucket are not looked for. Who reaches single objects by links cannot list.
 	NothingKept bool
-	// Places are the second places, where copies go.
+	// Places are the second locations, where copies go.
 	CopyPlaces []Place
 	// OpenPlace says how a place is opened that is kept in the bucket, whose secrets secret gives. KnownEndpoint tells of a service whether the environment
 	// or the file names it: such a one may be on this machine.
@@ -140,7 +140,7 @@ type Service struct {
 	refused   refusals // why what is configured here is not the source's server, by source
 	working   sync.Mutex
 	worked    fates
-	apart     sync.Map // second places that were found not to be the first
+	apart     sync.Map // second locations that were found not to be the first
 	copies    copyCache
 	opened    placeCache // of the bucket
 	foreseen  foreseen

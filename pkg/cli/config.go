@@ -30,7 +30,7 @@ may be for another machine.`,
 	}, &cobra.Command{
 		Use: "show", Short: "Show the effective settings, and where each comes from",
 		Long: `Shows every setting in effect for each source, the line of the file it comes from, and which values are
-defaults; also servers to restore to, places and channels. No secret is shown, only where it is found.`,
+defaults; also servers to restore to, locations and channels. No secret is shown, only where it is found.`,
 		Example: "  cofre config show\n  cofre config show --json | jq '.sources[] | {name, schedule, origin}'",
 		Args:    arguments(0, 0, ""),
 		RunE:    p.configShow,

@@ -15,13 +15,13 @@ import (
 	"cofre/pkg/storage"
 )
 
-const copyLong = `Copies backups to the second places that BACKUP_COPIES names: without ID, all good ones that a place does
-not have, the oldest first. What is read is checked against the recorded SHA-256 on the way. A copy has
-everything that belongs to the backup, byte for byte; each second place is complete, and works as
+const copyLong = `Copies backups to the second locations that BACKUP_COPIES names: without ID, all good ones that a location
+does not have, the oldest first. What is read is checked against the recorded SHA-256 on the way. A copy has
+everything that belongs to the backup, byte for byte; each second location is complete, and works as
 BACKUP_DIRECTORY when the first is gone. cofre serve copies by itself, and cofre create copies what it
 created.
 
-With --place NAME every command works on a second place: list, restore, validate, cleanup.`
+With --place NAME every command works on a second location: list, restore, validate, cleanup.`
 
 const copyExamples = `  cofre copy
   cofre copy 01JH5W0R8ZB3M7K2Q4X9T6V1NA
@@ -31,7 +31,7 @@ const copyExamples = `  cofre copy
 func (p *program) copyCommand() *cobra.Command {
 	var to string
 	c := &cobra.Command{
-		Use: "copy [ID] [options]", Short: "Copy backups to a second place", Long: copyLong, Example: copyExamples,
+		Use: "copy [ID] [options]", Short: "Copy backups to a second location", Long: copyLong, Example: copyExamples,
 		Args: arguments(0, 1, ""), ValidArgsFunction: p.completeIDs(storedBackup, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -40,11 +40,11 @@ func (p *program) copyCommand() *cobra.Command {
 			return p.copyOne(cmd.Context(), args[0], to)
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "only to the second place of this `NAME` (default: all)")
+	c.Flags().StringVar(&to, "to", "", "only to the second location of this `NAME` (default: all)")
 	return c
 }
 
-// copyTargets opens the app and names the second places that are meant.
+// copyTargets opens the app and names the second locations that are meant.
 func (p *program) copyTargets(ctx context.Context, to string) (*app.App, []string, error) {
 	a, err := p.open(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func (p *program) copyTargets(ctx context.Context, to string) (*app.App, []strin
 		return nil, nil, err
 	}
 	if len(all) == 0 {
-		return nil, nil, usage("For example: export BACKUP_COPIES=/mnt/second, or BACKUP_COPIES=s3://other-bucket/prefix", "there is no second place to copy to")
+		return nil, nil, usage("For example: export BACKUP_COPIES=/mnt/second, or BACKUP_COPIES=s3://other-bucket/prefix", "there is no second location to copy to")
 	}
 	if to != "" {
 		place, err := a.Service.Place(ctx, to)
@@ -163,7 +163,7 @@ func (p *program) copiedTo(doc *copyDoc, rep backup.CopyReport, err error) error
 	return p.printf("%s %s: %s copied (%s), %d there already, %d failed\n", sign, term.Clean(rep.Place), term.Plural(len(rep.Copied), "backup"), term.Bytes(rep.Bytes), rep.There, len(rep.Failed))
 }
 
-// copyNew copies a backup that was just made to its second places. It never fails the backup: what is not copied now is copied later.
+// copyNew copies a backup that was just made to its second locations. It never fails the backup: what is not copied now is copied later.
 func (p *program) copyNew(ctx context.Context, a *app.App, b backup.Backup) {
 	places, err := a.Service.CopiesOf(ctx, b.SourceName())
 	if err != nil {
@@ -172,14 +172,14 @@ func (p *program) copyNew(ctx context.Context, a *app.App, b backup.Backup) {
 	for _, place := range places {
 		if _, err := p.copyTo(ctx, a, b.ID, place.Name); err != nil {
 			p.complain(err)
-			p.note("%s the backup is safe, but not yet in its second place; cofre copy tries again", p.screen.Yellow("warning:"))
+			p.note("%s the backup is safe, but not yet in its second location; cofre copy tries again", p.screen.Yellow("warning:"))
 			continue
 		}
 		p.note("copied to %s", term.Clean(place.Where))
 	}
 }
 
-// openWith is open for a command that reads one backup: where the first place does not answer, or does not have it, the nearest second place
+// openWith is open for a command that reads one backup: where the first place does not answer, or does not have it, the nearest second location
 // that has it takes its place, and that is said.
 func (p *program) openWith(ctx context.Context, ref string) (*app.App, error) {
 	a, err := p.open(ctx)
@@ -220,7 +220,7 @@ func (p *program) openWith(ctx context.Context, ref string) (*app.App, error) {
 	return a, err
 }
 
-// elsewhere reports whether a backup may be had in a second place although the first failed like that.
+// elsewhere reports whether a backup may be had in a second location although the first failed like that.
 func elsewhere(err error) bool {
 	for _, reason := range []fault.Reason{fault.NotFound, fault.StorageUnreachable, fault.StorageFailed, fault.BucketMissing, fault.AccessDenied, fault.CredentialsWrong, fault.CredentialsExpired, fault.StructureDamaged, storage.Archived} {
 		if fault.HasReason(err, reason) {

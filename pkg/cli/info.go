@@ -332,7 +332,7 @@ func tried(n int) string {
 	return fmt.Sprintf(" (tried %d times)", n)
 }
 
-// copyText says how it stands with the copy of a backup in a second place.
+// copyText says how it stands with the copy of a backup in a second location.
 func copyText(id string, c backup.CopyState) string {
 	switch c.State {
 	case backup.CopyThere:

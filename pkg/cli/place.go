@@ -13,13 +13,13 @@ import (
 	"cofre/pkg/source"
 )
 
-const placeLong = `Second places hold copies of backups: another disk, or another provider's bucket. They are defined in
+const placeLong = `Second locations hold copies of backups: another disk, or another provider's bucket. They are defined in
 BACKUP_COPIES or in the file that BACKUP_CONFIG names, or kept beside the backups (cofre place add). cofre
-copy brings what a place lacks.`
+copy brings what a location lacks.`
 
 func (p *program) placeCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "place", Short: "Manage second places, where copies go", Long: placeLong,
+		Use: "place", Short: "Manage second locations, where copies go", Long: placeLong,
 		Example: "  cofre place list\n  cofre place test elsewhere",
 		Args:    func(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -33,8 +33,8 @@ func (p *program) placeCommand() *cobra.Command {
 
 func (p *program) placeListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List second places, and how far each is behind",
-		Long: `Lists the second places: where each is, where that is defined, which sources are copied there, and how many
+		Use: "list", Aliases: []string{"ls"}, Short: "List second locations, and how far each is behind",
+		Long: `Lists the second locations: where each is, where that is defined, which sources are copied there, and how many
 of their last good backups are still missing there.`,
 		Example: `  cofre place list
   cofre place list --json | jq -r '.places[] | select(.late > 0) | .name'`,
@@ -43,7 +43,7 @@ of their last good backups are still missing there.`,
 	}
 }
 
-// placeDoc is a second place in place list --json.
+// placeDoc is a second location in place list --json.
 type placeDoc struct {
 	Name         string        `json:"name"`
 	Where        string        `json:"where"`
@@ -83,7 +83,7 @@ func (p *program) placeList(ctx context.Context) error {
 
 func (p *program) placeTable(all []placeDoc) error {
 	if len(all) == 0 {
-		p.note("No second place yet. For example: export BACKUP_COPIES=/mnt/second, or BACKUP_COPIES=s3://other-bucket/prefix")
+		p.note("No second location yet. For example: export BACKUP_COPIES=/mnt/second, or BACKUP_COPIES=s3://other-bucket/prefix")
 		return nil
 	}
 	t := &term.Table{Columns: []term.Column{
@@ -111,11 +111,11 @@ func (p *program) placeTable(all []placeDoc) error {
 func (p *program) placeTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "test NAME", Short: "Check whether copies can be made there",
-		Long: `Checks whether a second place answers, can be listed, and can be written to, how many backups it has, and
+		Long: `Checks whether a second location answers, can be listed, and can be written to, how many backups it has, and
 what is unsafe about it. Nothing is left there. Exit code 5 or 7 when copies cannot be made.`,
 		Example: `  cofre place test elsewhere
   cofre place test elsewhere --json | jq .ok`,
-		Args: arguments(1, 1, "a place's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Args: arguments(1, 1, "a location's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.placeTest(cmd.Context(), args[0]) },
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"cofre/pkg/source"
 )
 
-const placeAddLong = `Adds a second place, kept in the backup directory beside the backups: cofre serve copies there, without a
+const placeAddLong = `Adds a second location, kept in the backup directory beside the backups: cofre serve copies there, without a
 restart, whatever does not say itself where it is copied. It is in S3. With --keys, the ID of an access key
 and its secret are prompted for, or read from standard input, one line each, and stored encrypted to
-BACKUP_SERVER_KEY; or options say where they are found. Without either, those of the first place are used.`
+BACKUP_SERVER_KEY; or options say where they are found. Without either, those of the first location are used.`
 
 const placeAddExamples = `  cofre place add elsewhere --directory s3://other-bucket/shop
   cofre place add far --directory s3://bucket/shop --endpoint https://s3.example.com --keys <keys.txt`
@@ -35,7 +35,7 @@ type placeFlags struct {
 func (f *placeFlags) add(c *cobra.Command) {
 	o := c.Flags()
 	o.StringVar(&f.set.Directory, "directory", "", "where it is: `s3://BUCKET/PREFIX`")
-	o.StringVar(&f.set.Endpoint, "endpoint", "", "`URL` of its S3 service (default: that of the first place, or Amazon's)")
+	o.StringVar(&f.set.Endpoint, "endpoint", "", "`URL` of its S3 service (default: that of the first location, or Amazon's)")
 	o.StringVar(&f.set.Region, "region", "", "`REGION` of its bucket (default: AWS_REGION)")
 	o.StringVar(&f.set.StorageClass, "storage-class", "", "storage `CLASS` of the objects there (default: the bucket's own)")
 	o.BoolVar(&f.keys, "keys", false, "read the ID of an access key and its secret from standard input, or ask for them")
@@ -73,10 +73,10 @@ func (f *placeFlags) read(ctx context.Context, p *program, over place.Settings) 
 func (p *program) placeAddCommand() *cobra.Command {
 	var f placeFlags
 	c := &cobra.Command{
-		Use: "add NAME --directory s3://BUCKET/PREFIX [options]", Short: "Add a second place, kept in the backup directory", Long: placeAddLong, Example: placeAddExamples,
-		Args: arguments(1, 1, "a place's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "add NAME --directory s3://BUCKET/PREFIX [options]", Short: "Add a second location, kept in the backup directory", Long: placeAddLong, Example: placeAddExamples,
+		Args: arguments(1, 1, "a location's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := source.CheckKeptName("place", args[0]); err != nil { // before anybody is asked for a secret
+			if err := source.CheckKeptName("location", args[0]); err != nil { // before anybody is asked for a secret
 				return err
 			}
 			set, err := f.read(cmd.Context(), p, place.Settings{Name: args[0]})
@@ -97,11 +97,11 @@ func (p *program) placeAddCommand() *cobra.Command {
 func (p *program) placeSetCommand() *cobra.Command {
 	var f placeFlags
 	c := &cobra.Command{
-		Use: "set NAME [options]", Short: "Change a second place that is kept in the backup directory",
-		Long: `Changes the given options of a place added by "cofre place add" or in the web UI; everything else stays as it
-is, its credentials too, as long as the service is the same. What is in cofre.yaml is changed there. An empty
+		Use: "set NAME [options]", Short: "Change a second location that is kept in the backup directory",
+		Long: `Changes the given options of a location added by "cofre place add" or in the web UI; the rest stays as it is,
+its credentials too, as long as the service is the same. What is in cofre.yaml is changed there. An empty
 value resets an option: --storage-class "".`,
-		Example: placeSetExamples, Args: arguments(1, 1, "a place's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: placeSetExamples, Args: arguments(1, 1, "a location's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			a, err := p.open(ctx)
@@ -134,16 +134,16 @@ func (p *program) keepPlace(ctx context.Context, a *app.App, action string, chan
 		return err
 	}
 	return p.print(map[string]any{"place": kept.Name, "where": kept.Where, "version": kept.Version()}, func() error {
-		return p.printf("%s place %s is kept; look whether copies can be made there: cofre place test %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(kept.Name), source.Quote(kept.Name))
+		return p.printf("%s location %s is kept; look whether copies can be made there: cofre place test %s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(kept.Name), source.Quote(kept.Name))
 	})
 }
 
 func (p *program) placeRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove NAME", Aliases: []string{"rm"}, Short: "Remove a second place",
-		Long:    `Removes a second place from the backup directory. The copies there are not deleted.`,
+		Use: "remove NAME", Aliases: []string{"rm"}, Short: "Remove a second location",
+		Long:    `Removes a second location from the backup directory. The copies there are not deleted.`,
 		Example: `  cofre place remove elsewhere`,
-		Args:    arguments(1, 1, "a place's name"), ValidArgsFunction: cobra.NoFileCompletions,
+		Args:    arguments(1, 1, "a location's name"), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := p.open(cmd.Context())
 			if err != nil {
@@ -159,7 +159,7 @@ func (p *program) placeRemoveCommand() *cobra.Command {
 				if gone.Where != "" {
 					left = "; what was copied there stays in " + term.Clean(gone.Where)
 				}
-				return p.printf("%s place %s is removed%s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(args[0]), left)
+				return p.printf("%s location %s is removed%s\n", p.out.Green(p.out.Sign("✓", "ok:")), term.Clean(args[0]), left)
 			})
 		},
 	}

@@ -74,7 +74,7 @@ func (p *program) root() *cobra.Command {
 	global.BoolVarP(&p.quiet, "quiet", "q", false, "no progress, no notes; create and list print only IDs")
 	global.BoolVar(&p.noProgress, "no-progress", false, "no progress bar")
 	global.BoolVar(&p.utc, "utc", false, "show and read times in UTC instead of this machine's zone")
-	global.StringVar(&p.place, "place", "", "work on the second place of this `NAME` instead of BACKUP_DIRECTORY (cofre copy)")
+	global.StringVar(&p.place, "place", "", "work on the second location of this `NAME` instead of BACKUP_DIRECTORY (cofre copy)")
 	global.BoolP("help", "h", false, "show this help")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
 	root.MarkFlagsMutuallyExclusive("json", "quiet")

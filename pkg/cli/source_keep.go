@@ -54,7 +54,7 @@ func (f *sourceFlags) add(c *cobra.Command, changing bool) {
 	o.IntVar(&f.set.Jobs, "jobs", 0, "read its rows over `N` connections")
 	o.StringVar(&f.set.Rows, "rows", "", "how rows are written: `KIND` text or binary")
 	o.Float64Var(&f.set.MaxSizeGB, "max-size-gb", 0, "one of its backups may take `N` gigabytes where it is stored")
-	o.StringSliceVar(&f.set.Copies, "copy", nil, "copy its backups to the place `NAME`; may be repeated")
+	o.StringSliceVar(&f.set.Copies, "copy", nil, "copy its backups to the location `NAME`; may be repeated")
 	o.StringArrayVar(&f.tags, "tag", nil, "label of each of its backups: `KEY=VALUE`; may be repeated")
 	o.StringVar(&f.retention, "retention", "", "what is kept of it, in the `WORDS` of cofre.yaml: days=30,keepDaily=7,keepWithin=36h")
 	o.StringVar(&f.lock, "object-lock", "", "lock its new backups: `MODE=DAYS`, governance=30 or COMPLIANCE=30 (nobody can lift it); or none")

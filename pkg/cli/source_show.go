@@ -54,7 +54,7 @@ type shownSourceDoc struct {
 	Trouble    string             `json:"trouble,omitempty"`
 }
 
-// shownCopyDoc is what a second place has of the source.
+// shownCopyDoc is what a second location has of the source.
 type shownCopyDoc struct {
 	Place   string        `json:"place"`
 	Last    *overview.Ref `json:"last,omitempty"`

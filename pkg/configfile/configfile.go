@@ -44,7 +44,7 @@ type File struct {
 	// RetentionLines are where its keys stand.
 	RetentionLines map[string]int `json:"-"`
 	Targets        []Target       `json:"targets"`
-	// Places are second places, where copies go.
+	// Places are second locations, where copies go.
 	Places []Place `json:"places"`
 	// Channels are how people are told of what happens.
 	Channels []Channel `json:"channels"`

@@ -148,7 +148,7 @@ func (r *reading) check(f *File) {
 		return p.Name
 	}, func(p Place, path []string) {
 		if what := p.Check(); what != "" {
-			r.all.add(p.Origin.Line, path, hintOf(path), "place %q: %s", p.Name, what)
+			r.all.add(p.Origin.Line, path, hintOf(path), "location %q: %s", p.Name, what)
 		}
 	})
 	f.Channels = items(r, "channel", f.Channels, names{}, func(c *Channel, path []string, at source.Origin) string {

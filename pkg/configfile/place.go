@@ -7,7 +7,7 @@ import (
 	"cofre/pkg/place"
 )
 
-// Place is a second place of backups, where copies go.
+// Place is a second location of backups, where copies go.
 type Place = place.Settings
 
 // Keys returns the credentials of a place, "" where they are the environment's. Errors name the variable, the file or the secret, never what is in it.
@@ -15,7 +15,7 @@ func Keys(ctx context.Context, p Place, getenv func(string) string, secret func(
 	if p.AccessKey == (Connection{}) {
 		return "", "", nil
 	}
-	of := fmt.Sprintf("place %q", p.Name)
+	of := fmt.Sprintf("location %q", p.Name)
 	if access, err = read(ctx, p.AccessKey, of, "access key", "AKIAIOSFODNN7EXAMPLE", getenv, secret); err == nil {
 		key, err = read(ctx, p.SecretKey, of, "secret key", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", getenv, secret)
 	}

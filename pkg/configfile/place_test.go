@@ -37,7 +37,7 @@ places:
 	const one = "places:\n  - {name: a, directory: /a"
 	for text, want := range map[string]string{
 		"places:\n  - {name: a}":                                        `line 2: places.0: the key "directory" is missing`,
-		one + ", secretKey: {env: A}}":                                  `line 2: place "a": accessKey and secretKey belong together`,
+		one + ", secretKey: {env: A}}":                                  `line 2: location "a": accessKey and secretKey belong together`,
 		one + ", accessKey: hidden}":                                    "want keys with values, not a text",
 		one + "}\n  - {name: A, directory: /b}":                         `line 3: the place "A" stands in line 2 already`,
 		one + ", endpoint: 'https://user:hidden@s3.example'}":           "places.0.endpoint",

@@ -47,7 +47,7 @@ const (
 	CleanupOdd      Kind = "cleanup_odd"
 	QuotaNear       Kind = "quota_near"
 	LimitNear       Kind = "limit_near" // before long backups will be larger, or take longer, than they may
-	CopyLate        Kind = "copy_late"  // a second place is behind, or does not answer
+	CopyLate        Kind = "copy_late"  // a second location is behind, or does not answer
 	Vanished        Kind = "vanished"   // a database that is followed is not on its server any more
 	LinkMade        Kind = "link_made"
 	SettingsChanged Kind = "settings_changed"

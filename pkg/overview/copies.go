@@ -6,7 +6,7 @@ import (
 	"cofre/pkg/quantity"
 )
 
-// Copies says how far one second place is behind with one source.
+// Copies says how far one second location is behind with one source.
 type Copies struct {
 	Place   string
 	Last    *Ref      // the newest good backup that holds everything and is there; nil where none of the last ones is
@@ -23,7 +23,7 @@ func (c Copies) Late(now time.Time) bool {
 	return c.Unknown == "" && c.Lacking > 0 && now.Sub(c.Since) > copyGrace
 }
 
-// NoteCopies adds what a second place has of a source.
+// NoteCopies adds what a second location has of a source.
 func (o *Overview) NoteCopies(source string, c Copies) {
 	s := o.Source(source)
 	if s == nil {
@@ -33,11 +33,11 @@ func (o *Overview) NoteCopies(source string, c Copies) {
 	f := Finding{Code: CopyLate, Severity: Warning, Hint: "Copy what lacks: cofre copy. Look why that was not done before."}
 	switch {
 	case c.Unknown != "":
-		f.Code, f.Text, f.Hint = CopyUnknown, "what its second place "+c.Place+" has is not known: "+c.Unknown, "Look whether that place can be reached, and may be read."
+		f.Code, f.Text, f.Hint = CopyUnknown, "what its second location "+c.Place+" has is not known: "+c.Unknown, "Look whether that location can be reached, and may be read."
 	case c.Late(o.At) && c.Last == nil:
-		f.Text, f.Since = "none of its last backups is in its second place "+c.Place, c.Since.Add(copyGrace)
+		f.Text, f.Since = "none of its last backups is in its second location "+c.Place, c.Since.Add(copyGrace)
 	case c.Late(o.At):
-		f.Text, f.Since = "its second place "+c.Place+" is "+Ago(o.At.Sub(c.Since))+" behind: "+quantity.Plural(c.Lacking, "backup")+" not copied", c.Since.Add(copyGrace)
+		f.Text, f.Since = "its second location "+c.Place+" is "+Ago(o.At.Sub(c.Since))+" behind: "+quantity.Plural(c.Lacking, "backup")+" not copied", c.Since.Add(copyGrace)
 	default:
 		return
 	}

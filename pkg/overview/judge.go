@@ -31,7 +31,7 @@ const (
 	// What a forecast says: before long backups will be larger, or take longer, than they may.
 	SizeLimitNear Code = "size_limit_near"
 	TimeLimitNear Code = "time_limit_near"
-	// What a second place has: the copies are late, or it does not answer.
+	// What a second location has: the copies are late, or it does not answer.
 	CopyLate    Code = "copy_late"
 	CopyUnknown Code = "copy_unknown"
 	// ServerChanged: the database that is configured here is another one than the source's, and is not backed up.

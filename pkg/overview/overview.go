@@ -187,7 +187,7 @@ type Source struct {
 	OnlyParts bool
 	Shrunk    *Shrunk   // the newest whole backup is much smaller than the one before
 	RowsLost  *RowsLost // tables of the newest whole backup lost more of their rows than they may
-	Copies    []Copies  // of each second place
+	Copies    []Copies  // of each second location
 	Forecast  *Forecast // where sizes and durations lead; nil where that cannot be told
 	Coming    []Stored  // its stored bytes at times to come; see [StorageForecast]
 	Sizes     []Ref     // whole good ones, the oldest first, at most maxSizes

@@ -1,4 +1,4 @@
-// Package place says what is wanted of a second place of backups, alike in the file and in the bucket. Pure.
+// Package place says what is wanted of a second location of backups, alike in the file and in the bucket. Pure.
 package place
 
 import (
@@ -12,11 +12,11 @@ import (
 	"cofre/pkg/source"
 )
 
-// Settings are what is wanted of one second place, in the words of cofre.yaml.
+// Settings are what is wanted of one second location, in the words of cofre.yaml.
 type Settings struct {
 	Name      string `json:"name"`
 	Directory string `json:"directory"`          // s3://bucket/prefix, or a path
-	Endpoint  string `json:"endpoint,omitempty"` // of a service other than the first place's
+	Endpoint  string `json:"endpoint,omitempty"` // of a service other than the first location's
 	Region    string `json:"region,omitempty"`
 	// AccessKey and SecretKey are where the credentials there are to be had; nothing where they are the environment's.
 	AccessKey    source.Connection `json:"accessKey,omitzero"`
@@ -45,7 +45,7 @@ func (s Settings) CheckKept(withKeys bool, known func(endpoint string) bool) err
 	bad := func(hint, text string) error {
 		return fault.New(fault.Validation, fault.InvalidInput, hint, "%s", text)
 	}
-	if err := source.CheckKeptName("place", s.Name); err != nil {
+	if err := source.CheckKeptName("location", s.Name); err != nil {
 		return err
 	}
 	for what, c := range map[string]source.Connection{"accessKey": s.AccessKey, "secretKey": s.SecretKey} {
@@ -55,7 +55,7 @@ func (s Settings) CheckKept(withKeys bool, known func(endpoint string) bool) err
 	}
 	switch {
 	case !strings.HasPrefix(s.Directory, "s3://"):
-		return bad("Use s3://bucket/prefix. A directory is named in cofre.yaml, on the machine that it is of.", "directory: a place that is kept in the bucket is in S3, not a path")
+		return bad("Use s3://bucket/prefix. A directory is named in cofre.yaml, on the machine that it is of.", "directory: a location that is kept in the bucket is in S3, not a path")
 	case len(s.Directory) > 1024:
 		return bad("Use s3://bucket/prefix.", "directory: it is too long")
 	case s.Region != "" && !regions().MatchString(s.Region):
@@ -72,7 +72,7 @@ func (s Settings) CheckKept(withKeys bool, known func(endpoint string) bool) err
 	case known(s.Endpoint):
 		return nil
 	case !withKeys:
-		return bad("Give accessKey and secretKey.", "endpoint: a service other than the first place's needs credentials of its own")
+		return bad("Give accessKey and secretKey.", "endpoint: a service other than the first location's needs credentials of its own")
 	case address.Named(u.Hostname()):
 		return fault.New(fault.Validation, fault.PlaceForbidden, "Name it in cofre.yaml, on the machine that it is of.", "endpoint: it leads to this machine or its network link")
 	}
@@ -87,7 +87,7 @@ func CheckAccessKey(name, key string) error {
 	if accessKeys().MatchString(key) {
 		return nil
 	}
-	return fault.New(fault.Validation, fault.InvalidInput, "Look at what its accessKey leads to.", "the access key of place %q is none: it has 3 to 128 letters, digits, dots, dashes and underscores", name)
+	return fault.New(fault.Validation, fault.InvalidInput, "Look at what its accessKey leads to.", "the access key of location %q is none: it has 3 to 128 letters, digits, dots, dashes and underscores", name)
 }
 
 // HostOf is the host and port of a service's URL, in one form; "" where it is none.

@@ -10,8 +10,8 @@ import (
 	"cofre/pkg/storage"
 )
 
-// A copy is a backup that lies in a second place too: the same object, and the same records to the byte, so that a signature of the first
-// place counts in the second, and the second is a whole place that needs no other. The lease of the copying lies among the second place's
+// A copy is a backup that lies in a second location too: the same object, and the same records to the byte, so that a signature of the first
+// place counts in the second, and the second is a whole place that needs no other. The lease of the copying lies among the second location's
 // intents. Nothing there speaks of a copy before its manifest is written, and a copy that failed leaves no record: it is made again.
 
 // Original is what belongs to a backup besides its object, as it is stored.
@@ -23,7 +23,7 @@ type Original struct {
 	globals   []byte // nil where none were kept
 }
 
-// Original reads what belongs to a good backup. Where signatures count, one that is not signed by a trusted key is refused: a second place
+// Original reads what belongs to a good backup. Where signatures count, one that is not signed by a trusted key is refused: a second location
 // would be as bad as the first.
 func (r *Registry) Original(ctx context.Context, id string) (o Original, err error) {
 	b, err := r.find(ctx, id)
@@ -173,7 +173,7 @@ func (r *Registry) BeginCopy(ctx context.Context, o *Original, runner string) (l
 	}
 	if taken, err := r.taken(ctx, o.Backup.Filepath, id); err != nil || taken {
 		if err == nil {
-			err = fault.New(fault.Validation, fault.AlreadyExists, "Give the second place a directory of its own.", "%s has another backup under the name %s", r.store.Describe(), o.Backup.Filepath)
+			err = fault.New(fault.Validation, fault.AlreadyExists, "Give the second location a directory of its own.", "%s has another backup under the name %s", r.store.Describe(), o.Backup.Filepath)
 		}
 		return nil, false, err
 	}

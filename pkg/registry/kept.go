@@ -34,6 +34,14 @@ const (
 )
 
 // prefix is where the settings of a kind stand.
+// String is what people call it.
+func (k Kind) String() string {
+	if k == KeptPlace {
+		return "location"
+	}
+	return string(k)
+}
+
 func (k Kind) prefix() string { return ConfigurationPrefix + string(k) + "s/" }
 
 // KeptKey is where the settings of this name stand.

@@ -30,7 +30,7 @@ func (b Block) String() string {
 // ParseBlock reads what String gives.
 func ParseBlock(s string) (b Block, err error) {
 	if n, err := fmt.Sscanf(s, "%d %d %d %x", &b.DumpID, &b.Offset, &b.Length, &b.CRC32C); n != 4 || err != nil || b.String() != s || b.Offset < 0 || b.Length < 0 {
-		return b, fault.New(fault.Validation, fault.StructureDamaged, "Restore in one session (--jobs 1), which does not need it.", "%.60q is not a place in an archive", s)
+		return b, fault.New(fault.Validation, fault.StructureDamaged, "Restore in one session (--jobs 1), which does not need it.", "%.60q is not a position in an archive", s)
 	}
 	return b, nil
 }

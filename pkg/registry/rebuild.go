@@ -338,7 +338,7 @@ type found struct {
 }
 
 func (r *Registry) errEndless(prefix string) error {
-	return fault.New(fault.FileSystem, fault.LimitReached, "Look at the service, and at proxies in between; and who may write to the place.",
+	return fault.New(fault.FileSystem, fault.LimitReached, "Look at the service, and at proxies in between; and who may write to the storage.",
 		"there are more than %d objects in %s, or the storage lists without an end", r.sizes.listed, prefix)
 }
 

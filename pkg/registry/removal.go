@@ -17,7 +17,7 @@ import (
 
 // errRefused says that an object among the intents is not acted on.
 func errRefused(id string) error {
-	return fault.New(fault.Validation, fault.Forged, "Look who may write to the place. Remove that object; or the backup, if it is to go: cofre delete "+id,
+	return fault.New(fault.Validation, fault.Forged, "Look who may write to the storage. Remove that object; or the backup, if it is to go: cofre delete "+id,
 		"%s asks for the removal of a backup, which no cofre of this version writes there; it was left alone, and goes when the backup is removed", IntentKey(id))
 }
 

@@ -20,7 +20,7 @@ const (
 	lookForPlaces = 30 * time.Second
 )
 
-// copies brings new backups to the second places until ctx ends: after each backup of this process, and every hour. Each place is followed
+// copies brings new backups to the second locations until ctx ends: after each backup of this process, and every hour. Each place is followed
 // by itself, so that one that is away holds up no other; places may come and go meanwhile.
 func (s *Server) copies(ctx context.Context) {
 	var work sync.WaitGroup
@@ -30,7 +30,7 @@ func (s *Server) copies(ctx context.Context) {
 	for {
 		places, err := s.Service.Places(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.Log.Warn("which second places there are is not known; it is tried again", "error", err.Error())
+			s.Log.Warn("which second locations there are is not known; it is tried again", "error", err.Error())
 		}
 		named := func(name string) bool {
 			return slices.ContainsFunc(places, func(p backup.Place) bool { return p.Name == name })
@@ -68,7 +68,7 @@ func (s *Server) copyInto(ctx context.Context, place string, made <-chan struct{
 	}
 }
 
-// waits are those who copy, by second place. It is safe for use by several goroutines.
+// waits are those who copy, by second location. It is safe for use by several goroutines.
 type waits struct {
 	mu  sync.Mutex
 	all map[string]chan struct{}
@@ -114,9 +114,9 @@ func (s *Server) copyTo(ctx context.Context, place string) bool {
 	note := contract.AuditRecord{Action: "copy", RequestID: rand.Text(), Detail: map[string]string{"place": place, "copied": strconv.Itoa(len(rep.Copied)), "bytes": strconv.FormatInt(rep.Bytes, 10)}}
 	s.record(ctx, note, s.Log, err)
 	if err != nil {
-		s.Log.Log(ctx, fault.Level(err), "not everything is copied to the second place", "place", place, "copied", len(rep.Copied), "error", err.Error())
+		s.Log.Log(ctx, fault.Level(err), "not everything is copied to the second location", "place", place, "copied", len(rep.Copied), "error", err.Error())
 		return false
 	}
-	s.Log.Info("copied to the second place", "place", place, "copied", len(rep.Copied), "bytes", rep.Bytes)
+	s.Log.Info("copied to the second location", "place", place, "copied", len(rep.Copied), "bytes", rep.Bytes)
 	return true
 }

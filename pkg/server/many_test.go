@@ -243,8 +243,8 @@ func (h *anHour) ended(source string, n, minute int) {
 }
 
 // An hour of one server that looks after twenty sources on three servers, each by its own schedule. One fails and is mended, one hangs behind a
-// lock, the database of one goes away; the databases of a server are followed, of which one comes and one goes; and a second place dies and comes
-// back. Each source has the backups that its schedule says and no other, everybody is told what he wants to know, once, and the second place has
+// lock, the database of one goes away; the databases of a server are followed, of which one comes and one goes; and a second location dies and comes
+// back. Each source has the backups that its schedule says and no other, everybody is told what he wants to know, once, and the second location has
 // everything in the end, to the byte, and serves by itself.
 func TestAnHourOfManySources(t *testing.T) {
 	old, middle, newest := testenv.PostgresWith(t, testenv.Options{Major: 15}), testenv.PostgresWith(t, testenv.Options{Major: 17}), testenv.PostgresWith(t, testenv.Options{Major: 18})
@@ -469,7 +469,7 @@ channels:
 		}
 	}
 
-	// The second place, alone.
+	// The second location, alone.
 	if err := os.Rename(first, first+"-gone"); err != nil {
 		t.Fatal(err)
 	}
@@ -501,14 +501,14 @@ channels:
 			t.Fatal(err)
 		}
 		if copy, err := io.ReadAll(o); err != nil || !bytes.Equal(a, copy) {
-			t.Errorf("%s is another one in the second place: %v", b.Filename, err)
+			t.Errorf("%s is another one in the second location: %v", b.Filename, err)
 		}
 		if v, err := alone.Service.Validate(t.Context(), b.ID, backup.ValidateOptions{}); err != nil || !v.Valid {
 			t.Errorf("%s: %+v, %v", b.Filename, v, err)
 		}
 	}
 	if want := map[string]int{"billing": 4, "stock": 4, "orders": 6}; !maps.Equal(there, want) {
-		t.Errorf("in the second place are %v, not %v", there, want)
+		t.Errorf("in the second location are %v, not %v", there, want)
 	}
 }
 

@@ -33,7 +33,7 @@ type Settings struct {
 	Rows       string            `json:"rows,omitempty"`   // how rows are written: text or binary
 	Restore    []string          `json:"restore,omitempty"`
 	Thresholds Thresholds        `json:"thresholds,omitzero"`
-	Copies     []string          `json:"copies,omitzero"` // the second places that its backups are copied to; nil is the deployment's
+	Copies     []string          `json:"copies,omitzero"` // the second locations that its backups are copied to; nil is the deployment's
 	Tags       map[string]string `json:"tags,omitempty"`  // labels of each of its backups
 	// MaxSizeGB bounds one of its backups, in stored gigabytes of 2^30 bytes.
 	MaxSizeGB float64 `json:"maxSizeGB,omitempty"`

@@ -99,13 +99,13 @@ func typeOf(l *ast.CompositeLit) string {
 // layout are lines of the command line that only put other words beside each other, and what programs write.
 var layout = map[string]bool{
 	"cofre %s%s, %s, %s": true, "retentionDays %d, maxBackups %d, defaultDirectory %q": true, "%s%s, %d kept": true, "%s of today would be removed by %s%s; %d kept then": true,
-	"backup %s removed%s": true, "place %s is removed%s": true, "%s is damaged: %s%s": true, "backup %s did not come back as it was made: %s%s": true,
+	"backup %s removed%s": true, "location %s is removed%s": true, "%s is damaged: %s%s": true, "backup %s did not come back as it was made: %s%s": true,
 	"restoring backup %s takes about %s, and there is room for %s (%s)%s": true, "backup %s": true, "%s failed": true, "%s%s: want a number from 0 to %d": true, "%s does not exist": true, "the database %s": true, "backup %s, %s, %s, %s": true, "%s  backup %s, %s, %s, %s": true, "there is no %s": true, "the definition of %s %s": true, "(large objects)": true, "%s %s%s, %d kept": true, "%s %s  backup %s, %s, %s, %s": true,
 }
 
 var (
 	verbs  = regexp.MustCompile(`%(?: x|[-+#*.0-9]*[a-z])`)
-	around = regexp.MustCompile(`^(?:%s |[;,] |\s)+(?:(backup|channel|place|source|the|whoever|nothing) )`)
+	around = regexp.MustCompile(`^(?:%s |[;,] |\s)+(?:(backup|channel|location|source|the|whoever|nothing) )`)
 )
 
 // core is a text without the sign in front of it, and without what joins it to the one before.

@@ -411,7 +411,7 @@ var outside = []entry{
 	{"its tags and metadata are too large", "as tags e metadados são grandes demais"},
 	{"Use fewer or shorter labels.", "Use menos rótulos ou rótulos mais curtos."},
 	{"it lies in an archive (a cold storage class), and has to be brought back before it can be read", "está em um arquivo morto (classe de armazenamento fria) e precisa ser trazido de volta antes de ser lido"},
-	{"Bring it back and try again: aws s3api restore-object %s --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another place is quicker.", "Traga-o de volta e tente de novo: aws s3api restore-object %s --restore-request Days=7 (leva de minutos a dois dias, conforme a classe). Uma cópia em outro local é mais rápida."},
+	{"Bring it back and try again: aws s3api restore-object %s --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another location is quicker.", "Traga-o de volta e tente de novo: aws s3api restore-object %s --restore-request Days=7 (leva de minutos a dois dias, conforme a classe). Uma cópia em outro local é mais rápida."},
 	{"the service does not have this storage class", "o serviço não tem esta classe de armazenamento"},
 	{"Correct the storage class, or leave it out.", "Corrija a classe de armazenamento ou deixe-a de fora."},
 	{"the storage is full", "o armazenamento está cheio"},

@@ -44,7 +44,7 @@ func TestSay(t *testing.T) {
 		"1.5 GB":                                                                                        "1,5 GB",
 		"10.0.0.1":                                                                                      "10.0.0.1",
 		"database of source shop: clock":                                                                "banco da origem shop: relógio",
-		"place eu-1: access":                                                                            "local eu-1: acesso",
+		"location eu-1: access":                                                                         "local eu-1: acesso",
 		"2 damaged backups":                                                                             "2 backups corrompidos",
 		"1 damaged backup":                                                                              "1 backup corrompido",
 		"read registry.json: cannot read s3://b/k: the bucket does not exist": "ler registry.json: não foi possível ler s3://b/k: o bucket não existe",

@@ -76,7 +76,7 @@ func (w *Workflow) LaunchProof(ctx context.Context, id string, asked time.Time) 
 	return w.start(ctx, "prove-"+id+"-"+strconv.FormatInt(asked.UnixMilli(), 10), input{ID: id})
 }
 
-// LaunchCopy starts the execution that copies to second places what they lack. For one occasion, which a name stands for, there is one.
+// LaunchCopy starts the execution that copies to second locations what they lack. For one occasion, which a name stands for, there is one.
 func (w *Workflow) LaunchCopy(ctx context.Context, occasion string) error {
 	return w.start(ctx, "copy-"+occasion, input{})
 }

@@ -7,7 +7,7 @@ import (
 	"cofre/pkg/registry"
 )
 
-// copyNew has a backup that was just made copied to the second places of its source. It fails nothing: a look at what is due sees to what is late.
+// copyNew has a backup that was just made copied to the second locations of its source. It fails nothing: a look at what is due sees to what is late.
 func (s *Instance) copyNew(ctx context.Context, b registry.Backup) {
 	if s.copies == nil || b.Status != registry.Success {
 		return
@@ -21,7 +21,7 @@ func (s *Instance) copyNew(ctx context.Context, b registry.Backup) {
 	}
 }
 
-// copyLate has copied what second places lack, once an hour.
+// copyLate has copied what second locations lack, once an hour.
 func (s *Instance) copyLate(ctx context.Context, now time.Time) error {
 	if s.copies == nil {
 		return nil

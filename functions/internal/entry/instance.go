@@ -29,7 +29,7 @@ type Instance struct {
 	*app.App
 	api      http.Handler
 	workflow *workflow.Workflow // the one that this function starts; nil: backups are made here
-	copies   *workflow.Workflow // the one that copies to second places; nil: nobody here has that done
+	copies   *workflow.Workflow // the one that copies to second locations; nil: nobody here has that done
 	log      *slog.Logger
 	current  *atomic.Pointer[string]
 	read     bool // the database's URL came out of a secret, or the configuration out of storage

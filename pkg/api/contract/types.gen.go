@@ -1330,7 +1330,7 @@ type BackupContents struct {
 	Warnings  []RowsLost      `json:"warnings"`
 }
 
-// BackupCopy How it stands with the copy of a backup in a second place.
+// BackupCopy How it stands with the copy of a backup in a second location.
 type BackupCopy struct {
 	// At when it was copied
 	At time.Time `json:"at,omitempty,omitzero"`
@@ -1434,7 +1434,7 @@ type BackupMetadata struct {
 	// Contents What a record says of what the backup contains. Absent for backups of older versions and for failed ones.
 	Contents ContentsSummary `json:"contents,omitempty,omitzero"`
 
-	// Copies in second places; only in the answer for one backup
+	// Copies in second locations; only in the answer for one backup
 	Copies          []BackupCopy `json:"copies,omitempty,omitzero"`
 	CreatedAt       time.Time    `json:"createdAt"`
 	CreatedBy       string       `json:"createdBy,omitempty,omitzero"`
@@ -2727,7 +2727,7 @@ type PlaceCredentials struct {
 	SecretKey SecretInput `json:"secretKey"`
 }
 
-// PlaceDetails A second place. Settings are absent where they cannot be read; `trouble` says why.
+// PlaceDetails A second location. Settings are absent where they cannot be read; `trouble` says why.
 type PlaceDetails struct {
 	// AccessKey Where a secret text is to be had. What it is stands in no answer.
 	AccessKey Secret  `json:"accessKey,omitempty,omitzero"`
@@ -2759,7 +2759,7 @@ type PlaceSettings struct {
 	// Examples: s3://other-bucket/shop
 	Directory string `json:"directory"`
 
-	// Endpoint the URL of its S3 service; left out Amazon's or that of the first place
+	// Endpoint the URL of its S3 service; left out Amazon's or that of the first location
 	Endpoint     string `json:"endpoint,omitempty,omitzero"`
 	Name         string `json:"name"`
 	Region       string `json:"region,omitempty,omitzero"`

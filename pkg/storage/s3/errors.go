@@ -138,7 +138,7 @@ func init() {
 	add(row{fault.Validation, fault.InvalidInput, "its tags and metadata are too large",
 		"Use fewer or shorter labels.", false}, "MetadataTooLarge")
 	add(row{fault.FileSystem, storage.Archived, "it lies in an archive (a cold storage class), and has to be brought back before it can be read",
-		"Bring it back and try again: aws s3api restore-object %s --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another place is quicker.", false}, "InvalidObjectState")
+		"Bring it back and try again: aws s3api restore-object %s --restore-request Days=7 (that takes minutes to two days, by its class). A copy in another location is quicker.", false}, "InvalidObjectState")
 	add(row{fault.Validation, fault.InvalidInput, "the service does not have this storage class",
 		"Correct the storage class, or leave it out.", false}, "InvalidStorageClass")
 	add(row{fault.FileSystem, fault.Precondition, "it was changed by somebody else meanwhile",

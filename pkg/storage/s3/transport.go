@@ -60,7 +60,7 @@ func tune(c Config, timeout time.Duration) func(*http.Transport) {
 }
 
 // errHere is a fault, so that it is not tried again.
-var errHere = fault.New(fault.Validation, fault.PlaceForbidden, "Name the place in cofre.yaml, on the machine that it is of.", "its service is at an address of this machine or link")
+var errHere = fault.New(fault.Validation, fault.PlaceForbidden, "Name the location in cofre.yaml, on the machine that it is of.", "its service is at an address of this machine or link")
 
 // leastBytes is how many bytes must come while an answer is waited for during two timeouts (a minute), and half of them go in one where
 // something is sent. Whoever lets one byte through now and then would keep a backup for ever.

@@ -1,4 +1,4 @@
-// Second places and channels: what is asked of the API about them. Loaded with their screens.
+// Second locations and channels: what is asked of the API about them. Loaded with their screens.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, ApiError } from "./client";

@@ -561,7 +561,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The second places of backups, and how far each is behind
+         * The second locations of backups, and how far each is behind
          * @description Where they are stands in no answer of this one.
          */
         get: operations["listPlaces"];
@@ -583,7 +583,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Keep a second place
+         * Keep a second location
          * @description It is kept in the backup directory, beside the backups. Credentials are never shown again. What lies on this machine, or on its network link, is refused.
          */
         post: operations["createPlace"];
@@ -603,7 +603,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Look whether a second place can be reached and written to
+         * Look whether a second location can be reached and written to
          * @description Whether it answers, can be listed and written to, and what is unsafe about it: by its name, or before it is kept, with `settings`; with both, as
          *     it would be after the change. That it cannot be reached is no error of this operation: `ok` is false then.
          */
@@ -624,16 +624,16 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** A second place, and where it is */
+        /** A second location, and where it is */
         get: operations["getPlace"];
         /**
-         * Change a second place
+         * Change a second location
          * @description Credentials that are left out stay as they are; where the endpoint changes they have to be given again. Places of `cofre.yaml` are changed there.
          */
         put: operations["putPlace"];
         post?: never;
         /**
-         * Keep a second place no longer
+         * Keep a second location no longer
          * @description Copies that were made stay where they are. One that a source names is refused.
          */
         delete: operations["deletePlace"];
@@ -1139,7 +1139,7 @@ export interface components {
             /** @description the newest one of each level, the strongest first */
             verifications?: components["schemas"]["Verification"][];
             proofAttempt?: components["schemas"]["ProofAttempt"];
-            /** @description in second places; only in the answer for one backup */
+            /** @description in second locations; only in the answer for one backup */
             copies?: components["schemas"]["BackupCopy"][];
             error?: components["schemas"]["BackupError"];
             /** @description whole attempts made, from 1 */
@@ -1906,7 +1906,7 @@ export interface components {
              * @example s3://other-bucket/shop
              */
             directory: string;
-            /** @description the URL of its S3 service; left out Amazon's or that of the first place */
+            /** @description the URL of its S3 service; left out Amazon's or that of the first location */
             endpoint?: string;
             region?: string;
             storageClass?: string;
@@ -1925,7 +1925,7 @@ export interface components {
             settings: components["schemas"]["PlaceSettings"];
             credentials?: components["schemas"]["PlaceCredentials"];
         };
-        /** @description A second place. Settings are absent where they cannot be read; `trouble` says why. */
+        /** @description A second location. Settings are absent where they cannot be read; `trouble` says why. */
         PlaceDetails: {
             name: string;
             origin: components["schemas"]["Origin"];
@@ -1965,7 +1965,7 @@ export interface components {
             ok: boolean;
             checks: components["schemas"]["PlaceCheck"][];
         };
-        /** @description How it stands with the copy of a backup in a second place. */
+        /** @description How it stands with the copy of a backup in a second location. */
         BackupCopy: {
             place: string;
             /**

@@ -103,7 +103,7 @@ export const en = {
       proof_failed: "Create a new backup.",
       damaged: "Create a new backup.",
       copy_late: "Copy what lacks.",
-      copy_unknown: "Check the second place.",
+      copy_unknown: "Check the second location.",
       size_limit_near: "Raise the limit, or leave tables out.",
       time_limit_near: "Raise the limit, or read with more connections.",
       server_changed: "Give this database a source name of its own, or confirm that the source has moved.",
