@@ -26,7 +26,7 @@ const (
 )
 
 // List gives a page, newest first. A page of filtered records may hold fewer than asked for, or none, and still have a next
-// one, since one call reads 5000 records at most. Records are shown as they are stored, in as much as a record can hold; [Trail.Verify] says whether
+// one, since one call reads 5000 records at most. Records are shown as they are stored, in as much as a record can hold. One whose own hash does not fit is marked; [Trail.Verify] says whether
 // they are genuine. Where records are missing, the next ones are looked for: a single object with a number far away hides no others.
 func (t *Trail) List(ctx context.Context, p contract.ListAuditParams) (contract.ListAuditResponse, error) {
 	page := contract.ListAuditResponse{Records: []contract.AuditRecord{}}
@@ -175,7 +175,9 @@ func (t *Trail) readDown(ctx context.Context, from, to int64) ([]record, error) 
 			defer func() { <-limit }()
 			data, _, err := t.get(ctx, keyOf(from-int64(i)))
 			if err == nil {
-				records[i], _ = parse(data)
+				var sound bool
+				records[i], sound = parse(data)
+				records[i].Unsound = !sound || records[i].Sequence != from-int64(i) // whatever it says itself
 				records[i].Sequence = from - int64(i)
 				clean(&records[i].AuditRecord) // what was planted there is no longer, and no less printable, than what is written
 			} else if !storage.IsNotFound(err) {

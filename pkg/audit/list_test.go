@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,32 @@ func FuzzCursor(f *testing.F) {
 		n, err := decodeCursor(s)
 		if err == nil && s != "" && (n < 1 || n > maxSequence || encodeCursor(n) != s) {
 			t.Errorf("%q is read as %d", s, n)
+		}
+	})
+}
+
+func TestListMarksWhatWasChanged(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, store storage.Store) {
+		trail := New(store, Options{Now: newClock().now})
+		for range 4 {
+			must(t, trail.Append(t.Context(), did("user-0", "delete")))
+		}
+		swap := func(sequence int64, old, changed string) {
+			data, _, err := store.Get(t.Context(), keyOf(sequence))
+			must(t, err)
+			put(t, store, keyOf(sequence), []byte(strings.Replace(string(data), old, changed, 1)))
+		}
+		swap(2, "user-0", "user-1")
+		swap(3, "{", `{"unsound":false,`)
+		page, err := trail.List(t.Context(), contract.ListAuditParams{})
+		must(t, err)
+		var marks []bool
+		for _, r := range page.Records {
+			marks = append(marks, r.Unsound)
+		}
+		if !slices.Equal(marks, []bool{false, true, true, false}) {
+			t.Errorf("of the records, the newest first, these are marked: %v", marks)
 		}
 	})
 }

@@ -1302,7 +1302,10 @@ type AuditRecord struct {
 	Role     string `json:"role,omitempty,omitzero"`
 
 	// Source address of the caller
-	Source    string `json:"source,omitempty,omitzero"`
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Unsound its hash does not fit what is stored: it was changed, or not written by cofre. Not stored; absent where the hash fits, which says nothing of the records around it
+	Unsound   bool   `json:"unsound,omitempty,omitzero"`
 	UserAgent string `json:"userAgent,omitempty,omitzero"`
 }
 

@@ -2586,6 +2586,8 @@ export interface components {
             previous: string;
             /** @description SHA-256 over this record and previous */
             hash: string;
+            /** @description its hash does not fit what is stored: it was changed, or not written by cofre. Not stored; absent where the hash fits, which says nothing of the records around it */
+            unsound?: boolean;
         };
         /** @description In the words of `cofre.yaml`. What is left out is the deployment's default. */
         SourceSettings: {

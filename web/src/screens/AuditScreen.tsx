@@ -65,12 +65,13 @@ export function AuditScreen() {
               <tbody key={name} role="rowgroup">
                 <tr className="day" role="row"><th colSpan={4} scope="rowgroup" role="rowheader">{name}</th></tr>
                 {of.map((r) => (
-                  <tr key={r.id} role="row" className={r.outcome === "denied" ? "denied" : undefined}>
+                  <tr key={r.id} role="row" className={r.unsound || r.outcome === "denied" ? "denied" : undefined}>
                     <td role="cell" className="muted"><time dateTime={r.at} title={f.utc(r.at)}>{f.clock(r.at)}</time></td>
                     <td role="cell" className="person">{seen(r.name || r.actor)}{r.role && <span className="muted"> · {seen(r.role)}</span>}</td>
                     <td role="cell" className="what">
                       {r.detail?.dry_run === "true" && r.action === "cleanup" ? w.previewed : seen(word(w.actions, r.action))} <About record={r} named={named} />
                       {r.outcome !== "allowed" && <> <Badge tone={Object.hasOwn(tones, r.outcome) ? tones[r.outcome] : "bad"}>{seen(word(w.outcomes, r.outcome))}</Badge></>}
+                      {r.unsound && <> <span title={a.unsoundHint}><Badge tone="bad">{a.unsound}</Badge></span></>}
                       {r.reason && <span className="muted"> {seen(word(t.reasons, r.reason))}</span>}
                     </td>
                     <td role="cell" className="muted host">{seen(r.source ?? "")}</td>

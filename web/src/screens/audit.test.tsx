@@ -33,6 +33,14 @@ test("a spreadsheet takes no cell for a formula", () => {
   expect(csvOf([record({ name: "=cmd" })]).split("\r\n")[1]).toContain(",'=cmd,");
 });
 
+test("a record whose hash does not match is marked, and no other is", async () => {
+  serve({ "GET /api/audit": () => ({ records: [record({ id: "1", unsound: true }), record({ id: "2" })] }), "GET /api/backup/list": () => ({ backups: [], total: 0 }) });
+  show(<AuditScreen />);
+  const row = (await screen.findByText("hash does not match")).closest("tr")!;
+  expect([row.className, screen.getAllByText("hash does not match").length, row.nextElementSibling!.className]).toEqual(["denied", 1, ""]);
+  expect(csvOf([record({ unsound: true })]).split("\r\n").map((l) => l.split(",").at(-1))).toEqual(["unsound", "true", ""]);
+});
+
 test("rows say which backup they are about; reads are left out by the API until they are asked for", async () => {
   history.replaceState(null, "", "#/audit?outcome=denied");
   const b = backup({ createdAt: "2026-11-20T02:00:00Z" });

@@ -73,7 +73,7 @@ export function bornAt(id: string): string {
   return new Date(ms).toISOString();
 }
 
-const columns = ["at", "actor", "name", "role", "action", "resource", "outcome", "code", "reason", "source", "userAgent", "requestId", "detail", "hash"] as const;
+const columns = ["at", "actor", "name", "role", "action", "resource", "outcome", "code", "reason", "source", "userAgent", "requestId", "detail", "hash", "unsound"] as const;
 
 /** cell writes a value for CSV. What a spreadsheet would take for a formula has an apostrophe in front: also behind a semicolon or a tab, by which some
  * take a row apart (those of countries with a decimal comma do), and behind what cannot be seen. */
