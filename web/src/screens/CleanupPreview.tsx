@@ -111,11 +111,14 @@ export function Policy({ policy }: { policy: Cleanup["policy"] }) {
   return <p className="hint">{c.policy} {rules.length ? rules.join("; ") : c.policyNone}. {c.protectedNote}</p>;
 }
 
+/** step is how many more are shown at a time: tens of thousands at once would hold the page up for as many milliseconds. */
+const step = 500;
+
 export function Items({ of, caption }: { of: CleanupItem[]; caption: string }) {
   const { t, f } = useText();
   const { cleanup: c, kept } = useScreenWords();
-  const [all, setAll] = useState(false);
-  const shown = all ? of : of.slice(0, 20);
+  const [most, setMost] = useState(20);
+  const shown = of.slice(0, most);
   return (
     <>
       <ul className="items" aria-label={caption}>
@@ -127,7 +130,7 @@ export function Items({ of, caption }: { of: CleanupItem[]; caption: string }) {
           </li>
         ))}
       </ul>
-      {!all && of.length > shown.length && <button type="button" onClick={() => setAll(true)}>{c.showAll(of.length)}</button>}
+      {of.length > shown.length && <button type="button" onClick={() => setMost(shown.length + step)}>{of.length > shown.length + step ? t.list.more : c.showAll(of.length)}</button>}
     </>
   );
 }

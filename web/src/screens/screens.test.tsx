@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { en } from "../i18n/en";
@@ -7,7 +7,7 @@ import { screensEn } from "../i18n/screens.en";
 import { screensPtBR } from "../i18n/screens.pt-BR";
 import { backup, metrics, problem, serve, show, source } from "../test/world";
 import { BackupProgress } from "./BackupProgress";
-import { CleanupPreview } from "./CleanupPreview";
+import { CleanupPreview, Items } from "./CleanupPreview";
 import { CreateBackupForm, optionsOf, blank, wrongDirectory, wrongName } from "./CreateBackupForm";
 import { HealthScreen } from "./HealthScreen";
 import { RunningBackup } from "./RunningBackup";
@@ -173,6 +173,17 @@ test("a percentage is shown only when there is one", () => {
   expect(document.querySelector("[aria-live=polite]")!.textContent).toBe("Uploading, 40%");
   expect(document.body.textContent!.replace(/\u00a0/g, " ")).toContain("2.0 MB/s");
   expect(document.body.textContent).toContain("over 2 concurrent connections, 3 of 12 pieces");
+});
+
+test("what a cleanup keeps is shown in steps where that is very much", async () => {
+  const one = { backup: backup(), reasons: [] };
+  show(<Items of={Array.from({ length: 700 }, (_, i) => ({ ...one, backup: { ...one.backup, id: String(i) } }))} caption="all" />);
+  const shown = () => screen.getByRole("list", { name: "all" }).children.length;
+  expect(shown()).toBe(20);
+  fireEvent.click(screen.getByText("Load more"));
+  expect(shown()).toBe(520);
+  fireEvent.click(screen.getByText("Show all 700"));
+  expect(shown()).toBe(700);
 });
 
 test("a cleanup is shown with its reasons, asked about, and then done", async () => {
