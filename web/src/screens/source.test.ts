@@ -33,3 +33,11 @@ test("a pasted URL is taken apart, and put together it is the same", () => {
   expect(urlParts("db.example.com")).toBeUndefined();
   expect(urlParts("postgresql://")).toBeUndefined();
 });
+
+test("a host is a host, whatever is typed there", () => {
+  const typed = { ...newConnection, database: "shop", user: "app" };
+  for (const host of ["a@b", "db/x?sslmode=disable#z", "db\\x", "my host"]) {
+    const url = new URL(urlOf({ ...typed, host }).replace("postgresql:", "foo:"));
+    expect([decodeURIComponent(url.host), url.pathname, url.search, url.username]).toEqual([host, "/shop", "?sslmode=require", "app"]);
+  }
+});

@@ -150,7 +150,8 @@ export function urlParts(pasted: string): Partial<ConnectionDraft> | undefined {
 /** urlOf puts a URL together. */
 export function urlOf(c: ConnectionDraft): string {
   const e = encodeURIComponent;
-  const host = c.host.trim();
+  // What would end the host, or begin another part, is a wrong host.
+  const host = c.host.trim().replace(/[\s/?#@\\]/g, e);
   const query = [c.sslmode && `sslmode=${e(c.sslmode)}`, c.more.trim()].filter(Boolean).join("&");
   return `postgresql://${e(c.user.trim())}${c.password ? `:${e(c.password)}` : ""}@${host.includes(":") ? `[${host}]` : host}${c.port.trim() ? `:${c.port.trim()}` : ""}/${e(c.database.trim())}${query ? `?${query}` : ""}`;
 }
