@@ -264,7 +264,7 @@ func refuseUnknown(env map[string]string) error {
 	for i, v := range variables {
 		names[i] = v.name
 	}
-	hint := "Known are: " + strings.Join(names, ", ") + "."
+	hint := "Known variables: " + strings.Join(names, ", ") + "."
 	if near := spelling.Nearest(unknown[0], names); near != "" {
 		hint = "Did you mean " + near + "? " + hint
 	}

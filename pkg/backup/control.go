@@ -36,7 +36,7 @@ func (s *Service) Cancel(ctx context.Context, id, by string) (Backup, error) {
 func (s *Service) GiveUp(ctx context.Context, id string, cause error) (Backup, error) {
 	b, err := s.Registry.GiveUp(ctx, id, cause)
 	if err == nil && b.Status == registry.Failed {
-		s.Log.Warn("backup given up", "backup_id", id, "error", cause.Error())
+		s.Log.Warn("backup abandoned", "backup_id", id, "error", cause.Error())
 	}
 	return b, err
 }
@@ -48,7 +48,7 @@ func (s *Service) Withdraw(ctx context.Context, id string, cause error) (Backup,
 	f.Reason = fault.NotStarted
 	b, err := s.Registry.Withdraw(ctx, id, &f)
 	if err == nil {
-		s.Log.Warn("backup given up before it was started", "backup_id", id, "error", cause.Error())
+		s.Log.Warn("backup abandoned before it was started", "backup_id", id, "error", cause.Error())
 	}
 	return b, err
 }

@@ -170,7 +170,7 @@ func (s *Service) target(name string) (RestoreTarget, error) {
 	if i < 0 {
 		hint := "Name servers to restore to under targets in cofre.yaml."
 		if len(s.Targets) > 0 {
-			hint = "Known are: " + joined(s.Targets, func(t RestoreTarget) string { return t.Name }) + "."
+			hint = "Known targets: " + joined(s.Targets, func(t RestoreTarget) string { return t.Name }) + "."
 		}
 		return RestoreTarget{}, invalid(hint, "there is no target of this name") // which may be a connection string, with its password
 	}
@@ -262,7 +262,7 @@ func (s *Service) WithdrawRestore(ctx context.Context, id string, cause error) (
 	f.Reason = fault.NotStarted
 	x, err := s.Registry.WithdrawRestore(ctx, id, s.Now(), &f)
 	if err == nil {
-		s.Log.Warn("restore given up before it was begun", "restore_id", id, "error", cause.Error())
+		s.Log.Warn("restore abandoned before it was started", "restore_id", id, "error", cause.Error())
 	}
 	return x, err
 }

@@ -252,7 +252,7 @@ func (r *run) describe(ctx context.Context) error {
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil && !fault.HasReason(err, storage.Unsupported):
-		r.log.Warn("tags not set; the manifest carries on alone", "backup_id", r.b.ID, "error", err.Error())
+		r.log.Warn("tags not set; the manifest is used instead", "backup_id", r.b.ID, "error", err.Error())
 	}
 	return nil
 }

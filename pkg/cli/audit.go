@@ -197,7 +197,7 @@ func (p *program) auditVerify(ctx context.Context) error {
 
 func (p *program) auditText(rep audit.Report) error {
 	for _, b := range rep.Breaks {
-		if err := p.printf("%s %s: %s\n", p.out.Red(p.out.Sign("✗", "BAD:")), b.Kind, term.Clean(b.Message)); err != nil {
+		if err := p.printf("%s %s: %s\n", p.out.Red(p.out.Sign("✗", "broken:")), b.Kind, term.Clean(b.Message)); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (p *program) contentsCommand() *cobra.Command {
 			return p.contents(cmd.Context(), args[0], contents.Order(by), limit)
 		},
 	}
-	c.Flags().StringVar(&by, "sort", string(contents.BySize), "by size, rows or name")
+	c.Flags().StringVar(&by, "sort", string(contents.BySize), "`ORDER`: size, rows or name")
 	c.Flags().IntVar(&limit, "limit", 0, "at most `N` tables; 0 is all")
 	return c
 }

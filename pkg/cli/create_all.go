@@ -139,7 +139,7 @@ func (c *crowd) ended(a *app.App, m backup.MadeOf) {
 	b := located(a, m.Backup)
 	switch {
 	case m.Err != nil:
-		p.note("%s %s", p.screen.Red(p.screen.Sign("✗", "BAD")), term.Clean(m.Source))
+		p.note("%s %s", p.screen.Red(p.screen.Sign("✗", "failed:")), term.Clean(m.Source))
 		p.complain(m.Err)
 	case p.quiet:
 		_ = p.printf("%s\n", b.ID)

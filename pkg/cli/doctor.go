@@ -72,7 +72,7 @@ func (p *program) checks(d backup.Diagnosis) error {
 		sign := p.out.Green(p.out.Sign("✓", "ok  "))
 		switch c.Result {
 		case backup.CheckFailed:
-			sign = p.out.Red(p.out.Sign("✗", "BAD "))
+			sign = p.out.Red(p.out.Sign("✗", "fail"))
 			failed++
 		case backup.CheckWarning:
 			sign = p.out.Yellow(p.out.Sign("!", "warn"))

@@ -34,11 +34,11 @@ func (p *program) usageText(cmd *cobra.Command) error {
 	}
 	if cmd.HasAvailableLocalFlags() && cmd.HasParent() {
 		head("Options:")
-		b.WriteString(cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
+		b.WriteString(p.usages(cmd.LocalFlags()))
 	}
 	if f := cmd.Root().PersistentFlags(); f.HasAvailableFlags() {
 		head("Global options:")
-		b.WriteString(f.FlagUsagesWrapped(helpWidth))
+		b.WriteString(p.usages(f))
 	}
 	head("Exit codes:")
 	for _, e := range exitCodes {
@@ -95,4 +95,9 @@ func commandList(b *strings.Builder, cmd *cobra.Command, head func(string)) {
 		head("Commands:")
 		list("")
 	}
+}
+
+// usages lists options.
+func (p *program) usages(f *pflag.FlagSet) string {
+	return strings.ReplaceAll(f.FlagUsagesWrapped(helpWidth), "(default ", p.out.Say("(default")+" ")
 }

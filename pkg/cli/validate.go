@@ -153,7 +153,7 @@ func (p *program) verdict(ref string, v backup.Validation, err error) error {
 		name = v.ID + "  " + v.File
 	}
 	if !v.Valid {
-		if err := p.printf("%s %s\n", p.out.Red(p.out.Sign("✗", "BAD:")), term.Clean(name)); err != nil {
+		if err := p.printf("%s %s\n", p.out.Red(p.out.Sign("✗", "damaged:")), term.Clean(name)); err != nil {
 			return err
 		}
 		for _, pr := range v.Problems {

@@ -306,7 +306,7 @@ func (o *Outbox) get(ctx context.Context, id string) (e event.Event, found bool,
 		e, err = event.Parse(data)
 	}
 	if err != nil || e.ID != id {
-		o.Log.Warn("an object among the events is none: passed over", "event", id)
+		o.Log.Warn("an object among the events is not one: skipped", "event", id)
 		return e, false, nil
 	}
 	o.remember(e)

@@ -230,7 +230,7 @@ func (r *Registry) adoptions(ctx context.Context) ([]source.Record, error) {
 		if !isDamaged(err) {
 			return nil, err // it may say that the source has adopted backups, which would be lost
 		}
-		r.log.Warn("record passed over", "key", SourceKey(name), "error", err.Error())
+		r.log.Warn("record skipped", "key", SourceKey(name), "error", err.Error())
 	}
 	return records, nil
 }
@@ -409,7 +409,7 @@ func readSome[T any](ctx context.Context, r *Registry, prefix string, list []fou
 					mu.Unlock()
 				case storage.IsNotFound(err):
 				case isDamaged(err):
-					r.log.Warn("record passed over", "key", prefix+f.id+".json", "error", err.Error())
+					r.log.Warn("record skipped", "key", prefix+f.id+".json", "error", err.Error())
 				default:
 					stop(err)
 				}

@@ -123,7 +123,7 @@ func (r *Registry) findPages(ctx context.Context, list []found) ([]candidate, er
 			continue
 		}
 		if isDamaged(err) {
-			r.log.Warn("page of records passed over", "key", o.Key, "error", err.Error())
+			r.log.Warn("page of records skipped", "key", o.Key, "error", err.Error())
 			continue
 		}
 		if err != nil {
@@ -132,7 +132,7 @@ func (r *Registry) findPages(ctx context.Context, list []found) ([]candidate, er
 		c := candidate{Page: describePage(backups, data), at: o.LastModified}
 		c.Key = o.Key
 		if c.check() != nil {
-			r.log.Warn("page of records passed over", "key", o.Key, "error", "its name is not that of what it holds")
+			r.log.Warn("page of records skipped", "key", o.Key, "error", "its name is not that of what it holds")
 			continue
 		}
 		c.exact = hashFound(between(list, c.First, c.Last)) == c.IDs

@@ -81,7 +81,7 @@ func (r *Registry) Restores(ctx context.Context, before string, limit int) (list
 		case fault.HasReason(err, fault.NotFound): // removed meanwhile
 			continue
 		case isDamaged(err), fault.HasReason(err, fault.NewerVersion):
-			r.log.Warn("record of a restore passed over", "restore_id", id, "error", err.Error())
+			r.log.Warn("record of a restore skipped", "restore_id", id, "error", err.Error())
 			continue
 		case err != nil:
 			return nil, false, err

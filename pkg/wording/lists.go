@@ -15,5 +15,6 @@ var withHelp sync.Once
 
 // common are words that several places use.
 var common = []entry{
+	{"(default", "(padrão"},
 	{"(tried %d times)", "(%d tentativas)"},
 }

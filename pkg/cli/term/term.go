@@ -30,7 +30,7 @@ type Look struct {
 
 // What may stand around a text: spaces, colours and signs.
 var (
-	before = lazyregexp.New(`^(?:\s|\x1b\[[0-9;]*m|[✓✗→!]|->|(?:ok|BAD|NOT PROVEN|refused|in part):|BAD )+`)
+	before = lazyregexp.New(`^(?:\s|\x1b\[[0-9;]*m|[✓✗→!]|->|(?:ok|broken|NOT PROVEN|refused|in part):|fail )+`)
 	after  = lazyregexp.New(`(?:\s|\x1b\[[0-9;]*m)+$`)
 )
 
