@@ -72,8 +72,9 @@ lint: ## check formatting and run go vet, of the local store for macOS too
 macos: ## run go vet on everything as it is built for macOS
 	GOOS=darwin go vet ./...
 
-fuzz: setup ## run each fuzz target for FUZZTIME (5s)
+fuzz: setup ## run each fuzz target for FUZZTIME (5s), and make many requests from the API's contract
 	@scripts/fuzz $(FUZZTIME)
+	COFRE_EXAMPLES=50 go test -count 1 -timeout 30m -run TestContractFuzzing ./pkg/api
 
 bench: setup build ## measure cofre beside stock pg_dump pipelines
 	go run ./bench $(BENCHFLAGS)

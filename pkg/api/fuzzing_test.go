@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ import (
 
 // TestContractFuzzing lets Schemathesis make requests from the contract, good and bad ones, and hold every answer
 // against it: no 5xx, nothing undocumented, nothing bad accepted, nothing good refused without a reason. The run makes
-// the same requests each time.
+// the same requests each time; "make fuzz" makes more of them.
 func TestContractFuzzing(t *testing.T) {
 	program := filepath.Join(testenv.Root(), ".cache", "schemathesis", "bin", "schemathesis")
 	if _, err := exec.LookPath(program); err != nil {
@@ -78,7 +79,7 @@ func TestContractFuzzing(t *testing.T) {
 
 	cmd := exec.Command(program, "--config-file", filepath.Join(testenv.Root(), "pkg", "api", "testdata", "schemathesis.toml"), "run", document, "--url", w.server.URL,
 		"--header", "Authorization: Bearer "+token("ADMIN"), "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
-		"--max-examples", "20", "--generation-deterministic", "--continue-on-failure", "--request-timeout", "20", "--max-redirects", "1",
+		"--max-examples", cmp.Or(os.Getenv("COFRE_EXAMPLES"), "8"), "--generation-deterministic", "--continue-on-failure", "--request-timeout", "20", "--max-redirects", "1",
 		"--workers", "1", "--warnings", "off")
 	cmd.Dir = dir // it keeps notes where it runs
 	out, err := cmd.CombinedOutput()
