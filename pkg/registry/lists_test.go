@@ -118,8 +118,8 @@ func crowded(size int) map[string]crowd {
 func TestCrowdedDocuments(t *testing.T) {
 	const times = 12
 	size, some := 2<<20, 16<<20 // some is what the rest of the process may take meanwhile
-	if raceDetector {           // it makes reading many times as long: half as much of each, with half as much to spare
-		size, some = size/2, some/2
+	if raceDetector {           // it makes reading many times as long: a quarter of each, with a quarter to spare
+		size, some = size/4, some/4
 	}
 	docs := crowded(size)
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
