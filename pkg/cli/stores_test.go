@@ -165,10 +165,11 @@ func (c storeCase) lacks(t *testing.T, server *testenv.StoreServer, bucket strin
 	return ""
 }
 
-// works runs a call that has to succeed, and gives what it said on standard error.
+// works runs a call that has to succeed, without the race detector, and gives what it said on standard error.
 func works(t *testing.T, env []string, into any, args ...string) string {
 	t.Helper()
 	cmd := cofre(t, env, append(args, "--json")...)
+	cmd.Path = filepath.Join(plain(t), "cofre")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
