@@ -13,6 +13,7 @@ import { KeysSwitch, LanguageSwitch, ThemeSwitch } from "./components/Switches";
 import { useText, wantedLanguage } from "./i18n";
 import { useSignInWords } from "./i18n/signin";
 import { useShortcuts } from "./keys";
+import { routeOf, type Route } from "./routes";
 import { BackupManager } from "./screens/BackupManager";
 import { navigate, usePath } from "./url";
 
@@ -75,18 +76,23 @@ function Screens({ session }: { session: SessionInfo }) {
   const { t } = useText();
   const may = useMay();
   const path = usePath();
-  const id = path.match(/^\/backups\/([^/]+)$/)?.[1];
-  if (path === "/") return <BackupManager userRole={session.role} />;
-  if (id) return <BackupDetails key={id} id={id} />;
-  if (path === "/new" && may("create")) return <CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} />;
-  const restore = path.match(/^\/restore(?:\/([^/]+))?$/);
-  if (restore) return <RestoreScreen id={restore[1]} />;
-  if (path === "/cleanup" && may("cleanup")) return <CleanupPreview />;
-  if (path === "/audit" && may("audit")) return <AuditScreen />;
-  if (path === "/health" && may("metrics")) return <HealthScreen />;
-  if (path === "/settings" && may("settings_read")) return <SettingsScreen />;
-  if (path.startsWith("/settings")) return <KeptScreens path={path} />;
-  return <Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.pages.toList}</a></Empty></Page>;
+  const { route, name = "" } = routeOf(path) ?? {};
+  const kept = <KeptScreens path={path} />;
+  const screens: Record<Route, ReactNode> = {
+    home: <BackupManager userRole={session.role} />,
+    backup: <BackupDetails key={name} id={name} />,
+    create: may("create") && <CreateBackupForm onBackupCreated={(b) => navigate(`/backups/${b.id}`, { replace: true })} />,
+    restores: <RestoreScreen id={undefined} />,
+    restore: <RestoreScreen id={name} />,
+    cleanup: may("cleanup") && <CleanupPreview />,
+    audit: may("audit") && <AuditScreen />,
+    health: may("metrics") && <HealthScreen />,
+    settings: may("settings_read") ? <SettingsScreen /> : kept,
+    sources: kept, newSource: kept, source: kept,
+    places: kept, newPlace: kept, place: kept,
+    channels: kept, newChannel: kept, channel: kept,
+  };
+  return (route && screens[route]) || <Page title={t.notFound.title}><Empty title={t.notFound.text}><a className="button" href="#/">{t.pages.toList}</a></Empty></Page>;
 }
 
 function Frame({ session, children }: { session: SessionInfo | null; children: ReactNode }) {
