@@ -104,10 +104,11 @@ func TestSourcesPlacesAndChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	backups := filepath.Join(dir, "backups")
-	site := serve(t, "DATABASE_URL="+server.NewDatabase(t), "BACKUP_DIRECTORY="+backups, "BACKUP_CONFIG="+file, "NTFY=https://ntfy.example.com/x",
+	given := server.NewDatabase(t)
+	site := serve(t, "DATABASE_URL="+given, "BACKUP_DIRECTORY="+backups, "BACKUP_CONFIG="+file, "NTFY=https://ntfy.example.com/x",
 		"BACKUP_SERVER_KEY="+identity.String(), "SSL_CERT_FILE="+trusted, "BACKUP_MAX_REQUESTS_PER_MINUTE=0")
 	drive(t, "kept.mjs", site, "COFRE_HOOK="+hook+"/secret-path", "COFRE_BUCKET="+minio.NewBucket(t), "COFRE_STORAGE="+storage,
-		"COFRE_DATABASE="+server.NewDatabase(t), "COFRE_ACCESS="+minio.AccessKey, "COFRE_SECRET_KEY="+minio.SecretKey)
+		"COFRE_DATABASE="+server.NewDatabase(t), "COFRE_GIVEN="+given, "COFRE_ACCESS="+minio.AccessKey, "COFRE_SECRET_KEY="+minio.SecretKey)
 	select {
 	case body := <-received:
 		if !bytes.Contains(body, []byte("cofre")) {

@@ -5,6 +5,8 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { launch, open, signIn } from "./browser.mjs";
 import { calm, inspect, picture, step } from "./checks.mjs";
+import { complete, look } from "./looks.mjs";
+import { states } from "./states.mjs";
 
 const { COFRE_URL: origin, COFRE_BACKUPS: backups, COFRE_CLIENT_BIN: bin, COFRE_SHOP: shop } = process.env;
 
@@ -65,6 +67,7 @@ async function flow(browser) {
     assert.equal(psql(`${orders}${copy} o`), whole, "the table beside has not what was lost");
     assert.equal(psql("SELECT count(*) FROM orders"), "1600", "the present table was touched");
     await inspect(page, "found");
+    psql(`DROP TABLE ${copy}`); // its name is free for the next one
   });
   await step("one that is damaged, a part, and one that failed", async () => {
     ids.damaged = await backup(page, { name: "damaged" });
@@ -102,38 +105,18 @@ async function flow(browser) {
   return ids;
 }
 
-const combinations = [
-  { language: "en", theme: "light", width: 1440 }, { language: "pt-BR", theme: "dark", width: 1440 },
-  { language: "pt-BR", theme: "light", width: 768 }, { language: "en", theme: "dark", width: 360 }, { language: "pt-BR", theme: "light", width: 320 },
-];
-
-async function states(browser, ids) {
-  for (const c of combinations) {
-    const tag = `${c.width}-${c.theme}-${c.language}`;
-    await step(`a backup's page in each state: ${tag}`, async () => {
-      const page = await open(browser, { ...c, allowed: [origin] });
-      await page.goto(`${origin}/`);
-      await signIn(page, "ADMIN");
-      for (const [name, id] of Object.entries(ids)) {
-        await page.goto(`${origin}/#/backups/${id}`);
-        await page.locator(".verdict").waitFor();
-        await page.waitForLoadState("networkidle");
-        await inspect(page, `details ${name} ${tag}`);
-        await picture(page, `details-${name}-${tag}`);
-      }
-      await page.goto(`${origin}/#/audit`);
-      await page.locator("table.audit").waitFor();
-      await page.waitForLoadState("networkidle");
-      await inspect(page, `audit ${tag}`);
-      await picture(page, `audit-${tag}`);
-      await page.context().close();
-    });
-  }
+async function everyState(browser, ids) {
+  const page = await open(browser, { allowed: [origin] });
+  await page.goto(`${origin}/`);
+  await signIn(page, "ADMIN");
+  await step("every state in all its looks", () => look(page, origin, Object.keys(states.find), ids));
+  await page.context().close();
 }
 
 const browser = await launch();
 try {
-  await states(browser, await flow(browser));
+  await everyState(browser, await flow(browser));
+  complete();
 } finally {
   await browser.close();
 }

@@ -1,29 +1,19 @@
 // Every flow from an empty place on, by keyboard alone, against a real server; and main states on the way in all their looks. internal/uitest starts what this needs.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { launch, open, signIn } from "./browser.mjs";
 import { calm, step } from "./checks.mjs";
+import { hold } from "./hold.mjs";
 import { keyboard, watchPointers } from "./keyboard.mjs";
-import { complete, cover, look } from "./looks.mjs";
+import { complete, completeByKeyboard, cover, look } from "./looks.mjs";
 
 const { COFRE_URL: origin, COFRE_CLIENT_BIN: bin, COFRE_SHOP: shop, COFRE_HOOK: hook, COFRE_SECRET: secret } = process.env;
 
 const psql = (sql) => execFileSync(join(bin, "psql"), ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", shop, "-c", sql], { encoding: "utf8" }).trim();
 const idOf = (page) => page.url().match(/#\/backups\/([0-9A-Z]{26})/)[1];
 const rowsOf = (table) => psql(`SELECT count(*), md5(string_agg(o::text, ',' ORDER BY id)) FROM ${table} o`);
-
-/** hold keeps a backup from going on, by a lock, for as long as it is looked at. It gives what lets it go. */
-async function hold() {
-  const lock = spawn(join(bin, "psql"), ["-X", "-q", "-d", shop, "-c", "BEGIN; LOCK TABLE pages IN ACCESS EXCLUSIVE MODE", "-c", "SELECT 'held'", "-c", "SELECT pg_sleep(600)"], { stdio: ["ignore", "pipe", "ignore"] });
-  await once(lock.stdout, "data");
-  return async () => {
-    lock.kill("SIGINT"); // the statement is canceled, and its session ends
-    await once(lock, "exit");
-  };
-}
 
 /** byKeyboard goes through everything once. Where a screen has come into a state that is to be seen, `stage` shows it to the other page. */
 async function byKeyboard(page, stage) {
@@ -36,7 +26,7 @@ async function byKeyboard(page, stage) {
   const act = (flow, name, work) => step(`keyboard: ${name}`, async () => {
     const gave = await work();
     await hands.settled(name);
-    cover([flow], "keyboard");
+    cover(flow);
     return gave;
   });
   /** goTo leads to a screen by the palette, as its keys are the same everywhere. */
@@ -82,7 +72,7 @@ async function byKeyboard(page, stage) {
     await heading("shop").waitFor();
   });
 
-  const letGo = await hold();
+  const letGo = await hold(shop, "pages");
   await act("back up", "back it up", async () => {
     await hands.enter(link("Back up now"));
     await hands.enter(button("Start backup"));
@@ -113,7 +103,7 @@ async function byKeyboard(page, stage) {
     await hands.enter(button("Test its restore"));
     await heading("This backup is good, and that is proven.").waitFor({ timeout: 90_000 });
   });
-  await stage.well();
+  await stage.show(["home well", "details proven"], steady);
 
   const whole = rowsOf("orders");
   await act("diff", "compare a backup that lost rows with the one before", async () => {
@@ -129,6 +119,7 @@ async function byKeyboard(page, stage) {
     assert.match(await page.getByRole("region", { name: "Changes" }).textContent(), /public\.orders20,0001,600/);
   });
   const lost = idOf(page);
+  await stage.show(["comparison"], lost);
 
   await act("restore a table", "put that table back beside the present one", async () => {
     await hands.enter(link("Restore public.orders from the backup before"));
@@ -179,6 +170,7 @@ async function byKeyboard(page, stage) {
     await hands.press("Enter");
     await page.getByText(/^Pinned until/).waitFor(); // and this one stays
   });
+  await stage.show(["details pinned"], lost);
 
   await act("channels", "add a channel: try it out, save it, and the receiver has the message", async () => {
     await goTo("Channels", page.getByText("Nobody is told when a backup fails."));
@@ -239,6 +231,7 @@ async function byKeyboard(page, stage) {
     await page.getByRole("list", { name: "Backups to remove" }).locator(`a[href="#/backups/${first}"]`).waitFor();
     await page.getByRole("list", { name: "Backups to keep" }).getByText("pinned").waitFor();
   });
+  await stage.show(["cleanup preview", "cleanup asked"]);
   await act("cleanup", "do it", async () => {
     await hands.enter(button("Run cleanup…"));
     await hands.settled("what is asked before a cleanup");
@@ -251,24 +244,22 @@ async function byKeyboard(page, stage) {
 
 /** stages are the states that there are to be seen, each shown as soon as it is there. */
 function stages(page) {
-  const show = (name, screens) => step(`in all its looks: ${name}`, () => look(page, origin, screens));
+  const show = (names, id) => step(`in all its looks: ${names.join(", ")}`, () => look(page, origin, names, { id }));
   return {
-    signedOut: () => show("signed out", [{ name: "sign-in", address: "#/", there: ".roles", of: ["first run"] }]),
-    empty: () => show("an empty place", [{ name: "empty home", address: "#/", there: ".first .acts", of: ["first run"] }]),
+    show,
     /** running gives the id of a backup that was looked at while it ran, and has succeeded since. */
     async running() {
-      const letGo = await hold();
+      const letGo = await hold(shop, "pages");
       await page.goto(`${origin}/#/new`);
       await page.getByRole("button", { name: "Start backup" }).click();
       await page.waitForURL(/#\/backups\//);
       const id = idOf(page);
-      await show("a backup that runs", [{ name: "details running", address: `#/backups/${id}`, there: "section.running", of: ["watch"] }]);
+      await show(["home running", "details running"], id);
       await letGo();
       await page.goto(`${origin}/#/backups/${id}`);
       await page.locator(".verdict").waitFor({ timeout: 60_000 });
       return id;
     },
-    well: () => show("all is well", [{ name: "home well", address: "#/", there: ".say.ok" }]),
   };
 }
 
@@ -277,14 +268,15 @@ try {
   const eyes = await open(browser, { allowed: [origin] });
   await eyes.goto(`${origin}/`);
   const stage = stages(eyes);
-  await stage.signedOut();
+  await stage.show(["sign-in"]);
   await signIn(eyes, "ADMIN");
-  await stage.empty();
+  await stage.show(["home empty"]);
   const page = await open(browser, { allowed: [origin] });
   await watchPointers(page);
   await page.goto(`${origin}/`);
   await byKeyboard(page, stage);
   complete();
+  completeByKeyboard();
 } finally {
   await browser.close();
 }

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { launch, open, signIn } from "./browser.mjs";
 import { calm, inspect, picture, step } from "./checks.mjs";
+import { complete, look } from "./looks.mjs";
+import { states } from "./states.mjs";
 
 const { COFRE_URL: origin, COFRE_HOOK: hook, COFRE_BUCKET: bucket, COFRE_STORAGE: storage, COFRE_ACCESS: access, COFRE_SECRET_KEY: secret, COFRE_DATABASE: database } = process.env;
 
@@ -145,24 +147,6 @@ async function sources(page) {
   });
 }
 
-/** everywhere shows each screen in both languages and themes. */
-async function everywhere(browser) {
-  for (const c of [{ language: "en", theme: "light", width: 1440 }, { language: "pt-BR", theme: "dark", width: 320 }]) {
-    const page = await open(browser, { ...c, allowed: [origin] });
-    await page.goto(`${origin}/`);
-    await signIn(page, "ADMIN");
-    for (const [name, there] of [["channels", ".kept"], ["channels/create", "form.create"], ["channels/team", "form.create"], ["channels/on-call", ".facts"], ["sources", ".kept"], ["sources/create", "form.create"], ["sources/wiki", "form.create"], ["places", ".kept"], ["places/create", "form.create"], ["places/frankfurt", "form.create"]]) {
-      await page.goto(`${origin}/#/settings/${name}`);
-      await page.locator(there).first().waitFor();
-      await page.waitForLoadState("networkidle");
-      const tag = `${name.replace("/", "-")}-${c.width}-${c.theme}-${c.language}`;
-      await inspect(page, tag);
-      await picture(page, tag);
-    }
-    await page.context().close();
-  }
-}
-
 async function removed(page) {
   await step("all are removed, and the lists say so", async () => {
     for (const [kind, name, said] of [["sources", "wiki", /“wiki” was removed\./], ["channels", "team", /“team” was removed\./], ["places", "frankfurt", /“frankfurt” was removed\. Its copies stay at s3:/]]) {
@@ -184,7 +168,8 @@ try {
   await channels(page);
   await places(page);
   await sources(page);
-  await step("each screen in both languages and themes", () => everywhere(browser));
+  await step("every state in all its looks", () => look(page, origin, Object.keys(states.kept), { given: new URL(process.env.COFRE_GIVEN).pathname.slice(1) }));
+  complete();
   await removed(page);
   calm(page, "journey");
 } finally {

@@ -1,6 +1,6 @@
 // Server state of the first screen: what it asks of the API, and how often. The other screens' is in queries.ts.
 
-import { keepPreviousData, notifyManager, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { readersZone } from "../format";
 import { listQuery, type Filters } from "../url";
 import { answer, ApiError } from "./client";
@@ -8,8 +8,6 @@ import { useServices } from "./context";
 
 /** createQueryClient: what the API refused is not asked again by itself; what did not arrive is, twice. */
 export function createQueryClient(): QueryClient {
-  // At once, and not after what else the browser has to do: the second click of two finds a button that is no longer to be pressed.
-  notifyManager.setScheduler(queueMicrotask);
   return new QueryClient({
     defaultOptions: {
       queries: {

@@ -51,8 +51,8 @@ export function AuditScreen() {
           {select("who", a.person, a.anyPerson, people)}
           {select("action", w.action, w.anyAction, Object.entries(w.actions))}
           {select("outcome", w.outcome, w.anyOutcome, outcomes.map((o) => [o, w.outcomes[o]]))}
-          <label>{a.from} <input type="date" max="9999-12-29" value={asked.from ?? ""} onChange={(e) => set({ from: e.target.value })} /></label>
-          <label>{a.to} <input type="date" max="9999-12-29" value={asked.to ?? ""} onChange={(e) => set({ to: e.target.value })} /></label>
+          <label>{a.from} <input type="date" value={asked.from ?? ""} onChange={(e) => set({ from: e.target.value })} /></label>
+          <label>{a.to} <input type="date" value={asked.to ?? ""} onChange={(e) => set({ to: e.target.value })} /></label>
           <label><input type="checkbox" checked={asked.reads ?? false} onChange={(e) => set({ reads: e.target.checked })} /> {a.reads}</label>
           {asked.about && <button type="button" className="chip" onClick={() => set({ about: undefined })}>{a.about(named(asked.about))} <span aria-hidden="true">×</span></button>}
           {writeAsked(asked) && <button type="button" className="small" onClick={() => navigate("/audit", { replace: true })}>{a.clear}</button>}

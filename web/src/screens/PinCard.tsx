@@ -56,7 +56,7 @@ export function PinCard({ backup: b }: { backup: Backup }) {
           <summary>{p ? words.change : words.pin}…</summary>
           <form className="apart" onSubmit={submit}>
             <Field label={words.reason}>{(ids) => <input {...ids} required maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />}</Field>
-            <Field label={words.endLabel} hint={words.endHint}>{(ids) => <input {...ids} className="short" type="date" max="9999-12-30" value={day} onChange={(e) => setDay(e.target.value)} />}</Field>
+            <Field label={words.endLabel} hint={words.endHint}>{(ids) => <input {...ids} className="short" type="date" value={day} onChange={(e) => setDay(e.target.value)} />}</Field>
             <div className="actions">
               <button type="submit" disabled={change.isPending}>{p ? words.change : words.pin}</button>
               {p && <button type="button" disabled={change.isPending} onClick={() => change.mutate(true)}>{words.unpin}</button>}

@@ -59,12 +59,10 @@ export function RowMenu({ backup: b, button, lastGood, onClose, onDelete, onDown
     button.focus();
     onClose();
   };
-  // One key for all clicks, so that the second of two makes no second backup.
-  const [key] = useState(() => crypto.randomUUID());
   const again = async () => {
     try {
       const { optionsOf } = await import("../details/again");
-      const made = await create.mutateAsync({ options: optionsOf(b), key });
+      const made = await create.mutateAsync({ options: optionsOf(b), key: crypto.randomUUID() });
       onClose();
       navigate(`/backups/${made.id}`);
     } catch (err) {
