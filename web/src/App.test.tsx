@@ -13,11 +13,15 @@ const home = {
 };
 
 test("the development sign-in takes a role and shows the home screen, where the user wanted to be", async () => {
-  const asked = serve({ ...home, "POST /dev/token": token, "GET /api/health": () => ({ status: "ok", checkedAt: new Date().toISOString(), checks: [] }) });
+  let wrong = true;
+  const asked = serve({ ...home, "POST /dev/token": () => (wrong ? new Response("{}", { status: 403 }) : token()), "GET /api/health": () => ({ status: "ok", checkedAt: new Date().toISOString(), checks: [] }) });
   history.replaceState(null, "", "/#/health");
   start({ signedIn: false });
   expect(await screen.findByText("Development sign-in")).toBeTruthy();
   await userEvent.type(screen.getByLabelText(/^Secret/), "S3CRET");
+  await userEvent.click(screen.getByRole("button", { name: /^ADMIN/ }));
+  expect(await screen.findByText(/^Wrong secret/)).toBeTruthy();
+  wrong = false;
   await userEvent.click(screen.getByRole("button", { name: /^ADMIN/ }));
   expect(await screen.findByRole("heading", { level: 1, name: "Health" })).toBeTruthy();
   expect(asked.find((a) => a.path === "/dev/token")?.body).toEqual({ role: "ADMIN", secret: "S3CRET" });

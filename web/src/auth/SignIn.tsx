@@ -1,7 +1,7 @@
 // Signing in: by the configured issuer, or as a role of one's choice where a developer's own machine offers it.
 
 import { useEffect, useState } from "react";
-import { answerOf, keptSecret } from "./development";
+import { answerOf, keptSecret, Refused } from "./development";
 import { useServices } from "../api/context";
 import { Icon } from "../components/basics";
 import { LanguageSwitch, ThemeSwitch } from "../components/Switches";
@@ -29,9 +29,9 @@ export function SignIn({ ended, problem }: { ended: Ended; problem: SignInError 
   );
 }
 
-function Trouble({ error }: { error: Error }) {
+function Trouble({ error, otherwise = "provider_unreachable" }: { error: Error; /** What an error is that says no reason. */ otherwise?: "provider_unreachable" | "server_unreachable" }) {
   const w = useSignInWords();
-  const known = error instanceof SignInError ? w.problems[error.reason] : w.problems.provider_unreachable;
+  const known = w.problems[error instanceof SignInError ? error.reason : error instanceof Refused ? "secret_wrong" : otherwise];
   return (
     <div className="notice bad" role="alert">
       <Icon name="bad" />
@@ -93,7 +93,7 @@ function DevelopmentSignIn() {
   return (
     <>
       <div className="notice warn"><Icon name="warn" /><div><p><strong>{w.development}</strong></p><p>{w.developmentHint}</p></div></div>
-      {error && <Trouble error={error} />}
+      {error && <Trouble error={error} otherwise="server_unreachable" />}
       {asks && (
         <div className="field">
           <label htmlFor="secret">{w.secret}</label>

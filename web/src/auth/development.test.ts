@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { serve } from "../test/world";
-import { answerOf, keptSecret, takeSecret } from "./development";
+import { answerOf, keptSecret, Refused, takeSecret } from "./development";
 
 test("the secret is taken out of the address, and kept for the tab", () => {
   sessionStorage.clear();
@@ -18,6 +18,6 @@ test("the secret is taken out of the address, and kept for the tab", () => {
 test("a secret that is refused is forgotten", async () => {
   sessionStorage.setItem("cofre.secret", "OLD");
   serve({ "POST /dev/token": () => new Response("{}", { status: 403 }) });
-  await expect(answerOf("ADMIN", "OLD", sessionStorage)).rejects.toThrow("403");
+  await expect(answerOf("ADMIN", "OLD", sessionStorage)).rejects.toThrow(Refused);
   expect(keptSecret(sessionStorage)).toBe("");
 });

@@ -16,11 +16,18 @@ export function takeSecret(storage: Storage): void {
 /** keptSecret gives the secret of this tab, or nothing. */
 export const keptSecret = (storage: Storage): string => storage.getItem(key) ?? "";
 
+/** Refused is that the secret is not the server's: it was typed wrong, or is of an earlier start. */
+export class Refused extends Error {}
+
 /** answerOf asks for a token of a role. It throws an Error when there is none; a secret that was refused is forgotten. */
 export async function answerOf(role: string, secret: string, storage: Storage): Promise<Session> {
   const answer = await fetch("dev/token", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ role, secret }) });
-  if (answer.status === 403) storage.removeItem(key);
-  if (!answer.ok) throw new Error(`dev/token: the server answered ${answer.status}`);
+  const said = `dev/token: the server answered ${answer.status}`;
+  if (answer.status === 403) {
+    storage.removeItem(key);
+    throw new Refused(said);
+  }
+  if (!answer.ok) throw new Error(said);
   const got = (await answer.json()) as { token?: unknown; expiresAt?: unknown };
   const expiresAt = Date.parse(String(got.expiresAt));
   if (typeof got.token !== "string" || Number.isNaN(expiresAt)) throw new Error("dev/token: the answer holds no token");

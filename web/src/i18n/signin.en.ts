@@ -23,6 +23,8 @@ export const signInEn = {
     state_mismatch: "This response is not from a sign-in in this window. Sign in again",
     token_refused: "Sign-in could not be completed. Sign in again",
     token_wrong: "The identity provider sent an invalid response",
+    secret_wrong: "Wrong secret. Each start of cofre serve prints another one",
+    server_unreachable: "Cannot reach the server",
   },
 };
 

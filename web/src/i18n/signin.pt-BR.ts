@@ -25,5 +25,7 @@ export const signInPtBR: SignInWords = {
     state_mismatch: "A resposta não é de um login desta janela. Entre de novo",
     token_refused: "O login não foi concluído. Entre de novo",
     token_wrong: "O provedor de identidade deu uma resposta inválida",
+    secret_wrong: "Segredo errado. O cofre serve mostra outro a cada início",
+    server_unreachable: "Sem conexão com o servidor",
   },
 };
