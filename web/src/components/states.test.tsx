@@ -31,5 +31,5 @@ test("an error has its title from the catalogue, the rest from the service", () 
 
 test("what the title has said, the text below does not say again", () => {
   const detail = (message: string) => explain(en, { code: "BackupCreationError", reason: "exit_status", message }, "en").detail?.text;
-  expect(["pg_dump failed", "pg_dump failed: it was refused", "pg_dump failed to start", "a disk is full"].map(detail)).toEqual([undefined, "it was refused", "pg_dump failed to start", "a disk is full"]);
+  expect(["pg_dump failed", "pg_dump exited with status 1", "pg_dump failed: it was refused", "pg_dump failed to start", "a disk is full"].map(detail)).toEqual([undefined, undefined, "it was refused", "pg_dump failed to start", "a disk is full"]);
 });

@@ -63,6 +63,7 @@ interface Explained {
 
 /** beyond is what a text says that its title has not said. */
 function beyond(title: string, said: Said | undefined): Said | undefined {
+  if (said && /^(o )?pg_dump (exited with|terminou com) status \d+$/.test(said.text) && /pg_dump/.test(title)) return undefined; // the log has its number
   if (!said?.text.toLowerCase().startsWith(title.toLowerCase())) return said;
   const rest = said.text.slice(title.length);
   if (!/^[:.]?$|^: /.test(rest)) return said;
