@@ -18,7 +18,7 @@ export const auditEn = {
   exporting: "Exporting…",
   csv: "Export CSV", json: "Export JSON",
   exported: (count: number) => (count === 1 ? "1 record exported." : `${n(count)} records exported.`),
-  cut: (count: number) => `Only the newest ${n(count)} records were exported. Choose a shorter time to export the others.`,
+  cut: (count: number) => `Only the most recent ${n(count)} records were exported. Choose a shorter time to export the others.`,
   unsound: "hash does not match", unsoundHint: "This record was changed, or was not written by cofre.",
   searching: "Nothing yet among the records looked through. Load more to look further back.",
 };

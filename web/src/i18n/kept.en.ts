@@ -81,7 +81,7 @@ export const keptEn = {
     testHint: "Connects now, and says what is there. Nothing is saved.",
     found: "A backup of it can be made", server: "Server", version: "Version", size: "Size", needs: "A backup alone will not bring back", cannot: "No backup of it can be made",
     pauseText: "While it is paused nothing is backed up by schedule, and it is not overdue.", pausedSince: "It is paused: no scheduled backups.",
-    removeTitle: (name: string) => `Remove the source “${name}”?`, removeText: "It is not backed up any more. Its backups stay, and retention goes on looking after them.", removed: (name: string, backups: number) => (backups === 0 ? `“${name}” was removed. It had no backups.` : `“${name}” was removed. ${s(backups, "backup")} of it ${backups === 1 ? "stays" : "stay"}.`),
+    removeTitle: (name: string) => `Remove the source “${name}”?`, removeText: "It is not backed up any more. Its backups are kept, and retention still applies to them.", removed: (name: string, backups: number) => (backups === 0 ? `“${name}” was removed. It had no backups.` : `“${name}” was removed. ${s(backups, "backup")} of it ${backups === 1 ? "stays" : "stay"}.`),
     removeYes: "Remove the source",
   },
   places: {
