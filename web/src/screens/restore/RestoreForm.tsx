@@ -8,7 +8,7 @@ import { Failed, Loaded, Loading, Missing } from "../../components/states";
 import { useText } from "../../i18n";
 import { useRestoreWords } from "../../i18n/restore";
 import { navigate } from "../../url";
-import { draftOf, orderCommand, orderOf, partOf, restorable, standingOf, type Draft } from "./order";
+import { another, draftOf, orderCommand, orderOf, partOf, restorable, standingOf, type Draft } from "./order";
 import { LossNote, PartText, StandingNote } from "./parts";
 import { Plan } from "./PlanCard";
 import { What } from "./What";
@@ -82,7 +82,14 @@ function Planned({ backup: b, order, draft, set }: { backup: Backup; order: Rest
   const text = order ? JSON.stringify(order) : "";
   const settled = useSettled(text) === text;
   const query = usePlan(settled ? order : undefined);
-  const looking = order !== undefined && (!settled || query.isFetching);
+  // A name that was proposed and is taken is nobody's mistake: the next one is asked for.
+  const refused = query.error instanceof ApiError ? [query.error.problem] : query.data?.problems ?? [];
+  const next = order?.mode && settled && !query.isFetching ? another(b, draft, order.mode, refused.map((x) => x?.reason)) : undefined;
+  const taken = next?.taken;
+  useEffect(() => {
+    if (taken !== undefined) set({ taken });
+  }, [taken]);
+  const looking = order !== undefined && (!settled || query.isFetching || next !== undefined);
   const plan = settled && order && !query.error && !query.isFetching ? query.data : undefined;
   return (
     <>

@@ -35,7 +35,7 @@ export function NoTargets({ backup: b }: { backup: Backup }) {
 export function Where({ backup: b, targets, target, draft, set }: { backup: Backup; targets: RestoreTarget[]; target: RestoreTarget; draft: Draft; set: Setter }) {
   const r = useRestoreWords().page;
   const mode = modeOf(draft, target);
-  const database = draft.database ?? proposedDatabase(b, mode);
+  const database = draft.database ?? proposedDatabase(b, mode, draft.taken);
   const as = asOf(b, draft, mode);
   const typing = { autoComplete: "off", autoCapitalize: "none", spellCheck: false };
   return (
@@ -43,7 +43,7 @@ export function Where({ backup: b, targets, target, draft, set }: { backup: Back
       <h2 id="where">{r.where}</h2>
       <Field label={r.target}>
         {(ids) => (
-          <select {...ids} value={target.name} onChange={(e) => set({ target: e.target.value })}>
+          <select {...ids} value={target.name} onChange={(e) => set({ target: e.target.value, taken: 0 })}>
             {targets.map((x) => <option key={x.name} value={x.name}>{x.name}</option>)}
           </select>
         )}
@@ -53,7 +53,7 @@ export function Where({ backup: b, targets, target, draft, set }: { backup: Back
           const allowed = target.modes.includes(m);
           return (
             <label key={m}>
-              <input type="radio" name="where" value={m} checked={m === mode} disabled={!allowed} onChange={() => set({ mode: m, database: undefined, as: undefined })} />
+              <input type="radio" name="where" value={m} checked={m === mode} disabled={!allowed} onChange={() => set({ mode: m, database: undefined, as: undefined, taken: 0 })} />
               <span>
                 <span><strong>{r.modes[m][0]}</strong> {i === 0 && <span className="badge ok">{r.recommended}</span>}{m === "replace" && <span className="badge bad">{r.replaces}</span>}</span>
                 <span className="hint">{allowed ? r.modes[m][1] : r.notAllowed(target.name)}</span>

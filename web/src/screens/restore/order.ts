@@ -25,13 +25,15 @@ export interface Draft {
   content?: "data" | "schema" | undefined;
   database?: string | undefined;
   as?: string | undefined;
+  /** How many of the names that were proposed are taken. */
+  taken: number;
   withDependencies: boolean;
   globals: boolean;
   noOwner: boolean;
   noPrivileges: boolean;
 }
 
-export const blank: Draft = { schemas: [], but: false, without: [], withDependencies: false, globals: false, noOwner: false, noPrivileges: false };
+export const blank: Draft = { schemas: [], but: false, without: [], taken: 0, withDependencies: false, globals: false, noOwner: false, noPrivileges: false };
 
 /** mostTables is how many the API takes at a time. */
 export const mostTables = 100;
@@ -91,10 +93,10 @@ export function modeOf(d: Draft, target: RestoreTarget | undefined): RestoreMode
 
 const two = (n: number) => String(n).padStart(2, "0");
 
-/** day is the backup's day by the reader's clock, as part of a name. */
-function day(b: Backup): string {
+/** mark is what a proposed name ends with: the backup's day by the reader's clock, and a number where names with that are taken. */
+function mark(b: Backup, taken: number): string {
   const at = new Date(b.createdAt);
-  return `${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}`;
+  return `_${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}${taken ? `_${taken + 1}` : ""}`;
 }
 
 const utf8 = new TextEncoder();
@@ -107,16 +109,16 @@ function shortened(name: string, behind: string): string {
 }
 
 /** proposedDatabase is a name that is likely to be free for a new database, and otherwise that of the backup's. */
-export function proposedDatabase(b: Backup, mode: RestoreMode): string {
+export function proposedDatabase(b: Backup, mode: RestoreMode, taken = 0): string {
   if (mode !== "new") return b.database;
   // What the API would refuse in a name is not proposed.
   const plain = b.database.replace(/[^\p{L}\p{Nd}_.$-]/gu, "_").replace(/^[.$-]+/, "");
-  return shortened(plain || "database", `_restored_${day(b)}`);
+  return shortened(plain || "database", `_restored${mark(b, taken)}`);
 }
 
 /** proposedName is another name for a table, in its own schema. */
-export function proposedName(b: Backup, t: Table): string {
-  return nameOf({ schema: t.schema, name: shortened(t.name, `_${day(b)}`) });
+export function proposedName(b: Backup, t: Table, taken = 0): string {
+  return nameOf({ schema: t.schema, name: shortened(t.name, mark(b, taken)) });
 }
 
 /** nameOf is a table's name as SQL takes it, without quotes where it needs none. */
@@ -163,7 +165,7 @@ export function draftOf(names: readonly string[]): Draft {
 /** orderOf is what the API is asked for; undefined while something is missing or wrong. */
 export function orderOf(b: Backup, d: Draft, target: RestoreTarget | undefined): RestoreOrder | undefined {
   const mode = modeOf(d, target);
-  const database = (d.database ?? proposedDatabase(b, mode)).trim();
+  const database = (d.database ?? proposedDatabase(b, mode, d.taken)).trim();
   if (!target?.modes.includes(mode) || !goodDatabase(database)) return undefined;
   if (d.tables && (d.tables.length + d.schemas.length === 0 || [d.tables, d.schemas, d.without].some((list) => list.length > mostTables))) return undefined;
   const part = partOf(d);
@@ -186,7 +188,16 @@ export const mayRename = (d: Draft): boolean => d.tables?.length === 1 && d.sche
 /** asOf is the name that the one table gets: beside the one that is there, unless it was left empty. */
 export function asOf(b: Backup, d: Draft, mode: RestoreMode): string | undefined {
   if (mode !== "part" || !mayRename(d)) return undefined;
-  return (d.as ?? proposedName(b, d.tables![0]!)).trim() || undefined;
+  return (d.as ?? proposedName(b, d.tables![0]!, d.taken)).trim() || undefined;
+}
+
+/** mostTaken is after how many names that are taken none is proposed any more. */
+const mostTaken = 20;
+
+/** another is the change that proposes the next name, where a plan was refused because the proposed one is taken; undefined where a name was typed, or none is proposed. */
+export function another(b: Backup, d: Draft, mode: RestoreMode, reasons: (string | undefined)[]): Partial<Draft> | undefined {
+  const proposed = mode === "new" ? d.database === undefined : d.as === undefined && asOf(b, d, mode) !== undefined;
+  return reasons.includes("already_exists") && proposed && d.taken < mostTaken ? { taken: d.taken + 1 } : undefined;
 }
 
 /** orderCommand is the same as a command. Where the target is, only the configuration knows. */

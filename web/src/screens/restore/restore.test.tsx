@@ -140,6 +140,30 @@ test("one table comes back beside the one that is there, under another name; two
   expect(screen.getByText("1 table chosen")).toBeTruthy();
 });
 
+const taken = { code: "ValidationError", reason: "already_exists", detail: "there is already something of that name" } as const;
+
+test.each([
+  ["a table", "Under another name", "public.orders_20261119", (o: RestoreOrder) => o.part?.as, () => problem(409, taken)],
+  ["a database", "Name of the new database", "shop_restored_20261119", (o: RestoreOrder) => o.database, (o: RestoreOrder) => plan(o, { ready: false, problems: [{ code: "ValidationError", reason: taken.reason, message: taken.detail }] })],
+] as const)("where the name that is proposed for %s is taken, the next one is; one that was typed stays, and is said to be taken", async (what, label, name, of, refuse) => {
+  const b = backup({ contents, createdAt: "2026-11-19T22:00:00-03:00" });
+  const there = new Set<string | undefined>([name, `${name}_2`]);
+  const asked = serve({ ...world([b]), "GET /api/backup/contents/:id": () => tables([table("orders")]), "POST /api/restore/plan": (a) => (there.has(of(a.body as RestoreOrder)) ? refuse : plan)(a.body as RestoreOrder) });
+  open(b);
+  if (what === "a table") {
+    await userEvent.click(await screen.findByRole("radio", { name: /Some tables/ }));
+    await userEvent.click(await screen.findByRole("checkbox", { name: "public.orders" }));
+  }
+  const field = () => screen.getByRole<HTMLInputElement>("textbox", { name: label });
+  await waitFor(() => expect(field().value).toBe(`${name}_3`), { timeout: 8_000 });
+  expect(await screen.findByText("Nothing is in the way", {}, { timeout: 4_000 })).toBeTruthy();
+  expect((plans(asked) as RestoreOrder[]).map(of).slice(-3)).toEqual([name, `${name}_2`, `${name}_3`]);
+  await userEvent.clear(field());
+  await userEvent.type(field(), name);
+  expect(await screen.findByText("there is already something of that name", {}, { timeout: 4_000 })).toBeTruthy();
+  expect(field().value).toBe(name);
+});
+
 test.each([
   ["en", "Some tables or schemas", "All of schema app", "All but some", "Only schema", "Only rows", "1 schema chosen", "1 schema, 1 table left out", "without app.log: take it along after all"],
   ["pt-BR", "Algumas tabelas ou schemas", "Todo o schema app", "Tudo menos alguns", "Só estrutura", "Só linhas", "1 schema escolhido", "1 schema de fora, 1 tabela de fora", "sem app.log: incluir de novo"],
