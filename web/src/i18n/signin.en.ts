@@ -5,7 +5,7 @@ export const signInEn = {
   button: "Sign in",
   leaving: "Opening the sign-in page…",
   oidc: (host: string) => `You will sign in at ${host} and return here.`,
-  expired: "Your session has expired. Sign in to continue where you left off.",
+  expired: "Your session has expired. Sign in to come back to this page. What was not saved has to be entered again.",
   signedOut: "You are signed out.",
   development: "Development sign-in",
   developmentHint: "Anyone who knows the secret that cofre serve printed at its start can take any role. It exists only on this machine's own address, never in production.",

@@ -7,7 +7,7 @@ export const signInPtBR: SignInWords = {
   button: "Entrar",
   leaving: "Abrindo a página de login…",
   oidc: (host) => `Você fará login em ${host} e voltará para cá.`,
-  expired: "Sua sessão expirou. Entre de novo para continuar de onde parou.",
+  expired: "Sua sessão expirou. Entre de novo para voltar a esta página. O que não foi salvo precisa ser preenchido outra vez.",
   signedOut: "Você saiu.",
   development: "Login de desenvolvimento",
   developmentHint: "Quem conhece o segredo que o cofre serve mostrou ao iniciar pode assumir qualquer perfil. Este login só existe no endereço local desta máquina, nunca em produção.",
