@@ -75,7 +75,11 @@ export const keptEn = {
     copies: "Copies", copiesAll: "As the deployment", copiesOwn: "To these locations", copiesNone: "No second location is set up.", copiesAdd: "Add a location",
     more2: "Format, limits, tags, lock", format: "Format", formats: { "": "As the deployment", custom: "Archive", plain: "SQL script" }, rows: "Rows", rowKinds: { "": "As the deployment", text: "Text", binary: "Binary" },
     jobs: "Connections", jobsHint: "How many read rows at the same time. Empty: as the deployment, or as the server has room.", maxSize: "Largest backup (GB)",
-    tags: "Tags", tagsHint: "Key and value, on its backups.", tagKey: (i: number) => `Key of tag ${i}`, tagValue: (i: number) => `Value of tag ${i}`, removeTag: (i: number) => `Remove tag ${i}`, addTag: "Add a tag", key: "key", value: "value",
+    tags: "Tags",
+    tagWords: {
+      legend: "Tags", hint: "Key and value, on its backups.", keyOf: (i: number) => `Key of tag ${i}`, valueOf: (i: number) => `Value of tag ${i}`, remove: (i: number) => `Remove tag ${i}`, add: "Add a tag", key: "key", value: "value",
+      twice: "This key is already in use.", nameless: "Enter a key for this value.",
+    },
     lock: "Locking (Object Lock)", lockKinds: { "": "As the deployment", none: "none", governance: "governance", COMPLIANCE: "COMPLIANCE" }, lockDays: "Locked for days", lockWord: "Type COMPLIANCE", lockWordHint: "Backups that are locked in this way cannot be removed before their time by anybody.", lockHint: "Only in a bucket that was made with Object Lock. Nobody, not even the account's owner, removes what COMPLIANCE locks.",
     ping: "Job monitor", pingHint: "The URL of a service such as healthchecks.io, which is told of each start, success and failure.", pinged: "A job monitor is told.",
     testHint: "Connects now, and says what is there. Nothing is saved.",

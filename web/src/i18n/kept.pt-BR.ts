@@ -76,7 +76,11 @@ export const keptPtBR: KeptWords = {
     copies: "Cópias", copiesAll: "O padrão do servidor", copiesOwn: "Para estes locais", copiesNone: "Não há um segundo local.", copiesAdd: "Adicionar local",
     more2: "Formato, limites, tags, bloqueio", format: "Formato", formats: { "": "O padrão do servidor", custom: "Arquivo (archive)", plain: "Script SQL" }, rows: "Linhas", rowKinds: { "": "O padrão do servidor", text: "Texto", binary: "Binário" },
     jobs: "Conexões", jobsHint: "Quantas leem linhas ao mesmo tempo. Vazio: o padrão do servidor, ou conforme as conexões livres.", maxSize: "Maior backup (GB)",
-    tags: "Tags", tagsHint: "Chave e valor, nos backups desta origem.", tagKey: (i) => `Chave da tag ${i}`, tagValue: (i) => `Valor da tag ${i}`, removeTag: (i) => `Remover a tag ${i}`, addTag: "Adicionar tag", key: "chave", value: "valor",
+    tags: "Tags",
+    tagWords: {
+      legend: "Tags", hint: "Chave e valor, nos backups desta origem.", keyOf: (i) => `Chave da tag ${i}`, valueOf: (i) => `Valor da tag ${i}`, remove: (i) => `Remover a tag ${i}`, add: "Adicionar tag", key: "chave", value: "valor",
+      twice: "Esta chave já foi usada.", nameless: "Informe a chave deste valor.",
+    },
     lock: "Bloqueio (Object Lock)", lockKinds: { "": "O padrão do servidor", none: "nenhum", governance: "governance", COMPLIANCE: "COMPLIANCE" }, lockDays: "Dias de bloqueio", lockWord: "Digite COMPLIANCE", lockWordHint: "Backups bloqueados assim não podem ser removidos antes do prazo por ninguém.", lockHint: "Só em um bucket criado com Object Lock. O que COMPLIANCE bloqueia ninguém remove, nem o dono da conta.",
     ping: "Monitor de tarefas", pingHint: "A URL de um serviço como healthchecks.io, avisado de cada início, sucesso e falha.", pinged: "Um monitor de tarefas é avisado.",
     testHint: "Conecta agora e mostra o que encontrou. Nada é salvo.",

@@ -5,6 +5,7 @@ import { ApiError, type Backup, type Metrics, type Options, type SettingsRespons
 import { useMay } from "../api/context";
 import { useActions, useDatabases, useMetrics, useSettings } from "../api/queries";
 import { Command, Field, Page } from "../components/basics";
+import { Pairs, pairsOf, pairsWrong, type Pair } from "../components/Pairs";
 import { Empty, explain, Failed, Loading, Words } from "../components/states";
 import { createCommand } from "../cli";
 import { useText } from "../i18n";
@@ -28,14 +29,14 @@ export interface Draft {
   jobs: string;
   rows: "" | "text" | "binary";
   encrypt: "" | "yes" | "no";
-  labels: { key: string; value: string }[];
+  labels: Pair[];
 }
 
 export const blank: Draft = { source: "", database: "", filename: "", directory: "", content: "all", part: wholeDatabase, format: "custom", compression: "", jobs: "", rows: "", encrypt: "", labels: [] };
 
 /** optionsOf gives what the API is asked for. What was left as it is, is left out, so that the settings decide. */
 export function optionsOf(d: Draft, configured: string | undefined): Options {
-  const labels = d.labels.filter((l) => l.key.trim());
+  const labels = pairsOf(d.labels);
   const selection = selectionOf(d.part);
   return {
     ...(d.database.trim() && d.database.trim() !== configured ? { database: d.database.trim() } : {}),
@@ -50,7 +51,7 @@ export function optionsOf(d: Draft, configured: string | undefined): Options {
     ...(d.rows && d.format === "custom" ? { rows: d.rows } : {}),
     ...(d.encrypt ? { encrypt: d.encrypt === "yes" } : {}),
     ...(selection ? { selection } : {}),
-    ...(labels.length ? { labels: Object.fromEntries(labels.map((l) => [l.key.trim(), l.value.trim()])) } : {}),
+    ...(labels ? { labels } : {}),
   };
 }
 
@@ -76,13 +77,6 @@ export function wrongDirectory(w: ScreenWords, directory: string): string | unde
   if (parts.length > 10 || parts.some((p) => !p)) return w.create.badDirectory;
   return parts.map((p) => wrongName(w, p)).find(Boolean);
 }
-
-/** labelWrong tells what is wrong with a label: a value without a name, or another one's name. */
-const labelWrong = (all: Draft["labels"], i: number): "labelNameless" | "labelTwice" | undefined => {
-  const { key, value } = all[i]!;
-  if (!key.trim()) return value.trim() ? "labelNameless" : undefined;
-  return all.some((l, j) => j < i && l.key.trim() === key.trim()) ? "labelTwice" : undefined;
-};
 
 /** newestOf is the backup that tells which tables a source has: the newest good one that holds everything, if it is of this database. */
 export function newestOf(metrics: Metrics | undefined, source: string, database: string): Newest {
@@ -129,7 +123,7 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
   const key = useMemo(() => crypto.randomUUID(), [options]);
   const nameWrong = wrongName(w, draft.filename);
   const directoryWrong = wrongDirectory(w, draft.directory);
-  const labelsWrong = draft.labels.some((_, i, all) => labelWrong(all, i));
+  const labelsWrong = pairsWrong(draft.labels);
   const wrong = Boolean(unchosen || nameWrong || directoryWrong || labelsWrong || partWrong(draft.part));
   const database = draft.database.trim();
   // Another one's tables are none of its own.
@@ -222,7 +216,7 @@ function Form({ settings, metrics, onBackupCreated }: { settings: SettingsRespon
               </select>
             )}
           </Field>
-          <Labels draft={draft} set={set} />
+          <Pairs of={draft.labels} set={(labels) => set({ labels })} words={w.create.labels} />
         </details>
       </div>
       <div className="card plan">
@@ -311,29 +305,6 @@ function DirectoryField({ draft, set, settings, error }: { draft: Draft; set: Se
         <input {...ids} value={draft.directory} placeholder={standard || undefined} maxLength={200} autoComplete="off" autoCapitalize="none" spellCheck={false} onChange={(e) => set({ directory: e.target.value })} />
       )}
     </Field>
-  );
-}
-
-function Labels({ draft, set }: { draft: Draft; set: Setter }) {
-  const w = useScreenWords();
-  const change = (i: number, part: Partial<Draft["labels"][number]>) => set({ labels: draft.labels.map((l, j) => (i === j ? { ...l, ...part } : l)) });
-  return (
-    <fieldset className="labels">
-      <legend>{w.create.labels}</legend>
-      <p className="hint">{w.create.labelsHint}</p>
-      {draft.labels.map((l, i, all) => {
-        const wrong = labelWrong(all, i);
-        return (
-          <div className="label-row" key={i}>
-            <input aria-label={w.create.labelKey(i + 1)} aria-invalid={Boolean(wrong)} aria-describedby={wrong && `label-${i}-wrong`} placeholder={w.create.key} value={l.key} maxLength={60} onChange={(e) => change(i, { key: e.target.value })} />
-            <input aria-label={w.create.labelValue(i + 1)} placeholder={w.create.value} value={l.value} maxLength={200} onChange={(e) => change(i, { value: e.target.value })} />
-            <button type="button" className="small" aria-label={w.create.removeLabel(i + 1)} onClick={() => set({ labels: draft.labels.filter((_, j) => j !== i) })}>×</button>
-            {wrong && <p className="wrong" id={`label-${i}-wrong`}>{w.create[wrong]}</p>}
-          </div>
-        );
-      })}
-      {draft.labels.length < 20 && <button type="button" className="small" onClick={() => set({ labels: [...draft.labels, { key: "", value: "" }] })}>{w.create.addLabel}</button>}
-    </fieldset>
   );
 }
 

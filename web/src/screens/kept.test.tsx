@@ -181,6 +181,28 @@ test("a lock that nobody can lift is saved once its word is typed", async () => 
   expect(screen.getByText("jobs").closest("div")!.textContent).toBe("jobs2 (BACKUP_JOBS)");
 });
 
+test("a tag that has no key, or another one's, is told and not saved", async () => {
+  const user = userEvent.setup();
+  const of = { name: "shop", origin: { kind: "bucket" }, editable: true };
+  const asked = serve({
+    "GET /api/source/list": () => ({ sources: [{ ...of, paused: false, vanished: false, defaulted: [] }], secretsKept: true }),
+    "GET /api/place/list": () => ({ places: [], secretsKept: true }),
+    "GET /api/source/shop": () => ({ ...of, version: "v1", pinged: false, connection: { kind: "stored", host: "db", database: "shop" }, settings: { name: "shop", schedule: "never", tags: { team: "a" } } }),
+    "PUT /api/source/shop": () => ({ ...of, version: "v2", pinged: false, connection: { kind: "stored" }, settings: { name: "shop" } }),
+  });
+  open("/settings/sources/shop");
+  await user.click(await screen.findByRole("button", { name: "Add a tag" }));
+  await user.type(screen.getByLabelText("Value of tag 2"), "b");
+  expect(screen.getByText("Enter a key for this value.")).toBeTruthy();
+  await user.type(screen.getByLabelText("Key of tag 2"), "team");
+  expect(screen.getByText("This key is already in use.")).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Save" }));
+  expect(asked.filter((a) => a.method === "PUT")).toEqual([]);
+  await user.type(screen.getByLabelText("Key of tag 2"), "s");
+  await user.click(screen.getByRole("button", { name: "Save" }));
+  await waitFor(() => expect(asked.filter((a) => a.method === "PUT").map((a) => (a.body as { settings: object }).settings)).toEqual([expect.objectContaining({ tags: { team: "a", teams: "b" } })]));
+});
+
 const planned = (change: object = {}) => ({ name: "shop", origin: { kind: "bucket" }, editable: true, paused: false, vanished: false, defaulted: [], ...change });
 
 test("a schedule that is being chosen says its words and next three runs, in the reader's zone", async () => {

@@ -79,11 +79,11 @@ test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused
   const asked = serve({ "GET /api/backup/settings": () => settings(), "GET /api/metrics/summary": () => metrics(), "POST /api/backup/create": () => Response.json(backup(), { status: 202 }) });
   show(<CreateBackupForm onBackupCreated={() => {}} />, { language });
   await userEvent.click(await screen.findByText(create.more));
-  await userEvent.click(screen.getByRole("button", { name: create.addLabel }));
-  const key = screen.getByRole("textbox", { name: create.labelKey(1) });
+  await userEvent.click(screen.getByRole("button", { name: create.labels.add }));
+  const key = screen.getByRole("textbox", { name: create.labels.keyOf(1) });
   const submit = screen.getByRole<HTMLButtonElement>("button", { name: create.start });
   expect(submit.disabled).toBe(false); // an empty row asks for nothing
-  await userEvent.type(screen.getByRole("textbox", { name: create.labelValue(1) }), "audit");
+  await userEvent.type(screen.getByRole("textbox", { name: create.labels.valueOf(1) }), "audit");
   const described = document.getElementById(key.getAttribute("aria-describedby")!)!;
   expect(described.textContent).toBe(language === "en" ? "Enter a key for this value." : "Informe a chave deste valor.");
   expect([key.getAttribute("aria-invalid"), submit.disabled]).toEqual(["true", true]);
@@ -96,10 +96,10 @@ test.each(["en", "pt-BR"] as const)("a label with a value and no name is refused
   await userEvent.type(key, "why");
   expect(key.getAttribute("aria-describedby")).toBeNull();
   // Nor does one take another one's place.
-  await userEvent.click(screen.getByRole("button", { name: create.addLabel }));
-  const twin = screen.getByRole("textbox", { name: create.labelKey(2) });
+  await userEvent.click(screen.getByRole("button", { name: create.labels.add }));
+  const twin = screen.getByRole("textbox", { name: create.labels.keyOf(2) });
   await userEvent.type(twin, " why");
-  expect([document.getElementById(twin.getAttribute("aria-describedby")!)!.textContent, submit.disabled]).toEqual([create.labelTwice, true]);
+  expect([document.getElementById(twin.getAttribute("aria-describedby")!)!.textContent, submit.disabled]).toEqual([create.labels.twice, true]);
   expect(key.getAttribute("aria-invalid")).toBe("false");
   await userEvent.clear(twin);
   await userEvent.click(submit);

@@ -53,7 +53,7 @@ export function Record({ backup: b }: { backup: Backup }) {
         [d.trigger, word(d.triggers, b.trigger)],
         [d.attempts, b.attempt > 1 && f.number(b.attempt)],
         [d.selection, b.selection && Object.entries(b.selection).map(([k, v]) => <div key={k}><code>{seen(Array.isArray(v) ? `${k}: ${v.join(", ")}` : v ? k : `${k}: false`)}</code></div>)],
-        [w.create.labels, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{seen(`${k}=${v}`)}</a>)],
+        [w.create.labels.legend, b.labels && Object.keys(b.labels).length > 0 && Object.entries(b.labels).map(([k, v]) => <a className="chip" key={k} href={`#/?label=${encodeURIComponent(`${k}=${v}`)}`}>{seen(`${k}=${v}`)}</a>)],
         [r.trail, may("audit") && <a href={`#/audit?about=${b.id}`}>{r.trailLink}</a>],
       ]} />
     </section>

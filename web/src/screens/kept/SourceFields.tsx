@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import type { Source, SourceConnection, SourceList } from "../../api/sources";
 import { Field } from "../../components/basics";
+import { Pairs, pairsWrong } from "../../components/Pairs";
 import { useText } from "../../i18n";
 import { useKeptWords, type KeptWords } from "../../i18n/kept";
 import { Radios, SecretField, Select, Text } from "./parts";
@@ -199,9 +200,8 @@ export function CopiesFields({ draft, set, wrong, places }: Fields & { places: s
 
 export function MoreFields({ draft, set, wrong, ping, setPing, kept, pinged }: Fields & { ping: SecretDraft; setPing: (p: SecretDraft) => void; kept: boolean; pinged: boolean }) {
   const w = useKeptWords();
-  const tag = (i: number, part: Partial<SourceDraft["tags"][number]>) => set({ tags: draft.tags.map((t, j) => (i === j ? { ...t, ...part } : t)) });
   return (
-    <details className="card more-options">
+    <details className="card more-options" onToggle={(e) => { e.currentTarget.open ||= pairsWrong(draft.tags); }}>
       <summary>{w.sources.more2}</summary>
       <div className="pair">
         <Select label={w.sources.format} error={wrong("format")} value={draft.format as keyof KeptWords["sources"]["formats"]} onChange={(format) => set({ format })} options={entries(w.sources.formats)} />
@@ -218,19 +218,7 @@ export function MoreFields({ draft, set, wrong, ping, setPing, kept, pinged }: F
         {draft.lock && draft.lock !== "none" && <Text label={w.sources.lockDays} error={wrong("objectLock.days")} short numeric value={draft.lockDays} required onChange={(lockDays) => set({ lockDays })} />}
         {draft.lock === forever && <Text label={w.sources.lockWord} hint={w.sources.lockWordHint} value={draft.lockWord} required pattern={forever} onChange={(lockWord) => set({ lockWord })} />}
       </div>
-      <fieldset className="labels">
-        <legend>{w.sources.tags}</legend>
-        <p className="hint">{w.sources.tagsHint}</p>
-        {draft.tags.map((t, i) => (
-          <div className="label-row" key={i}>
-            <input aria-label={w.sources.tagKey(i + 1)} placeholder={w.sources.key} value={t.key} maxLength={60} onChange={(e) => tag(i, { key: e.target.value })} />
-            <input aria-label={w.sources.tagValue(i + 1)} placeholder={w.sources.value} value={t.value} maxLength={200} onChange={(e) => tag(i, { value: e.target.value })} />
-            <button type="button" className="small" aria-label={w.sources.removeTag(i + 1)} onClick={() => set({ tags: draft.tags.filter((_, j) => j !== i) })}>×</button>
-          </div>
-        ))}
-        {draft.tags.length < 20 && <button type="button" className="small" onClick={() => set({ tags: [...draft.tags, { key: "", value: "" }] })}>{w.sources.addTag}</button>}
-        {wrong("tags") && <p className="wrong">{wrong("tags")}</p>}
-      </fieldset>
+      <Pairs of={draft.tags} set={(tags) => set({ tags })} words={w.sources.tagWords} error={wrong("tags")} />
     </details>
   );
 }

@@ -1,6 +1,7 @@
 // A source as its form has it, and as the API does.
 
 import type { ConnectionInput, SourceSettings } from "../../api/sources";
+import { pairsOf, type Pair } from "../../components/Pairs";
 import { cronOf, noSchedule, scheduleOf, type Schedule } from "./schedule";
 
 /** A number and its unit, as one types them: "26" and "h". */
@@ -45,7 +46,7 @@ export interface SourceDraft {
   copies: string[];
   ownRetention: boolean;
   retention: Record<Numbers, string> & { keepWithin: Span; keepLabels: string; zone: string };
-  tags: { key: string; value: string }[];
+  tags: Pair[];
   lock: string;
   lockDays: string;
   /** The word that whoever chooses a lock that nobody can lift has to type. */
@@ -91,7 +92,6 @@ export function settingsOf(d: SourceDraft): SourceSettings {
   const thresholds = given<NonNullable<SourceSettings["thresholds"]>>({ rowsLostPercent: number(d.rowsLostPercent), rowsLostMinimum: number(d.rowsLostMinimum) });
   const r = d.retention;
   const labels = list(r.keepLabels);
-  const tags = d.tags.filter((t) => t.key.trim());
   return given<SourceSettings>({
     name: d.name.trim(),
     paused: d.paused || undefined,
@@ -112,7 +112,7 @@ export function settingsOf(d: SourceDraft): SourceSettings {
       keepDaily: number(r.keepDaily), keepWeekly: number(r.keepWeekly), keepMonthly: number(r.keepMonthly), keepYearly: number(r.keepYearly),
       keepLabels: labels.length ? labels : undefined, zone: r.zone.trim() || undefined,
     }) : undefined,
-    tags: tags.length ? Object.fromEntries(tags.map((t) => [t.key.trim(), t.value.trim()])) : undefined,
+    tags: pairsOf(d.tags),
     objectLock: d.lock ? given<NonNullable<SourceSettings["objectLock"]>>({ mode: d.lock as "none", days: d.lock === "none" ? undefined : number(d.lockDays) }) : undefined,
   });
 }
