@@ -2,6 +2,7 @@ package wording
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,14 +76,16 @@ func verbAt(s string) (n int, verb byte, index int) {
 // maxSteps bounds the search for what a verb stands for.
 const maxSteps = 2000
 
-// match returns what the verbs of a pattern stand for in a text.
-func (p *pattern) match(text string) ([]string, bool) {
+// match returns what the verbs of a pattern stand for in a text. It takes its steps off what is left of them.
+func (p *pattern) match(text string, left *int) ([]string, bool) {
 	last := p.pieces[len(p.pieces)-1]
 	if len(text) < p.letters || !strings.HasPrefix(text, p.pieces[0]) || !strings.HasSuffix(text, last) {
 		return nil, false
 	}
+	*left--
 	args := make([]string, len(p.verbs))
-	steps := 0
+	steps := min(maxSteps, *left)
+	defer func(before int) { *left -= before - max(steps, 0) }(steps)
 	var try func(i int, rest string) bool
 	try = func(i int, rest string) bool {
 		if i == len(p.verbs) {
@@ -90,7 +93,7 @@ func (p *pattern) match(text string) ([]string, bool) {
 		}
 		next := p.pieces[i+1]
 		for at := 0; at <= len(rest); at++ {
-			if steps++; steps > maxSteps {
+			if steps--; steps < 0 {
 				return false
 			}
 			switch {
@@ -167,4 +170,41 @@ func (p *pattern) fill(args []string, say func(arg string, word bool) string) st
 		}
 	}
 	return out.String()
+}
+
+// index leads to the patterns that may fit a text by how it begins, or where they begin with what is filled in, by how it ends.
+type index struct {
+	begin, end map[string][]int
+	open       []int // what may begin and end with anything
+}
+
+// indexed is how many bytes of a beginning or an end are looked at.
+const indexed = 6
+
+func indexOf(patterns []pattern) index {
+	x := index{begin: map[string][]int{}, end: map[string][]int{}}
+	for i, p := range patterns {
+		first, last := p.pieces[0], p.pieces[len(p.pieces)-1]
+		switch {
+		case first != "":
+			first = first[:min(indexed, len(first))]
+			x.begin[first] = append(x.begin[first], i)
+		case last != "":
+			last = last[max(0, len(last)-indexed):]
+			x.end[last] = append(x.end[last], i)
+		default:
+			x.open = append(x.open, i)
+		}
+	}
+	return x
+}
+
+// of gives the patterns that may fit a text, in their order.
+func (x index) of(text string) []int {
+	found := slices.Clone(x.open)
+	for n := range min(indexed, len(text)) {
+		found = append(append(found, x.begin[text[:n+1]]...), x.end[text[len(text)-n-1:]]...)
+	}
+	slices.Sort(found)
+	return found
 }

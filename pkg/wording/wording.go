@@ -19,6 +19,7 @@ package wording
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,7 +64,7 @@ func Say(language, text string) string {
 	if language != Portuguese || len(text) > maxText {
 		return text
 	}
-	said, _ := catalogue().say(text, maxDepth)
+	said, _ := speak(text)
 	return said
 }
 
@@ -72,14 +73,15 @@ func Known(language, text string) bool {
 	if language != Portuguese {
 		return true
 	}
-	_, ok := catalogue().say(text, maxDepth)
+	_, ok := speak(text)
 	return ok
 }
 
 // book is a catalogue made ready.
 type book struct {
 	whole    map[string]string
-	patterns []pattern
+	patterns []pattern // those that are taken first come first
+	index    index
 }
 
 var catalogue = sync.OnceValue(func() *book {
@@ -99,6 +101,8 @@ var catalogue = sync.OnceValue(func() *book {
 			}
 		}
 	}
+	slices.SortStableFunc(b.patterns, func(p, q pattern) int { return cmp.Compare(q.rank, p.rank) })
+	b.index = indexOf(b.patterns)
 	return b
 })
 
@@ -112,8 +116,85 @@ func (b *book) add(e entry) {
 	b.patterns = append(b.patterns, p)
 }
 
+// speech is one text on its way into the other language.
+type speech struct {
+	*book
+	text   string // all of it: whatever is said is a part of it
+	left   int    // of maxWork
+	known  map[question]answer
+	occurs []occurrence // by pattern
+}
+
+// occurrence is whether all pieces of a pattern occur in a text: no part of it has been made of the pattern otherwise.
+type occurrence byte
+
+const (
+	unasked occurrence = iota
+	occurring
+	absent
+)
+
+func newSpeech(text string) *speech {
+	b := catalogue()
+	return &speech{b, text, maxWork, map[question]answer{}, make([]occurrence, len(b.patterns))}
+}
+
+// mayBe reports whether a part of the text may have been made of a pattern.
+func (b *speech) mayBe(i int) bool {
+	if b.occurs[i] == unasked {
+		b.occurs[i] = occurring
+		if slices.ContainsFunc(b.patterns[i].pieces, func(piece string) bool { return !strings.Contains(b.text, piece) }) {
+			b.occurs[i] = absent
+		}
+	}
+	return b.occurs[i] == occurring
+}
+
+// maxWork bounds what is done for one text, in looks at patterns and pieces of text: what lies in a bucket, or comes from a server, may be made to
+// take long. The longest of cofre's own texts take less than a hundredth.
+const maxWork = 40_000
+
+// question is what was asked of a speech before, and answer what came of it.
+type question struct {
+	text, separators string
+	depth            int
+	filled           bool
+}
+
+type answer struct {
+	said string
+	ok   bool
+}
+
+// speak says a text, and whether all of it was said. One that takes too long stays as it is.
+func speak(text string) (string, bool) {
+	b := newSpeech(text)
+	said, ok := b.say(text, maxDepth)
+	if b.left < 0 {
+		return text, false
+	}
+	return said, ok
+}
+
+// once answers what was not asked before.
+func (b *speech) once(q question, find func() (string, bool)) (string, bool) {
+	if a, asked := b.known[q]; asked {
+		return a.said, a.ok
+	}
+	if b.left -= 1 + len(q.text)/64; b.left < 0 {
+		return q.text, false
+	}
+	said, ok := find()
+	b.known[q] = answer{said, ok}
+	return said, ok
+}
+
 // say returns a text in the other language, and whether all of it is.
-func (b *book) say(text string, depth int) (string, bool) {
+func (b *speech) say(text string, depth int) (string, bool) {
+	return b.once(question{text: text, depth: depth}, func() (string, bool) { return b.sayAnew(text, depth) })
+}
+
+func (b *speech) sayAnew(text string, depth int) (string, bool) {
 	if strings.TrimSpace(text) == "" {
 		return text, true
 	}
@@ -146,11 +227,11 @@ func (b *book) say(text string, depth int) (string, bool) {
 }
 
 // joined says parts that stand one after the other: as few entries as possible, and all of it or nothing.
-func (b *book) joined(parts []string, depth int, separators string) (string, bool) {
+func (b *speech) joined(parts []string, depth int, separators string) (string, bool) {
 	var out strings.Builder
 	for len(parts) > 0 {
 		n := len(parts)
-		for ; n > 0; n-- {
+		for ; n > 0 && b.left >= 0; n-- {
 			text := strings.Join(parts[:n], "")
 			if said, ok := b.part(text, depth, separators); ok {
 				out.WriteString(said)
@@ -166,7 +247,7 @@ func (b *book) joined(parts []string, depth int, separators string) (string, boo
 }
 
 // part says one of several parts, with the space around it; what divides it from the next one may belong to it or not.
-func (b *book) part(text string, depth int, separators string) (string, bool) {
+func (b *speech) part(text string, depth int, separators string) (string, bool) {
 	core := strings.TrimSpace(text)
 	if core == "" {
 		return text, true
@@ -200,10 +281,10 @@ func (b *book) part(text string, depth int, separators string) (string, bool) {
 
 // behindColon says a text of cofre and what stands behind its colon, which may be another one or words of others; or names something that is data and says
 // what stands behind it.
-func (b *book) behindColon(text string, depth int) (string, bool) {
+func (b *speech) behindColon(text string, depth int) (string, bool) {
 	for at := 0; ; {
 		i := strings.Index(text[at:], ": ")
-		if i < 0 {
+		if i < 0 || b.left < 0 {
 			return text, false
 		}
 		i += at
@@ -224,7 +305,7 @@ func (b *book) behindColon(text string, depth int) (string, bool) {
 }
 
 // head is a text that has an entry.
-func (b *book) head(text string, depth int, separators string) (string, bool) {
+func (b *speech) head(text string, depth int, separators string) (string, bool) {
 	if said, ok := b.whole[text]; ok {
 		return said, true
 	}
@@ -233,21 +314,23 @@ func (b *book) head(text string, depth int, separators string) (string, bool) {
 
 // filled says a text by the pattern that fits best. What is filled in has none of these separators: what stands behind one may be
 // a text of its own.
-func (b *book) filled(text string, depth int, separators string) (string, bool) {
-	best, args := -1, []string(nil)
-	for i := range b.patterns {
-		p := &b.patterns[i]
-		if best >= 0 && p.rank <= b.patterns[best].rank {
-			continue
+func (b *speech) filled(text string, depth int, separators string) (string, bool) {
+	return b.once(question{text, separators, depth, true}, func() (string, bool) {
+		for _, i := range b.index.of(text) {
+			if !b.mayBe(i) {
+				continue
+			}
+			p := &b.patterns[i]
+			if args, ok := p.match(text, &b.left); ok && b.fits(p, args, separators, depth) {
+				return b.fill(p, args, depth), true
+			}
 		}
-		if found, ok := p.match(text); ok && b.fits(p, found, separators, depth) {
-			best, args = i, found
-		}
-	}
-	if best < 0 {
 		return "", false
-	}
-	p := &b.patterns[best]
+	})
+}
+
+// fill says a pattern with what was filled in.
+func (b *speech) fill(p *pattern, args []string, depth int) string {
 	return p.fill(args, func(arg string, word bool) string {
 		if !word && !strings.Contains(arg, " ") {
 			said, _ := figure(arg)
@@ -258,12 +341,12 @@ func (b *book) filled(text string, depth int, separators string) (string, bool) 
 		}
 		said, _ := b.list(arg)
 		return said
-	}), true
+	})
 }
 
 // fits reports whether what was filled in is what belongs there: nothing that separators divide, and data or words that there are. Behind a colon
 // or in brackets others may speak, unless that could be divided as well.
-func (b *book) fits(p *pattern, args []string, separators string, depth int) bool {
+func (b *speech) fits(p *pattern, args []string, separators string, depth int) bool {
 	for i, arg := range args {
 		others := separators == "" && (strings.HasSuffix(p.pieces[i], ": ") || strings.HasSuffix(p.pieces[i], "("))
 		if divided(arg, separators) || !others && !b.sure(arg, depth) {
@@ -274,7 +357,7 @@ func (b *book) fits(p *pattern, args []string, separators string, depth int) boo
 }
 
 // list says a list whose items are names, or words that there are: "a, b and 3 more". ok tells that it is nothing else.
-func (b *book) list(text string) (said string, ok bool) {
+func (b *speech) list(text string) (said string, ok bool) {
 	items := strings.Split(text, ", ")
 	for i, item := range items {
 		name, more, counted := strings.Cut(item, " and ")
@@ -301,7 +384,7 @@ func unquoted(text string) string { return quoted().ReplaceAllString(text, `""`)
 
 // sure reports whether what was filled in is data, or has words itself: three words or more without any may be the rest of a sentence, and so may
 // what has an article.
-func (b *book) sure(arg string, depth int) bool {
+func (b *speech) sure(arg string, depth int) bool {
 	if strings.HasPrefix(arg, `"`) || strings.Count(arg, " ") < 2 && !strings.HasPrefix(arg, "the ") || statement().MatchString(arg) {
 		return true
 	}

@@ -101,7 +101,8 @@ func TestEntries(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range catalogue().patterns {
+	patterns := catalogue().patterns
+	for at, p := range patterns {
 		text, args := p.pieces[0], []string(nil)
 		for i, v := range p.verbs {
 			arg := map[byte]string{'d': "7", 'q': `"a b"`}[v]
@@ -111,9 +112,56 @@ func TestEntries(t *testing.T) {
 			args = append(args, arg)
 			text += arg + p.pieces[i+1]
 		}
-		if found, ok := p.match(text); !ok || !slices.Equal(found, args) {
+		left := maxWork
+		if found, ok := p.match(text, &left); !ok || !slices.Equal(found, args) {
 			t.Errorf("%q was filled with %q, and found are %q in %q", p.to, args, found, text)
 		}
+		if !slices.Contains(catalogue().index.of(text), at) {
+			t.Errorf("the index does not lead from %q to its pattern", text)
+		}
+	}
+	if !slices.IsSortedFunc(patterns, func(p, q pattern) int { return q.rank - p.rank }) {
+		t.Error("what is taken first does not come first")
+	}
+}
+
+// Whatever a text is, no more than so much is done for it. cofre's own are far from that.
+func TestWorkIsBounded(t *testing.T) {
+	work := func(text string) int {
+		b := newSpeech(text)
+		b.say(text, maxDepth)
+		return maxWork - b.left
+	}
+	const longest = maxText / 4
+	for _, of := range []string{"a: ", "a, ", "a. ", "a; ", "the a: the b, ", "A b c d e f. ", "\"", "cannot read ", "the backup a of b is c. ", "a (b ", "1,234 "} {
+		text := strings.Repeat(of, longest/len(of))
+		if n := work(text); n > maxWork+maxText {
+			t.Errorf("%d steps for many times %q", n, of)
+		}
+		if said := Say(Portuguese, text); work(text) > maxWork && said != text {
+			t.Errorf("of many times %q, which takes too long, some is said: %.80q", of, said)
+		}
+	}
+	for _, list := range lists {
+		for _, e := range list {
+			if n := work(strings.NewReplacer("%s", "shop", "%d", "7", "%q", `"a b"`, "%w", "x", "%v", "y").Replace(e.en)); n > maxWork/20 {
+				t.Errorf("%d steps for %q", n, e.en)
+			}
+		}
+	}
+}
+
+func BenchmarkSay(b *testing.B) {
+	for name, text := range map[string]string{
+		"known":       "cannot read s3://bucket/key: the bucket does not exist",
+		"unknown":     "could not connect to server: the quick brown fox jumps over a lazy dog and runs away, as ever, to its den",
+		"unknown 800": strings.Repeat("the quick brown fox jumps over a lazy dog: it runs away, as ever. ", 12),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Say(Portuguese, text)
+			}
+		})
 	}
 }
 
