@@ -252,9 +252,6 @@ func (a *API) checkSources(ctx context.Context, o overview.Overview, err error) 
 	if proofs, ok := a.Service.CheckProofs(ctx, o); ok && proofs.Result != backup.CheckOK { // once, not of each source
 		text := "proofs cannot be made here: " + proofs.Detail
 		findings = append(findings, contract.HealthFinding{Result: contract.HealthFindingResultWarning, Text: text, Hint: hintOf(proofs.Hint)})
-		if len(findings) == 1 {
-			findings[0].Text += " (" + hintOf(proofs.Hint) + ")"
-		}
 		if check.Result == contract.HealthCheckResultOk {
 			check.Result = contract.HealthCheckResultWarning
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -176,6 +177,29 @@ func FuzzColumns(f *testing.F) {
 		}
 		if err == nil && s != "" && len(names) > len(s)+1 {
 			t.Errorf("%q are %d columns", s, len(names))
+		}
+	})
+}
+
+// FuzzSourceSettings: whatever is sent as settings, it is refused, or read as what is written is read again.
+func FuzzSourceSettings(f *testing.F) {
+	f.Add([]byte(`{"name":"shop","schedule":"0 3 * * *","tags":{"team":"a"},"retention":{"days":30},"copies":[]}`))
+	f.Add([]byte(`{"name":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		of, err := sourceSettings(data)
+		if err != nil {
+			return
+		}
+		written, err := json.Marshal(of)
+		if err != nil {
+			t.Fatalf("%q cannot be written: %v", data, err)
+		}
+		again, err := sourceSettings(written)
+		if err != nil {
+			t.Fatalf("%q is written as %s, which cannot be read: %v", data, written, err)
+		}
+		if twice, err := json.Marshal(again); err != nil || string(twice) != string(written) {
+			t.Errorf("%q is written as %s, and then as %s, %v", data, written, twice, err)
 		}
 	})
 }

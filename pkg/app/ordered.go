@@ -33,7 +33,7 @@ func OpenOrdered(ctx context.Context, c Config, o Options) (*OrderedProof, error
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.ProofOrder == "" {
-		return nil, fault.New(fault.Validation, fault.InvalidInput, "The workflow of proofs sets it. Elsewhere: cofre prove ID", "BACKUP_PROOF_ORDER is not set: there is no order for a proof")
+		return nil, fault.New(fault.Validation, fault.InvalidInput, "The workflow of proofs sets it. Anywhere else, prove the backup with: cofre prove ID", "BACKUP_PROOF_ORDER is not set: there is no order for a proof")
 	}
 	p := &OrderedProof{log: o.Log, every: backup.OrderLook}
 	var err error

@@ -278,7 +278,7 @@ chanels: []
 	if !slices.Equal(got, want) || all.Count != len(want) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
-	if first := fault.From(err); !strings.HasPrefix(first.Message, `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`) || !strings.Contains(first.Hint, "all 13 problems") {
+	if first := fault.From(err); !strings.HasPrefix(first.Message, `cofre.yaml, line 3: sources.0: unknown key "conection": did you mean "connection"?`) || !strings.Contains(first.Hint, "All 13 problems") {
 		t.Errorf("%+v", first)
 	}
 	if len(f.Sources) != 1 || f.Sources[0].Name != "wiki" || f.Sources[0].Origin.Line != 12 || len(f.Targets)+len(f.Channels) != 0 || f.Retention != nil {

@@ -103,7 +103,7 @@ func (p *Problems) In(say func(string) string) string { return p.Unwrap().(*faul
 func (p *Problems) Unwrap() error {
 	f := p.List[0].Told(p.File)
 	if p.Count > 1 {
-		f.Hint += fmt.Sprintf("\ncofre config check lists all %d problems of the file.", p.Count)
+		f.Hint += fmt.Sprintf("\nAll %d problems of the file are listed by: cofre config check", p.Count)
 	}
 	return f
 }

@@ -616,14 +616,28 @@ func TestNoServerForProofs(t *testing.T) {
 	served := serve(t, o)
 	r := served.do("GET", "/api/health", "", served.signedIn("ADMIN"))
 	var health struct {
-		Checks []struct{ Name, Result, Detail, Hint string }
+		Checks []struct {
+			Name, Result, Detail, Hint string
+			Findings                   []struct {
+				Text, Hint string
+				Wordings   []struct{ Text, Hint string }
+			}
+		}
 	}
 	if err := json.Unmarshal([]byte(r.body), &health); err != nil || r.StatusCode != 200 {
 		t.Fatalf("%v: %d %s", err, r.StatusCode, r.body)
 	}
 	for _, c := range health.Checks {
-		if c.Name == "sources" && (c.Result != "warning" || strings.Count(c.Detail, "BACKUP_PROOF_SERVER") != 1 || !strings.Contains(c.Detail, "such as /usr/lib/postgresql/")) {
-			t.Errorf("health says %+v", c)
+		if c.Name != "sources" {
+			continue
+		}
+		last := len(c.Findings) - 1
+		if c.Result != "warning" || strings.Count(c.Detail, "BACKUP_PROOF_SERVER") != 1 || last != 2 || strings.Contains(r.body, "cofre prove") {
+			t.Fatalf("health says %+v\n%s", c, r.body)
+		}
+		f := c.Findings[last]
+		if !strings.Contains(f.Hint, "such as /usr/lib/postgresql/") || len(f.Wordings) != 1 || !strings.HasPrefix(f.Wordings[0].Text, "testes de restauração não podem ser feitos aqui: BACKUP_PROOF_SERVER não leva") {
+			t.Errorf("health says of all sources %+v", f)
 		}
 	}
 }

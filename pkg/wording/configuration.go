@@ -5,7 +5,7 @@ var configuration = []entry{
 	{"only the first %d are shown", "só os primeiros %d são mostrados"},
 	{"%d problems", "%d problemas"},
 	{"%d problem", "%d problema"},
-	{"cofre config check lists all %d problems of the file.", "cofre config check lista todos os %d problemas do arquivo."},
+	{"All %d problems of the file are listed by: cofre config check", "Todos os %d problemas do arquivo são listados por: cofre config check"},
 	{"Look for %s in docs/operating.md: it says what may stand there.", "Procure %s em docs/operating.md: lá está o que pode ficar ali."},
 	{"Look at that line and the one before: it is not YAML as it stands.", "Veja essa linha e a anterior: assim não é YAML."},
 	{"Keep one, and move what the others say into it.", "Mantenha um só, e ponha nele o que os outros dizem."},

@@ -14,7 +14,7 @@ var (
 	partEnd     = lazyregexp.New(`([.;:?!])\s+`)
 
 	// commandName and commandArgument are what texts name of the command line. A source's name need not stand in quotes.
-	commandName     = `(source (?:list|moved|adopt)|place (?:list|add|set|test|remove)|channel (?:list|add|set|test|remove)|audit (?:list|verify)|[a-z]+)`
+	commandName     = `(source (?:list|moved|adopt|add|set|show|test|pause|resume|remove)|place (?:list|add|set|test|remove)|channel (?:list|add|set|test|remove)|audit (?:list|verify)|config (?:check|show|schema)|[a-z]+)`
 	commandArgument = `(?: (?:[0-9A-Z]{26}|ID|NAME|%[sq]|'[^']*'|"[^"]*"))`
 	sourceName      = `(?: [\w./@+-]*[\w/@+-])`
 	command         = lazyregexp.New("`?\\bcofre (?:source (?:moved|adopt)" + sourceName + "|" + commandName + commandArgument + "*)`?")
@@ -35,7 +35,9 @@ var inEnglish = doorless{
 	things: map[string]string{
 		"create": "a new backup", "list": "the list of backups", "info": "its details", "contents": "what it contains", "diff": "a comparison",
 		"status": "its progress", "validate": "a validation", "rows": "its rows", "download": "a download", "url": "a link", "delete": "its removal", "pin": "a pin", "unpin": "the end of its pin",
-		"cleanup": "a cleanup", "source list": "the sources", "place list": "the places", "channel list": "the channels", "copy": "the next copying", "audit list": "the audit trail", "doctor": "the health check",
+		"cleanup": "a cleanup", "source list": "the sources", "place list": "the places", "prove": "a restore test", "source add": "a new source", "source set": "the settings of the source", "source show": "the settings of the source", "source test": "a test of the source", "source pause": "a pause of the source", "source resume": "the end of its pause",
+		"source remove": "the removal of the source", "place add": "a new second location", "place set": "the settings of the second location", "place test": "a test of the second location", "place remove": "the removal of the second location", "channel add": "a new channel", "channel set": "the settings of the channel",
+		"channel test": "a test of the channel", "channel remove": "the removal of the channel", "channel list": "the channels", "copy": "the next copying", "audit list": "the audit trail", "doctor": "the health check",
 	},
 	by: " with: ", doing: []string{" by: ", " run: "}, or: "or ", online: ", on the command line", example: "For example",
 }
@@ -44,13 +46,15 @@ var inPortuguese = doorless{
 	things: map[string]string{
 		"create": "um novo backup", "list": "a lista de backups", "info": "os detalhes", "contents": "o conteúdo", "diff": "uma comparação",
 		"status": "o progresso", "validate": "uma validação", "rows": "as linhas", "download": "um download", "url": "um link", "delete": "a exclusão", "pin": "a fixação", "unpin": "o fim da fixação",
-		"cleanup": "uma limpeza", "source list": "as origens", "place list": "os locais", "channel list": "os canais", "copy": "a próxima cópia", "audit list": "a trilha de auditoria", "doctor": "a verificação de saúde",
+		"cleanup": "uma limpeza", "source list": "as origens", "place list": "os locais", "prove": "um teste de restauração", "source add": "uma nova origem", "source set": "as configurações da origem", "source show": "as configurações da origem", "source test": "um teste da origem", "source pause": "a pausa da origem", "source resume": "o fim da pausa",
+		"source remove": "a remoção da origem", "place add": "um novo segundo local", "place set": "as configurações do segundo local", "place test": "um teste do segundo local", "place remove": "a remoção do segundo local", "channel add": "um novo canal", "channel set": "as configurações do canal",
+		"channel test": "um teste do canal", "channel remove": "a remoção do canal", "channel list": "os canais", "copy": "a próxima cópia", "audit list": "a trilha de auditoria", "doctor": "a verificação de saúde",
 	},
 	by: " com: ", doing: []string{" por: ", " execute: "}, or: "ou ", online: ", na linha de comando", example: "Por exemplo",
 }
 
 // onlyTyped are the commands that do what nothing else does.
-var onlyTyped = map[string]bool{"restore": true, "source moved": true, "source adopt": true, "audit verify": true, "serve": true, "run": true, "demo": true, "completion": true, "version": true}
+var onlyTyped = map[string]bool{"restore": true, "switch": true, "config check": true, "config show": true, "config schema": true, "source moved": true, "source adopt": true, "audit verify": true, "serve": true, "run": true, "demo": true, "completion": true, "version": true}
 
 // OnScreen is an English text for who has no command line before them: what names an option of one (--verbose) is left out, and commands are
 // called by what does the same here. Records of older versions hold such texts, too. "" is what remains of a text about

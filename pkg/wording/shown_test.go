@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -28,5 +29,22 @@ func TestShownIsSaid(t *testing.T) {
 	}
 	if typedOnes < 100 {
 		t.Errorf("only %d texts have another one for screens", typedOnes)
+	}
+}
+
+// Every command that the command line has is called something else on a screen, or is only typed.
+func TestCommandsAreShown(t *testing.T) {
+	goldens, err := filepath.Glob("../cli/testdata/help/*.golden")
+	if err != nil || len(goldens) < 30 {
+		t.Fatalf("there are %d commands, %v", len(goldens), err)
+	}
+	for _, golden := range goldens {
+		name := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(golden), ".golden"), "_", " ")
+		if groups, _ := filepath.Glob("../cli/testdata/help/" + name + "_*.golden"); name == "cofre" || len(groups) > 0 { // has others
+			continue
+		}
+		if only, others := Commands("Do it with: cofre " + name + " shop"); len(only)+len(others) != 1 || inPortuguese.things[name] == "" && len(only) == 0 {
+			t.Errorf("cofre %s is %v, %v", name, only, others)
+		}
 	}
 }
