@@ -212,7 +212,7 @@ func (p pair) agree(t testing.TB, v any) (valid bool) {
 // Both agree on values that were made to fit each schema, and on the same with something broken in them.
 func TestAgreesWithWitness(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	const each = 20
+	const each = 8
 	var fit, broken int
 	for _, p := range pairs(t) {
 		m := maker{r, p.doc}
