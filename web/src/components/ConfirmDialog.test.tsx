@@ -15,6 +15,11 @@ test("it says what, how many, how many bytes and how old", () => {
   for (const part of ["Delete 2 backups?", "This removes 2 backups (3.0 MB) from storage", "3 days ago", "This cannot be undone", "a.dump", "b.dump"]) expect(text).toContain(part);
 });
 
+test("of a part it is said to be the only one of that part: there may be whole ones", () => {
+  show(<ConfirmDialog backups={[backup({ whole: false, retention: only })]} onClose={() => {}} onDeleted={() => {}} />);
+  expect(screen.getByRole("textbox", { name: /the only verified backup of this part of shop\./ })).toBeTruthy();
+});
+
 test("the only verified backup goes only after its name was typed", async () => {
   const asked = serve({ "DELETE /api/backup/:id": gone });
   const onDeleted = vi.fn();

@@ -99,7 +99,7 @@ export function ConfirmDialog({ backups, onClose, onDeleted }: {
       </ul>
       {last.map((b) => (
         <div className="field" key={b.id}>
-          <label htmlFor={`type-${b.id}`}>{w.typeName(b.source)} <code>{b.filename}</code></label>
+          <label htmlFor={`type-${b.id}`}>{w.typeName(b.source, b.whole)} <code>{b.filename}</code></label>
           <input
             id={`type-${b.id}`}
             autoComplete="off"

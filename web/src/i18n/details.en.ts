@@ -109,7 +109,7 @@ export const detailsEn = {
     goes: "Will be removed by the next cleanup",
     until: (day: string) => `Kept until ${day}`,
     forever: "No removal date",
-    onlyVerified: (database: string) => `This is the only verified backup of ${database}.`,
+    onlyVerified: (source: string, whole: boolean) => `This is the only verified backup of ${whole ? "" : "this part of "}${source}.`,
   },
   record: {
     title: "Record",

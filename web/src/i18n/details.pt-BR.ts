@@ -110,7 +110,7 @@ export const detailsPtBR: DetailsWords = {
     goes: "Será removido na próxima limpeza",
     until: (day) => `Mantido até ${day}`,
     forever: "Sem data de remoção",
-    onlyVerified: (database) => `Este é o único backup verificado de ${database}.`,
+    onlyVerified: (source, whole) => `Este é o único backup verificado ${whole ? "" : "desta parte "}de ${source}.`,
   },
   record: {
     title: "Detalhes",

@@ -46,7 +46,7 @@ export const moreEn = {
     age: (oldest: string, newest: string) => `Oldest: ${oldest}. Newest: ${newest}.`,
     noWayBack: "This cannot be undone.",
     andMore: (count: number) => `and ${n(count)} more`,
-    typeName: (database: string) => `This is the only verified backup of ${database}. To delete it, type the file name:`,
+    typeName: (source: string, whole: boolean) => `This is the only verified backup of ${whole ? "" : "this part of "}${source}. To delete it, type the file name:`,
     typeNumber: (count: number) => `To remove them, type how many they are: ${count}`,
     keep: "Cancel",
     delete: (count: number, bytes: string) => `Delete ${s(count, "backup")} (${bytes})`,

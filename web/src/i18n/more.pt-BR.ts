@@ -46,7 +46,7 @@ export const morePtBR: MoreWords = {
     age: (oldest, newest) => `Mais antigo: ${oldest}. Mais recente: ${newest}.`,
     noWayBack: "Esta ação não pode ser desfeita.",
     andMore: (count) => `e mais ${n(count)}`,
-    typeName: (database) => `Este é o único backup verificado de ${database}. Para excluí-lo, digite o nome do arquivo:`,
+    typeName: (source, whole) => `Este é o único backup verificado ${whole ? "" : "desta parte "}de ${source}. Para excluí-lo, digite o nome do arquivo:`,
     typeNumber: (count) => `Para removê-los, digite quantos são: ${count}`,
     keep: "Cancelar",
     delete: (count, bytes) => `Excluir ${s(count, "backup")} (${bytes})`,

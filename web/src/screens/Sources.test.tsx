@@ -7,6 +7,7 @@ import { ptBR } from "../i18n/pt-BR";
 import { aged, day, hoursAgo, metrics, serve, show, source } from "../test/world";
 import { BackupManager } from "./BackupManager";
 import { wayOf, type Next } from "./home/sentence";
+import { sentenceOf } from "./home/Say";
 import { SourceCards } from "./home/SourceCards";
 import { Findings } from "./Sources";
 
@@ -240,4 +241,11 @@ test.each(codes)("%s has a sentence of its own in both languages", async (code) 
   const second = (await screen.findByRole("heading", { level: 1, name: /loja/ })).textContent;
   expect(second).not.toBe("loja requer atenção.");
   expect(second).not.toBe(first);
+});
+
+test("a sentence begins with a capital letter, and a name with its own", () => {
+  for (const [text, sentence] of [
+    ["no good backup yet", "No good backup yet."], ["último backup válido", "Último backup válido."], ["done", "Done."], ["see its log.", "See its log."],
+    ["public.orders, public.items", "public.orders, public.items."], ["pg_dump exited with status 1", "pg_dump exited with status 1."], ["shop: refused", "shop: refused."], ["orders2 lost rows", "orders2 lost rows."],
+  ]) expect(sentenceOf(text!)).toBe(sentence);
 });

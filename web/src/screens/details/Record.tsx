@@ -74,7 +74,7 @@ export function Keep({ backup: b, onDelete }: { backup: Backup; onDelete: () => 
         <>
           <p><strong className={r.removed ? "goes" : undefined}>{r.removed ? w.goes : r.expiresAt ? w.until(f.date(r.expiresAt)) : w.forever}</strong></p>
           <ul>{r.reasons.map((x) => <li key={x.code}>{reasonText(kept, x)}</li>)}</ul>
-          {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{w.onlyVerified(b.source)}</p>}
+          {r.onlyVerified && <p className="notice warn"><Icon name="warn" />{w.onlyVerified(b.source, b.whole)}</p>}
         </>
       )}
       {b.status === "success" && <PinCard backup={b} />}

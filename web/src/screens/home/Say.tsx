@@ -94,4 +94,4 @@ export function Say({ metrics: m, stale }: { metrics: Metrics; /** The figures m
 }
 
 /** sentenceOf makes a sentence of what stands behind a colon elsewhere. */
-export const sentenceOf = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+export const sentenceOf = (text: string): string => text.replace(/^\p{Ll}(?=[\p{L}-]*(?:[ ,;!?]|\.?$))/u, (letter) => letter.toUpperCase()) + (/[.!?]$/.test(text) ? "" : ".");
