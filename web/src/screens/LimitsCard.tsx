@@ -1,6 +1,6 @@
 // The limits that the environment sets, under the names that set them, and how near each source is to those of its backups, as the API's forecast says.
 
-import { Fragment, type ReactNode } from "react";
+import { Fragment, useState, type ReactNode } from "react";
 import type { Metrics, SettingsResponse, SourceSummary } from "../api/client";
 import { useMay } from "../api/context";
 import { useMetrics } from "../api/queries";
@@ -13,6 +13,9 @@ import { useScreenWords } from "../i18n/screens";
 import { saidSchedule } from "./kept/words";
 
 const gigabyte = 2 ** 30;
+
+/** So many sources are shown at first, those that are nearest to a limit. */
+const first = 6;
 
 export function LimitsCard({ of: { limits: l } }: { of: SettingsResponse }) {
   const { t, f, language } = useText();
@@ -56,8 +59,9 @@ export function LimitsCard({ of: { limits: l } }: { of: SettingsResponse }) {
 
 /** Near says how much of the limits is used: by the newest backups of each source, and by all that is stored. */
 function Near({ limits: l }: { limits: SettingsResponse["limits"] }) {
-  const { f } = useText();
+  const { t, f } = useText();
   const s = useScreenWords().settings.near;
+  const [every, setEvery] = useState(false);
   const metrics = useMetrics(undefined).data;
   const sources = useSources(useMay()("list")).data?.sources;
   if (!metrics) return null;
@@ -65,23 +69,27 @@ function Near({ limits: l }: { limits: SettingsResponse["limits"] }) {
     const own = sources?.find((x) => x.name === name);
     return { bytes: (own?.maxSizeGB ?? l.maxBackupSizeGB ?? 0) * gigabyte, own: own?.maxSizeGB !== undefined && !own.defaulted.includes("maxSizeGB") };
   };
-  const all = metrics.sources.filter((x) => x.configured);
+  const durations = (l.maxDurationSeconds ?? 0) * 1000;
+  const all = metrics.sources.filter((x) => x.configured).map((x) => {
+    const limit = most(x.source);
+    const size = x.forecast?.size.now ?? x.lastWhole?.size;
+    const duration = x.forecast?.duration.now;
+    return { x, limit, size, duration, near: Math.max(limit.bytes ? (size ?? 0) / limit.bytes : 0, durations ? (duration ?? 0) / durations : 0) };
+  }).sort((a, b) => b.near - a.near);
   return (
     <>
       {all.length > 0 && (
         <ul className="near" aria-label={s.title}>
-          {all.map((x) => {
-            const limit = most(x.source);
-            return (
-              <li key={x.source}>
-                <strong className="detail">{x.source}</strong>
-                <Use what={s.size} value={x.forecast?.size.now ?? x.lastWhole?.size} limit={limit.bytes} format={f.bytes} note={limit.own ? s.own : undefined} reached={reachedAt(x, "size_limit_near")} />
-                <Use what={s.duration} value={x.forecast?.duration.now} limit={(l.maxDurationSeconds ?? 0) * 1000} format={f.duration} reached={reachedAt(x, "time_limit_near")} />
-              </li>
-            );
-          })}
+          {(every ? all : all.slice(0, first)).map(({ x, limit, size, duration }) => (
+            <li key={x.source}>
+              <strong className="detail">{x.source}</strong>
+              <Use what={s.size} value={size} limit={limit.bytes} format={f.bytes} note={limit.own ? s.own : undefined} reached={reachedAt(x, "size_limit_near")} />
+              <Use what={s.duration} value={duration} limit={durations} format={f.duration} reached={reachedAt(x, "time_limit_near")} />
+            </li>
+          ))}
         </ul>
       )}
+      {!every && all.length > first && <button type="button" className="plain link" onClick={() => setEvery(true)}>{t.front.cards.all(all.length)}</button>}
       <Stored of={metrics} />
     </>
   );

@@ -288,6 +288,20 @@ test("limits stand under the names that set them, with how near each source is",
   expect(screen.getByText(/every day at 02:00, Lisbon time/)).toBeTruthy();
 });
 
+test("of many sources those nearest to a limit are shown, and all when asked for", async () => {
+  const of = (i: number) => source({ source: `s${i}`, forecast: { backups: 20, since: "2026-11-01T00:00:00Z", size: { now: i * 2 ** 30, perDay: 1 }, duration: { now: 1000, perDay: 0 }, reached: [] } });
+  serve({
+    "GET /api/backup/settings": () => settings({ maxBackupSizeGB: 100 }),
+    "GET /api/metrics/summary": () => metrics({ sources: Array.from({ length: 30 }, (_, i) => of(i)) }),
+    "GET /api/source/list": () => ({ sources: [], secretsKept: true }),
+  });
+  show(<SettingsScreen />, { permissions: ["settings_read", "metrics", "list"] });
+  const near = await screen.findByRole("list", { name: "How near the sources are to their limits" });
+  expect([...near.querySelectorAll("strong")].map((x) => x.textContent)).toEqual(["s29", "s28", "s27", "s26", "s25", "s24"]);
+  await userEvent.click(screen.getByRole("button", { name: "Show all 30 sources" }));
+  expect(near.children).toHaveLength(30);
+});
+
 test("health shows what to do, also when it comes with 503", async () => {
   serve({ "GET /api/health": () => Response.json({ status: "failing", checkedAt: new Date().toISOString(), checks: [
     { name: "database", result: "failed", detail: "refused", hint: "Start the server.", code: "DatabaseConnectionError", reason: "port_refused" },
