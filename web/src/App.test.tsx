@@ -135,7 +135,8 @@ test("a server that has gone is told once, with what still works, and what was s
   await waitFor(() => expect(document.querySelectorAll(".notice")).toHaveLength(1));
   expect(screen.getByText(/While the server is down, backups can be listed and restored with the cofre command/)).toBeTruthy();
   expect(screen.getByText("Not loaded: the server cannot be reached.")).toBeTruthy(); // in its place, and no box
-  expect(screen.getByRole("heading", { level: 1, name: /^All good/ })).toBeTruthy();
+  expect(screen.getByRole("heading", { level: 1, name: /^When last asked, .*, all was good\.$/ })).toBeTruthy();
+  expect(document.querySelector(".say.ok, .source.ok")).toBeNull();
   down = false;
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
   await waitFor(() => expect(screen.queryByText("The server cannot be reached.")).toBeNull(), { timeout: 8_000 });

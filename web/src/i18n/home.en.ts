@@ -47,6 +47,7 @@ export const frontEn = {
     },
     earlier: "Restore from the one before…",
     old: "The figures below are old.",
+    wasGood: (when: string) => `When last asked, ${when}, all was good.`,
   },
   figures: {
     stored: "stored",

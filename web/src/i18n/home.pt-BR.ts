@@ -47,6 +47,7 @@ export const frontPtBR: Front = {
     },
     earlier: "Restaurar do anterior…",
     old: "Os números abaixo estão desatualizados.",
+    wasGood: (when) => `Na última consulta, ${when}, estava tudo em ordem.`,
   },
   figures: {
     stored: "armazenados",

@@ -29,6 +29,7 @@ export function BackupManager({ userRole }: { userRole: string }) {
   const metrics = useMetrics(filters.source);
   const running = useRunning(filters.source);
   const gone = useGone();
+  const stale = metrics.isError || metrics.isPaused || gone;
   const change = (next: Filters) => navigate(`/?${writeFilters(next)}`.replace(/\?$/, ""), { replace: true });
   const m = metrics.data;
   const empty = m?.sentence.code === "nothing_yet" && m.sentence.step !== "watch" && Object.keys(filters).length === 0;
@@ -49,13 +50,13 @@ export function BackupManager({ userRole }: { userRole: string }) {
       <Missing query={metrics} />
       {empty ? <Suspense fallback={<><h1 className="hidden">{t.home.title}</h1><Loading rows={6} /></>}><FirstRun metrics={m} /></Suspense> : (
         <>
-          <Say metrics={m} stale={metrics.isError || metrics.isPaused || gone} />
+          <Say metrics={m} stale={stale} />
           <Figures metrics={m} />
           {chosen && <Findings source={chosen} told={m.sentence.code} />}
         </>
       )}
       <Suspense fallback={<Loading rows={2} />}>{running.data?.backups.map((b) => <RunningBackup key={b.id} backup={b} />)}</Suspense>
-      {!empty && (chosen ? <OneSource metrics={m} source={chosen} days={days} /> : m.sources.length > 1 && <SourceCards sources={m.sources} days={days} />)}
+      {!empty && (chosen ? <OneSource metrics={m} source={chosen} days={days} /> : m.sources.length > 1 && <SourceCards sources={m.sources} days={days} stale={stale} />)}
       {filters.source && !empty && <Suspense fallback={<div className="charts-wait" />}><Charts source={filters.source} metrics={m} days={days} /></Suspense>}
       <Backups filters={filters} onChange={change} key={userRole} metrics={m} unless={empty} />
       {!filters.source && !empty && m.sources.length > 0 && <Suspense fallback={<div className="charts-wait" />}><Charts source={undefined} metrics={m} days={days} /></Suspense>}

@@ -59,7 +59,7 @@ export function Say({ metrics: m, stale }: { metrics: Metrics; /** The figures m
   const source = m.sources.find((x) => x.source === s.source);
   const news = newsOf(s, source);
   const tone: Tone = stale || s.code === "nothing_yet" ? (stale ? "warn" : "none") : stateTones[s.state];
-  const title = headline(t, s, source);
+  const title = stale && s.code === "all_good" ? words.wasGood(f.when(m.at, now)) : headline(t, s, source);
   const finding = useFinding();
   useSign(title, tone, m.at);
 

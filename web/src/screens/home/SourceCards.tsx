@@ -16,7 +16,7 @@ const first = 6;
 /** From so many on there is a field to find one. */
 const sought = 15;
 
-export function SourceCards({ sources, days }: { sources: SourceSummary[]; days: number }) {
+export function SourceCards({ sources, days, stale = false }: { sources: SourceSummary[]; days: number; /** The figures may be old: none is shown as good by them. */ stale?: boolean }) {
   const { t } = useText();
   const [text, setText] = useState("");
   const [all, setAll] = useState(sources.length <= first);
@@ -31,7 +31,7 @@ export function SourceCards({ sources, days }: { sources: SourceSummary[]; days:
           <p role="status" className="hint">{shown.length < sources.length && t.front.cards.hidden(sources.length - shown.length)}</p>
         </>
       )}
-      <ul>{(all || wanted ? shown : shown.slice(0, first)).map((s) => <Card key={s.source} source={s} days={days} />)}</ul>
+      <ul>{(all || wanted ? shown : shown.slice(0, first)).map((s) => <Card key={s.source} source={s} days={days} stale={stale} />)}</ul>
       {!all && !wanted && <button type="button" className="plain link" onClick={() => setAll(true)}>{t.front.cards.all(sources.length)}</button>}
     </section>
   );
@@ -44,17 +44,17 @@ export function stateOf(t: ReturnType<typeof useText>["t"], s: SourceSummary): s
   return s.state === "ok" ? t.sources.ok : t.results[s.state === "failing" ? "failed" : "warning"];
 }
 
-function Card({ source: s, days }: { source: SourceSummary; days: number }) {
+function Card({ source: s, days, stale }: { source: SourceSummary; days: number; stale: boolean }) {
   const { t, f } = useText();
   const now = useNow(60_000);
   const c = t.front.cards;
-  const tone = stateTones[s.state];
+  const tone = stale && s.state === "ok" ? "none" : stateTones[s.state];
   const last = lastGood(s);
   return (
     <li className={`source ${tone}`}>
       <div className="source-head">
         <p className="source-name"><span className="dot" aria-hidden="true" /><a href={`#/?${writeFilters({ source: s.source })}`}>{s.source}</a>{s.server && <span className="where" title={s.server}>{s.server}</span>}</p>
-        <p className="source-state">{s.running > 0 ? <><Icon name="run" />{c.running}</> : <>{tone !== "ok" && <Icon name={tone} />}{stateOf(t, s)}</>}</p>
+        <p className="source-state">{s.running > 0 ? <><Icon name="run" />{c.running}</> : <>{tone !== "ok" && tone !== "none" && <Icon name={tone} />}{stateOf(t, s)}</>}</p>
       </div>
       <dl className="source-last"><dt>{c.last}{last && <span className="ago"> · {f.ago(last.at, now)}</span>}</dt><dd title={last && f.utc(last.at)}>{last ? f.when(last.at, now) : c.never}</dd></dl>
       <dl className="source-next"><dt>{c.next}{s.nextScheduledAt && <span className="ago"> · {f.ago(s.nextScheduledAt, now)}</span>}</dt><dd>{s.nextScheduledAt ? f.when(s.nextScheduledAt, now) : c.none}</dd></dl>
