@@ -85,7 +85,7 @@ func (p *pattern) match(text string, left *int) ([]string, bool) {
 	*left--
 	args := make([]string, len(p.verbs))
 	steps := min(maxSteps, *left)
-	defer func(before int) { *left -= before - max(steps, 0) }(steps)
+	defer func(before int) { *left -= before - steps }(steps)
 	var try func(i int, rest string) bool
 	try = func(i int, rest string) bool {
 		if i == len(p.verbs) {

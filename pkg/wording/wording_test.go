@@ -116,6 +116,10 @@ func TestEntries(t *testing.T) {
 		if found, ok := p.match(text, &left); !ok || !slices.Equal(found, args) {
 			t.Errorf("%q was filled with %q, and found are %q in %q", p.to, args, found, text)
 		}
+		none := -1
+		if _, ok := p.match(text, &none); ok || none >= -1 {
+			t.Errorf("%q: what is used up is %d afterwards, %v", text, none, ok)
+		}
 		if !slices.Contains(catalogue().index.of(text), at) {
 			t.Errorf("the index does not lead from %q to its pattern", text)
 		}
